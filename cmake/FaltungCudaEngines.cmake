@@ -1,0 +1,14 @@
+# Sources of the CUDA engines, relative to the root: compiled by nvcc into the library, and by the
+# host compiler for the emulator's tests.
+set(FALTUNG_CUDA_ENGINE_SOURCES
+    cuda/engine_list.cpp
+    cuda/direct/direct_c128.cu
+    cuda/direct/direct_c64.cu
+    cuda/direct/direct_engine.cu
+    cuda/direct/direct_f32.cu
+    cuda/direct/direct_f64.cu
+    cuda/direct/direct_i32.cu
+    cuda/direct/direct_i64.cu
+    cuda/direct/direct_lowering.cpp
+    cuda/direct/direct_walk.cu)
+list(TRANSFORM FALTUNG_CUDA_ENGINE_SOURCES PREPEND ${faltung_SOURCE_DIR}/)

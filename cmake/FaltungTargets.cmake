@@ -1,0 +1,42 @@
+# What our own targets share. Users of the library never see these.
+
+# Warnings are errors for us only.
+function(faltung_warnings target)
+  set(warnings -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wno-sign-conversion)
+  target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:${warnings}>)
+  if(PROJECT_IS_TOP_LEVEL)
+    target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Werror>
+                                             $<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings>)
+  endif()
+endfunction()
+
+# The objects of the library once more, as an archive: the shared library hides everything but its
+# public interface, and tests look inside.
+function(faltung_add_internal_library)
+  add_library(faltung_internal STATIC $<TARGET_OBJECTS:faltung>)
+  target_compile_features(faltung_internal PUBLIC cxx_std_20)
+  target_include_directories(faltung_internal PUBLIC ${faltung_SOURCE_DIR} ${faltung_SOURCE_DIR}/include)
+  target_link_libraries(faltung_internal PRIVATE $<TARGET_PROPERTY:faltung,LINK_LIBRARIES>)
+  set_target_properties(faltung_internal PROPERTIES LINKER_LANGUAGE CXX)
+endfunction()
+
+# A GoogleTest program <name>.cpp registered with CTest under its own name. It may include internal
+# headers by their path from the root.
+# Usage: faltung_add_test(planner_test [further libraries])
+function(faltung_add_test name)
+  add_executable(${name} ${name}.cpp)
+  target_link_libraries(${name} PRIVATE faltung_internal GTest::gtest_main ${ARGN})
+  faltung_warnings(${name})
+  add_test(NAME ${name} COMMAND ${name})
+endfunction()
+
+# A libFuzzer program <name>.cpp, built with FALTUNG_FUZZ=ON (needs clang). It may include internal
+# headers too.
+# Usage: faltung_add_fuzzer(notation_fuzzer [further libraries])
+function(faltung_add_fuzzer name)
+  add_executable(${name} ${name}.cpp)
+  target_link_libraries(${name} PRIVATE faltung_internal ${ARGN})
+  target_compile_options(${name} PRIVATE -fsanitize=fuzzer)
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  faltung_warnings(${name})
+endfunction()
