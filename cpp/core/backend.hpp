@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include <faltung/allocator.hpp>
+#include <faltung/device.hpp>
+
+namespace faltung {
+
+/// What the core needs from a kind of device other than the CPU. One instance per kind, from its
+/// own folder; a build without it gets a backend that only knows why it is missing.
+class DeviceBackend {
+ public:
+  virtual ~DeviceBackend() = default;
+
+  /// Why no such device can be used; empty if one can. Never throws, leaves no error pending.
+  [[nodiscard]] virtual std::string unavailable_reason() const = 0;
+  /// How many there are; 0 if none can be used. Never throws.
+  [[nodiscard]] virtual int count() const = 0;
+  [[nodiscard]] virtual std::vector<DeviceInfo> devices() const = 0;
+
+  /// Memory of a Tensor, null if there is none; `release` waits for work that may still use it.
+  [[nodiscard]] virtual void* allocate(const Device& device, std::size_t bytes) const = 0;
+  virtual void release(const Device& device, void* data) const = 0;
+
+  /// Stream-ordered memory, for workspaces.
+  [[nodiscard]] virtual Allocator allocator() const = 0;
+
+  /// Copies between any two devices of which at least one is of this kind, and waits.
+  virtual void copy(void* target, const Device& to, const void* source, const Device& from,
+                    std::size_t bytes) const = 0;
+  /// Copies within the stream's device, in the order of the stream.
+  virtual void copy(void* target, const void* source, std::size_t bytes,
+                    const Stream& stream) const = 0;
+  /// Fills with a byte value, and waits.
+  virtual void fill(void* target, const Device& device, unsigned char value,
+                    std::size_t bytes) const = 0;
+};
+
+[[nodiscard]] const DeviceBackend& cuda_backend();
+
+}  // namespace faltung

@@ -1,0 +1,272 @@
+#include <faltung/plan.hpp>
+
+#include <cstdlib>
+#include <cstring>
+#include <iostream>
+#include <string_view>
+#include <utility>
+
+#include <faltung/error.hpp>
+#include "cpp/core/backend.hpp"
+#include "cpp/core/geometry.hpp"
+#include "cpp/core/message.hpp"
+#include "cpp/core/planner.hpp"
+#include "cpp/core/view_rules.hpp"
+
+namespace faltung {
+namespace {
+
+// What bind_filter keeps: the engine's own form, or a copy with the problem's strides.
+struct BoundFilter {
+  std::unique_ptr<PreparedFilter> prepared;
+  Tensor copy;
+  const void* data = nullptr;
+};
+
+// Only the elements are copied: what lies between them may not be ours to read. The fastest axes
+// that leave no gaps are copied at once.
+void copy_elements(const Stream& stream, const ConstTensorView& view, std::byte* target) {
+  Shape pieces = view.shape;
+  std::int64_t piece = 1;
+  for (std::size_t i = pieces.size(); i-- > 0 && (pieces[i] == 1 || view.strides[i] == piece);) {
+    piece *= pieces[i];
+    pieces[i] = 1;
+  }
+  const auto size = static_cast<std::int64_t>(size_of(view.dtype));
+  const auto bytes = static_cast<std::size_t>(piece * size);
+  for_each_index(pieces, [&](std::int64_t, const Extents& index) {
+    const std::int64_t offset = offset_of(index, view.strides) * size;
+    const std::byte* source = static_cast<const std::byte*>(view.data) + offset;
+    if (stream.device.kind == DeviceKind::cpu) {
+      std::memcpy(target + offset, source, bytes);
+    } else {
+      cuda_backend().copy(target + offset, source, bytes, stream);
+    }
+  });
+}
+
+// Scratch memory for one run: the caller's if it lent some, else from the allocator.
+class Scratch {
+ public:
+  Scratch(std::size_t bytes, const Workspace& lent, const Allocator& allocator,
+          const Stream& stream)
+      : allocator_(allocator), stream_(stream), bytes_(bytes) {
+    if (bytes == 0) return;
+    if (lent.data != nullptr) {
+      check(bytes, lent);
+      data_ = lent.data;
+      return;
+    }
+    data_ = allocator.allocate(allocator.context, bytes, memory_alignment, stream);
+    owned_ = true;
+    if (data_ == nullptr) {
+      throw DeviceError(message("no memory for a workspace of ", bytes, " bytes on ", stream.device,
+                                "; lower PlanOptions::workspace_limit or lend a workspace"));
+    }
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  ~Scratch() {
+    if (owned_) allocator_.deallocate(allocator_.context, data_, bytes_, memory_alignment, stream_);
+  }
+
+  [[nodiscard]] std::byte* data() const { return static_cast<std::byte*>(data_); }
+
+ private:
+  static void check(std::size_t bytes, const Workspace& lent) {
+    if (lent.bytes < bytes) {
+      throw InvalidProblem(message("workspace has ", lent.bytes, " bytes, the plan needs ", bytes,
+                                   "; ask Plan::workspace_bytes"));
+    }
+    if (reinterpret_cast<std::uintptr_t>(lent.data) % memory_alignment != 0) {
+      throw InvalidProblem(message("workspace starts at address ", lent.data,
+                                   ", which is misaligned: it needs a multiple of ",
+                                   memory_alignment, " bytes"));
+    }
+  }
+
+  const Allocator& allocator_;
+  const Stream& stream_;
+  std::size_t bytes_;
+  void* data_ = nullptr;
+  bool owned_ = false;
+};
+
+std::string refusal(const Problem& problem, const Device& device, const Choice& choice) {
+  std::string text = message("no engine can run [", problem, "] on ", device);
+  for (const Candidate& candidate : choice.candidates) {
+    text += message("\n  ", candidate.engine, ": ", candidate.reason);
+  }
+  return text;
+}
+
+bool verbose_dispatch() {
+  const char* value = std::getenv("FALTUNG_VERBOSE");
+  return value != nullptr &&
+         (std::string_view(value) == "dispatch" || std::string_view(value) == "all");
+}
+
+}  // namespace
+
+struct Plan::State {
+  Problem problem;
+  Device device;
+  Allocator allocator;
+  Choice choice;
+  BoundFilter bound;
+  ViewRule first, second, result;
+
+  void run(const Stream& stream, const ConstTensorView& a, const ConstTensorView* b,
+           const TensorView& out, const Workspace& lent, const ConstTensorView& bias) const {
+    check_stream(stream);
+    check_view(a, first, device);
+    check_view(out, result, device);
+    check_apart(out, result.name, a, first.name);
+    if (b != nullptr) {
+      check_view(*b, second, device);
+      check_apart(out, result.name, *b, second.name);
+    }
+    if (problem.epilogue.bias) {
+      check_view(bias, {"bias", problem.bias_dtype(), {problem.result_channels()}, {}}, device);
+      check_apart(out, result.name, bias, "bias");
+    }
+    check_workspace_apart(lent, a, b, out);
+    if (element_count(result.shape) == 0) return;
+    const Scratch scratch(choice.task->workspace_bytes(), lent, allocator, stream);
+    choice.task->run({.stream = stream,
+                      .first = a.data,
+                      .second = b != nullptr ? b->data : bound.data,
+                      .result = out.data,
+                      .bias = problem.epilogue.bias ? bias.data : nullptr,
+                      .prepared = b != nullptr ? nullptr : bound.prepared.get(),
+                      .workspace = scratch.data()});
+  }
+
+  void check_stream(const Stream& stream) const {
+    if (stream.device == device) return;
+    throw InvalidProblem(
+        message("the stream is on ", stream.device, ", the plan runs on ", device));
+  }
+
+  void check_workspace_apart(const Workspace& lent, const ConstTensorView& a,
+                             const ConstTensorView* b, const TensorView& out) const {
+    if (lent.data == nullptr || lent.bytes == 0) return;
+    const auto* begin = static_cast<const std::byte*>(lent.data);
+    const ByteSpan span{begin, begin + lent.bytes};
+    const auto check = [&](const ConstTensorView& view, std::string_view name) {
+      if (span.overlaps(byte_span(view))) {
+        throw InvalidProblem(
+            message("the workspace overlaps ", name, " in memory; lend other memory"));
+      }
+    };
+    check(a, first.name);
+    if (b != nullptr) check(*b, second.name);
+    check(out, result.name);
+  }
+};
+
+Plan::Plan(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Plan::Plan(Plan&&) noexcept = default;
+Plan& Plan::operator=(Plan&&) noexcept = default;
+Plan::~Plan() = default;
+
+Plan Plan::make(const Problem& problem, const Device& device, const PlanOptions& options) {
+  Choice choice = choose_engine(problem, device, options);
+  if (choice.engine == nullptr) throw NoEngine(refusal(problem, device, choice));
+  auto state = std::make_unique<State>();
+  state->problem = problem;
+  state->device = device;
+  state->allocator =
+      options.allocator.allocate != nullptr && options.allocator.deallocate != nullptr
+          ? options.allocator
+          : Allocator::standard(device);
+  state->choice = std::move(choice);
+  state->first = problem.pass == Pass::backward_data ? y_rule(problem) : x_rule(problem);
+  state->second = problem.pass == Pass::backward_filter ? y_rule(problem) : w_rule(problem);
+  state->result = problem.pass == Pass::forward         ? y_rule(problem)
+                  : problem.pass == Pass::backward_data ? x_rule(problem)
+                                                        : w_rule(problem);
+  Plan plan(std::move(state));
+  if (verbose_dispatch()) std::cerr << plan.explain();
+  return plan;
+}
+
+void Plan::run(const Stream& stream, const ConstTensorView& first, const ConstTensorView& second,
+               const TensorView& result, const Workspace& workspace,
+               const ConstTensorView& bias) const {
+  state_->run(stream, first, &second, result, workspace, bias);
+}
+
+void Plan::bind_filter(const Stream& stream, const ConstTensorView& w) {
+  if (state_->problem.pass == Pass::backward_filter) {
+    throw InvalidProblem("pass backward_filter computes dw and has no filter to bind; use run");
+  }
+  state_->check_stream(stream);
+  check_view(w, state_->second, state_->device);
+  BoundFilter bound;
+  const ByteSpan span = byte_span(w);
+  if (span.begin != span.end) {
+    bound.prepared = state_->choice.task->prepare_filter(stream, w.data);
+    if (bound.prepared == nullptr) {
+      const std::ptrdiff_t start = static_cast<const std::byte*>(w.data) - span.begin;
+      bound.copy = Tensor(DType::u8, {span.end - span.begin}, state_->device);
+      std::byte* target = static_cast<std::byte*>(bound.copy.data()) + start;
+      copy_elements(stream, w, target);
+      bound.data = target;
+    }
+  }
+  state_->bound = std::move(bound);
+}
+
+void Plan::run_bound(const Stream& stream, const ConstTensorView& operand, const TensorView& result,
+                     const Workspace& workspace, const ConstTensorView& bias) const {
+  const BoundFilter& bound = state_->bound;
+  if (bound.data == nullptr && bound.prepared == nullptr &&
+      element_count(state_->problem.w_shape()) != 0) {
+    throw InvalidProblem("no filter is bound to this plan; call bind_filter first");
+  }
+  state_->run(stream, operand, nullptr, result, workspace, bias);
+}
+
+std::size_t Plan::workspace_bytes() const noexcept {
+  return state_->choice.task->workspace_bytes();
+}
+const Problem& Plan::problem() const noexcept { return state_->problem; }
+const Device& Plan::device() const noexcept { return state_->device; }
+std::string Plan::engine() const { return std::string(state_->choice.engine->name()); }
+std::string Plan::policy() const { return state_->choice.task->policy(); }
+ErrorBound Plan::error_bound() const noexcept { return state_->choice.task->error_bound(); }
+double Plan::estimate_us() const noexcept { return state_->choice.estimate_us; }
+
+std::string Plan::explain() const {
+  std::string text =
+      message("problem    ", state_->problem, "\ndevice     ", state_->device, "\nengine     ",
+              engine(), "\npolicy     ", policy(), "\nworkspace  ", workspace_bytes(),
+              " bytes\nerror      ", to_string(error_bound()), "\n");
+  for (const Candidate& candidate : state_->choice.candidates) {
+    text += message(
+        candidate.engine == engine() ? "  -> " : "     ", candidate.engine, ": ",
+        candidate.supported ? message("estimate ", candidate.estimate_us, " us") : candidate.reason,
+        "\n");
+  }
+  return text;
+}
+
+std::string_view name(ErrorBound::Kind kind) noexcept {
+  constexpr std::string_view names[] = {"exact", "elementwise", "normwise"};
+  return names[static_cast<std::size_t>(kind)];
+}
+
+std::string to_string(const ErrorBound& bound) {
+  switch (bound.kind) {
+    case ErrorBound::Kind::exact:
+      return "exact";
+    case ErrorBound::Kind::elementwise:
+      return message("at most ", bound.constant, " (|x|*|w|) + u|y| at each output");
+    case ErrorBound::Kind::normwise:
+      break;
+  }
+  return message("at most ", bound.constant, " ||x|| ||w|| + u||y|| in the 2-norm");
+}
+
+}  // namespace faltung

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "cpp/core/engine.hpp"
+
+namespace faltung {
+
+/// The planner's decision.
+struct Choice {
+  const Engine* engine = nullptr;  ///< null if every engine refused
+  std::unique_ptr<Task> task;
+  double estimate_us = 0;
+  std::vector<Candidate> candidates;  ///< one per engine, in list order
+};
+
+/// Whether x, w or y has no elements. Such problems go to
+/// cpu.reference, or to cuda.direct.
+[[nodiscard]] bool has_empty_tensor(const Problem& problem);
+
+/// Asks every engine, drops the refusals and what breaks an option, keeps the smallest estimate.
+///
+/// @throws InvalidProblem if the problem is not valid or options.engine names no engine.
+[[nodiscard]] Choice choose_engine(const Problem& problem, const Device& device,
+                                   const PlanOptions& options);
+
+}  // namespace faltung

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <faltung/error.hpp>
+#include <faltung/problem.hpp>
+#include <string>
+#include <string_view>
+
+#include "cpp/core/message.hpp"
+#include "cpp/core/text.hpp"
+
+namespace faltung::rules {
+
+inline std::string shown(double value) { return format_real(value); }
+inline std::string_view shown(DType value) { return name(value); }
+template <typename T>
+const T& shown(const T& value) {
+  return value;
+}
+
+/// @throws InvalidProblem with all parts joined; reals print exactly, types by name.
+template <typename... Parts>
+[[noreturn]] void refuse(const Parts&... parts) {
+  throw InvalidProblem(message(shown(parts)...));
+}
+
+/// Which types may meet, and that integer sums are exact. The geometry must be valid.
+void check_types(const Problem& problem);
+
+/// Scales, bias and activation against the accumulator and the result.
+void check_epilogue(const Problem& problem);
+
+}  // namespace faltung::rules

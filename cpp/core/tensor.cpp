@@ -1,0 +1,192 @@
+#include <faltung/tensor.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+#include <utility>
+
+#include <faltung/allocator.hpp>
+#include <faltung/error.hpp>
+#include "cpp/core/backend.hpp"
+#include "cpp/core/message.hpp"
+#include "cpp/core/strided.hpp"
+
+namespace faltung {
+namespace {
+
+std::size_t byte_count(DType dtype, const Shape& shape) {
+  std::int64_t bytes = 0;
+  if (__builtin_mul_overflow(element_count(shape), static_cast<std::int64_t>(size_of(dtype)),
+                             &bytes)) {
+    throw InvalidProblem(message("a tensor of shape ", shape, " and type ", name(dtype),
+                                 " takes more than 2^63 - 1 bytes; split it"));
+  }
+  return static_cast<std::size_t>(bytes);
+}
+
+void require_cpu(const Device& device, const char* what) {
+  if (device.kind != DeviceKind::cpu) {
+    throw InvalidProblem(message(what, " needs data on the cpu, these are on ", device,
+                                 "; copy them with Tensor::to(Device::cpu())"));
+  }
+}
+
+template <typename To, typename From>
+To convert(From value) {
+  if constexpr (std::is_same_v<To, From>) {
+    return value;
+  } else if constexpr (is_complex(dtype_of<To>)) {
+    using Part = typename To::value_type;
+    if constexpr (is_complex(dtype_of<From>)) {
+      return To(static_cast<Part>(value.real()), static_cast<Part>(value.imag()));
+    } else {
+      return To(static_cast<Part>(value), 0);
+    }
+  } else if constexpr (is_complex(dtype_of<From>)) {
+    return convert<To>(value.real());
+  } else if constexpr (std::is_same_v<To, Half> || std::is_same_v<To, BFloat16>) {
+    return To(static_cast<float>(value));
+  } else if constexpr (std::is_same_v<From, Half> || std::is_same_v<From, BFloat16>) {
+    return static_cast<To>(static_cast<float>(value));
+  } else {
+    return static_cast<To>(value);
+  }
+}
+
+// One element. The loop around it is not part of it: 196 pairs of types would each compile one.
+using Conversion = void (*)(const void* from, void* to);
+
+Conversion conversion_between(DType from, DType to) {
+  return visit_dtype(from, [&](auto source) {
+    return visit_dtype(to, [&](auto target) -> Conversion {
+      using From = decltype(source);
+      using To = decltype(target);
+      return [](const void* element, void* result) {
+        *static_cast<To*>(result) = convert<To>(*static_cast<const From*>(element));
+      };
+    });
+  });
+}
+
+}  // namespace
+
+bool is_compact(const ConstTensorView& view) noexcept {
+  if (std::ranges::find(view.shape, 0) != view.shape.end()) return true;
+  std::int64_t step = 1;
+  for (std::size_t i = view.shape.size(); i-- > 0;) {
+    if (view.shape[i] != 1 && view.strides[i] != step) return false;
+    step *= view.shape[i];
+  }
+  return true;
+}
+
+Tensor::Tensor(DType dtype, const Shape& shape, const Device& device)
+    : dtype_(dtype), shape_(shape), device_(device) {
+  const std::size_t bytes = byte_count(dtype, shape);
+  if (bytes == 0) return;
+  data_ = device.kind == DeviceKind::cpu
+              ? ::operator new (bytes, std::align_val_t{memory_alignment}, std::nothrow)
+              : cuda_backend().allocate(device, bytes);
+  if (data_ == nullptr) {
+    throw DeviceError(message("no memory for a tensor of shape ", shape, " and type ", name(dtype),
+                              " on ", device, ": ", bytes, " bytes"));
+  }
+}
+
+Tensor::Tensor(Tensor&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)),
+      dtype_(other.dtype_),
+      shape_(std::exchange(other.shape_, Shape{0})),
+      device_(other.device_) {}
+
+Tensor& Tensor::operator=(Tensor&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(dtype_, other.dtype_);
+  std::swap(shape_, other.shape_);
+  std::swap(device_, other.device_);
+  return *this;
+}
+
+Tensor::~Tensor() {
+  if (data_ == nullptr) return;
+  if (device_.kind == DeviceKind::cpu) {
+    ::operator delete (data_, std::align_val_t{memory_alignment});
+  } else {
+    cuda_backend().release(device_, data_);
+  }
+}
+
+Tensor Tensor::zeros(DType dtype, const Shape& shape, const Device& device) {
+  Tensor tensor(dtype, shape, device);
+  if (tensor.data_ == nullptr) return tensor;
+  if (device.kind == DeviceKind::cpu) {
+    std::memset(tensor.data_, 0, tensor.bytes());
+  } else {
+    cuda_backend().fill(tensor.data_, device, 0, tensor.bytes());
+  }
+  return tensor;
+}
+
+Tensor Tensor::copy_from(const void* values, std::size_t count, DType dtype, const Shape& shape) {
+  if (static_cast<std::int64_t>(count) != element_count(shape)) {
+    throw InvalidProblem(message(count, " values do not fill shape ", shape, ", which has ",
+                                 element_count(shape), " elements"));
+  }
+  Tensor tensor(dtype, shape);
+  if (count != 0) std::memcpy(tensor.data_, values, tensor.bytes());
+  return tensor;
+}
+
+std::size_t Tensor::bytes() const { return byte_count(dtype_, shape_); }
+
+void Tensor::check_values(DType wanted) const {
+  require_cpu(device_, "Tensor::values");
+  if (wanted != dtype_) {
+    throw InvalidProblem(
+        message("Tensor::values asked for ", name(wanted), ", the elements are ", name(dtype_)));
+  }
+}
+
+TensorView Tensor::view() { return {data_, dtype_, shape_, compact_strides(shape_), device_}; }
+
+ConstTensorView Tensor::view() const {
+  return {data_, dtype_, shape_, compact_strides(shape_), device_};
+}
+
+Tensor Tensor::reshaped(const Shape& shape) && {
+  if (element_count(shape) != size()) {
+    throw InvalidProblem(message("shape ", shape_, " has ", size(), " elements and cannot become ",
+                                 shape, " with ", element_count(shape)));
+  }
+  shape_ = shape;
+  return std::move(*this);
+}
+
+Tensor Tensor::clone() const { return to(device_); }
+
+Tensor Tensor::to(const Device& device) const {
+  Tensor copy(dtype_, shape_, device);
+  if (data_ == nullptr) return copy;
+  if (device_.kind == DeviceKind::cpu && device.kind == DeviceKind::cpu) {
+    std::memcpy(copy.data_, data_, bytes());
+  } else {
+    cuda_backend().copy(copy.data_, device, data_, device_, bytes());
+  }
+  return copy;
+}
+
+Tensor compact_copy(const ConstTensorView& view, DType dtype) {
+  require_cpu(view.device, "compact_copy");
+  Tensor copy(dtype, view.shape);
+  const Conversion conversion = conversion_between(view.dtype, dtype);
+  const auto* source = static_cast<const std::byte*>(view.data);
+  auto* target = static_cast<std::byte*>(copy.data());
+  const auto from_size = static_cast<std::int64_t>(size_of(view.dtype));
+  const auto to_size = static_cast<std::int64_t>(size_of(dtype));
+  for_each_index(view.shape, [&](std::int64_t position, const Extents& index) {
+    conversion(source + offset_of(index, view.strides) * from_size, target + position * to_size);
+  });
+  return copy;
+}
+
+}  // namespace faltung

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstddef>
+
+#include <faltung/device.hpp>
+#include <faltung/export.hpp>
+
+namespace faltung {
+
+/// Where temporary memory comes from: plain functions, so that any pool can stand behind them.
+///
+/// `allocate` returns memory usable in stream order, or null if there is none; `deallocate` may be
+/// called before the work in the stream has finished. Both must be safe from several threads.
+struct Allocator {
+  void* context = nullptr;
+  void* (*allocate)(void* context, std::size_t bytes, std::size_t alignment,
+                    const Stream& stream) = nullptr;
+  void (*deallocate)(void* context, void* data, std::size_t bytes, std::size_t alignment,
+                     const Stream& stream) = nullptr;
+
+  /// Aligned operator new on the CPU, cudaMallocAsync on a CUDA device.
+  [[nodiscard]] FALTUNG_API static Allocator standard(const Device& device);
+};
+
+/// Alignment of every workspace and every Tensor, in bytes.
+inline constexpr std::size_t memory_alignment = 256;
+
+/// Scratch memory the caller lends to one `Plan::run`. Aligned to 256 bytes.
+struct Workspace {
+  void* data = nullptr;
+  std::size_t bytes = 0;
+};
+
+}  // namespace faltung

@@ -1,0 +1,29 @@
+#pragma once
+
+/// Everything Faltung offers.
+
+#include <faltung/allocator.hpp>
+#include <faltung/boundary.hpp>
+#include <faltung/device.hpp>
+#include <faltung/dtype.hpp>
+#include <faltung/error.hpp>
+#include <faltung/extents.hpp>
+#include <faltung/filters.hpp>
+#include <faltung/half.hpp>
+#include <faltung/image.hpp>
+#include <faltung/nn.hpp>
+#include <faltung/numpy.hpp>
+#include <faltung/per_axis.hpp>
+#include <faltung/plan.hpp>
+#include <faltung/problem.hpp>
+#include <faltung/promotion.hpp>
+#include <faltung/signal.hpp>
+#include <faltung/tensor.hpp>
+
+namespace faltung {
+
+using signal::convolve;
+using signal::correlate;
+using signal::Mode;
+
+}  // namespace faltung

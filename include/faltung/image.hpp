@@ -1,0 +1,189 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <faltung/boundary.hpp>
+#include <faltung/device.hpp>
+#include <faltung/dtype.hpp>
+#include <faltung/export.hpp>
+#include <faltung/per_axis.hpp>
+#include <faltung/tensor.hpp>
+
+/// Filters for images and volumes with the meaning of scipy.ndimage: the result has the extent of
+/// the input, and a boundary rule says what stands outside it.
+///
+/// Every function comes twice: one writes into a view of the caller in stream order, one returns a
+/// new Tensor on the device of `x`. In both, `x` has any rank up to 8 and any strides.
+///
+/// Types. The result has the type of `x` unless `output` names another (or the given view has
+/// another). Sums are formed in f32 for f32, f16 and bf16 data, in f64 for f64 and integer data, in
+/// the complex counterpart for complex data; integers with whole-numbered weights are summed
+/// exactly. `accumulator = f64` sums f32 data in f64, as ndimage does. Sums become integers by
+/// truncation toward zero and wrap; filters that run one pass per axis do so after every pass, as
+/// in ndimage. docs/promotion.md has the table and the error bounds, docs/compatibility.md what
+/// differs from ndimage.
+///
+/// Boundaries. `Boundary::constant(v)` takes the place of mode='constant', cval=v.
+/// `PerAxis` options take one value, or one for each axis that is filtered.
+///
+/// Errors. All functions throw InvalidProblem for an option that breaks its rule, for a result view
+/// whose shape is not that of `x`, and for overlapping memory of input and result; NoEngine if
+/// `engine` cannot do it; DeviceError if the device fails or memory runs out.
+namespace faltung::image {
+
+/// For `convolve` and `correlate`.
+struct FilterOptions {
+  PerAxis<Boundary> boundary = Boundary::reflect();
+  /// Moves the filter's centre, in elements: -(R/2) <= origin <= (R-1)/2 for a filter of R taps.
+  /// As in ndimage a positive origin moves the result of `correlate` to higher indices, that of
+  /// `convolve` to lower ones.
+  PerAxis<std::int64_t> origin = 0;
+  /// The axes of x that the filter's axes stand for, in that order; negative ones count from the
+  /// last. Empty: all. The filter then has as many axes as listed here.
+  std::vector<std::int64_t> axes = {};
+  std::optional<DType> output = std::nullopt;       ///< type of the result; default: that of x
+  std::optional<DType> accumulator = std::nullopt;  ///< f32 or f64; see the top of this file
+  std::string engine = {};                          ///< "" lets the planner choose
+};
+
+/// y[i] = sum over r of  w[r] x[i + R/2 + origin - r], with R/2 rounded down, on every axis.
+///
+/// For an even number of taps that is one element away from Mode::same of `faltung::convolve`, as
+/// in SciPy. `w` is real or complex, on the CPU or on the device of x.
+FALTUNG_API void convolve(const ConstTensorView& x, const ConstTensorView& w, const TensorView& y,
+                          const FilterOptions& options = {}, const Stream& stream = {});
+[[nodiscard]] FALTUNG_API Tensor convolve(const ConstTensorView& x, const ConstTensorView& w,
+                                          const FilterOptions& options = {});
+
+/// y[i] = sum over r of  conj(w[r]) x[i - R/2 - origin + r]
+FALTUNG_API void correlate(const ConstTensorView& x, const ConstTensorView& w, const TensorView& y,
+                           const FilterOptions& options = {}, const Stream& stream = {});
+[[nodiscard]] FALTUNG_API Tensor correlate(const ConstTensorView& x, const ConstTensorView& w,
+                                           const FilterOptions& options = {});
+
+/// For `convolve1d` and `correlate1d`; `w` has one axis.
+struct Filter1dOptions {
+  std::int64_t axis = -1;  ///< the axis of x to filter; negative ones count from the last
+  Boundary boundary = Boundary::reflect();
+  std::int64_t origin = 0;  ///< as in FilterOptions
+  std::optional<DType> output = std::nullopt;
+  std::optional<DType> accumulator = std::nullopt;
+  std::string engine = {};
+};
+
+FALTUNG_API void convolve1d(const ConstTensorView& x, const ConstTensorView& w, const TensorView& y,
+                            const Filter1dOptions& options = {}, const Stream& stream = {});
+[[nodiscard]] FALTUNG_API Tensor convolve1d(const ConstTensorView& x, const ConstTensorView& w,
+                                            const Filter1dOptions& options = {});
+
+FALTUNG_API void correlate1d(const ConstTensorView& x, const ConstTensorView& w,
+                             const TensorView& y, const Filter1dOptions& options = {},
+                             const Stream& stream = {});
+[[nodiscard]] FALTUNG_API Tensor correlate1d(const ConstTensorView& x, const ConstTensorView& w,
+                                             const Filter1dOptions& options = {});
+
+/// For `gaussian`, `gaussian_laplace` and `gaussian_gradient_magnitude`.
+struct GaussianOptions {
+  PerAxis<double> sigma = 1.0;      ///< standard deviation in elements, >= 0; 0 skips the axis
+  PerAxis<std::int64_t> order = 0;  ///< of the derivative, >= 0; only `gaussian` reads it
+  PerAxis<Boundary> boundary = Boundary::reflect();
+  double truncate = 4.0;                ///< radius = floor(truncate sigma + 1/2), >= 0
+  PerAxis<std::int64_t> radius = {};    ///< in elements, >= 0; if given, replaces `truncate`
+  std::vector<std::int64_t> axes = {};  ///< as in FilterOptions
+  std::optional<DType> output = std::nullopt;
+  std::optional<DType> accumulator = std::nullopt;
+  std::string engine = {};
+};
+
+/// Smooths, or differentiates the smoothed image: a Gaussian (derivative) along each axis in turn,
+/// sampled at whole elements; before differentiation its taps sum to 1.
+FALTUNG_API void gaussian(const ConstTensorView& x, const TensorView& y,
+                          const GaussianOptions& options = {}, const Stream& stream = {});
+[[nodiscard]] FALTUNG_API Tensor gaussian(const ConstTensorView& x,
+                                          const GaussianOptions& options = {});
+
+/// Sum over the axes of the second Gaussian derivative along that axis.
+FALTUNG_API void gaussian_laplace(const ConstTensorView& x, const TensorView& y,
+                                  const GaussianOptions& options = {}, const Stream& stream = {});
+[[nodiscard]] FALTUNG_API Tensor gaussian_laplace(const ConstTensorView& x,
+                                                  const GaussianOptions& options = {});
+
+/// Square root of the sum over the axes of the squared first Gaussian derivatives. Real data only.
+FALTUNG_API void gaussian_gradient_magnitude(const ConstTensorView& x, const TensorView& y,
+                                             const GaussianOptions& options = {},
+                                             const Stream& stream = {});
+[[nodiscard]] FALTUNG_API Tensor gaussian_gradient_magnitude(const ConstTensorView& x,
+                                                             const GaussianOptions& options = {});
+
+/// For `uniform`.
+struct UniformOptions {
+  PerAxis<std::int64_t> size = 3;  ///< elements in the window, >= 1
+  PerAxis<Boundary> boundary = Boundary::reflect();
+  PerAxis<std::int64_t> origin = 0;     ///< as in `correlate`
+  std::vector<std::int64_t> axes = {};  ///< as in FilterOptions
+  std::optional<DType> output = std::nullopt;
+  std::optional<DType> accumulator = std::nullopt;
+  std::string engine = {};
+};
+
+/// The mean of the window around each element (a box filter, a moving average).
+///
+/// Every mean is summed afresh, so a NaN reaches only the windows that contain it, unlike the
+/// running sum of ndimage. Means of integers are exact quotients before truncation.
+FALTUNG_API void uniform(const ConstTensorView& x, const TensorView& y,
+                         const UniformOptions& options = {}, const Stream& stream = {});
+[[nodiscard]] FALTUNG_API Tensor uniform(const ConstTensorView& x,
+                                         const UniformOptions& options = {});
+
+/// For `sobel` and `prewitt`.
+struct DerivativeOptions {
+  std::int64_t axis = -1;  ///< differentiate along this axis; negative ones count from the last
+  PerAxis<Boundary> boundary = Boundary::reflect();
+  std::optional<DType> output = std::nullopt;
+  std::optional<DType> accumulator = std::nullopt;
+  std::string engine = {};
+};
+
+/// -1 0 1 along `axis`, then 1 2 1 along every other axis; not normalised.
+FALTUNG_API void sobel(const ConstTensorView& x, const TensorView& y,
+                       const DerivativeOptions& options = {}, const Stream& stream = {});
+[[nodiscard]] FALTUNG_API Tensor sobel(const ConstTensorView& x,
+                                       const DerivativeOptions& options = {});
+
+/// -1 0 1 along `axis`, then 1 1 1 along every other axis; not normalised.
+FALTUNG_API void prewitt(const ConstTensorView& x, const TensorView& y,
+                         const DerivativeOptions& options = {}, const Stream& stream = {});
+[[nodiscard]] FALTUNG_API Tensor prewitt(const ConstTensorView& x,
+                                         const DerivativeOptions& options = {});
+
+/// For `laplace`, `sobel_magnitude` and `prewitt_magnitude`.
+struct SumOptions {
+  PerAxis<Boundary> boundary = Boundary::reflect();
+  std::vector<std::int64_t> axes = {};  ///< as in FilterOptions
+  std::optional<DType> output = std::nullopt;
+  std::optional<DType> accumulator = std::nullopt;
+  std::string engine = {};
+};
+
+/// Sum over the axes of 1 -2 1 along that axis.
+FALTUNG_API void laplace(const ConstTensorView& x, const TensorView& y,
+                         const SumOptions& options = {}, const Stream& stream = {});
+[[nodiscard]] FALTUNG_API Tensor laplace(const ConstTensorView& x, const SumOptions& options = {});
+
+/// Square root of the sum over the axes of the squared `sobel` (or `prewitt`) derivatives, as
+/// generic_gradient_magnitude in ndimage: every step is stored in the result's type, so ask for a
+/// floating `output` on integer images. Real data only. All axes smooth, those in `axes`
+/// differentiate.
+FALTUNG_API void sobel_magnitude(const ConstTensorView& x, const TensorView& y,
+                                 const SumOptions& options = {}, const Stream& stream = {});
+[[nodiscard]] FALTUNG_API Tensor sobel_magnitude(const ConstTensorView& x,
+                                                 const SumOptions& options = {});
+FALTUNG_API void prewitt_magnitude(const ConstTensorView& x, const TensorView& y,
+                                   const SumOptions& options = {}, const Stream& stream = {});
+[[nodiscard]] FALTUNG_API Tensor prewitt_magnitude(const ConstTensorView& x,
+                                                   const SumOptions& options = {});
+
+}  // namespace faltung::image

@@ -1,0 +1,197 @@
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <faltung/boundary.hpp>
+#include <faltung/device.hpp>
+#include <faltung/dtype.hpp>
+#include <faltung/export.hpp>
+#include <faltung/extents.hpp>
+#include <faltung/per_axis.hpp>
+#include <faltung/problem.hpp>
+#include <faltung/tensor.hpp>
+
+/// Convolutions of neural networks, with the words of PyTorch and ONNX, in 1 to 6 dimensions.
+///
+/// Shapes, with `spatial` one extent per axis, slowest first (Layout::channels_first; channels_last
+/// puts c or k behind the spatial axes everywhere):
+///
+///     x     [n, c, spatial...]           w  [k, c/groups, spatial...]
+///     y     [n, k, spatial...]           bias  [k]
+///
+/// Each operation comes twice: `conv` makes the Problem, to be planned once and run often;
+/// `run_conv` does it all and returns a new Tensor on the device of its operands. All of them throw
+/// InvalidProblem naming the shape or the option that breaks a rule.
+namespace faltung::nn {
+
+/// What stands around the input.
+enum class AutoPad : std::uint8_t {
+  none,        ///< the given numbers
+  same_upper,  ///< output = ceil(input / stride); an odd element goes behind the last index
+  same_lower,  ///< output = ceil(input / stride); an odd element goes before index 0
+  causal       ///< all before index 0: output o depends on inputs up to o stride
+};
+
+/// Padding in elements, one rule for all axes or numbers per axis and side:
+///
+///     .padding = 1      .padding = {1, 2}      .padding = Padding::sides({{0, 1}, {1, 1}})
+///     .padding = Padding::same_upper()
+class Padding {
+ public:
+  Padding() : Padding(0) {}
+  template <std::integral T>
+  Padding(T both_sides) : sides_({{both_sides, both_sides}}) {}
+  /// The same on both sides, one number per axis.
+  Padding(std::initializer_list<std::int64_t> per_axis) {
+    for (const std::int64_t pad : per_axis) sides_.emplace_back(pad, pad);
+  }
+  /// {before index 0, behind the last}, one pair for all axes or one per axis; negative crops.
+  [[nodiscard]] static Padding sides(std::vector<std::pair<std::int64_t, std::int64_t>> pairs) {
+    Padding result;
+    result.sides_ = std::move(pairs);
+    return result;
+  }
+  /// ONNX order: all begins, then all ends.
+  ///
+  /// @throws InvalidProblem if the number of values is odd or zero.
+  [[nodiscard]] FALTUNG_API static Padding onnx(const std::vector<std::int64_t>& pads);
+  [[nodiscard]] static Padding valid() { return {}; }
+  [[nodiscard]] static Padding same_upper() { return Padding(AutoPad::same_upper); }
+  [[nodiscard]] static Padding same_lower() { return Padding(AutoPad::same_lower); }
+  [[nodiscard]] static Padding causal() { return Padding(AutoPad::causal); }
+
+  [[nodiscard]] AutoPad rule() const noexcept { return rule_; }
+  [[nodiscard]] const std::vector<std::pair<std::int64_t, std::int64_t>>& numbers() const noexcept {
+    return sides_;
+  }
+  friend bool operator==(const Padding&, const Padding&) = default;
+
+ private:
+  explicit Padding(AutoPad rule) : rule_(rule) {}
+  AutoPad rule_ = AutoPad::none;
+  std::vector<std::pair<std::int64_t, std::int64_t>> sides_;
+};
+
+/// For `conv` and its gradients.
+struct ConvOptions {
+  PerAxis<std::int64_t> stride = 1;
+  PerAxis<std::int64_t> dilation = 1;
+  Padding padding = 0;
+  PerAxis<Boundary> boundary = Boundary::zero();  ///< what the padding holds
+  std::int64_t groups = 1;  ///< of channels; groups = c is a depthwise convolution
+  Layout layout = Layout::channels_first;
+  bool bias = false;  ///< `conv` only: the problem takes a bias; `run_conv` sets it itself
+  Activation activation = Activation::none();  ///< forward only, applied after the bias
+  /// Type of the result. Default: that of the operands; i32 for operands of 8 or 16 bits.
+  std::optional<DType> output = std::nullopt;
+  std::optional<DType> accumulator = std::nullopt;  ///< default: default_accumulator
+  Math math = Math::strict;
+  std::string engine = {};  ///< for `run_...`: "" lets the planner choose
+  Stream stream = {};       ///< for `run_...`: a null handle is the operands' default stream
+};
+
+/// y = activation(correlation of x with w, plus bias). `dtype` is that of x and w.
+[[nodiscard]] FALTUNG_API Problem conv(const Shape& x, const Shape& w,
+                                       const ConvOptions& options = {}, DType dtype = DType::f32);
+/// @param bias  [k], or empty for none
+[[nodiscard]] FALTUNG_API Tensor run_conv(const ConstTensorView& x, const ConstTensorView& w,
+                                          const ConvOptions& options = {},
+                                          const ConstTensorView& bias = {});
+
+/// dx from dy [n, k, spatial...] and w, for the same options as the forward call.
+///
+/// The activation belongs to whoever made dy: options with one are refused, and `bias` is ignored.
+/// Type of the result: options.output, by default that of the operands.
+///
+/// @param x  shape of dx, which dy and w alone do not determine if stride > 1
+[[nodiscard]] FALTUNG_API Problem conv_data_gradient(const Shape& x, const Shape& w,
+                                                     const ConvOptions& options = {},
+                                                     DType dtype = DType::f32);
+[[nodiscard]] FALTUNG_API Tensor run_conv_data_gradient(const ConstTensorView& dy,
+                                                        const ConstTensorView& w, const Shape& x,
+                                                        const ConvOptions& options = {});
+
+/// dw from x and dy, likewise.
+///
+/// @param w  shape of dw
+[[nodiscard]] FALTUNG_API Problem conv_filter_gradient(const Shape& x, const Shape& w,
+                                                       const ConvOptions& options = {},
+                                                       DType dtype = DType::f32);
+[[nodiscard]] FALTUNG_API Tensor run_conv_filter_gradient(const ConstTensorView& x,
+                                                          const ConstTensorView& dy, const Shape& w,
+                                                          const ConvOptions& options = {});
+
+/// The gradient of the bias: dy summed over batch and space, as a filter gradient of one tap whose
+/// x is a single 1 seen with strides of 0. The result of the problem has shape [k, 1, 1...].
+[[nodiscard]] FALTUNG_API Problem bias_gradient(const Shape& dy, const ConvOptions& options = {},
+                                                DType dtype = DType::f32);
+/// Returns [k].
+[[nodiscard]] FALTUNG_API Tensor run_bias_gradient(const ConstTensorView& dy,
+                                                   const ConvOptions& options = {});
+
+/// For `conv_transpose`.
+struct ConvTransposeOptions {
+  PerAxis<std::int64_t> stride = 1;
+  PerAxis<std::int64_t> dilation = 1;
+  /// Elements cut from the full result on each side; same_upper and same_lower make the result
+  /// stride times the input; causal is refused.
+  Padding padding = 0;
+  /// Elements added behind the last index; less than stride or less than dilation.
+  PerAxis<std::int64_t> output_padding = 0;
+  /// The spatial extents wanted, one per axis; empty derives them from the padding. If given, the
+  /// padding's numbers must be 0 and are derived as in ONNX: what the full result has in excess is
+  /// cut half on each side, an odd element behind for same_upper and in front otherwise; what it
+  /// lacks are zeros behind the last index.
+  std::vector<std::int64_t> output_shape = {};
+  std::int64_t groups = 1;
+  Layout layout = Layout::channels_first;
+  bool bias = false;
+  Activation activation = Activation::none();
+  std::optional<DType> output = std::nullopt;
+  std::optional<DType> accumulator = std::nullopt;
+  Math math = Math::strict;
+  std::string engine = {};
+  Stream stream = {};
+};
+
+/// The transposed convolution: every input element adds its multiple of the filter to the result.
+///
+///     x  [n, k, spatial...]   w  [k, c/groups, spatial...]   result  [n, c, spatial...]   bias [c]
+///     result extent = (N-1) stride + (R-1) dilation + 1 + output_padding - pad_lo - pad_hi
+///
+/// The transpose of `conv`, not its adjoint: complex filters are not conjugated, as in PyTorch.
+/// The Problem is of Pass::backward_data; run it as (x, w, result).
+/// Source: ONNX operator ConvTranspose, opset 11; torch.nn.ConvTranspose2d.
+[[nodiscard]] FALTUNG_API Problem conv_transpose(const Shape& x, const Shape& w,
+                                                 const ConvTransposeOptions& options = {},
+                                                 DType dtype = DType::f32);
+/// @param bias  [c], or empty for none
+[[nodiscard]] FALTUNG_API Tensor run_conv_transpose(const ConstTensorView& x,
+                                                    const ConstTensorView& w,
+                                                    const ConvTransposeOptions& options = {},
+                                                    const ConstTensorView& bias = {});
+
+/// For `conv_integer`.
+struct ZeroPoints {
+  std::int64_t x = 0;                 ///< the value in x that means 0, in its type
+  std::vector<std::int64_t> w = {0};  ///< the same for w: one value, or one per output channel
+};
+
+/// Quantised convolution: y = sum of (w - zero.w)(x - zero.x), exact in i32 and wrapping there.
+///
+/// x and w are i8 or u8, in any combination; padding holds zero.x, so that it means 0. `w` must be
+/// on the CPU. Activation and output type are not available.
+///
+/// Source: ONNX operator ConvInteger, opset 10.
+[[nodiscard]] FALTUNG_API Tensor run_conv_integer(const ConstTensorView& x,
+                                                  const ConstTensorView& w,
+                                                  const ZeroPoints& zero = {},
+                                                  const ConvOptions& options = {});
+
+}  // namespace faltung::nn

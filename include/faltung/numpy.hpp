@@ -1,0 +1,46 @@
+#pragma once
+
+#include <string>
+
+#include <faltung/device.hpp>
+#include <faltung/export.hpp>
+#include <faltung/signal.hpp>
+#include <faltung/tensor.hpp>
+
+/// NumPy's convolve and correlate: operands of rank 1, not empty. `convolve` reads rank 0 as one
+/// element, as NumPy does.
+///
+/// They differ from `signal` in one point: mode `same` returns max(N, M) elements, centred on the
+/// longer operand. Result type: numpy_result_type.
+namespace faltung::numpy {
+
+struct ConvolveOptions {
+  signal::Mode mode = signal::Mode::full;
+  signal::Method method = signal::Method::automatic;
+  std::string engine = {};
+  Stream stream = {};
+};
+
+struct CorrelateOptions {
+  signal::Mode mode = signal::Mode::valid;
+  signal::Method method = signal::Method::automatic;
+  std::string engine = {};
+  Stream stream = {};
+};
+
+[[nodiscard]] FALTUNG_API Tensor convolve(const ConstTensorView& a, const ConstTensorView& v,
+                                          const ConvolveOptions& options = {});
+
+/// Conjugates `v`.
+[[nodiscard]] FALTUNG_API Tensor correlate(const ConstTensorView& a, const ConstTensorView& v,
+                                           const CorrelateOptions& options = {});
+
+/// As signal::lower_convolve and signal::lower_correlate.
+[[nodiscard]] FALTUNG_API signal::Lowering lower_convolve(const ConstTensorView& a,
+                                                          const ConstTensorView& v,
+                                                          const ConvolveOptions& options = {});
+[[nodiscard]] FALTUNG_API signal::Lowering lower_correlate(const ConstTensorView& a,
+                                                           const ConstTensorView& v,
+                                                           const CorrelateOptions& options = {});
+
+}  // namespace faltung::numpy

@@ -1,0 +1,123 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <faltung/allocator.hpp>
+#include <faltung/device.hpp>
+#include <faltung/export.hpp>
+#include <faltung/problem.hpp>
+#include <faltung/tensor.hpp>
+
+namespace faltung {
+
+/// How far a result may be from the exact one. With u the unit roundoff of the accumulator and
+/// u_out that of the result's type:
+///
+///     exact        equal, bit for bit
+///     elementwise  |error| <= constant (|x| * |w|) + u_out |y|      at each output
+///     normwise     ||error||_2 <= constant ||x|| ||w|| + u_out ||y||  per transformed block
+///
+/// Source: Higham, Accuracy and Stability of Numerical Algorithms, §3.1 and §24.1; Higham & Mary,
+/// SIAM J. Sci. Comput. 41 (2019) A2815 for the probabilistic form of long sums.
+struct ErrorBound {
+  enum class Kind : std::uint8_t { exact, elementwise, normwise };
+  Kind kind = Kind::exact;
+  double constant = 0;  ///< multiplies of the products' magnitude, u included
+};
+
+/// "exact", "elementwise", "normwise".
+[[nodiscard]] FALTUNG_API std::string_view name(ErrorBound::Kind kind) noexcept;
+/// The bound in words and its formula.
+[[nodiscard]] FALTUNG_API std::string to_string(const ErrorBound& bound);
+
+struct PlanOptions {
+  /// "" lets the planner choose. "cpu.fft" names an engine, "fft" any engine of that family.
+  std::string engine = {};
+  /// Engines that need more scratch memory than this, in bytes, are passed over.
+  std::size_t workspace_limit = std::numeric_limits<std::size_t>::max();
+  /// Forbids engines that err by the norm of the data (FFT): every output keeps its own accuracy.
+  bool elementwise = false;
+  /// Serves `run` calls without a workspace; by default the device's standard allocator.
+  Allocator allocator = {};
+};
+
+/// What one engine said about a problem.
+struct Candidate {
+  std::string engine = {};
+  bool supported = false;
+  std::string reason = {};  ///< why not, if it is not supported or passed over
+  double estimate_us = 0;
+};
+
+/// Every engine for `problem` on `device`, in list order, with its verdict and estimate.
+///
+/// @throws InvalidProblem if the problem is not valid.
+[[nodiscard]] FALTUNG_API std::vector<Candidate> candidates(const Problem& problem,
+                                                            const Device& device = Device::cpu(),
+                                                            const PlanOptions& options = {});
+
+/// Names of all engines of this build, in the order ties are broken.
+[[nodiscard]] FALTUNG_API std::vector<std::string> engine_names();
+
+/// A problem ready to run: chosen engine and policy, workspace, error bound.
+///
+/// `run` never synchronises and is safe from many threads at once when results and workspaces
+/// differ. With a workspace from the caller it allocates nothing either.
+class FALTUNG_API Plan {
+ public:
+  /// @throws InvalidProblem if the problem or an option is not valid, NoEngine if no engine can do
+  ///         it (the message lists every engine's reason), DeviceError if memory runs out.
+  [[nodiscard]] static Plan make(const Problem& problem, const Device& device = Device::cpu(),
+                                 const PlanOptions& options = {});
+  Plan(Plan&&) noexcept;
+  Plan& operator=(Plan&&) noexcept;
+  ~Plan();
+
+  /// Computes the result from both operands, in the order the pass names them:
+  /// (x, w, y), (dy, w, dx) or (x, dy, dw). The result must not overlap anything that is read.
+  ///
+  /// @param workspace  at least workspace_bytes(); empty takes it from the plan's allocator
+  /// @param bias       Problem::result_channels() values, if the epilogue has a bias
+  /// @throws InvalidProblem if a view's type, shape, strides, device or alignment is not that of
+  ///         the problem, or memory overlaps; DeviceError if the device fails.
+  void run(const Stream& stream, const ConstTensorView& first, const ConstTensorView& second,
+           const TensorView& result, const Workspace& workspace = {},
+           const ConstTensorView& bias = {}) const;
+
+  /// Keeps a copy of the filter in the form the engine likes best: packed, or its spectrum. Not to
+  /// be called while another thread runs this plan.
+  ///
+  /// @throws InvalidProblem for Pass::backward_filter, which has no filter to bind.
+  void bind_filter(const Stream& stream, const ConstTensorView& w);
+
+  /// Like `run`, with the filter bound before: (x, y) or (dy, dx).
+  ///
+  /// @throws InvalidProblem also if no filter is bound.
+  void run_bound(const Stream& stream, const ConstTensorView& operand, const TensorView& result,
+                 const Workspace& workspace = {}, const ConstTensorView& bias = {}) const;
+
+  [[nodiscard]] std::size_t workspace_bytes() const noexcept;
+  [[nodiscard]] const Problem& problem() const noexcept;
+  [[nodiscard]] const Device& device() const noexcept;
+  [[nodiscard]] std::string engine() const;  ///< "cpu.fft"
+  [[nodiscard]] std::string policy() const;  ///< the engine's numbers, "transform 4096 x 512"
+  [[nodiscard]] ErrorBound error_bound() const noexcept;
+  [[nodiscard]] double estimate_us() const noexcept;
+
+  /// Several lines for people: problem, engine, policy, workspace, bound, and every other engine
+  /// with its estimate or its reason for refusing.
+  [[nodiscard]] std::string explain() const;
+
+ private:
+  struct State;
+  explicit Plan(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace faltung

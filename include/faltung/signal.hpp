@@ -1,0 +1,209 @@
+#pragma once
+
+#include <complex>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <faltung/boundary.hpp>
+#include <faltung/device.hpp>
+#include <faltung/export.hpp>
+#include <faltung/plan.hpp>
+#include <faltung/problem.hpp>
+#include <faltung/tensor.hpp>
+
+/// SciPy's `signal` functions: the same names, shapes, centring and result types.
+///
+/// Operands are views of any strides on one device; results are compact there. Each function only
+/// lowers to a `Problem` and runs a `Plan`. Result types: docs/promotion.md. Where SciPy is wrong
+/// we are not, see docs/compatibility.md.
+///
+/// Every function throws InvalidProblem for operands and options that break a rule named here, and
+/// what `Plan::make` and `Plan::run` throw.
+namespace faltung::signal {
+
+/// Which part of the full result to keep. Per axis, with extents N of the first operand and M of
+/// the second:
+///
+///     full   N + M - 1             every output that touches both
+///     same   N                     full from index (M-1)/2, also when M > N
+///     valid  max(N,M) - min(N,M) + 1   where the shorter lies inside the longer; one operand must
+///                                  be at least as long as the other along every axis
+enum class Mode : std::uint8_t { full, same, valid };
+
+/// "full", "same", "valid".
+[[nodiscard]] FALTUNG_API std::string_view name(Mode mode) noexcept;
+/// @throws InvalidProblem for anything but the three names.
+[[nodiscard]] FALTUNG_API Mode parse_mode(std::string_view text);
+
+enum class Method : std::uint8_t {
+  automatic,  ///< the fastest engine that keeps the accuracy class
+  direct,     ///< no engine that errs by the norm of the data
+  fft         ///< an FFT engine; integers are exact or refused, never rounded
+};
+
+/// "automatic", "direct", "fft".
+[[nodiscard]] FALTUNG_API std::string_view name(Method method) noexcept;
+/// Reads "auto" too. @throws InvalidProblem for anything but these names.
+[[nodiscard]] FALTUNG_API Method parse_method(std::string_view text);
+
+struct ConvolveOptions {
+  Mode mode = Mode::full;
+  Method method = Method::automatic;
+  std::string engine = {};  ///< as in PlanOptions; a name here wins over `method`
+  Stream stream = {};       ///< a null handle is the default stream of the operands' device
+};
+
+struct FftConvolveOptions {
+  Mode mode = Mode::full;
+  /// The axes to convolve along, negative ones counted from the end; empty = all. The other axes
+  /// broadcast: their extents are equal, or one of them is 1.
+  std::vector<int> axes = {};
+  std::string engine = {};  ///< empty: any FFT engine
+  Stream stream = {};
+};
+
+struct Convolve2dOptions {
+  Mode mode = Mode::full;
+  /// How `x` continues; `k` is never continued. SciPy's fill is `constant`, its symm is `reflect`.
+  Boundary boundary = {};
+  Method method = Method::automatic;
+  std::string engine = {};
+  Stream stream = {};
+};
+
+/// N-d convolution of two operands of equal rank 0 to 8, of which at most six axes are longer than
+/// 1. Type: numpy_result_type; integers wrap, f16 and bf16 sum in f32.
+[[nodiscard]] FALTUNG_API Tensor convolve(const ConstTensorView& x, const ConstTensorView& k,
+                                          const ConvolveOptions& options = {});
+
+/// N-d correlation:  y[i] = sum over n of  x[n + lag(i)] conj(k[n]),  lags as correlation_lags.
+[[nodiscard]] FALTUNG_API Tensor correlate(const ConstTensorView& x, const ConstTensorView& k,
+                                           const ConvolveOptions& options = {});
+
+/// Convolution along `axes` by FFT, one filter or one per batch element. Type: fft_result_type.
+/// Axes that are not convolved have the broadcast extent in every mode. Empty operands give an
+/// empty result.
+[[nodiscard]] FALTUNG_API Tensor fftconvolve(const ConstTensorView& x, const ConstTensorView& k,
+                                             const FftConvolveOptions& options = {});
+
+/// The same values as fftconvolve, for operands of very different lengths. The FFT engines choose
+/// their block lengths themselves in both.
+[[nodiscard]] FALTUNG_API Tensor oaconvolve(const ConstTensorView& x, const ConstTensorView& k,
+                                            const FftConvolveOptions& options = {});
+
+/// 2-D convolution with a boundary rule. Empty operands give zeros of the shape of the mode.
+[[nodiscard]] FALTUNG_API Tensor convolve2d(const ConstTensorView& x, const ConstTensorView& k,
+                                            const Convolve2dOptions& options = {});
+
+/// 2-D correlation with a boundary rule. Mode `same` starts at index M/2 of the full result where
+/// `correlate` starts at (M-1)/2: for even M they are one sample apart, as in SciPy.
+[[nodiscard]] FALTUNG_API Tensor correlate2d(const ConstTensorView& x, const ConstTensorView& k,
+                                             const Convolve2dOptions& options = {});
+
+/// The lag of every element that `correlate` returns for extents n and m, both at least 1. In
+/// mode `same` SciPy's lags are one off for odd n and even m; these match the data.
+[[nodiscard]] FALTUNG_API std::vector<std::int64_t> correlation_lags(std::int64_t n, std::int64_t m,
+                                                                     Mode mode = Mode::full);
+
+/// What `convolve` does with Method::automatic: `direct` or `fft`. Reads no data.
+[[nodiscard]] FALTUNG_API Method choose_method(const ConstTensorView& x, const ConstTensorView& k,
+                                               Mode mode = Mode::full);
+
+/// How upfirdn continues x before up-sampling; pictures show four elements a b c d.
+enum class Extension : std::uint8_t {
+  constant,       ///< v v | a b c d | v v
+  symmetric,      ///< b a | a b c d | d c        Boundary::reflect
+  reflect,        ///< c b | a b c d | c b        Boundary::mirror
+  edge,           ///< a a | a b c d | d d        Boundary::nearest
+  wrap,           ///< c d | a b c d | a b        Boundary::wrap
+  smooth,         ///< the line through the two samples at each end
+  antisymmetric,  ///< -b -a | a b c d | -d -c
+  antireflect,    ///< 2a-c 2a-b | a b c d | 2d-c 2d-b
+  line            ///< the line through a and d
+};
+
+/// "constant", "symmetric", ...
+[[nodiscard]] FALTUNG_API std::string_view name(Extension extension) noexcept;
+/// @throws InvalidProblem for anything but the nine names.
+[[nodiscard]] FALTUNG_API Extension parse_extension(std::string_view text);
+
+struct UpfirdnOptions {
+  std::int64_t up = 1;    ///< up-1 zeros go between neighbours of x, >= 1
+  std::int64_t down = 1;  ///< every down-th output is kept, >= 1
+  int axis = -1;          ///< of x; negative counts from the end
+  Extension mode = Extension::constant;
+  std::complex<double> cval = 0;  ///< for Extension::constant
+  Method method = Method::automatic;
+  std::string engine = {};
+  Stream stream = {};
+};
+
+/// Up-sample, filter, down-sample along one axis: the rank of x, with extent
+/// ceil(((N-1) up + M) / down) there. `h` has rank 1. Type: upfirdn_result_type.
+///
+/// smooth, antisymmetric, antireflect and line write an extended copy of x first, on the CPU; with
+/// up > 1 so do all modes but constant with cval 0 and reflect of at least two samples.
+[[nodiscard]] FALTUNG_API Tensor upfirdn(const ConstTensorView& h, const ConstTensorView& x,
+                                         const UpfirdnOptions& options = {});
+
+/// The Toeplitz matrix A with A v = numpy::convolve(a, v, mode) for every v of n elements: shape
+/// [extent of the mode, n], type of `a`. `a` has rank 1, is not empty and lies on the CPU; n >= 1.
+[[nodiscard]] FALTUNG_API Tensor convolution_matrix(const ConstTensorView& a, std::int64_t n,
+                                                    Mode mode = Mode::full);
+
+/// One call in normal form, to plan once and run many times:
+///
+///     auto call = signal::lower_convolve(x, k, {.mode = Mode::same});
+///     auto plan = Plan::make(call.problem, x.device, call.plan);
+///     call.run(plan, stream, x, k, y);
+struct Lowering {
+  Problem problem;
+  PlanOptions plan;    ///< the engine or method asked for
+  Shape result_shape;  ///< of y; compact, of type problem.output
+  ConstTensorView x;   ///< the operands that were lowered, without their data
+  ConstTensorView k;
+
+  bool swapped = false;            ///< k takes the place of the problem's x
+  std::int64_t result_offset = 0;  ///< elements from the start of y to where the problem's y begins
+  /// Axes that fit into no dimension of the problem: it runs once per index.
+  struct Loop {
+    std::int64_t extent = 1;
+    std::int64_t x = 0;  ///< elements between neighbours in the problem's x
+    std::int64_t w = 0;  ///< ... its w
+    std::int64_t y = 0;  ///< ... and its y
+  };
+  std::vector<Loop> loops;
+
+  /// @param x, k  operands with the shapes, types and strides that were lowered
+  /// @param y     compact, of result_shape and type problem.output
+  FALTUNG_API void run(const Plan& made, const Stream& stream, const ConstTensorView& x,
+                       const ConstTensorView& k, const TensorView& y,
+                       const Workspace& workspace = {}) const;
+};
+
+/// The lowerings of the functions above. Data pointers are not read, and may be null.
+///
+/// @throws InvalidProblem also for empty operands: they have no problem.
+[[nodiscard]] FALTUNG_API Lowering lower_convolve(const ConstTensorView& x,
+                                                  const ConstTensorView& k,
+                                                  const ConvolveOptions& options = {});
+[[nodiscard]] FALTUNG_API Lowering lower_correlate(const ConstTensorView& x,
+                                                   const ConstTensorView& k,
+                                                   const ConvolveOptions& options = {});
+[[nodiscard]] FALTUNG_API Lowering lower_fftconvolve(const ConstTensorView& x,
+                                                     const ConstTensorView& k,
+                                                     const FftConvolveOptions& options = {});
+[[nodiscard]] FALTUNG_API Lowering lower_convolve2d(const ConstTensorView& x,
+                                                    const ConstTensorView& k,
+                                                    const Convolve2dOptions& options = {});
+[[nodiscard]] FALTUNG_API Lowering lower_correlate2d(const ConstTensorView& x,
+                                                     const ConstTensorView& k,
+                                                     const Convolve2dOptions& options = {});
+/// To be run with (x, h), in this order. @throws InvalidProblem also for the modes that need an
+/// extended copy of x.
+[[nodiscard]] FALTUNG_API Lowering lower_upfirdn(const ConstTensorView& h, const ConstTensorView& x,
+                                                 const UpfirdnOptions& options = {});
+
+}  // namespace faltung::signal
