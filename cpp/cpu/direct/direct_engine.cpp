@@ -1,0 +1,41 @@
+#include "cpp/cpu/direct/direct_engine.hpp"
+
+#include "cpp/core/message.hpp"
+#include "cpp/cpu/direct/direct_task.hpp"
+
+namespace faltung {
+namespace {
+
+class DirectEngine final : public Engine {
+ public:
+  std::string_view name() const override { return "cpu.direct"; }
+
+  Verdict supports(const Problem& p, const Device& device) const override {
+    if (device.kind != DeviceKind::cpu) return Verdict::no("runs on the CPU only");
+    const std::int64_t window = direct::window_values(p.axes.back(), direct::choose(p).columns);
+    if (window > direct::max_window) {
+      return Verdict::no(message("the taps of a row reach over ", window,
+                                 " values at once, a window holds ", direct::max_window));
+    }
+    return Verdict::yes();
+  }
+
+  double estimate_us(const Problem& p, const Device&) const override {
+    return direct::estimate_us(p);
+  }
+
+  std::unique_ptr<Task> prepare(const Problem& p, const Device&) const override {
+    return visit_accumulator(p.accumulator, [&](auto value) -> std::unique_ptr<Task> {
+      return std::make_unique<direct::DirectTask<decltype(value)>>(p);
+    });
+  }
+};
+
+}  // namespace
+
+const Engine& direct_engine() {
+  static const DirectEngine engine;
+  return engine;
+}
+
+}  // namespace faltung

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+
+#include "cpp/cpu/element_rows.hpp"
+
+/// The inner loops of the direct engine: all over contiguous accumulators, for a compiler to
+/// vectorise. A mask, where there is one, is 0 where nothing stands in x.
+namespace faltung::direct {
+
+/// sums[i] += w x[i]
+template <typename Acc>
+void add_scaled(Acc* __restrict sums, const Acc* __restrict x, Acc w, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) sums[i] += product(w, x[i]);
+}
+
+/// The same for four taps at once: one load and one store of the sums instead of four.
+template <typename Acc>
+void add_scaled_4(Acc* __restrict sums, const Acc* const* x, const Acc* w, std::int64_t count) {
+  const Acc* __restrict x0 = x[0], * __restrict x1 = x[1];
+  const Acc* __restrict x2 = x[2], * __restrict x3 = x[3];
+  const Acc w0 = w[0], w1 = w[1], w2 = w[2], w3 = w[3];
+  for (std::int64_t i = 0; i < count; ++i) {
+    sums[i] =
+        sums[i] + product(w0, x0[i]) + product(w1, x1[i]) + product(w2, x2[i]) + product(w3, x3[i]);
+  }
+}
+
+template <typename Acc>
+void add_scaled_masked(Acc* __restrict sums, const Acc* __restrict x,
+                       const std::uint8_t* __restrict mask, Acc w, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    sums[i] += mask[i] != 0 ? product(w, x[i]) : Acc(0);
+  }
+}
+
+/// Sum of conj(x[i]) y[i], or of x[i] conj(y[i]) if `other`. Sixteen partial sums, added in order.
+template <typename Acc>
+Acc dot(const Acc* __restrict x, const Acc* __restrict y, const std::uint8_t* mask, bool other,
+        std::int64_t count) {
+  constexpr std::int64_t lanes = 16;
+  Acc partial[lanes] = {};
+  std::int64_t i = 0;
+  if (mask == nullptr) {
+    for (; i + lanes <= count; i += lanes) {
+      for (std::int64_t l = 0; l < lanes; ++l) {
+        partial[l] += product(conjugate_value(x[i + l]), y[i + l]);
+      }
+    }
+  }
+  for (; i < count; ++i) {
+    if (mask == nullptr || mask[i] != 0) {
+      partial[i % lanes] += product(conjugate_value(x[i]), y[i]);
+    }
+  }
+  Acc sum = 0;
+  for (const Acc& value : partial) sum += value;
+  return other ? conjugate_value(sum) : sum;
+}
+
+}  // namespace faltung::direct

@@ -1,0 +1,123 @@
+#include "cpp/cpu/element_rows.hpp"
+
+#include "cpp/cpu/epilogue.hpp"
+
+namespace faltung {
+namespace {
+
+// The pairs that Problem::validate lets through; the others are never called.
+template <typename Acc, typename T>
+constexpr bool readable = (is_complex_value<Acc> || !is_complex(dtype_of<T>)) &&
+                          (!std::is_integral_v<Acc> || is_integer(dtype_of<T>));
+template <typename Acc, typename T>
+constexpr bool writable = is_complex_value<Acc> == is_complex(dtype_of<T>);
+
+template <typename Acc, typename T>
+Acc to_accumulator(T value) {
+  if constexpr (std::is_integral_v<Acc>) {
+    return static_cast<Acc>(value);
+  } else {
+    return load_element<Acc>(value);
+  }
+}
+
+template <typename Acc, typename T>
+void load_as(const void* data, std::int64_t first, std::int64_t step, std::int64_t count, Acc* to,
+             std::int64_t to_step) {
+  const T* from = static_cast<const T*>(data) + first;
+  if (step == 1 && to_step == 1) {
+    for (std::int64_t i = 0; i < count; ++i) to[i] = to_accumulator<Acc>(from[i]);
+  } else {
+    for (std::int64_t i = 0; i < count; ++i) to[i * to_step] = to_accumulator<Acc>(from[i * step]);
+  }
+}
+
+template <typename Acc>
+Wide<Acc> widen(Acc sum) {
+  if constexpr (std::is_integral_v<Acc>) {  // two's complement: the accumulators are signed
+    return static_cast<WideUnsigned>(
+        static_cast<WideSigned>(static_cast<std::make_signed_t<Acc>>(sum)));
+  } else {
+    return Wide<Acc>(sum);
+  }
+}
+
+}  // namespace
+
+template <typename Acc>
+LoadRow<Acc> load_row(DType type) {
+  return visit_dtype(type, [](auto element) -> LoadRow<Acc> {
+    using T = decltype(element);
+    if constexpr (readable<Acc, T>) return load_as<Acc, T>;
+    return nullptr;
+  });
+}
+
+template <typename Acc>
+Acc as_element(std::complex<double> value, DType type) {
+  if constexpr (std::is_integral_v<Acc>) {
+    // The value is an integer of that type; u64 reaches beyond what a signed cast can take.
+    return static_cast<Acc>(store_rounded<std::uint64_t>(value.real(), StoreRule{}));
+  } else {
+    return visit_dtype(type, [&](auto element) {
+      return load_element<Acc>(store_element<decltype(element)>(value, StoreRule{}));
+    });
+  }
+}
+
+template <typename Acc>
+ResultRows<Acc>::ResultRows(const Problem& problem)
+    : epilogue_(problem.epilogue),
+      rule_{problem.overflow, problem.rounding},
+      bias_dtype_(problem.bias_dtype()),
+      store_(visit_dtype(problem.result_dtype(), [](auto element) -> Store {
+        using T = decltype(element);
+        if constexpr (writable<Acc, T>) return store_as<T>;
+        return nullptr;
+      })) {}
+
+template <typename Acc>
+Wide<Acc> ResultRows<Acc>::bias(const RunArguments& arguments, std::int64_t channel) const {
+  if (!epilogue_.bias) return Wide<Acc>(0);
+  return visit_dtype(bias_dtype_, [&](auto element) {
+    return load_element<Wide<Acc>>(static_cast<const decltype(element)*>(arguments.bias)[channel]);
+  });
+}
+
+template <typename Acc>
+template <typename T>
+void ResultRows<Acc>::store_as(const ResultRows& rows, Wide<Acc> bias, const Acc* sums,
+                               std::int64_t count, void* result, std::int64_t first,
+                               std::int64_t step) {
+  T* to = static_cast<T*>(result) + first;
+  const bool plain = rows.epilogue_ == Epilogue{};
+  if constexpr (std::is_same_v<T, Acc> && !std::is_integral_v<T>) {
+    if (plain) {
+      for (std::int64_t i = 0; i < count; ++i) to[i * step] = sums[i];
+      return;
+    }
+  }
+  if constexpr (std::is_integral_v<Acc> && std::is_integral_v<T>) {
+    if (plain && rows.rule_.overflow == Overflow::wrap && sizeof(T) <= sizeof(Acc)) {
+      for (std::int64_t i = 0; i < count; ++i) to[i * step] = static_cast<T>(sums[i]);
+      return;
+    }
+  }
+  for (std::int64_t i = 0; i < count; ++i) {
+    finish_element(rows.epilogue_, rows.rule_, widen(sums[i]), bias, to[i * step]);
+  }
+}
+
+#define FALTUNG_INSTANTIATE(Acc)                             \
+  template LoadRow<Acc> load_row<Acc>(DType);                \
+  template Acc as_element<Acc>(std::complex<double>, DType); \
+  template class ResultRows<Acc>;
+FALTUNG_INSTANTIATE(float)
+FALTUNG_INSTANTIATE(double)
+FALTUNG_INSTANTIATE(std::complex<float>)
+FALTUNG_INSTANTIATE(std::complex<double>)
+FALTUNG_INSTANTIATE(std::uint32_t)
+FALTUNG_INSTANTIATE(std::uint64_t)
+#undef FALTUNG_INSTANTIATE
+
+}  // namespace faltung

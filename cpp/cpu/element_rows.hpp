@@ -1,0 +1,97 @@
+#pragma once
+
+#include <complex>
+#include <cstdint>
+#include <type_traits>
+
+#include "cpp/core/element.hpp"
+#include "cpp/core/engine.hpp"
+
+namespace faltung {
+
+/// Calls `f` with a value of the type in which the fast CPU engines form sums: float, double,
+/// complex, or unsigned integers, whose sums wrap as two's complement does.
+template <typename F>
+decltype(auto) visit_accumulator(DType accumulator, F&& f) {
+  switch (accumulator) {
+    case DType::f64:
+      return f(double{});
+    case DType::c64:
+      return f(std::complex<float>{});
+    case DType::c128:
+      return f(std::complex<double>{});
+    case DType::i32:
+      return f(std::uint32_t{});
+    case DType::i64:
+      return f(std::uint64_t{});
+    default:
+      return f(float{});
+  }
+}
+
+template <typename Acc>
+inline constexpr bool is_complex_value = !std::is_arithmetic_v<Acc>;
+
+/// The type an epilogue is computed in, so that it costs no accuracy.
+template <typename Acc>
+using Wide =
+    std::conditional_t<std::is_integral_v<Acc>, WideUnsigned,
+                       std::conditional_t<is_complex_value<Acc>, std::complex<double>, double>>;
+
+template <typename Acc>
+constexpr Acc conjugate_value(Acc value) noexcept {
+  if constexpr (is_complex_value<Acc>) return {value.real(), -value.imag()};
+  return value;
+}
+
+/// a * b by the textbook formula: unlike the operator of std::complex it vectorises.
+template <typename Acc>
+constexpr Acc product(Acc a, Acc b) noexcept {
+  if constexpr (is_complex_value<Acc>) {
+    return {a.real() * b.real() - a.imag() * b.imag(), a.real() * b.imag() + a.imag() * b.real()};
+  } else {
+    return a * b;
+  }
+}
+
+/// Reads `count` elements of some type, the first at `data[first]`, then every `step`, and writes
+/// them as accumulators, `to_step` apart.
+template <typename Acc>
+using LoadRow = void (*)(const void* data, std::int64_t first, std::int64_t step,
+                         std::int64_t count, Acc* to, std::int64_t to_step);
+
+/// The LoadRow for elements of `type`, which Problem::validate allows beside this accumulator.
+template <typename Acc>
+[[nodiscard]] LoadRow<Acc> load_row(DType type);
+
+/// A value as it comes back from an element of `type`.
+template <typename Acc>
+[[nodiscard]] Acc as_element(std::complex<double> value, DType type);
+
+/// Applies the epilogue to rows of sums and stores them in the result.
+template <typename Acc>
+class ResultRows {
+ public:
+  explicit ResultRows(const Problem& problem);
+
+  /// Stores `count` sums of one channel at result[first], then every `step`.
+  void store(const RunArguments& arguments, std::int64_t channel, const Acc* sums,
+             std::int64_t count, std::int64_t first, std::int64_t step) const {
+    store_(*this, bias(arguments, channel), sums, count, arguments.result, first, step);
+  }
+
+ private:
+  using Store = void (*)(const ResultRows&, Wide<Acc> bias, const Acc* sums, std::int64_t count,
+                         void* result, std::int64_t first, std::int64_t step);
+  template <typename T>
+  static void store_as(const ResultRows& rows, Wide<Acc> bias, const Acc* sums, std::int64_t count,
+                       void* result, std::int64_t first, std::int64_t step);
+  [[nodiscard]] Wide<Acc> bias(const RunArguments& arguments, std::int64_t channel) const;
+
+  Epilogue epilogue_;
+  StoreRule rule_;
+  DType bias_dtype_;
+  Store store_;
+};
+
+}  // namespace faltung

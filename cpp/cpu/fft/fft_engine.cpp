@@ -1,0 +1,57 @@
+#include "cpp/cpu/fft/fft_engine.hpp"
+
+#include "cpp/core/message.hpp"
+#include "cpp/cpu/fft/fft_task.hpp"
+
+namespace faltung {
+namespace {
+
+class FftEngine final : public Engine {
+ public:
+  std::string_view name() const override { return "cpu.fft"; }
+
+  Verdict supports(const Problem& p, const Device& device) const override {
+    if (device.kind != DeviceKind::cpu) return Verdict::no("runs on the CPU only");
+    const auto one_tap = [](const Axis& axis) { return axis.filter == 1; };
+    if (std::ranges::all_of(p.axes, one_tap)) {
+      return Verdict::no("every axis has one tap, so there is nothing to transform");
+    }
+    // A block of this many points takes 8 TiB, and every axis is then far from overflow.
+    constexpr double most_points = 0x1p40;
+    for (const Axis& axis : p.axes) {
+      if (static_cast<double>(extended_extent(axis)) > most_points) {
+        return Verdict::no(message("a transform of ", extended_extent(axis), " points"));
+      }
+    }
+    if (fft::sizes(p).length > most_points) {
+      return Verdict::no(message("a transform of ", fft::sizes(p).length, " points"));
+    }
+    if (is_integer(p.accumulator) && fft::integer_error(p) >= 0.5) {
+      return Verdict::no(message("rounding could miss an integer: sums in f64 may err by ",
+                                 fft::integer_error(p), ", which must be below 0.5"));
+    }
+    return Verdict::yes();
+  }
+
+  double estimate_us(const Problem& p, const Device&) const override { return fft::estimate_us(p); }
+
+  std::unique_ptr<Task> prepare(const Problem& p, const Device&) const override {
+    return visit_accumulator(p.accumulator, [&](auto value) -> std::unique_ptr<Task> {
+      using Acc = decltype(value);
+      if constexpr (std::is_integral_v<Acc>) {
+        return std::make_unique<fft::FftTask<double, std::uint64_t>>(p);
+      } else {
+        return std::make_unique<fft::FftTask<Acc, Acc>>(p);
+      }
+    });
+  }
+};
+
+}  // namespace
+
+const Engine& fft_engine() {
+  static const FftEngine engine;
+  return engine;
+}
+
+}  // namespace faltung

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "cpp/core/geometry.hpp"
+
+namespace faltung::gemm {
+
+/// How the column matrix, [c/g taps, outputs] for each image and group, is cut into blocks that are
+/// made, multiplied and forgotten. Changes speed, and bits only through the order of sums, which
+/// depends on the problem alone.
+struct Policy {
+  std::int64_t depth;    ///< rows: taps of channels
+  std::int64_t columns;  ///< outputs
+};
+
+/// A block takes at most half of a second-level cache of 1 MiB, and its depth is what OpenBLAS
+/// packs at once (GEMM_Q is 256 to 384 on x86-64), so that cutting it costs nothing.
+inline Policy choose(const Problem& p) {
+  const std::int64_t values = 512 * 1024 / static_cast<std::int64_t>(size_of(p.accumulator));
+  const std::int64_t depth =
+      std::min<std::int64_t>(256, p.in_channels / p.groups * element_count(filter_extents(p)));
+  return {.depth = depth, .columns = std::min(element_count(output_extents(p)), values / depth)};
+}
+
+/// Nanoseconds per product; measured, see estimate_us.
+constexpr double product_ns(DType accumulator) {
+  switch (accumulator) {
+    case DType::f64:
+      return 0.03;
+    case DType::c64:
+      return 0.06;
+    case DType::c128:
+      return 0.12;
+    default:
+      return 0.015;
+  }
+}
+
+inline double estimate_us(const Problem& p) {
+  constexpr double column_ns = 0.5;
+  constexpr double piece_ns = 30;
+  const double products = p.multiply_adds();
+  const double columns = products / static_cast<double>(p.out_channels / p.groups);
+  const double pieces = columns / static_cast<double>(p.axes.back().output());
+  return 2 +
+         1e-3 * (products * product_ns(p.accumulator) + columns * column_ns + pieces * piece_ns);
+}
+
+}  // namespace faltung::gemm
