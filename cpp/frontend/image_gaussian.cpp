@@ -1,0 +1,115 @@
+#include <vector>
+
+#include <faltung/error.hpp>
+#include <faltung/filters.hpp>
+#include <faltung/image.hpp>
+#include "cpp/core/message.hpp"
+#include "cpp/frontend/image_pass.hpp"
+
+namespace faltung::image {
+namespace {
+
+// The options with one value for each filtered axis, checked.
+struct Gaussian {
+  std::vector<std::size_t> axes;
+  std::vector<double> sigma;
+  std::vector<std::int64_t> order;
+  std::vector<std::int64_t> radius;
+  std::vector<Boundary> boundary;
+};
+
+Gaussian expand(const GaussianOptions& o, std::size_t rank) {
+  Gaussian g;
+  g.axes = checked_axes(o.axes, rank);
+  const std::size_t count = g.axes.size();
+  g.sigma = o.sigma.expand("sigma", count);
+  g.order = o.order.expand("order", count);
+  g.boundary = o.boundary.expand("boundary", count);
+  if (!o.radius.empty()) g.radius = o.radius.expand("radius", count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::int64_t radius = filters::gaussian_radius(g.sigma[i], o.truncate);  // checks both
+    if (o.radius.empty()) g.radius.push_back(radius);
+  }
+  return g;
+}
+
+// One line per axis that has a width.
+std::vector<Line> make_lines(const Gaussian& g, const std::vector<std::int64_t>& order) {
+  std::vector<Line> lines;
+  for (std::size_t i = 0; i < g.axes.size(); ++i) {
+    if (g.sigma[i] == 0) {
+      if (order[i] == 0) continue;
+      throw InvalidProblem(message("sigma is 0 along axis ", g.axes[i], ", where order is ",
+                                   order[i],
+                                   "; a derivative needs sigma > 0, or leave the axis "
+                                   "out of `axes`"));
+    }
+    lines.push_back({{g.axes[i], g.radius[i], g.boundary[i]},
+                     filters::gaussian_1d(g.sigma[i], order[i], g.radius[i])});
+  }
+  return lines;
+}
+
+std::vector<std::int64_t> order_along(std::size_t axis, std::int64_t order, std::size_t count) {
+  std::vector<std::int64_t> orders(count, 0);
+  orders[axis] = order;
+  return orders;
+}
+
+Call make_call(const GaussianOptions& o, const Stream& stream) {
+  return {o.accumulator, o.engine, stream};
+}
+
+}  // namespace
+
+void gaussian(const ConstTensorView& x, const TensorView& y, const GaussianOptions& options,
+              const Stream& stream) {
+  const Call call = make_call(options, stream);
+  check_call(x, y, options.output, call);
+  const Gaussian g = expand(options, x.shape.size());
+  run_lines(x, y, make_lines(g, g.order), call);
+}
+
+Tensor gaussian(const ConstTensorView& x, const GaussianOptions& options) {
+  Tensor y(result_type(x.dtype, options.output), x.shape, x.device);
+  gaussian(x, y, options, {x.device});
+  return y;
+}
+
+void gaussian_laplace(const ConstTensorView& x, const TensorView& y, const GaussianOptions& options,
+                      const Stream& stream) {
+  const Call call = make_call(options, stream);
+  check_call(x, y, options.output, call);
+  const Gaussian g = expand(options, x.shape.size());
+  std::vector<std::vector<Line>> terms;
+  for (std::size_t i = 0; i < g.axes.size(); ++i) {
+    terms.push_back(make_lines(g, order_along(i, 2, g.axes.size())));
+  }
+  run_terms(x, y, terms, call);
+}
+
+Tensor gaussian_laplace(const ConstTensorView& x, const GaussianOptions& options) {
+  Tensor y(result_type(x.dtype, options.output), x.shape, x.device);
+  gaussian_laplace(x, y, options, {x.device});
+  return y;
+}
+
+void gaussian_gradient_magnitude(const ConstTensorView& x, const TensorView& y,
+                                 const GaussianOptions& options, const Stream& stream) {
+  const Call call = make_call(options, stream);
+  check_call(x, y, options.output, call);
+  const Gaussian g = expand(options, x.shape.size());
+  std::vector<std::vector<Line>> terms;
+  for (std::size_t i = 0; i < g.axes.size(); ++i) {
+    terms.push_back(make_lines(g, order_along(i, 1, g.axes.size())));
+  }
+  run_magnitude(x, y, terms, call);
+}
+
+Tensor gaussian_gradient_magnitude(const ConstTensorView& x, const GaussianOptions& options) {
+  Tensor y(result_type(x.dtype, options.output), x.shape, x.device);
+  gaussian_gradient_magnitude(x, y, options, {x.device});
+  return y;
+}
+
+}  // namespace faltung::image

@@ -1,0 +1,206 @@
+#include "cpp/frontend/image_pass.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include <faltung/error.hpp>
+#include <faltung/plan.hpp>
+#include "cpp/core/message.hpp"
+#include "cpp/core/strided.hpp"
+
+namespace faltung::image {
+namespace {
+
+// The smallest signed integer type that holds every element, if all are whole numbers.
+std::optional<DType> whole_type(const ConstTensorView& w) {
+  if (w.device.kind != DeviceKind::cpu || is_complex(w.dtype)) return std::nullopt;
+  double low = 0;
+  double high = 0;
+  bool whole = true;
+  visit_dtype(w.dtype, [&](auto element) {
+    using T = decltype(element);
+    if constexpr (!is_complex(dtype_of<T>)) {
+      for_each_index(w.shape, [&](std::int64_t, const Extents& index) {
+        const auto value =
+            static_cast<double>(static_cast<const T*>(w.data)[offset_of(index, w.strides)]);
+        whole = whole && std::trunc(value) == value && std::isfinite(value);
+        low = std::min(low, value);
+        high = std::max(high, value);
+      });
+    }
+  });
+  if (!whole) return std::nullopt;
+  int bits = 8;
+  for (const DType type : {i8, i16, i32, i64}) {
+    if (low >= -std::ldexp(1.0, bits - 1) && high < std::ldexp(1.0, bits - 1)) return type;
+    bits *= 2;
+  }
+  return std::nullopt;
+}
+
+// One axis of the problem: a filtered axis of x, or neighbouring unfiltered ones that step as one
+// in x and in y.
+struct Group {
+  std::int64_t extent = 1;
+  std::int64_t x_step = 1;
+  std::int64_t y_step = 1;
+  const PassAxis* filter = nullptr;
+  std::int64_t taps = 1;
+  std::int64_t w_step = 1;
+};
+
+std::vector<Group> group_axes(const ConstTensorView& x, const TensorView& y, const Pass& pass) {
+  std::vector<Group> groups;
+  for (std::size_t i = 0; i < x.shape.size(); ++i) {
+    Group group{.extent = x.shape[i], .x_step = x.strides[i], .y_step = y.strides[i]};
+    for (std::size_t r = 0; r < pass.axes.size(); ++r) {
+      if (pass.axes[r].axis != i) continue;
+      group.filter = &pass.axes[r];
+      group.taps = pass.w.shape[r];
+      group.w_step = pass.w.strides[r];
+    }
+    if (group.filter == nullptr && group.extent == 1) continue;
+    if (group.filter == nullptr && !groups.empty() && groups.back().filter == nullptr) {
+      Group& last = groups.back();
+      if (last.x_step == group.extent * group.x_step &&
+          last.y_step == group.extent * group.y_step) {
+        last.extent *= group.extent;
+        last.x_step = group.x_step;
+        last.y_step = group.y_step;
+        continue;
+      }
+    }
+    groups.push_back(group);
+  }
+  return groups;
+}
+
+// A pass as a Problem, with views of its operands in the problem's layout.
+struct Lowered {
+  Problem problem;
+  ConstTensorView x, w;
+  TensorView y;
+};
+
+// The first unfiltered group becomes the batch, the others spatial axes.
+Lowered lower(const ConstTensorView& x, const TensorView& y, const Pass& pass) {
+  std::vector<Group> groups = group_axes(x, y, pass);
+  Group batch;
+  if (groups.size() > 1 && groups.front().filter == nullptr) {
+    batch = groups.front();
+    groups.erase(groups.begin());
+  }
+  if (groups.empty()) groups.emplace_back();
+  if (groups.size() > max_spatial_rank) {
+    throw InvalidProblem(message("x of shape ", x.shape, " needs ", groups.size(),
+                                 " separate axes for this filter, at most ", max_spatial_rank,
+                                 " are possible; filter fewer axes at once"));
+  }
+  Lowered l{.problem = {}, .x = x, .w = pass.w, .y = y};
+  l.problem.batch = batch.extent;
+  l.x.shape = l.y.shape = {batch.extent, 1};
+  l.x.strides = {batch.x_step, 1};
+  l.y.strides = {batch.y_step, 1};
+  l.w.shape = l.w.strides = {1, 1};
+  for (const Group& group : groups) {
+    const PassAxis where = group.filter == nullptr ? PassAxis{} : *group.filter;
+    l.problem.axes.push_back({.input = group.extent,
+                              .filter = group.taps,
+                              .pad_lo = where.pad_lo,
+                              .pad_hi = group.taps - 1 - where.pad_lo,
+                              .below = where.boundary,
+                              .above = where.boundary});
+    l.x.shape.push_back(group.extent);
+    l.x.strides.push_back(group.x_step);
+    l.w.shape.push_back(group.taps);
+    l.w.strides.push_back(group.w_step);
+    l.y.strides.push_back(group.y_step);
+  }
+  l.y.shape = l.x.shape;
+  if (!is_compact(l.x)) l.problem.x_strides = l.x.strides;
+  if (!is_compact(l.y)) l.problem.y_strides = l.y.strides;
+  return l;
+}
+
+DType widest_float(std::initializer_list<DType> types) {
+  const bool wide = std::ranges::any_of(types, [](DType type) {
+    return type == f64 || type == c128 || (is_integer(type) && size_of(type) > 2);
+  });
+  return wide ? f64 : f32;
+}
+
+}  // namespace
+
+SumTypes sum_types(DType x, DType y, bool complex_weights, std::optional<DType> whole,
+                   const Pass& pass, const Call& call) {
+  if (whole && is_integer(x) && is_integer(y) && pass.alpha == 1 &&
+      (pass.beta == 0 || pass.beta == 1)) {
+    return {*whole, default_accumulator(x, *whole, y)};
+  }
+  // Truncation turns the last bit of a sum into a whole unit, so integers get what ndimage uses.
+  DType real = is_integer(y) ? f64 : widest_float({x, y});
+  if (call.accumulator) real = *call.accumulator;
+  const DType complex = real == f64 ? c128 : c64;
+  return {complex_weights ? complex : real, is_complex(y) ? complex : real};
+}
+
+void run_pass(const ConstTensorView& x, const TensorView& y, const Pass& pass, const Call& call) {
+  Lowered l = lower(x, y, pass);
+  const SumTypes types =
+      sum_types(x.dtype, y.dtype, is_complex(pass.w.dtype), whole_type(pass.w), pass, call);
+  l.problem.input = x.dtype;
+  l.problem.filter = types.filter;
+  l.problem.output = y.dtype;
+  l.problem.accumulator = types.accumulator;
+  l.problem.flip = pass.flip;
+  l.problem.conjugate = pass.conjugate;
+  l.problem.epilogue.alpha = pass.alpha;
+  l.problem.epilogue.beta = pass.beta;
+
+  Tensor w;
+  if (l.w.device.kind == DeviceKind::cpu) {
+    w = compact_copy(l.w, types.filter);
+    if (x.device.kind != DeviceKind::cpu) w = w.to(x.device);
+    l.w = std::as_const(w).view();
+  } else if (l.w.dtype != types.filter) {
+    throw InvalidProblem(message("w is on ", l.w.device, " with type ", name(l.w.dtype),
+                                 ", these sums need ", name(types.filter),
+                                 "; convert it, or pass it on the cpu"));
+  } else if (!is_compact(l.w)) {
+    l.problem.w_strides = l.w.strides;
+  }
+  Plan::make(l.problem, x.device, {.engine = call.engine}).run(call.stream, l.x, l.w, l.y);
+}
+
+void copy(const ConstTensorView& x, const TensorView& y, const Call& call, double beta) {
+  const Tensor one = Tensor::from<double>({1}, {});
+  run_pass(x, y, {.axes = {}, .w = one, .beta = beta}, call);
+}
+
+void run_lines(const ConstTensorView& x, const TensorView& y, std::span<const Line> lines,
+               const Call& call, double beta) {
+  if (lines.empty()) return copy(x, y, call, beta);
+  std::optional<Temporary> buffers[2];
+  ConstTensorView source = x;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const bool last = i + 1 == lines.size();
+    std::optional<Temporary>& buffer = buffers[i % 2];
+    if (!last && !buffer) buffer.emplace(y.dtype, y.shape, call.stream);
+    const TensorView target = last ? y : buffer->view();
+    run_pass(source, target,
+             {.axes = {lines[i].where},
+              .w = lines[i].taps,
+              .alpha = lines[i].alpha,
+              .beta = last ? beta : 0},
+             call);
+    source = target;
+  }
+}
+
+Line centred_line(std::size_t axis, std::initializer_list<double> taps, const Boundary& boundary) {
+  const auto count = static_cast<std::int64_t>(taps.size());
+  return {{axis, count / 2, boundary}, Tensor::from<double>(taps, {count})};
+}
+
+}  // namespace faltung::image

@@ -1,0 +1,115 @@
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <faltung/allocator.hpp>
+#include <faltung/boundary.hpp>
+#include <faltung/problem.hpp>
+#include <faltung/tensor.hpp>
+
+namespace faltung::image {
+
+/// What all passes of one call share.
+struct Call {
+  std::optional<DType> accumulator;
+  std::string engine;
+  Stream stream;
+};
+
+/// One axis of x that a pass filters.
+struct PassAxis {
+  std::size_t axis = 0;
+  std::int64_t pad_lo = 0;  ///< taps before the one that meets the element itself
+  Boundary boundary;
+};
+
+/// One Problem's worth of filtering: y = alpha (x * w) + beta y.
+struct Pass {
+  std::vector<PassAxis> axes;  ///< what the axes of w stand for, in the order of w
+  ConstTensorView w;           ///< on the CPU or with x; any real or complex type, any strides
+  bool flip = false;
+  bool conjugate = false;
+  double alpha = 1;
+  double beta = 0;
+};
+
+/// Runs one pass in stream order. x and y have the same shape, any strides, and do not overlap.
+void run_pass(const ConstTensorView& x, const TensorView& y, const Pass& pass, const Call& call);
+
+/// y = x + beta y in the type of y, by the rules of a pass.
+void copy(const ConstTensorView& x, const TensorView& y, const Call& call, double beta = 0);
+
+/// Types of the filter and of the sums; see docs/promotion.md.
+struct SumTypes {
+  DType filter;
+  DType accumulator;
+};
+
+/// @param whole  the smallest signed type that holds every weight, if all are whole numbers
+SumTypes sum_types(DType x, DType y, bool complex_weights, std::optional<DType> whole,
+                   const Pass& pass, const Call& call);
+
+/// A row of taps, all along one axis.
+struct Line {
+  PassAxis where;
+  Tensor taps;  ///< rank 1, to be correlated with
+  double alpha = 1;
+};
+
+/// All lines in turn, each result stored in the type of y; the last adds beta y. Without lines:
+/// copies.
+void run_lines(const ConstTensorView& x, const TensorView& y, std::span<const Line> lines,
+               const Call& call, double beta = 0);
+
+/// y = the sum of the terms, each the result of its lines stored in the type of y.
+void run_terms(const ConstTensorView& x, const TensorView& y,
+               const std::vector<std::vector<Line>>& terms, const Call& call);
+
+/// y = the square root of the sum of the squared terms; every step is stored in the type of y.
+///
+/// @throws InvalidProblem for complex data, NoEngine on other devices than the CPU.
+void run_magnitude(const ConstTensorView& x, const TensorView& y,
+                   const std::vector<std::vector<Line>>& terms, const Call& call);
+
+/// The row -1 0 1, say, centred, along `axis`.
+Line centred_line(std::size_t axis, std::initializer_list<double> taps, const Boundary& boundary);
+
+/// Memory of the stream's device that is given back in stream order.
+class Temporary {
+ public:
+  /// @throws DeviceError if memory runs out.
+  Temporary(DType dtype, const Shape& shape, const Stream& stream);
+  Temporary(const Temporary&) = delete;
+  Temporary& operator=(const Temporary&) = delete;
+  ~Temporary();
+  [[nodiscard]] const TensorView& view() const noexcept { return view_; }
+
+ private:
+  Allocator allocator_;
+  Stream stream_;
+  std::size_t bytes_ = 0;
+  TensorView view_;
+};
+
+/// What every public function checks first: ranks, shapes, devices, overlap, the accumulator.
+void check_call(const ConstTensorView& x, const TensorView& y, std::optional<DType> output,
+                const Call& call);
+
+/// `axis` counted from the front.
+std::size_t checked_axis(std::int64_t axis, std::size_t rank);
+
+/// The axes named, or all, counted from the front; none may appear twice.
+std::vector<std::size_t> checked_axes(const std::vector<std::int64_t>& axes, std::size_t rank);
+
+/// @throws InvalidProblem unless -(taps/2) <= origin <= (taps-1)/2.
+void check_origin(std::int64_t origin, std::int64_t taps);
+
+/// The type of the result for an input of type `x`.
+DType result_type(DType x, std::optional<DType> output, bool complex_weights = false);
+
+}  // namespace faltung::image

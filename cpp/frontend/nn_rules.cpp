@@ -1,0 +1,84 @@
+#include "cpp/frontend/nn_rules.hpp"
+
+#include <utility>
+
+#include <faltung/error.hpp>
+#include <faltung/plan.hpp>
+#include "cpp/core/message.hpp"
+
+namespace faltung::nn {
+
+Padding Padding::onnx(const std::vector<std::int64_t>& pads) {
+  if (pads.empty() || pads.size() % 2 != 0) {
+    throw InvalidProblem(message("pads has ", pads.size(),
+                                 " values; give all begins, then all ends, one of each per axis"));
+  }
+  Padding result;
+  result.sides_.clear();
+  const std::size_t axes = pads.size() / 2;
+  for (std::size_t i = 0; i < axes; ++i) result.sides_.emplace_back(pads[i], pads[axes + i]);
+  return result;
+}
+
+Dimensions dimensions(std::string_view name, const Shape& shape, Layout layout) {
+  if (shape.size() < 3) {
+    throw InvalidProblem(message(name, " has shape ", shape, ", which has ", shape.size(),
+                                 " axes; it needs two and at least one spatial axis, ",
+                                 layout == Layout::channels_first ? "[outer, channels, spatial...]"
+                                                                  : "[outer, spatial..., channels]",
+                                 ", so add axes of extent 1"));
+  }
+  const bool first = layout == Layout::channels_first;
+  Dimensions result{shape[0], first ? shape[1] : shape.back(), {}};
+  for (std::size_t i = 0; i + 2 < shape.size(); ++i) {
+    result.spatial.push_back(shape[first ? i + 2 : i + 1]);
+  }
+  return result;
+}
+
+Shape shape_of(const Dimensions& d, Layout layout) {
+  Shape shape{d.outer};
+  if (layout == Layout::channels_first) shape.push_back(d.channels);
+  for (const std::int64_t extent : d.spatial) shape.push_back(extent);
+  if (layout == Layout::channels_last) shape.push_back(d.channels);
+  return shape;
+}
+
+void check_same_rank(const Dimensions& x, const Dimensions& w) {
+  if (x.spatial.size() != w.spatial.size()) {
+    throw InvalidProblem(message("x has ", x.spatial.size(), " spatial axes, w has ",
+                                 w.spatial.size(), "; give both the same number"));
+  }
+}
+
+std::vector<std::pair<std::int64_t, std::int64_t>> expand(const Padding& padding,
+                                                          std::size_t axes) {
+  if (padding.rule() != AutoPad::none) return {axes, {0, 0}};
+  return PerAxis<std::pair<std::int64_t, std::int64_t>>(padding.numbers()).expand("padding", axes);
+}
+
+DType result_type(DType first, DType second, std::optional<DType> output) {
+  if (output) return *output;
+  const auto narrow = [](DType type) { return is_integer(type) && size_of(type) <= 2; };
+  if (narrow(first) && narrow(second)) return i32;
+  if (first != second) {
+    throw InvalidProblem(message("the operands have types ", name(first), " and ", name(second),
+                                 "; convert one of them, or name the result's type in `output`"));
+  }
+  return first;
+}
+
+Tensor run(Problem problem, const ConstTensorView& first, const ConstTensorView& second,
+           const ConstTensorView& bias, const std::string& engine, const Stream& stream) {
+  const auto strides = [](const ConstTensorView& view) {
+    return view.strides.size() == view.shape.size() && is_compact(view) ? Strides{} : view.strides;
+  };
+  (problem.pass == Pass::backward_data ? problem.y_strides : problem.x_strides) = strides(first);
+  (problem.pass == Pass::backward_filter ? problem.y_strides : problem.w_strides) = strides(second);
+  Tensor result(problem.result_dtype(), problem.result_shape(), first.device);
+  const Stream order{stream.handle == nullptr ? first.device : stream.device, stream.handle};
+  Plan::make(problem, first.device, {.engine = engine}).run(order, first, second, result, {}, bias);
+  return result;
+}
+
+}  // namespace faltung::nn

@@ -1,0 +1,14 @@
+#include <faltung/per_axis.hpp>
+
+#include <faltung/error.hpp>
+#include "cpp/core/message.hpp"
+
+namespace faltung::detail {
+
+void throw_per_axis(std::string_view field, std::size_t given, std::size_t axes) {
+  throw InvalidProblem(message(field, " has ", given, " values for ", axes,
+                               axes == 1 ? " axis" : " axes",
+                               "; give one value for all, or one per axis"));
+}
+
+}  // namespace faltung::detail

@@ -1,0 +1,99 @@
+#include "cpp/frontend/signal_extension.hpp"
+
+#include "cpp/core/boundary_map.hpp"
+#include "cpp/core/element.hpp"
+#include "cpp/core/strided.hpp"
+
+namespace faltung::signal {
+namespace {
+
+constexpr std::int64_t floor_divide(std::int64_t a, std::int64_t b) {
+  return (a - positive_remainder(a, b)) / b;
+}
+
+// Element i, outside [0, n) too, of the line `at` continued by a rule. V is double or complex.
+template <typename V, typename Line>
+V continued(const Line& at, std::int64_t n, std::int64_t i, Extension mode, V cval) {
+  if (i >= 0 && i < n) return at(i);
+  const V first = at(0);
+  const V last = at(n - 1);
+  const auto steps = [](std::int64_t count) { return static_cast<double>(count); };
+  switch (mode) {
+    case Extension::constant:
+      return cval;
+    case Extension::symmetric:
+      return at(extend_index(BoundaryKind::reflect, i, n));
+    case Extension::reflect:
+      return at(extend_index(BoundaryKind::mirror, i, n));
+    case Extension::edge:
+      return i < 0 ? first : last;
+    case Extension::wrap:
+      return at(extend_index(BoundaryKind::wrap, i, n));
+    case Extension::smooth:
+      if (n == 1) return first;
+      return i < 0 ? first + steps(i) * (at(1) - first)
+                   : last + steps(i - n + 1) * (last - at(n - 2));
+    case Extension::antisymmetric: {
+      const V value = at(extend_index(BoundaryKind::reflect, i, n));
+      return floor_divide(i, n) % 2 == 0 ? value : -value;
+    }
+    case Extension::antireflect: {
+      // Odd about both ends: X(-i) = 2 first - X(i) and X(n-1+i) = 2 last - X(n-1-i), so that
+      // X(i + 2(n-1)) = X(i) + 2 (last - first).
+      if (n == 1) return first;
+      const std::int64_t period = 2 * (n - 1);
+      const std::int64_t j = positive_remainder(i, period);
+      const V value = j < n ? at(j) : 2.0 * last - at(period - j);
+      return value + 2.0 * steps(floor_divide(i, period)) * (last - first);
+    }
+    case Extension::line: {
+      if (n == 1) return first;
+      const V slope = (last - first) / steps(n - 1);
+      return i < 0 ? first + steps(i) * slope : last + steps(i - n + 1) * slope;
+    }
+  }
+  return cval;
+}
+
+template <typename T, typename V>
+void extend(const Tensor& source, Tensor& target, std::size_t axis, std::int64_t reach,
+            Extension mode, V cval) {
+  const std::int64_t n = source.shape()[axis];
+  const std::int64_t step = compact_strides(source.shape())[axis];
+  const auto* from = static_cast<const T*>(source.data());
+  auto* to = static_cast<T*>(target.data());
+  const Strides source_strides = compact_strides(source.shape());
+  for_each_index(target.shape(), [&](std::int64_t position, Extents index) {
+    const std::int64_t i = index[axis] - reach;
+    index[axis] = 0;
+    const T* line = from + offset_of(index, source_strides);
+    const auto at = [&](std::int64_t j) { return load_element<V>(line[j * step]); };
+    to[position] = store_element<T>(continued<V>(at, n, i, mode, cval), StoreRule{});
+  });
+}
+
+}  // namespace
+
+Tensor extended_copy(const ConstTensorView& x, DType dtype, std::size_t axis, std::int64_t reach,
+                     Extension mode, std::complex<double> cval) {
+  const Tensor source = compact_copy(x, dtype);
+  Shape shape = x.shape;
+  shape[axis] += 2 * reach;
+  Tensor target(dtype, shape);
+  switch (dtype) {
+    case f32:
+      extend<float>(source, target, axis, reach, mode, cval.real());
+      break;
+    case f64:
+      extend<double>(source, target, axis, reach, mode, cval.real());
+      break;
+    case c64:
+      extend<std::complex<float>>(source, target, axis, reach, mode, cval);
+      break;
+    default:  // upfirdn_result_type gives one of these four
+      extend<std::complex<double>>(source, target, axis, reach, mode, cval);
+  }
+  return target;
+}
+
+}  // namespace faltung::signal

@@ -1,0 +1,104 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include <faltung/signal.hpp>
+
+namespace faltung::signal {
+
+/// The part of the full result, N + M - 1 elements, that a mode keeps along one axis.
+struct Window {
+  std::int64_t start = 0;
+  std::int64_t count = 0;
+};
+
+/// Which elements mode `same` keeps of the full result.
+enum class Same : std::uint8_t {
+  first,            ///< N from index (M-1)/2
+  first_from_half,  ///< N from index M/2: correlate2d
+  longest           ///< max(N,M), centred on the longer operand: NumPy
+};
+
+/// What tells convolve, correlate and their relatives apart.
+struct Form {
+  bool correlation = false;
+  Mode mode = Mode::full;
+  Same same = Same::first;
+  Boundary boundary = {};            ///< of x; not used by mode `valid`
+  std::vector<bool> convolved = {};  ///< per axis; empty = all
+  DType output = f32;
+};
+
+/// @throws InvalidProblem unless every convolved axis has elements and the mode allows the lengths.
+[[nodiscard]] Lowering lower(const ConstTensorView& x, const ConstTensorView& k, const Form& form);
+
+/// @param n, m  extents of the first and the second operand, at least 1
+/// @throws InvalidProblem if the full extent overflows.
+[[nodiscard]] Window mode_window(Mode mode, std::int64_t n, std::int64_t m);
+
+/// A call whose axes are settled: what remains is to find batch, groups and channels.
+struct Call {
+  ConstTensorView x;     ///< in the place of the problem's x
+  ConstTensorView w;     ///< of the same rank
+  bool swapped = false;  ///< x is the caller's second operand
+  /// Per dimension of the operands; none = they broadcast along it.
+  std::vector<std::optional<Axis>> axes;
+  bool flip = false;
+  bool conjugate = false;
+  bool reverse_result = false;  ///< along every axis that is convolved
+  DType output = f32;
+};
+
+/// Finds the problem, and loops for what does not fit. The result is compact.
+///
+/// @throws InvalidProblem if more than six axes are convolved.
+[[nodiscard]] Lowering assemble(const Call& call);
+
+/// Which engines may run `problem`. Where no axis has more than one tap there is nothing to
+/// transform, and Method::fft asks for none.
+[[nodiscard]] PlanOptions plan_options(const Problem& problem, Method method,
+                                       const std::string& engine);
+
+/// SciPy lets 64-bit integers meet in f64 and rounds them.
+///
+/// @throws InvalidProblem for 64-bit integers with a floating result.
+void check_exact(DType a, DType b, DType output);
+
+/// Allocates the result, plans and runs.
+[[nodiscard]] Tensor run_lowering(const Lowering& lowering, const ConstTensorView& x,
+                                  const ConstTensorView& k, const Stream& stream);
+
+/// @throws InvalidProblem unless there is one stride per axis and no extent is negative.
+void check_operand(const ConstTensorView& view, std::string_view name);
+
+/// The same for both, which must have equal ranks.
+void check_operands(const ConstTensorView& x, const ConstTensorView& k);
+
+/// @throws InvalidProblem unless both have rank 2.
+void check_rank_2(const ConstTensorView& x, const ConstTensorView& k);
+
+/// `axis` as an index, negative ones counted from the end.
+///
+/// @throws InvalidProblem if there is no such axis.
+[[nodiscard]] std::size_t axis_index(int axis, std::size_t rank);
+
+/// Which axes `axes` names; empty = all, and then so is the result.
+///
+/// @throws InvalidProblem for axes that do not exist or come twice.
+[[nodiscard]] std::vector<bool> convolved_axes(const std::vector<int>& axes, std::size_t rank);
+
+/// Extent along a dimension where operands of extents a and b broadcast.
+///
+/// @throws InvalidProblem unless they are equal or one of them is 1.
+[[nodiscard]] std::int64_t broadcast_extent(std::int64_t a, std::int64_t b, std::size_t axis);
+
+/// `x` itself, or a copy of it in `storage` of type `result` if x's own type cannot hold the
+/// value of a constant boundary but `result`, a floating type, can. Copies live on the CPU.
+[[nodiscard]] ConstTensorView operand_for_constant(const ConstTensorView& x,
+                                                   const Boundary& boundary, DType result,
+                                                   Tensor& storage);
+
+}  // namespace faltung::signal

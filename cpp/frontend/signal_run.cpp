@@ -1,0 +1,104 @@
+#include <algorithm>
+
+#include <faltung/error.hpp>
+#include "cpp/core/element.hpp"
+#include "cpp/core/message.hpp"
+#include "cpp/core/strided.hpp"
+#include "cpp/core/view_rules.hpp"
+#include "cpp/frontend/signal_lowering.hpp"
+
+namespace faltung::signal {
+namespace {
+
+const std::byte* advance(const void* data, DType dtype, std::int64_t elements) {
+  return static_cast<const std::byte*>(data) + elements * static_cast<std::int64_t>(size_of(dtype));
+}
+
+std::byte* advance(void* data, DType dtype, std::int64_t elements) {
+  return static_cast<std::byte*>(data) + elements * static_cast<std::int64_t>(size_of(dtype));
+}
+
+template <typename View>
+void set_form(View& view, const Shape& shape, const Strides& strides) {
+  view.shape = shape;
+  view.strides = strides.empty() ? compact_strides(shape) : strides;
+}
+
+// Whether an element of `type` can have this value.
+bool holds(DType type, std::complex<double> value) {
+  if (!is_complex(type) && value.imag() != 0) return false;
+  return visit_dtype(type, [&](auto element) {
+    using T = decltype(element);
+    const T stored = store_element<T>(value, StoreRule{});
+    return load_element<std::complex<double>>(stored) == value;
+  });
+}
+
+}  // namespace
+
+PlanOptions plan_options(const Problem& problem, Method method, const std::string& engine) {
+  if (method > Method::fft) {
+    throw InvalidProblem(message("method has the value ", static_cast<int>(method),
+                                 "; it must be automatic, direct or fft"));
+  }
+  const bool products_only =
+      std::ranges::all_of(problem.axes, [](const Axis& axis) { return axis.filter == 1; });
+  PlanOptions options;
+  options.engine = engine;
+  if (engine.empty() && method == Method::fft && !products_only) options.engine = "fft";
+  options.elementwise = engine.empty() && method == Method::direct;
+  return options;
+}
+
+void Lowering::run(const Plan& made, const Stream& stream, const ConstTensorView& first,
+                   const ConstTensorView& second, const TensorView& y,
+                   const Workspace& workspace) const {
+  const Device& device = made.device();
+  check_view(first, {"x", x.dtype, x.shape, x.strides}, device);
+  check_view(second, {"k", k.dtype, k.shape, k.strides}, device);
+  check_view(y, {"y", problem.output, result_shape, {}}, device);
+  if (made.problem() != problem) {
+    throw InvalidProblem(message("the plan is for [", made.problem(), "], the lowering for [",
+                                 problem, "]; plan for this one"));
+  }
+  if (element_count(result_shape) == 0) return;
+  const ConstTensorView& outer = swapped ? second : first;
+  const ConstTensorView& inner = swapped ? first : second;
+  ConstTensorView a = outer, w = inner;
+  TensorView part = y;
+  set_form(a, problem.x_shape(), problem.x_strides);
+  set_form(w, problem.w_shape(), problem.w_strides);
+  set_form(part, problem.y_shape(), problem.y_strides);
+  Shape extents;
+  for (const Loop& loop : loops) extents.push_back(loop.extent);
+  for_each_index(extents, [&](std::int64_t, const Extents& index) {
+    std::int64_t a_offset = 0, w_offset = 0, y_offset = result_offset;
+    for (std::size_t i = 0; i < loops.size(); ++i) {
+      a_offset += index[i] * loops[i].x;
+      w_offset += index[i] * loops[i].w;
+      y_offset += index[i] * loops[i].y;
+    }
+    a.data = advance(outer.data, a.dtype, a_offset);
+    w.data = advance(inner.data, w.dtype, w_offset);
+    part.data = advance(y.data, part.dtype, y_offset);
+    made.run(stream, a, w, part, workspace);
+  });
+}
+
+Tensor run_lowering(const Lowering& lowering, const ConstTensorView& x, const ConstTensorView& k,
+                    const Stream& stream) {
+  Tensor y(lowering.problem.output, lowering.result_shape, x.device);
+  const Plan plan = Plan::make(lowering.problem, x.device, lowering.plan);
+  lowering.run(plan, stream.handle != nullptr ? stream : Stream{x.device, nullptr}, x, k, y);
+  return y;
+}
+
+ConstTensorView operand_for_constant(const ConstTensorView& x, const Boundary& boundary,
+                                     DType result, Tensor& storage) {
+  const bool fits = boundary.kind != BoundaryKind::constant || holds(x.dtype, boundary.value);
+  if (fits || is_integer(result) || result == x.dtype) return x;
+  storage = compact_copy(x, result);
+  return storage.view();
+}
+
+}  // namespace faltung::signal

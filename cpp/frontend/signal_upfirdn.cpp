@@ -1,0 +1,152 @@
+#include <algorithm>
+
+#include <faltung/error.hpp>
+#include <faltung/promotion.hpp>
+#include "cpp/core/message.hpp"
+#include "cpp/frontend/signal_extension.hpp"
+#include "cpp/frontend/signal_lowering.hpp"
+
+namespace faltung::signal {
+namespace {
+
+std::size_t check_upfirdn(const ConstTensorView& h, const ConstTensorView& x,
+                          const UpfirdnOptions& options) {
+  check_operand(h, "h");
+  check_operand(x, "x");
+  check_exact(h.dtype, x.dtype, upfirdn_result_type(h.dtype, x.dtype));
+  if (h.shape.size() != 1 || h.shape[0] == 0) {
+    throw InvalidProblem(message("h has shape ", h.shape, "; it must have rank 1 and elements"));
+  }
+  if (options.up < 1 || options.down < 1) {
+    throw InvalidProblem(
+        message("up is ", options.up, " and down ", options.down, "; both must be at least 1"));
+  }
+  if (options.mode > Extension::line) {
+    throw InvalidProblem(message("extension mode has the value ", static_cast<int>(options.mode),
+                                 "; it must be one of the nine"));
+  }
+  if (x.shape.empty()) {
+    throw InvalidProblem("x has rank 0; upfirdn needs an axis to filter along");
+  }
+  if (!is_complex(upfirdn_result_type(h.dtype, x.dtype)) && options.cval.imag() != 0) {
+    throw InvalidProblem(
+        message("cval is ", options.cval, "; it must be real for real h and x: pass complex x"));
+  }
+  return axis_index(options.axis, x.shape.size());
+}
+
+// ceil(((n-1) up + m) / down); SciPy's formula gives 0 or less only for empty x.
+std::int64_t output_extent(std::int64_t n, std::int64_t m, const UpfirdnOptions& options) {
+  std::int64_t last = 0;  // of the up-sampled, filtered signal
+  if (__builtin_mul_overflow(n - 1, options.up, &last) ||
+      __builtin_add_overflow(last, m - 1, &last)) {
+    throw InvalidProblem(message("x has ", n, " elements along the axis: with up ", options.up,
+                                 " and ", m, " taps the result exceeds 2^63 - 1; split x"));
+  }
+  return last < 0 ? 0 : last / options.down + 1;
+}
+
+// How many copies of the input each end of the filter can reach.
+std::int64_t reach(std::int64_t taps, std::int64_t up) { return (taps - 1 + up - 1) / up; }
+
+// A boundary acts on the up-sampled input. There zeros and a mirror of at least two samples look as
+// if they had acted before, the other rules do not.
+bool needs_extended_copy(const UpfirdnOptions& options, std::int64_t extent) {
+  switch (options.mode) {
+    case Extension::constant:
+      return options.up > 1 && options.cval != 0.0;
+    case Extension::reflect:
+      return options.up > 1 && extent == 1;
+    case Extension::symmetric:
+    case Extension::edge:
+    case Extension::wrap:
+      return options.up > 1;
+    default:
+      return true;
+  }
+}
+
+Boundary boundary_of(const UpfirdnOptions& options) {
+  switch (options.mode) {
+    case Extension::symmetric:
+      return Boundary::reflect();
+    case Extension::reflect:
+      return Boundary::mirror();
+    case Extension::edge:
+      return Boundary::nearest();
+    case Extension::wrap:
+      return Boundary::wrap();
+    default:
+      return options.cval == 0.0 ? Boundary::zero() : Boundary::constant(options.cval);
+  }
+}
+
+// @param extension  elements that x has more at both ends than the caller's
+Lowering lower(const ConstTensorView& h, const ConstTensorView& x, const UpfirdnOptions& options,
+               std::size_t along, std::int64_t extension, const Boundary& boundary) {
+  const std::int64_t taps = h.shape[0];
+  const std::int64_t extent = output_extent(x.shape[along] - 2 * extension, taps, options);
+  Axis axis;
+  axis.input = x.shape[along];
+  axis.filter = taps;
+  axis.stride = options.down;
+  axis.input_dilation = options.up;
+  axis.pad_lo = taps - 1 - extension * options.up;
+  axis.pad_hi = (extent - 1) * options.down + taps - axis.dilated_input() - axis.pad_lo;
+  axis.below = axis.above = boundary;
+  Call call{.x = x, .w = h, .axes = {}};
+  call.w.shape = Shape::filled(x.shape.size(), 1);
+  call.w.strides = Strides::filled(x.shape.size(), 0);
+  call.w.shape[along] = taps;
+  call.w.strides[along] = h.strides[0];
+  call.axes.resize(x.shape.size());
+  call.axes[along] = axis;
+  call.flip = true;
+  call.output = upfirdn_result_type(h.dtype, x.dtype);
+  Lowering lowering = assemble(call);
+  lowering.k.shape = h.shape;
+  lowering.k.strides = h.strides;
+  lowering.plan = plan_options(lowering.problem, options.method, options.engine);
+  return lowering;
+}
+
+// Sums without terms.
+Tensor zeros_of_empty(const ConstTensorView& h, const ConstTensorView& x,
+                      const UpfirdnOptions& options, std::size_t along) {
+  Shape shape = x.shape;
+  shape[along] = output_extent(x.shape[along], h.shape[0], options);
+  return Tensor::zeros(upfirdn_result_type(h.dtype, x.dtype), shape, x.device);
+}
+
+}  // namespace
+
+Lowering lower_upfirdn(const ConstTensorView& h, const ConstTensorView& x,
+                       const UpfirdnOptions& options) {
+  const std::size_t along = check_upfirdn(h, x, options);
+  if (element_count(x.shape) == 0) {
+    throw InvalidProblem(message("x has shape ", x.shape, ": there is nothing to filter"));
+  }
+  if (needs_extended_copy(options, x.shape[along])) {
+    throw InvalidProblem(message("extension mode ", name(options.mode), " with up ", options.up,
+                                 " has no problem of its own; use upfirdn, which extends a copy"));
+  }
+  return lower(h, x, options, along, 0, boundary_of(options));
+}
+
+Tensor upfirdn(const ConstTensorView& h, const ConstTensorView& x, const UpfirdnOptions& options) {
+  const std::size_t along = check_upfirdn(h, x, options);
+  if (element_count(x.shape) == 0) return zeros_of_empty(h, x, options, along);
+  const DType dtype = upfirdn_result_type(h.dtype, x.dtype);
+  if (needs_extended_copy(options, x.shape[along])) {
+    const std::int64_t more = reach(h.shape[0], options.up);
+    const Tensor copy = extended_copy(x, dtype, along, more, options.mode, options.cval);
+    const Lowering lowering = lower(h, copy, options, along, more, Boundary::zero());
+    return run_lowering(lowering, copy, h, options.stream);
+  }
+  Tensor storage;
+  const Boundary boundary = boundary_of(options);
+  const ConstTensorView operand = operand_for_constant(x, boundary, dtype, storage);
+  return run_lowering(lower(h, operand, options, along, 0, boundary), operand, h, options.stream);
+}
+
+}  // namespace faltung::signal
