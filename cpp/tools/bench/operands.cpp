@@ -1,0 +1,195 @@
+#include "cpp/tools/bench/operands.hpp"
+
+#include <cmath>
+#include <complex>
+#include <random>
+#include <vector>
+
+#include <faltung/error.hpp>
+
+#include "cpp/core/strided.hpp"
+#include "cpp/tools/bench/window.hpp"
+
+namespace faltung::bench {
+namespace {
+
+// SplitMix64: fast enough to fill gigabytes. Source: Steele, Lea & Flood, OOPSLA 2014.
+std::uint64_t next(std::uint64_t& state) {
+  std::uint64_t z = state += 0x9e3779b97f4a7c15u;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+  return z ^ (z >> 31);
+}
+
+float uniform(std::uint64_t& state) {
+  return static_cast<float>(static_cast<std::int32_t>(next(state) >> 32)) * 0x1p-31f;
+}
+
+void fill(Tensor& tensor, std::uint64_t seed) {
+  visit_dtype(tensor.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    for (T& element : tensor.values<T>()) {
+      if constexpr (is_complex(dtype_of<T>)) {
+        using Part = typename T::value_type;
+        element = T(static_cast<Part>(uniform(seed)), static_cast<Part>(uniform(seed)));
+      } else if constexpr (is_integer(dtype_of<T>)) {
+        element = static_cast<T>(next(seed) % 13);
+      } else {
+        element = T(uniform(seed));
+      }
+    }
+  });
+}
+
+void make_absolute(Tensor& tensor) {
+  visit_dtype(tensor.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    if constexpr (!is_integer(dtype_of<T>)) {
+      for (T& element : tensor.values<T>()) {
+        if constexpr (is_complex(dtype_of<T>)) {
+          element = T(std::abs(element));
+        } else {
+          element = T(std::abs(static_cast<decltype(element + 0)>(element)));
+        }
+      }
+    }
+  });
+}
+
+double norm(const Tensor& tensor) {
+  double sum = 0;
+  visit_dtype(tensor.dtype(), [&](auto zero) {
+    for (const auto element : tensor.values<decltype(zero)>()) {
+      if constexpr (is_complex(dtype_of<decltype(zero)>)) {
+        sum += static_cast<double>(std::norm(element));
+      } else {
+        sum += static_cast<double>(element) * static_cast<double>(element);
+      }
+    }
+  });
+  return std::sqrt(sum);
+}
+
+ConstTensorView at(const Tensor& tensor, std::int64_t offset, const Shape& shape,
+                   const Strides& strides) {
+  const auto* data = static_cast<const std::byte*>(tensor.data());
+  return {data + offset * static_cast<std::int64_t>(size_of(tensor.dtype())), tensor.dtype(), shape,
+          strides, Device::cpu()};
+}
+
+// The window's result by the definition, summed and kept in double; its epilogue is left out of
+// magnitudes.
+Tensor evaluate(const Window& window, const Operands& operands) {
+  Problem p = window.problem;
+  const DType wide = is_complex(p.accumulator) ? c128 : f64;
+  if (!is_integer(p.accumulator)) p.accumulator = wide;
+  DType& type = p.pass == Pass::forward         ? p.output
+                : p.pass == Pass::backward_data ? p.input
+                                                : p.filter;
+  Strides& strides = p.pass == Pass::forward         ? p.y_strides
+                     : p.pass == Pass::backward_data ? p.x_strides
+                                                     : p.w_strides;
+  const bool store_rounds = is_integer(type);
+  if (!store_rounds) type = wide;
+  strides = {};
+  const bool data = p.pass == Pass::backward_data;
+  const bool filter = p.pass == Pass::backward_filter;
+  const auto first = at(operands.first, window.first_offset, data ? p.y_shape() : p.x_shape(),
+                        data ? p.y_strides : p.x_strides);
+  const auto second = at(operands.second, window.second_offset, filter ? p.y_shape() : p.w_shape(),
+                         filter ? p.y_strides : p.w_strides);
+  Tensor result(p.result_dtype(), p.result_shape());
+  Plan::make(p, Device::cpu(), {.engine = "cpu.reference"}).run({}, first, second, result);
+  return compact_copy(result, wide);
+}
+
+const Strides& result_strides(const Problem& p) {
+  return p.pass == Pass::forward         ? p.y_strides
+         : p.pass == Pass::backward_data ? p.x_strides
+                                         : p.w_strides;
+}
+
+struct Tolerance {
+  double slope;     // times |x| * |w|
+  double constant;  // everywhere
+  double rounding;  // times |y|
+};
+
+template <typename Wide>
+void compare(const Tensor& expected, const Tensor& magnitude, const Tensor& actual,
+             const Tolerance& tolerance, ErrorCheck& check) {
+  const auto y = expected.values<Wide>();
+  const auto size = magnitude.values<Wide>();
+  const auto computed = actual.values<Wide>();
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    const double error = std::abs(computed[i] - y[i]);
+    const double bound = tolerance.slope * std::abs(size[i]) + tolerance.constant +
+                         tolerance.rounding * std::abs(y[i]);
+    const double ratio = error == 0 ? 0 : bound > 0 ? error / bound : INFINITY;
+    check.ratio = std::isnan(ratio) ? INFINITY : std::max(check.ratio, ratio);
+    ++check.elements;
+  }
+}
+
+}  // namespace
+
+Operands make_operands(const Problem& p, std::uint64_t seed) {
+  if (!p.x_strides.empty() || !p.w_strides.empty() || !p.y_strides.empty()) {
+    throw InvalidProblem(
+        "a benchmark needs compact tensors; leave out xstrides, wstrides, ystrides");
+  }
+  const bool data = p.pass == Pass::backward_data;
+  const bool filter = p.pass == Pass::backward_filter;
+  Operands operands{Tensor(data ? p.output : p.input, data ? p.y_shape() : p.x_shape()),
+                    Tensor(filter ? p.output : p.filter, filter ? p.y_shape() : p.w_shape()),
+                    Tensor::zeros(p.result_dtype(), p.result_shape())};
+  fill(operands.first, seed);
+  fill(operands.second, seed ^ 0x5bd1e995);
+  return operands;
+}
+
+ErrorCheck check_error(const Problem& problem, const ErrorBound& bound, Operands& operands,
+                       std::uint64_t seed) {
+  // The reference takes some 50 ns a product: two seconds a problem.
+  constexpr double work = 4e6;
+  constexpr int most_windows = 8;
+  std::mt19937_64 random(seed);
+  std::vector<Window> windows;
+  std::vector<Tensor> expected;
+  double spent = 0;
+  while (windows.size() < most_windows && spent < 2 * work) {
+    const auto window = random_window(problem, work / most_windows, random);
+    if (!window) break;
+    spent += window->problem.multiply_adds();
+    windows.push_back(*window);
+    expected.push_back(evaluate(*window, operands));
+  }
+  const DType wide = is_complex(problem.accumulator) ? c128 : f64;
+  const double u = unit_roundoff(problem.result_dtype());
+  Tolerance tolerance{0, 0, u};
+  if (bound.kind == ErrorBound::Kind::elementwise) tolerance.slope = bound.constant;
+  if (bound.kind == ErrorBound::Kind::normwise) {
+    tolerance.constant = bound.constant * norm(operands.first) * norm(operands.second);
+  }
+  // A rounded integer may differ by one where the sum lies within the bound of a step.
+  if (is_integer(problem.result_dtype()) && !is_integer(problem.accumulator))
+    tolerance.constant += 1;
+  make_absolute(operands.first);
+  make_absolute(operands.second);
+  ErrorCheck check{windows.empty() ? -1.0 : 0.0, 0};
+  for (std::size_t i = 0; i < windows.size(); ++i) {
+    const Problem& sub = windows[i].problem;
+    const Tensor magnitude = evaluate(windows[i], operands);
+    const Tensor actual = compact_copy(
+        at(operands.result, windows[i].result_offset, sub.result_shape(), result_strides(sub)),
+        wide);
+    if (wide == c128) {
+      compare<std::complex<double>>(expected[i], magnitude, actual, tolerance, check);
+    } else {
+      compare<double>(expected[i], magnitude, actual, tolerance, check);
+    }
+  }
+  return check;
+}
+
+}  // namespace faltung::bench

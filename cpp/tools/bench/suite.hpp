@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <faltung/problem.hpp>
+
+namespace faltung::bench {
+
+/// One line of a suite.
+struct Entry {
+  std::string family;  ///< the last comment line above that stands alone; empty before the first
+  std::string text;    ///< as written, without its comment: the name of the problem in every report
+  std::string note;    ///< the comment behind it
+  Problem problem;
+};
+
+/// Reads a suite: one problem a line, `#` starts a comment, blank lines are skipped.
+///
+/// @throws InvalidProblem naming the line if one does not parse, FileError if the file cannot be
+///         read or holds no problem.
+[[nodiscard]] std::vector<Entry> read_suite(const std::string& path);
+
+}  // namespace faltung::bench

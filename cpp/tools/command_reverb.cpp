@@ -1,0 +1,129 @@
+#include <fmt/format.h>
+#include <faltung/signal.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "cpp/tools/command.hpp"
+#include "cpp/tools/io/atomic_file.hpp"
+#include "cpp/tools/io/sound.hpp"
+#include "cpp/tools/support/devices.hpp"
+#include "cpp/tools/support/options.hpp"
+#include "cpp/tools/support/text.hpp"
+
+namespace faltung::tools {
+namespace {
+
+struct Options {
+  std::string dry, response, output;
+  std::string mix = "1";
+  std::string engine;
+  std::string device = "auto";
+};
+
+void check_pair(const Options& options, const Sound& dry, const Sound& response) {
+  if (dry.rate != response.rate) {
+    throw InvalidProblem(
+        fmt::format("{} has {} frames a second and {} has {}: the rates must "
+                    "agree; resample one of them",
+                    options.dry, dry.rate, options.response, response.rate));
+  }
+  const std::int64_t a = dry.samples.shape()[0];
+  const std::int64_t b = response.samples.shape()[0];
+  if (a != b && a != 1 && b != 1) {
+    throw InvalidProblem(
+        fmt::format("{} has {} channels and {} has {}: they must be as many, or "
+                    "one of the two mono",
+                    options.dry, a, options.response, b));
+  }
+}
+
+double peak(std::span<const double> samples) {
+  double largest = 0;
+  for (const double sample : samples) largest = std::max(largest, std::abs(sample));
+  return largest;
+}
+
+std::span<const double> channel(const Sound& sound, std::int64_t index) {
+  const auto frames = static_cast<std::size_t>(sound.samples.shape()[1]);
+  // A mono recording serves every channel of the other.
+  const std::size_t row = sound.samples.shape()[0] == 1 ? 0 : static_cast<std::size_t>(index);
+  return sound.samples.values<double>().subspan(row * frames, frames);
+}
+
+/// dry * response, full length, for every channel: [channels, N + M - 1].
+Tensor convolve_channels(const Sound& dry, const Sound& response, const Options& options) {
+  const std::int64_t channels = std::max(dry.samples.shape()[0], response.samples.shape()[0]);
+  const std::int64_t frames = dry.samples.shape()[1] + response.samples.shape()[1] - 1;
+  Tensor wet(f64, {channels, frames});
+  const auto target = wet.values<double>();
+  Progress progress("reverb: channel", static_cast<std::size_t>(channels));
+  for (std::int64_t i = 0; i < channels; ++i) {
+    const auto x = channel(dry, i);
+    const auto k = channel(response, i);
+    const Tensor a = Tensor::from(x, {static_cast<std::int64_t>(x.size())});
+    const Tensor b = Tensor::from(k, {static_cast<std::int64_t>(k.size())});
+    const Tensor y = on_device(options.device, [&](const Device& device) {
+      return signal::convolve(a.to(device), b.to(device), {.engine = options.engine})
+          .to(Device::cpu());
+    });
+    std::ranges::copy(y.values<double>(), target.begin() + i * frames);
+    progress.step();
+  }
+  return wet;
+}
+
+/// (1 - mix) dry + mix wet, with the wet sound brought to the dry peak: whatever the mix, no sample
+/// exceeds the largest of the dry recording, so nothing clips.
+void blend(const Sound& dry, double mix, Tensor& wet) {
+  const auto samples = wet.values<double>();
+  const double loudest = peak(samples);
+  const double gain = loudest > 0 ? mix * peak(dry.samples.values<double>()) / loudest : 0;
+  for (double& sample : samples) sample *= gain;
+  const auto frames = static_cast<std::size_t>(wet.shape()[1]);
+  for (std::int64_t i = 0; i < wet.shape()[0]; ++i) {
+    const auto source = channel(dry, i);
+    for (std::size_t t = 0; t < source.size(); ++t) {
+      samples[static_cast<std::size_t>(i) * frames + t] += (1 - mix) * source[t];
+    }
+  }
+}
+
+void reverb(const Options& options) {
+  const double mix = parse_number("--mix", options.mix, 0, 1);
+  const Sound dry = read_sound(options.dry);
+  const Sound response = read_sound(options.response);
+  check_pair(options, dry, response);
+  Sound wet{Tensor(), dry.rate, 0};
+  wet.format = sound_format(options.output, dry);
+  AtomicFile output(options.output);
+  wet.samples = convolve_channels(dry, response, options);
+  blend(dry, mix, wet.samples);
+  write_sound(output, wet);
+  output.commit();
+}
+
+}  // namespace
+
+void add_reverb_command(CLI::App& app) {
+  CLI::App* command = app.add_subcommand(
+      "reverb", "Play a recording in a room: convolve it with the room's impulse response");
+  auto options = std::make_shared<Options>();
+  command->add_option("DRY", options->dry, "Recording: .wav, .flac, .aiff, ...")->required();
+  command->add_option("IR", options->response, "Impulse response at the same rate")->required();
+  command
+      ->add_option("-o,--output", options->output,
+                   "Result, .wav, .flac or .aiff, with the samples' format of DRY")
+      ->required();
+  command
+      ->add_option("--mix", options->mix, "Share of the convolved sound, 0 to 1; the rest is dry")
+      ->capture_default_str();
+  command->add_option("--engine", options->engine, "An engine, cpu.fft, or a family, fft");
+  add_device_option(*command, options->device);
+  command->callback([options] { reverb(*options); });
+}
+
+}  // namespace faltung::tools

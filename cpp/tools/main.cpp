@@ -1,0 +1,91 @@
+#include <fmt/format.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <faltung/error.hpp>
+#include <new>
+#include <string>
+
+#include "cpp/tools/command.hpp"
+#include "cpp/tools/io/atomic_file.hpp"
+#include "cpp/tools/io/file_error.hpp"
+#include "cpp/tools/support/text.hpp"
+
+namespace {
+
+using faltung::tools::ExitCode;
+
+constexpr const char* exit_codes =
+    "Exit codes: 0 done, 1 a wrong result (verify, demo), 2 wrong options or an invalid problem,\n"
+    "3 no engine here can do it, 4 a device failed or memory ran out, 5 a file cannot be read or\n"
+    "written. Errors are one line on stderr; results are complete files or none.";
+
+int fail(ExitCode code, std::string_view message) {
+  std::fprintf(stderr, "faltung: %s\n", faltung::tools::one_line(message).c_str());
+  return static_cast<int>(code);
+}
+
+/// CLI11 names the option and its value, but neither a wrong subcommand nor the type it expected.
+std::string usage_message(const CLI::App& app, const CLI::ParseError& error,
+                          const std::string& first) {
+  const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
+  const bool known = std::ranges::any_of(
+      commands, [&](const CLI::App* command) { return command->get_name() == first; });
+  if (!first.empty() && first[0] != '-' && !known) {
+    return fmt::format("{} is not a subcommand; see faltung --help", first);
+  }
+  const bool number = error.get_name() == "ConversionError";
+  return fmt::format("{}; {}see faltung --help", error.what(),
+                     number ? "the option takes a number in range; " : "");
+}
+
+int run(CLI::App& app, int argc, char** argv) {
+  try {
+    app.parse(argc, argv);
+    faltung::tools::flush_stdout();
+    return static_cast<int>(ExitCode::ok);
+  } catch (const CLI::ParseError& error) {
+    // --help and --version end here too.
+    if (error.get_exit_code() == 0) return app.exit(error);
+    if (error.get_name() == "RuntimeError") return error.get_exit_code();
+    return fail(ExitCode::invalid, usage_message(app, error, argc > 1 ? argv[1] : ""));
+  } catch (const faltung::tools::FileError& error) {
+    return fail(ExitCode::file, error.what());
+  } catch (const faltung::InvalidProblem& error) {
+    return fail(ExitCode::invalid, error.what());
+  } catch (const faltung::NoEngine& error) {
+    return fail(ExitCode::no_engine, error.what());
+  } catch (const faltung::DeviceError& error) {
+    return fail(ExitCode::device, error.what());
+  } catch (const std::bad_alloc&) {
+    return fail(ExitCode::device, "memory ran out");
+  } catch (const std::exception& error) {
+    return fail(ExitCode::internal, fmt::format("internal error: {}", error.what()));
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using namespace faltung::tools;
+  remove_temporary_files_on_signals();
+  CLI::App app("Convolution of arrays, pictures and sound on CPU and GPU", "faltung");
+  app.footer(exit_codes);
+  app.set_version_flag("--version", "faltung " FALTUNG_VERSION);
+  app.require_subcommand(1);
+  add_convolve_command(app);
+  add_conv_command(app);
+  add_filter_command(app);
+  add_reverb_command(app);
+  add_demo_command(app);
+  add_info_command(app);
+  add_explain_command(app);
+  add_verify_command(app);
+  add_bench_command(app);
+  return run(app, argc, argv);
+}
