@@ -1,0 +1,143 @@
+#pragma once
+
+#include <cstdint>
+
+#include "cpp/core/boundary_map.hpp"
+
+#include <faltung/problem.hpp>
+
+namespace faltung::cuda::direct {
+
+/// A boundary rule, its constant rounded to the input's type: as floats, and for integer sums.
+struct Side {
+  BoundaryKind kind = BoundaryKind::zero;
+  double real = 0, imag = 0;
+  std::uint64_t integer = 0;
+};
+
+/// One spatial axis. Letters and meaning as in Axis; strides in elements.
+struct AxisGeometry {
+  std::int64_t input = 1, output = 1, filter = 1;
+  std::int64_t stride = 1, dilation = 1, input_dilation = 1, pad_lo = 0;
+  std::int64_t x_stride = 0, w_stride = 0, y_stride = 0;
+  Side below, above;
+
+  /// N', the extent of the dilated input.
+  FALTUNG_HOST_DEVICE constexpr std::int64_t dilated_input() const {
+    return input == 0 ? 0 : (input - 1) * input_dilation + 1;
+  }
+};
+
+/// The batch, or a spatial axis that acts like one.
+struct OuterAxis {
+  std::int64_t extent = 1, x_stride = 0, y_stride = 0;
+};
+
+inline constexpr int max_rank = 3;
+
+/// What the kernel computes, free of layouts, passes, flips and missing axes:
+///
+///     y[b,k,o] = sum over c in the group of k, and r:  w[k,c,r] X[b,c, o stride + r dilation - lo]
+struct Geometry {
+  AxisGeometry axis[max_rank];  ///< slowest first; missing axes come first and have extent 1
+  OuterAxis outer[max_spatial_rank];
+  int outer_count = 0;
+  std::int64_t groups = 1, group_inputs = 1, group_outputs = 1;
+  std::int64_t x_channel = 0, y_channel = 0;              ///< strides
+  std::int64_t w_group = 0, w_output = 0, w_input = 0;    ///< strides
+  std::int64_t x_origin = 0, w_origin = 0, y_origin = 0;  ///< offsets of index 0
+  bool conjugate = false;
+};
+
+/// What stands at a place of the extended, dilated input.
+enum class Stands : std::uint8_t {
+  nothing,   ///< a zero that contributes nothing, even times infinity
+  constant,  ///< the value of `side`
+  between,   ///< only in rows: between dilated elements, nothing but constants beyond the ends
+  element    ///< the element `offset` elements into its image
+};
+struct Place {
+  Stands what = Stands::element;
+  const Side* side = nullptr;
+  std::int64_t offset = 0;
+};
+
+/// `place` one axis further, at `position` of the extended axis. Where several axes are outside,
+/// the slowest decides.
+FALTUNG_HOST_DEVICE constexpr Place place_along(const AxisGeometry& axis, Place place,
+                                                std::int64_t position) {
+  if (place.what == Stands::nothing || place.what == Stands::constant) return place;
+  const Side& side = position < 0 ? axis.below : axis.above;
+  const std::int64_t j = extend_index(side.kind, position, axis.dilated_input());
+  if (j == outside) {
+    if (side.kind != BoundaryKind::constant) return {Stands::nothing, nullptr, 0};
+    return {Stands::constant, &side, 0};
+  }
+  std::int64_t index = j;
+  if (axis.input_dilation > 1) {
+    index = j / axis.input_dilation;
+    if (j % axis.input_dilation != 0) place.what = Stands::between;
+  }
+  place.offset += index * axis.x_stride;
+  return place;
+}
+
+/// Whether `count` positions from `first` on, `step` apart, all hold elements, one beside the other
+/// in memory order.
+FALTUNG_HOST_DEVICE constexpr bool is_interior(const AxisGeometry& axis, std::int64_t first,
+                                               std::int64_t step, std::int64_t count) {
+  return axis.input_dilation == 1 && first >= 0 && first + (count - 1) * step < axis.input;
+}
+
+/// How the work is cut: a block sums one tile of outputs of one channel of one image, `rows` x
+/// `cols` of the two last axes, for a chunk of taps at a time.
+struct Tiling {
+  int threads_x = 32, threads_y = 8;
+  int rows = 1, cols = 1;              ///< outputs
+  bool folded = false;                 ///< the rows are consecutive pieces of one row
+  int chunk_rows = 1, chunk_cols = 1;  ///< taps
+  /// A window holds the positions that the outputs of the tile meet with the taps of the chunk,
+  /// `step` apart.
+  std::int64_t step_y = 1, step_x = 1;
+  int window_rows = 1, window_cols = 1;
+  int pitch = 1;                         ///< window values between the rows of the tile
+  int output_rows = 1, output_cols = 1;  ///< window rows and values between neighbouring outputs
+  int tap_rows = 1, tap_cols = 1;        ///< and between neighbouring taps
+  int tap_pitch = 1;                     ///< taps are kept in rows of this length
+  bool dense = false;                    ///< neighbours in x and w are neighbours in the window
+  std::int64_t tiles_y = 1, tiles_x = 1;
+  std::int64_t tiles = 1;  ///< of all images and channels
+  int window_size = 1, taps_size = 1;
+
+  FALTUNG_HOST_DEVICE constexpr int threads() const { return threads_x * threads_y; }
+};
+
+/// Where a tile lies. The grid walks columns, rows, slices, output channels, images in this order.
+struct TileIndex {
+  std::int64_t z, y, x;           ///< first output
+  std::int64_t k;                 ///< output channel
+  std::int64_t x_image, y_image;  ///< offsets of the image
+};
+
+FALTUNG_HOST_DEVICE constexpr TileIndex tile_index(const Geometry& g, const Tiling& t,
+                                                   std::int64_t number) {
+  TileIndex at{};
+  at.x = number % t.tiles_x * (t.folded ? std::int64_t{t.rows} * t.cols : t.cols);
+  number /= t.tiles_x;
+  at.y = number % t.tiles_y * (t.folded ? 1 : t.rows);
+  number /= t.tiles_y;
+  at.z = number % g.axis[0].output;
+  number /= g.axis[0].output;
+  at.k = number % (g.groups * g.group_outputs);
+  number /= g.groups * g.group_outputs;
+  at.x_image = g.x_origin;
+  at.y_image = g.y_origin;
+  for (int i = g.outer_count; i-- > 0;) {
+    at.x_image += number % g.outer[i].extent * g.outer[i].x_stride;
+    at.y_image += number % g.outer[i].extent * g.outer[i].y_stride;
+    number /= g.outer[i].extent;
+  }
+  return at;
+}
+
+}  // namespace faltung::cuda::direct

@@ -1,0 +1,7 @@
+#include "cuda/direct/direct_launch.cuh"
+
+namespace faltung::cuda::direct {
+
+template void launch_direct<std::uint64_t>(const Arguments&, cudaStream_t);
+
+}  // namespace faltung::cuda::direct

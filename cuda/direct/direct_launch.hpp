@@ -1,0 +1,17 @@
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include "cuda/direct/direct_kernel.cuh"
+
+namespace faltung::cuda::direct {
+
+/// Starts direct_kernel for accumulators of one type. Each type is compiled in a file of its own.
+template <typename Acc>
+void launch_direct(const Arguments& arguments, cudaStream_t stream);
+
+/// Starts walk_kernel for arguments whose tiling is a walk_tiling; float or double.
+template <typename Acc>
+void launch_walk(const Arguments& arguments, cudaStream_t stream);
+
+}  // namespace faltung::cuda::direct

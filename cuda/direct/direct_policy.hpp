@@ -1,0 +1,265 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "cuda/direct/direct_geometry.hpp"
+
+namespace faltung::cuda::direct {
+
+inline constexpr int max_threads = 256;
+
+inline constexpr int thread_rows = 4;
+
+/// Outputs of one thread, by the bytes of an accumulator: a 16-byte vector of columns, so that the
+/// lanes of a warp read shared memory without conflicts, times rows that share the values of x. A
+/// vector of 4 taps on 4 rows of floats is then 64 FMAs on two vector reads of 4 + 4 x 1 wavefronts
+/// a warp: 16 clocks of arithmetic, 8 of shared memory.
+template <std::size_t bytes>
+struct Shape {
+  static constexpr int cols = static_cast<int>(16 / bytes);
+  static constexpr int rows = thread_rows;
+};
+
+/// What a choice of tiles and chunks costs, in multiply-adds per output. Not measured on a GPU: a
+/// value moved into shared memory counts as 4, a barrier and the latency behind it as 8 values of
+/// 256 threads, a multiply-add that reads its own value as 5.
+struct CostModel {
+  static constexpr double value = 4;
+  static constexpr double chunk_values = 8 * 256;
+  static constexpr double sparse_term = 5;
+};
+
+/// A block keeps below this, so that four share a multiprocessor and one loads while others sum.
+inline constexpr std::int64_t shared_budget = 48 * 1024;
+
+constexpr std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+constexpr int round_up_to_power(std::int64_t n, int most) {
+  int power = 1;
+  while (power < most && power < n) power *= 2;
+  return power;
+}
+
+/// Greatest common divisor of the distances between outputs and between taps: the positions that a
+/// window needs. With a single tap the distance between outputs alone counts.
+constexpr std::int64_t window_step(const AxisGeometry& axis, std::int64_t taps) {
+  std::int64_t a = axis.stride;
+  std::int64_t b = taps == 1 ? 0 : axis.dilation;
+  while (b != 0) {
+    const std::int64_t rest = a % b;
+    a = b;
+    b = rest;
+  }
+  return a;
+}
+
+/// One candidate; its window_size is 0 if it does not fit.
+constexpr Tiling make_tiling(const Geometry& g, int accumulator_bytes, int threads_x, int threads_y,
+                             std::int64_t chunk_rows, std::int64_t chunk_cols) {
+  const AxisGeometry& ay = g.axis[1];
+  const AxisGeometry& ax = g.axis[2];
+  const int vector = 16 / accumulator_bytes;
+  Tiling t;
+  t.threads_x = threads_x;
+  t.threads_y = threads_y;
+  t.cols = threads_x * vector;
+  t.rows = threads_y * thread_rows;
+  t.folded = ay.output == 1 && ay.filter == 1;
+  t.chunk_rows = static_cast<int>(chunk_rows);
+  t.chunk_cols = static_cast<int>(chunk_cols);
+  t.window_size = 0;
+  t.step_y = window_step(ay, chunk_rows);
+  t.step_x = window_step(ax, chunk_cols);
+  const std::int64_t most = shared_budget / accumulator_bytes;
+  const std::int64_t output_rows = ay.stride / t.step_y, output_cols = ax.stride / t.step_x;
+  const std::int64_t tap_rows = chunk_rows == 1 ? 1 : ay.dilation / t.step_y;
+  const std::int64_t tap_cols = chunk_cols == 1 ? 1 : ax.dilation / t.step_x;
+  if (std::max({output_rows, output_cols, tap_rows, tap_cols}) > most) return t;
+  const std::int64_t outputs_wide = t.folded ? std::int64_t{t.rows} * t.cols : t.cols;
+  const std::int64_t cols = (outputs_wide - 1) * output_cols + (chunk_cols - 1) * tap_cols + 1;
+  const std::int64_t rows =
+      t.folded ? 1 : (t.rows - 1) * output_rows + (chunk_rows - 1) * tap_rows + 1;
+  t.tap_pitch = static_cast<int>(divide_up(chunk_cols, vector) * vector);
+  if (cols > most || rows > most) return t;
+  const std::int64_t window_cols = divide_up(cols, vector) * vector;
+  const std::int64_t taps = chunk_rows * t.tap_pitch;
+  if (rows * window_cols + taps > most) return t;
+  t.window_rows = static_cast<int>(rows);
+  t.window_cols = static_cast<int>(window_cols);
+  t.output_rows = static_cast<int>(output_rows);
+  t.output_cols = static_cast<int>(output_cols);
+  t.tap_rows = static_cast<int>(tap_rows);
+  t.tap_cols = static_cast<int>(tap_cols);
+  t.pitch = t.folded ? t.cols * t.output_cols : t.window_cols;
+  t.dense = output_rows == 1 && output_cols == 1 && tap_rows == 1 && tap_cols == 1;
+  t.window_size = static_cast<int>(rows * window_cols);
+  t.taps_size = static_cast<int>(taps);
+  return t;
+}
+
+/// Multiply-adds per output that a tiling costs; see CostModel.
+constexpr double tiling_cost(const Geometry& g, const Tiling& t) {
+  const AxisGeometry& ay = g.axis[1];
+  const AxisGeometry& ax = g.axis[2];
+  const auto chunks =
+      static_cast<double>(divide_up(ay.filter, t.chunk_rows) * divide_up(ax.filter, t.chunk_cols));
+  const double terms = static_cast<double>(t.rows) * t.cols * static_cast<double>(ay.filter) *
+                       static_cast<double>(ax.filter) * (t.dense ? 1 : CostModel::sparse_term);
+  const double values = t.window_size + t.taps_size + CostModel::chunk_values;
+  const double used =
+      t.folded
+          ? static_cast<double>(std::min<std::int64_t>(ax.output, std::int64_t{t.rows} * t.cols))
+          : static_cast<double>(std::min<std::int64_t>(ay.output, t.rows)) *
+                static_cast<double>(std::min<std::int64_t>(ax.output, t.cols));
+  return (chunks * values * CostModel::value + terms) / used;
+}
+
+/// The cheapest tiling. There is always one: chunks of one tap need no more than the tile itself.
+inline Tiling choose_tiling(const Geometry& g, int accumulator_bytes) {
+  const AxisGeometry& ay = g.axis[1];
+  const AxisGeometry& ax = g.axis[2];
+  const int vector = 16 / accumulator_bytes;
+  const bool folded = ay.output == 1 && ay.filter == 1;
+  const int threads_x = round_up_to_power(divide_up(ax.output, vector), 32);
+  const std::int64_t tile_rows = folded ? divide_up(ax.output, threads_x * vector) : ay.output;
+  const int most_y = round_up_to_power(divide_up(tile_rows, thread_rows), max_threads / threads_x);
+  Tiling best;
+  double least = -1;
+  for (int threads_y = most_y; threads_y >= 1; threads_y /= 2) {
+    for (std::int64_t rows = std::min<std::int64_t>(ay.filter, 256);; rows = divide_up(rows, 2)) {
+      for (std::int64_t cols = std::min<std::int64_t>(ax.filter, 4096);;
+           cols = divide_up(cols, 2)) {
+        const Tiling t = make_tiling(g, accumulator_bytes, threads_x, threads_y, rows, cols);
+        const double cost = t.window_size == 0 ? -1 : tiling_cost(g, t);
+        if (cost >= 0 && (least < 0 || cost < least)) {
+          best = t;
+          least = cost;
+        }
+        if (cols == 1) break;
+      }
+      if (rows == 1) break;
+    }
+  }
+  best.tiles_x =
+      divide_up(ax.output, best.folded ? std::int64_t{best.rows} * best.cols : best.cols);
+  best.tiles_y = divide_up(ay.output, best.folded ? 1 : best.rows);
+  best.tiles = best.tiles_x * best.tiles_y * g.axis[0].output * g.groups * g.group_outputs;
+  for (int i = 0; i < g.outer_count; ++i) best.tiles *= g.outer[i].extent;
+  return best;
+}
+
+/// How walk_kernel is cut: a lane owns 4 columns, so a warp moves 512 bytes of floats a row. Three
+/// rows ahead, 16 warps on each of 132 multiprocessors, hold 24 KiB of reads in flight on each.
+inline constexpr int walk_columns = 4;
+inline constexpr int walk_strip = 32 * walk_columns;
+inline constexpr int walk_warps = 4;
+inline constexpr int walk_ahead = 3;
+
+/// Blocks of walk_kernel that fit a multiprocessor by their registers: taps, partial sums, rows.
+constexpr int walk_blocks(int size, std::size_t accumulator_bytes) {
+  if (accumulator_bytes == 8) return size == 3 ? 3 : 2;
+  return size == 3 ? 4 : 3;
+}
+
+/// Whether walk_kernel computes it; its pointers must be multiples of 16 bytes, too.
+constexpr bool can_walk(const Geometry& g, int accumulator_bytes) {
+  const AxisGeometry& az = g.axis[0];
+  const AxisGeometry& ay = g.axis[1];
+  const AxisGeometry& ax = g.axis[2];
+  const auto plain = [](const AxisGeometry& axis) {
+    return axis.stride == 1 && axis.dilation == 1 && axis.input_dilation == 1;
+  };
+  const int vector = 16 / accumulator_bytes;
+  bool aligned = g.x_origin % vector == 0 && g.y_origin % vector == 0 &&
+                 g.x_channel % vector == 0 && g.y_channel % vector == 0;
+  for (const AxisGeometry* axis : {&az, &ay}) {
+    aligned = aligned && axis->x_stride % vector == 0 && axis->y_stride % vector == 0;
+  }
+  for (int i = 0; i < g.outer_count; ++i) {
+    aligned = aligned && (g.outer[i].extent == 1 ||
+                          (g.outer[i].x_stride % vector == 0 && g.outer[i].y_stride % vector == 0));
+  }
+  const std::int64_t size = ax.filter;
+  // The taps of a lane stay in registers: 49 floats or 25 doubles.
+  const bool known = size == 3 || size == 5 || (size == 7 && accumulator_bytes == 4);
+  return aligned && g.group_inputs == 1 && plain(az) && plain(ay) && plain(ax) && az.filter == 1 &&
+         az.pad_lo == 0 && az.output <= az.input && ay.output <= ay.input && ay.x_stride >= 0 &&
+         ax.input < (std::int64_t{1} << 30) && ay.filter == size && known &&
+         ay.pad_lo == size / 2 && ax.pad_lo == size / 2 && ax.x_stride == 1 && ax.y_stride == 1;
+}
+
+/// Strips for walk_kernel: as high as leaves 16 warps to a multiprocessor, at least 16 rows (an
+/// eighth more reads for 3x3), at most 128. Bytes, products and predicted times of the targets on
+/// an H200, at 0.88 of 4.27 TB/s and 80 % of 25.5e6 FFMA (10e6 DFMA) a microsecond, plus 3.4 us of
+/// launch, reads counted with the rows that strips share; nothing here is measured on a GPU:
+///
+///     f32 4096x4096 3x3          137 MB    151e6   40 us (target 40)
+///     f32 4096x4096 7x7          141 MB    822e6   44 us (46)
+///     f32 3x2160x3840 5x5        203 MB    622e6   58 us (60)
+///     f32 64x1024x1024 5x5       546 MB   1678e6  149 us (150)
+///     f64 4096x4096 5x5          276 MB    419e6   77 us (75)
+inline Tiling walk_tiling(const Geometry& g) {
+  Tiling t;
+  t.threads_x = 32;
+  t.threads_y = walk_warps;
+  t.cols = walk_strip;
+  t.tiles_x = divide_up(g.axis[2].output, walk_strip);
+  std::int64_t planes = g.axis[0].output * g.groups * g.group_outputs;
+  for (int i = 0; i < g.outer_count; ++i) planes *= g.outer[i].extent;
+  const std::int64_t rows = divide_up(g.axis[1].output * t.tiles_x * planes, 132 * 16);
+  t.rows = static_cast<int>(std::clamp<std::int64_t>(rows, 16, 128));
+  t.tiles_y = divide_up(g.axis[1].output, t.rows);
+  t.tiles = t.tiles_x * t.tiles_y * planes;
+  return t;
+}
+
+/// What an H200 does in a microsecond: copies at 0.88 of 4.27 TB/s, as copying itself reaches, and
+/// products at the measured 51 TFLOP/s of f32; an empty kernel takes 3.4 (bench/targets). The rates
+/// of other types follow from the number of units.
+struct H200 {
+  static constexpr double launch_us = 3.4;
+  static constexpr double bytes = 0.88 * 4.27e6;
+  static constexpr double products(DType accumulator) {
+    return 25.5e6 * (accumulator == DType::f32    ? 1.0
+                     : accumulator == DType::f64  ? 0.5
+                     : accumulator == DType::c64  ? 0.25
+                     : accumulator == DType::c128 ? 0.125
+                     : accumulator == DType::i32  ? 0.5
+                                                  : 0.12);
+  }
+};
+
+/// Predicted microseconds on an H200; not measured on a GPU. Beside the targets, and the bytes and
+/// products that each moves and forms at least:
+///
+///     f32 16.8M taps 32          134 MB     537e6    39 us (target 40)
+///     f32 268M taps 64          2147 MB   17180e6   742 us (620), sums and loads in turn
+///     f32 4096x4096 15x15        134 MB    3775e6   157 us (150)
+///     u8 3x4320x7680 5x5         199 MB    2488e6   127 us (70), beyond f32 arithmetic alone: 98
+///     u8 2160x3840 11x11          17 MB    1004e6    45 us (20), the same: 39
+///     f32 512^3 3x3x3           1074 MB    3624e6   289 us (300), if L2 gives slices again
+///     f32 256^3 7x7x7            134 MB    5755e6   262 us (300), the same
+///     f32 100x1000x1000 5x5x5    800 MB   12500e6   625 us (560), the same
+inline double predict_us(const Geometry& g, const Tiling& t, DType accumulator, double products,
+                         double bytes) {
+  constexpr double multiprocessors = 132;
+  const double terms =
+      static_cast<double>(g.axis[1].filter) * static_cast<double>(g.axis[2].filter);
+  const double idle = std::max(1.0, multiprocessors / static_cast<double>(t.tiles));
+  return H200::launch_us +
+         std::max(products / H200::products(accumulator) * (tiling_cost(g, t) / terms) * idle,
+                  bytes / H200::bytes);
+}
+
+/// The same for walk_kernel: four fifths of the arithmetic rate, and each strip reads filter - 1
+/// rows of the next.
+inline double predict_walk_us(const Geometry& g, const Tiling& t, DType accumulator,
+                              double products, double bytes) {
+  const double idle = std::max(1.0, 132.0 * walk_warps / static_cast<double>(t.tiles));
+  const double again = 1 + 0.5 * static_cast<double>(g.axis[1].filter - 1) / t.rows;
+  return H200::launch_us + idle * std::max(products / (0.8 * H200::products(accumulator)),
+                                           again * bytes / H200::bytes);
+}
+
+}  // namespace faltung::cuda::direct

@@ -1,0 +1,15 @@
+#include "cuda/engine_list.hpp"
+
+#include "cuda/direct/direct_engine.hpp"
+
+namespace faltung::cuda {
+
+// The only place to register a CUDA engine. Order breaks ties between estimates.
+std::span<const Engine* const> engine_list() {
+  static const Engine* const engines[] = {
+      &direct_engine(),
+  };
+  return engines;
+}
+
+}  // namespace faltung::cuda

@@ -1,0 +1,113 @@
+#include "cpp/core/backend.hpp"
+
+#include "cuda/runtime/device_guard.hpp"
+
+namespace faltung {
+namespace {
+
+using cuda::check;
+using cuda::DeviceGuard;
+
+// Memory is asked for in stream order, so that `run` does not synchronise.
+void* stream_allocate(void*, std::size_t bytes, std::size_t, const Stream& stream) {
+  void* data = nullptr;
+  const DeviceGuard guard(stream.device.index);
+  const cudaError_t status =
+      cudaMallocAsync(&data, bytes, static_cast<cudaStream_t>(stream.handle));
+  if (status == cudaSuccess) return data;
+  (void)cudaGetLastError();
+  return nullptr;
+}
+
+void stream_deallocate(void*, void* data, std::size_t, std::size_t, const Stream& stream) {
+  if (cudaFreeAsync(data, static_cast<cudaStream_t>(stream.handle)) != cudaSuccess) {
+    (void)cudaGetLastError();  // called from destructors: nobody could catch
+  }
+}
+
+// What this process finds when it first asks.
+struct Found {
+  int count = 0;  // cudaGetDeviceCount leaves it untouched when it fails
+  std::string reason;
+};
+
+Found find_devices() {
+  Found found;
+  const cudaError_t status = cudaGetDeviceCount(&found.count);
+  if (status != cudaSuccess) {
+    (void)cudaGetLastError();
+    found.reason = message(cudaGetErrorString(status), " (", cudaGetErrorName(status), ")");
+  } else if (found.count == 0) {
+    found.reason = "the driver reports no CUDA device";
+  }
+  return found;
+}
+
+const Found& found_devices() {
+  static const Found found = find_devices();
+  return found;
+}
+
+class CudaBackend final : public DeviceBackend {
+ public:
+  std::string unavailable_reason() const override { return found_devices().reason; }
+  int count() const override { return found_devices().count; }
+
+  std::vector<DeviceInfo> devices() const override {
+    std::vector<DeviceInfo> result;
+    for (int i = 0; i < count(); ++i) {
+      cudaDeviceProp properties{};
+      check(cudaGetDeviceProperties(&properties, i), "read the properties of device ", i);
+      result.push_back({Device::cuda(i), properties.name,
+                        message("compute capability ", properties.major, '.', properties.minor,
+                                ", ", properties.totalGlobalMem >> 20, " MiB, ",
+                                properties.multiProcessorCount, " multiprocessors")});
+    }
+    return result;
+  }
+
+  void* allocate(const Device& device, std::size_t bytes) const override {
+    const DeviceGuard guard(device.index);
+    void* data = nullptr;
+    if (cudaMalloc(&data, bytes) == cudaSuccess) return data;
+    (void)cudaGetLastError();
+    return nullptr;
+  }
+
+  void release(const Device&, void* data) const override {
+    if (cudaFree(data) != cudaSuccess) (void)cudaGetLastError();  // called from destructors
+  }
+
+  Allocator allocator() const override { return {nullptr, stream_allocate, stream_deallocate}; }
+
+  void copy(void* target, const Device& to, const void* source, const Device& from,
+            std::size_t bytes) const override {
+    const DeviceGuard guard(to.kind == DeviceKind::cuda ? to.index : from.index);
+    check(cudaMemcpy(target, source, bytes, cudaMemcpyDefault), "copy ", bytes, " bytes from ",
+          from, " to ", to);
+  }
+
+  void copy(void* target, const void* source, std::size_t bytes,
+            const Stream& stream) const override {
+    const DeviceGuard guard(stream.device.index);
+    check(cudaMemcpyAsync(target, source, bytes, cudaMemcpyDeviceToDevice,
+                          static_cast<cudaStream_t>(stream.handle)),
+          "copy ", bytes, " bytes on ", stream.device);
+  }
+
+  void fill(void* target, const Device& device, unsigned char value,
+            std::size_t bytes) const override {
+    const DeviceGuard guard(device.index);
+    check(cudaMemset(target, value, bytes), "fill ", bytes, " bytes on ", device);
+    check(cudaStreamSynchronize(nullptr), "wait for ", device);
+  }
+};
+
+}  // namespace
+
+const DeviceBackend& cuda_backend() {
+  static const CudaBackend backend;
+  return backend;
+}
+
+}  // namespace faltung

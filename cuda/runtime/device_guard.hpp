@@ -1,0 +1,27 @@
+#pragma once
+
+#include "cuda/runtime/check.hpp"
+
+namespace faltung::cuda {
+
+/// Makes a device current for a scope, and the one before it afterwards.
+class DeviceGuard {
+ public:
+  explicit DeviceGuard(int index) {
+    check(cudaGetDevice(&previous_), "read the current device");
+    if (previous_ == index) return;
+    check(cudaSetDevice(index), "use device ", index);
+    changed_ = true;
+  }
+  DeviceGuard(const DeviceGuard&) = delete;
+  DeviceGuard& operator=(const DeviceGuard&) = delete;
+  ~DeviceGuard() {
+    if (changed_) (void)cudaSetDevice(previous_);
+  }
+
+ private:
+  int previous_ = 0;
+  bool changed_ = false;
+};
+
+}  // namespace faltung::cuda
