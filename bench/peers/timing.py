@@ -1,0 +1,62 @@
+"""Median of at least 15 runs, caches flushed before each; CUDA events on a GPU, wall clock on a CPU."""
+
+import time
+
+import numpy as np
+
+FLUSH_BYTES = 256 << 20
+LEAST_SAMPLES = 15
+
+
+def summary(seconds):
+    ordered = np.sort(np.array(seconds)) * 1e6
+    p10, median, p90 = np.quantile(ordered, [0.1, 0.5, 0.9])
+    return {"samples": len(seconds), "median_us": float(median), "p10_us": float(p10), "p90_us": float(p90),
+            "noisy": bool((p90 - p10) > 0.1 * median)}
+
+
+class CpuClock:
+    def __init__(self):
+        self.other = np.zeros(FLUSH_BYTES, np.uint8)
+
+    def once(self, call):
+        self.other[::64] += 1
+        start = time.perf_counter()
+        call()
+        return time.perf_counter() - start
+
+
+class CudaClock:
+    """Events of PyTorch, on the current stream, which CuPy calls are made to share."""
+
+    def __init__(self):
+        import torch
+
+        self.torch = torch
+        self.other = torch.empty(FLUSH_BYTES, dtype=torch.uint8, device="cuda")
+
+    def once(self, call):
+        events = [self.torch.cuda.Event(enable_timing=True) for _ in range(2)]
+        self.other.zero_()
+        events[0].record()
+        call()
+        events[1].record()
+        events[1].synchronize()
+        return events[0].elapsed_time(events[1]) * 1e-3
+
+
+def measure(clock, call, most_seconds):
+    """Two warm-up runs, then 15 timed ones and at least 0.2 s; fewer (3 or more) if they take too long."""
+    start = time.perf_counter()
+    first = clock.once(call)
+    if first > most_seconds:
+        return None
+    clock.once(call)
+    seconds = []
+    while True:
+        seconds.append(clock.once(call))
+        if len(seconds) >= LEAST_SAMPLES and sum(seconds) >= 0.2:
+            break
+        if len(seconds) >= 3 and time.perf_counter() - start > most_seconds or len(seconds) == 10000:
+            break
+    return summary(seconds)
