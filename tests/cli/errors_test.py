@@ -1,0 +1,258 @@
+"""Wrong invocations, unusable files and signals: one line on stderr, the documented exit code, nothing
+on stdout, and no file left behind."""
+
+import os
+import pathlib
+import resource
+import signal
+import subprocess
+import time
+import unittest
+
+from files import write_npy, write_png, write_wav
+from program import PROGRAM, ProgramTest, run
+
+INVALID, NO_ENGINE, FILE = 2, 3, 5
+
+# Arguments ({f} is the folder), exit code, and what the message must name: the option or file, its
+# value, the rule.
+INVOCATIONS = [
+    # The program
+    ("", INVALID, ["subcommand", "--help"]),
+    ("bogus", INVALID, ["bogus", "subcommand"]),
+    ("--nope", INVALID, ["--help"]),
+    ("info extra", INVALID, ["extra"]),
+    ("info --nope", INVALID, ["--nope"]),
+    ("info explain x", INVALID, ["explain"]),
+    # explain
+    ("explain", INVALID, ["problem", "required"]),
+    ("explain op=fwd", INVALID, ["dtype"]),
+    ("explain op=fwd dtype=f33 in=4 f=3", INVALID, ["dtype", "f33", "f32"]),
+    ("explain op=fwd dtype=f32 in=4 f=3 stride=0", INVALID, ["stride", "0"]),
+    ("explain op=fwd dtype=f32 in=4 f=3 colour=red", INVALID, ["colour"]),
+    ("explain op=fwd dtype=f32 in=4 f=3 in=5", INVALID, ["in"]),
+    ("explain op=fwd dtype=f32 in=4x4 f=3x3x3", INVALID, ["f", "3x3x3"]),
+    ("explain op=fwd dtype=f32 in=99999999999999999999 f=3", INVALID, ["99999999999999999999"]),
+    ("explain op=fwd dtype=f32 in=4 f=3 --device tpu", INVALID, ["tpu", "cuda:N"]),
+    ("explain op=fwd dtype=f32 in=4 f=3 --device cuda:99", INVALID, ["--device", "cuda:99"]),
+    ("explain op=fwd dtype=f32 in=4 f=3 --engine warp", INVALID, ["engine", "warp", "cpu.reference"]),
+    ("explain op=fwd dtype=f32 in=4 f=3 --workspace-limit much", INVALID, ["--workspace-limit", "much", "number"]),
+    ("explain op=fwd dtype=f32 in=4 f=3 --workspace-limit -1", INVALID, ["--workspace-limit", "-1", "number"]),
+    ("explain op=dgrad dtype=f32 in=4 f=3 --engine cpu.reference --workspace-limit 1", NO_ENGINE, ["no engine", "cpu.reference", "workspace"]),
+    # verify
+    ("verify", INVALID, ["problems", "required"]),
+    ("verify {f}/missing.txt", FILE, ["missing.txt", "No such file"]),
+    ("verify {f}", FILE, ["not a regular file"]),
+    ("verify {f}/comments.txt", FILE, ["comments.txt", "no problem"]),
+    ("verify {f}/bad.txt", INVALID, ["bad.txt:2", "stride"]),
+    ("verify {f}/good.txt --engine warp", INVALID, ["--engine", "warp", "cpu.reference"]),
+    ("verify {f}/good.txt --device tpu", INVALID, ["tpu"]),
+    ("verify {f}/good.txt --seed x", INVALID, ["--seed", "x", "number"]),
+    # convolve
+    ("convolve", INVALID, ["required"]),
+    ("convolve {f}/x.npy {f}/k.npy", INVALID, ["--output", "required"]),
+    ("convolve {f}/x.npy -o {f}/out.npy", INVALID, ["K", "required"]),
+    ("convolve {f}/x.npy {f}/k.npy {f}/k.npy -o {f}/out.npy", INVALID, ["k.npy"]),
+    ("convolve {f}/x.npy {f}/k.npy -o", INVALID, ["--output"]),
+    ("convolve {f}/x.npy {f}/k.npy -o {f}/out.npy --op mix", INVALID, ["--op", "mix", "correlate"]),
+    ("convolve {f}/x.npy {f}/k.npy -o {f}/out.npy --api torch", INVALID, ["--api", "torch", "numpy"]),
+    ("convolve {f}/x.npy {f}/k.npy -o {f}/out.npy --mode half", INVALID, ["mode", "half", "full"]),
+    ("convolve {f}/x.npy {f}/k.npy -o {f}/out.npy --api scipy.ndimage --mode same", INVALID, ["--mode", "same", "scipy.ndimage"]),
+    ("convolve {f}/x.npy {f}/k.npy -o {f}/out.npy --api numpy --boundary wrap", INVALID, ["--boundary", "wrap", "numpy"]),
+    ("convolve {f}/x.npy {f}/k.npy -o {f}/out.npy --origin 1", INVALID, ["--origin", "1", "scipy.ndimage"]),
+    ("convolve {f}/x.npy {f}/k.npy -o {f}/out.npy --api scipy.ndimage --origin 2", INVALID, ["origin", "2"]),
+    ("convolve {f}/x.npy {f}/k.npy -o {f}/out.npy --api scipy.ndimage --origin 1,1", INVALID, ["origin", "2 values"]),
+    ("convolve {f}/x.npy {f}/k.npy -o {f}/out.npy --api scipy.ndimage --origin a", INVALID, ["--origin", "'a'", "whole number"]),
+    ("convolve {f}/x.npy {f}/k.npy -o {f}/out.npy --api scipy.ndimage --boundary edge", INVALID, ["--boundary", "edge", "nearest"]),
+    ("convolve {f}/x.npy {f}/k.npy -o {f}/out.npy --api scipy.ndimage --boundary constant:x", INVALID, ["--boundary", "constant:x"]),
+    ("convolve {f}/x.npy {f}/k.npy -o {f}/out.npy --boundary wrap", INVALID, ["rank 1", "rank 2"]),
+    ("convolve {f}/m.npy {f}/m.npy -o {f}/out.npy --boundary wrap,zero", INVALID, ["--boundary", "wrap,zero"]),
+    ("convolve {f}/x.npy {f}/k.npy -o {f}/out.npy --method winograd", INVALID, ["engine", "winograd"]),
+    ("convolve {f}/x.npy {f}/k.npy -o {f}/out.npy --device cuda:99", INVALID, ["--device", "cuda:99"]),
+    ("convolve {f}/x.npy {f}/m.npy -o {f}/out.npy", INVALID, ["rank 1", "rank 2"]),
+    ("convolve {f}/x.npy {f}/empty.npy -o {f}/out.npy", INVALID, ["empty"]),
+    ("convolve {f}/missing.npy {f}/k.npy -o {f}/out.npy", FILE, ["missing.npy", "No such file"]),
+    ("convolve {f}/text.npy {f}/k.npy -o {f}/out.npy", FILE, ["text.npy", "not a .npy file"]),
+    ("convolve {f}/bool.npy {f}/k.npy -o {f}/out.npy", FILE, ["bool.npy", "bool", "uint8"]),
+    ("convolve {f}/short.npy {f}/k.npy -o {f}/out.npy", FILE, ["short.npy", "cut short"]),
+    ("convolve {f}/x.npy {f}/k.npy -o {f}/no/out.npy", FILE, ["no/out.npy", "cannot be created"]),
+    ("convolve {f}/x.npy {f}/k.npy -o {f}", FILE, ["not a regular file"]),
+    ("convolve {f}/x.npy {f}/k.npy -o /dev/null", FILE, ["/dev/null", "not a regular file"]),
+    # conv
+    ("conv {f}/x.npy {f}/k.npy -o {f}/out.npy", INVALID, ["x", "shape 5", "spatial"]),
+    ("conv {f}/t.npy {f}/w.npy -o {f}/out.npy --stride 0", INVALID, ["stride", "0"]),
+    ("conv {f}/t.npy {f}/w.npy -o {f}/out.npy --stride 1,2", INVALID, ["stride", "2 values"]),
+    ("conv {f}/t.npy {f}/w.npy -o {f}/out.npy --stride 1.5", INVALID, ["--stride", "1.5", "whole number"]),
+    ("conv {f}/t.npy {f}/w.npy -o {f}/out.npy --stride ,", INVALID, ["--stride", "whole number"]),
+    ("conv {f}/t.npy {f}/w.npy -o {f}/out.npy --dilation 0", INVALID, ["dilation", "0"]),
+    ("conv {f}/t.npy {f}/w.npy -o {f}/out.npy --pad 1:2:3", INVALID, ["--pad", "1:2:3", "LO:HI"]),
+    ("conv {f}/t.npy {f}/w.npy -o {f}/out.npy --pad same", INVALID, ["--pad", "same"]),
+    ("conv {f}/t.npy {f}/w.npy -o {f}/out.npy --groups 2", INVALID, ["groups", "2", "channels"]),
+    ("conv {f}/t.npy {f}/w.npy -o {f}/out.npy --groups two", INVALID, ["--groups", "two", "number"]),
+    ("conv {f}/t.npy {f}/w.npy -o {f}/out.npy --layout nwhc", INVALID, ["--layout", "nwhc", "nhwc"]),
+    ("conv {f}/t.npy {f}/w.npy -o {f}/out.npy --activation tanh", INVALID, ["--activation", "tanh", "gelu"]),
+    ("conv {f}/t.npy {f}/w.npy -o {f}/out.npy --activation clamp:1", INVALID, ["--activation", "clamp:1"]),
+    ("conv {f}/t.npy {f}/w.npy -o {f}/out.npy --pass sideways", INVALID, ["--pass", "sideways", "backward-data"]),
+    ("conv {f}/t.npy {f}/w.npy -o {f}/out.npy --pass backward-data", INVALID, ["--shape", "missing"]),
+    ("conv {f}/t.npy {f}/w.npy -o {f}/out.npy --pass backward-data --shape 1,-2", INVALID, ["--shape", "-2", "at least 0"]),
+    ("conv {f}/t.npy {f}/w.npy -o {f}/out.npy --pass backward-data --shape 1,1,99", INVALID, ["shape"]),
+    ("conv {f}/t.npy {f}/w.npy -o {f}/out.npy --pass backward-data --shape 1,1,1,1,1,1,1,1,1", INVALID, ["--shape", "at most 8"]),
+    ("conv {f}/t.npy {f}/w.npy -o {f}/out.npy --shape 1,1,5", INVALID, ["--shape", "--pass"]),
+    ("conv {f}/t.npy {f}/w.npy -o {f}/out.npy --transposed --pass backward-data --shape 1,1,5", INVALID, ["--transposed", "--pass"]),
+    ("conv {f}/t.npy {f}/w.npy -o {f}/out.npy --output-padding 1", INVALID, ["--output-padding", "--transposed"]),
+    ("conv {f}/t.npy {f}/w.npy -o {f}/out.npy --transposed --boundary wrap", INVALID, ["--boundary", "transposed"]),
+    ("conv {f}/t.npy {f}/w.npy -o {f}/out.npy --pass backward-filter --shape 1,1,3 --bias {f}/k.npy", INVALID, ["--bias", "forward"]),
+    ("conv {f}/t.npy {f}/w.npy -o {f}/out.npy --bias {f}/k.npy", INVALID, ["bias", "3"]),
+    ("conv {f}/t.npy {f}/w.npy -o {f}/out.npy --engine warp", INVALID, ["engine", "warp"]),
+    # filter
+    ("filter {f}/in.png -o {f}/out.png", INVALID, ["--kernel", "required"]),
+    ("filter {f}/in.png -o {f}/out.png --kernel blur", INVALID, ["--kernel", "blur", "gaussian"]),
+    ("filter {f}/in.png -o {f}/out.png --kernel gaussian", INVALID, ["--kernel gaussian", "number"]),
+    ("filter {f}/in.png -o {f}/out.png --kernel gaussian:-1", INVALID, ["--kernel gaussian", "-1", "from 0"]),
+    ("filter {f}/in.png -o {f}/out.png --kernel gaussian:nan", INVALID, ["--kernel gaussian", "nan"]),
+    ("filter {f}/in.png -o {f}/out.png --kernel box:0", INVALID, ["--kernel box", "0", "from 1"]),
+    ("filter {f}/in.png -o {f}/out.png --kernel box:2.5", INVALID, ["--kernel", "box:2.5", "whole"]),
+    ("filter {f}/in.png -o {f}/out.png --kernel sobel:3", INVALID, ["--kernel", "sobel:3"]),
+    ("filter {f}/in.png -o {f}/out.png --kernel box:3 --boundary black", INVALID, ["--boundary", "black"]),
+    ("filter {f}/in.png -o {f}/out.png --kernel {f}/x.npy", FILE, ["x.npy", "two axes"]),
+    ("filter {f}/in.png -o {f}/out.png --kernel {f}/nan.npy", FILE, ["nan.npy", "finite"]),
+    ("filter {f}/missing.png -o {f}/out.png --kernel box:3", FILE, ["missing.png", "No such file"]),
+    ("filter {f}/x.npy -o {f}/out.png --kernel box:3", FILE, ["x.npy", "not a PNG file"]),
+    ("filter {f}/short.png -o {f}/out.png --kernel box:3", FILE, ["short.png", "cut short"]),
+    # reverb
+    ("reverb {f}/dry.wav -o {f}/out.wav", INVALID, ["IR", "required"]),
+    ("reverb {f}/dry.wav {f}/fast.wav -o {f}/out.wav", INVALID, ["8000", "44100", "rates"]),
+    ("reverb {f}/two.wav {f}/three.wav -o {f}/out.wav", INVALID, ["2", "3", "mono"]),
+    ("reverb {f}/dry.wav {f}/dry.wav -o {f}/out.wav --mix 1.5", INVALID, ["--mix", "1.5", "from 0 to 1"]),
+    ("reverb {f}/dry.wav {f}/dry.wav -o {f}/out.wav --mix much", INVALID, ["--mix", "much"]),
+    ("reverb {f}/dry.wav {f}/dry.wav -o {f}/out.mp3", FILE, ["out.mp3", ".wav"]),
+    ("reverb {f}/dry.wav {f}/x.npy -o {f}/out.wav", FILE, ["x.npy", "not a sound file"]),
+    ("reverb {f}/missing.wav {f}/dry.wav -o {f}/out.wav", FILE, ["missing.wav", "No such file"]),
+]
+
+
+class ErrorTest(ProgramTest):
+    def setUp(self):
+        super().setUp()
+        write = lambda name, *rest: write_npy(self.folder / name, *rest)
+        write("x.npy", [5], [1, 2, 3, 4, 5])
+        write("k.npy", [3], [1, 2, 3])
+        write("m.npy", [2, 2], [1, 2, 3, 4])
+        write("t.npy", [1, 1, 5], [1, 2, 3, 4, 5])
+        write("w.npy", [1, 1, 3], [1, 2, 3])
+        write("empty.npy", [0], [])
+        write("nan.npy", [1, 1], [float("nan")])
+        good = (self.folder / "x.npy").read_bytes()
+        (self.folder / "short.npy").write_bytes(good[:-1])
+        (self.folder / "bool.npy").write_bytes(good.replace(b"'<f8'", b"'|b1'"))
+        (self.folder / "text.npy").write_text("no array")
+        (self.folder / "good.txt").write_text("op=fwd dtype=f32 in=9 f=3\n")
+        (self.folder / "bad.txt").write_text("# two\nop=fwd dtype=f32 in=9 f=3 stride=0\n")
+        (self.folder / "comments.txt").write_text("# nothing\n\n")
+        write_png(self.folder / "in.png", 2, 2, 1, [1, 2, 3, 4])
+        (self.folder / "short.png").write_bytes((self.folder / "in.png").read_bytes()[:-20])
+        write_wav(self.folder / "dry.wav", [[1, 2, 3]])
+        write_wav(self.folder / "fast.wav", [[1, 2, 3]], rate=44100)
+        write_wav(self.folder / "two.wav", [[1], [2]])
+        write_wav(self.folder / "three.wav", [[1], [2], [3]])
+
+    def check(self, result, code, before, context):
+        self.assertEqual(result.returncode, code, f"{context}: {result.stderr}")
+        self.assertEqual(result.stdout, "", context)
+        self.assertTrue(result.stderr.startswith("faltung: ") and result.stderr.endswith("\n"), result.stderr)
+        self.assertEqual(result.stderr.count("\n"), 1, result.stderr)
+        self.assertEqual(self.files(), before, context)
+
+    def test_wrong_invocations_are_refused(self):
+        before = self.files()
+        for arguments, code, parts in INVOCATIONS:
+            with self.subTest(arguments):
+                result = run(*arguments.format(f=self.folder).split())
+                self.check(result, code, before, arguments)
+                for part in parts:
+                    self.assertIn(part, result.stderr)
+        self.assertGreaterEqual(len(INVOCATIONS), 60)
+        print(f"{len(INVOCATIONS)} wrong invocations refused")
+
+    def test_an_older_output_stays(self):
+        before = self.files()
+        old = (self.folder / "k.npy").read_bytes()
+        result = run("conv", self.folder / "t.npy", self.folder / "w.npy", "-o", self.folder / "k.npy", "--stride", "0")
+        self.check(result, INVALID, before, "stride 0")
+        self.assertEqual((self.folder / "k.npy").read_bytes(), old)
+
+    def test_output_over_its_own_input(self):
+        self.succeed("convolve", self.folder / "x.npy", self.folder / "k.npy", "-o", self.folder / "x.npy")
+        self.assertGreater((self.folder / "x.npy").stat().st_size, 128)
+
+    def test_unwritable_standard_output(self):
+        with open("/dev/full", "w") as full:
+            result = subprocess.run([PROGRAM, "info"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        self.assertEqual(result.returncode, FILE)
+        self.assertIn("standard output", result.stderr)
+
+
+class FileSizeLimit(ProgramTest):
+    """A disk that fills up while the result is written, by a limit of 4 KiB a file."""
+
+    def run_limited(self, ignored):
+        write_npy(self.folder / "x.npy", [2000], [1.0] * 2000)
+        write_npy(self.folder / "k.npy", [1], [1.0])
+        before = self.files()
+
+        def limit():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+            if ignored:
+                signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+        result = run("convolve", self.folder / "x.npy", self.folder / "k.npy", "-o", self.folder / "y.npy", preexec_fn=limit)
+        self.assertEqual(self.files(), before)
+        return result
+
+    def test_as_an_error(self):
+        result = self.run_limited(ignored=True)
+        self.assertEqual(result.returncode, FILE, result.stderr)
+        self.assertIn("y.npy: cannot be written: File too large", result.stderr)
+
+    def test_as_a_signal(self):
+        self.assertEqual(self.run_limited(ignored=False).returncode, -signal.SIGXFSZ)
+
+
+class Signals(ProgramTest):
+    def interrupt(self, number):
+        # Seconds of work on the reference engine: 4e8 products.
+        write_npy(self.folder / "x.npy", [20000], [1.0] * 20000)
+        (self.folder / "y.npy").write_bytes(b"old")
+        arguments = ["convolve", "x.npy", "x.npy", "-o", "y.npy", "--method", "cpu.reference"]
+        process = subprocess.Popen([PROGRAM, *arguments], cwd=self.folder, stderr=subprocess.PIPE)
+        deadline = time.monotonic() + 60
+        while len(self.files()) == 2 and time.monotonic() < deadline and process.poll() is None:
+            time.sleep(0.01)
+        self.assertEqual(len(self.files()), 3, "the temporary file should exist while it works")
+        process.send_signal(number)
+        _, message = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, -number)
+        self.assertEqual(message, b"")
+        self.assertEqual(self.files(), ["x.npy", "y.npy"])
+        self.assertEqual((self.folder / "y.npy").read_bytes(), b"old")
+
+    def test_interrupt(self):
+        self.interrupt(signal.SIGINT)
+
+    def test_terminate(self):
+        self.interrupt(signal.SIGTERM)
+
+    def test_hang_up(self):
+        self.interrupt(signal.SIGHUP)
+
+    def test_closed_pipe(self):
+        problems = pathlib.Path(__file__).resolve().parent.parent / "problems" / "smoke.txt"
+        read, write = os.pipe()
+        os.close(read)
+        process = subprocess.run([PROGRAM, "verify", problems], stdout=write, stderr=subprocess.PIPE, check=False)
+        os.close(write)
+        self.assertEqual(process.returncode, -signal.SIGPIPE)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,33 @@
+// What a user's first program does: describe a problem, make a plan, run it.
+
+#include <cstdio>
+#include <exception>
+#include <vector>
+
+#include <faltung/faltung.hpp>
+
+int main() try {
+  const auto problem = faltung::Problem::parse("op=fwd dtype=f32 in=5 f=3 pad=1 flip=1");
+  const std::vector<float> x = {1, 2, 3, 4, 5};
+  const std::vector<float> w = {1, 10, 100};
+  const std::vector<float> expected = {12, 123, 234, 345, 450};
+  std::vector<float> y(5);
+  const auto plan = faltung::Plan::make(problem);
+  plan.run({}, faltung::view(x.data(), problem.x_shape()),
+           faltung::view(w.data(), problem.w_shape()), faltung::view(y.data(), problem.y_shape()));
+  if (y != expected) {
+    std::fputs("the sums are wrong\n", stderr);
+    return 1;
+  }
+  // An exception of the library must be caught by its type on this side of the boundary.
+  try {
+    (void)faltung::Problem::parse("op=nonsense");
+  } catch (const faltung::InvalidProblem&) {
+    return 0;
+  }
+  std::fputs("an invalid problem was accepted\n", stderr);
+  return 1;
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "%s\n", error.what());
+  return 1;
+}

@@ -1,0 +1,196 @@
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+#include <vector>
+
+#include "cuda/direct/direct_lowering.hpp"
+#include "cuda/direct/direct_policy.hpp"
+
+namespace faltung::cuda::direct {
+namespace {
+
+AxisGeometry axis_of(std::int64_t output, std::int64_t filter, std::int64_t stride = 1,
+                     std::int64_t dilation = 1) {
+  AxisGeometry axis;
+  axis.output = output;
+  axis.filter = filter;
+  axis.stride = stride;
+  axis.dilation = dilation;
+  axis.input = (output - 1) * stride + (filter - 1) * dilation + 1;
+  return axis;
+}
+
+// Every output of every channel and image lies in exactly one tile.
+TEST(DirectTiles, CoverEachOutputOnce) {
+  for (const std::int64_t width : {1, 2, 7, 128, 129, 300}) {
+    for (const std::int64_t height : {1, 3, 33}) {
+      for (const int bytes : {4, 8, 16}) {
+        Geometry g;
+        g.axis[0] = axis_of(2, 1);
+        g.axis[1] = axis_of(height, height == 1 ? 1 : 2);
+        g.axis[2] = axis_of(width, 3);
+        g.axis[0].y_stride = width * height;
+        g.groups = 2;
+        g.group_outputs = 3;
+        g.outer_count = 2;
+        g.outer[0] = {2, 5, 2000000};
+        g.outer[1] = {3, 1, 600000};
+        const Tiling t = choose_tiling(g, bytes);
+        std::map<std::vector<std::int64_t>, int> seen;
+        for (std::int64_t number = 0; number < t.tiles; ++number) {
+          const TileIndex at = tile_index(g, t, number);
+          for (int row = 0; row < t.rows; ++row) {
+            const std::int64_t y = at.y + (t.folded ? 0 : row);
+            const std::int64_t x = at.x + (t.folded ? std::int64_t{row} * t.cols : 0);
+            if (y >= height || x >= width) continue;
+            ++seen[{at.y_image, at.x_image, at.k, at.z, y, x}];  // the row's first column
+          }
+        }
+        const std::int64_t row_starts = divide_up(width, t.cols);
+        EXPECT_EQ(static_cast<std::int64_t>(seen.size()), 6 * 6 * 2 * height * row_starts);
+        for (const auto& [index, count] : seen) EXPECT_EQ(count, 1);
+      }
+    }
+  }
+}
+
+// Whatever the chunk, an output and a tap meet in the window at the position of the formula.
+TEST(DirectWindow, HoldsThePositionsOfTheFormula) {
+  for (const std::int64_t stride : {1, 2, 3, 5, 1000}) {
+    for (const std::int64_t dilation : {1, 2, 3, 4, 1000}) {
+      for (const std::int64_t filter : {1, 2, 3, 8, 31}) {
+        for (const std::int64_t chunk : {1, 2, 5, 31}) {
+          if (chunk > filter) continue;
+          for (const bool folded : {false, true}) {
+            Geometry g;
+            g.axis[1] = folded ? axis_of(1, 1) : axis_of(40, filter, stride, dilation);
+            g.axis[2] = axis_of(70, filter, stride, dilation);
+            const Tiling t = make_tiling(g, 4, 4, 2, folded ? 1 : chunk, chunk);
+            if (t.window_size == 0) {
+              EXPECT_GT(chunk, 1) << "single taps always fit";
+              continue;
+            }
+            const int outputs = folded ? t.rows * t.cols : t.cols;
+            for (int o = 0; o < outputs; ++o) {
+              for (int r = 0; r < chunk; ++r) {
+                const int at =
+                    folded ? o / t.cols * t.pitch + o % t.cols * t.output_cols : o * t.output_cols;
+                const int value = at + r * t.tap_cols;
+                ASSERT_LT(value, t.window_cols);
+                ASSERT_EQ(value * t.step_x, o * stride + r * dilation);
+              }
+            }
+            for (int o = 0; o < t.rows && !folded; ++o) {
+              for (int r = 0; r < chunk; ++r) {
+                const int value = o * t.output_rows + r * t.tap_rows;
+                ASSERT_LT(value, t.window_rows);
+                ASSERT_EQ(value * t.step_y, o * stride + r * dilation);
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(DirectWindow, FitsWhateverTheShape) {
+  constexpr std::int64_t huge = std::int64_t{1} << 40;
+  for (const std::int64_t filter : {std::int64_t{1}, std::int64_t{100}, huge}) {
+    for (const std::int64_t step : {std::int64_t{1}, std::int64_t{7}, huge}) {
+      for (const int bytes : {4, 8, 16}) {
+        Geometry g;
+        for (const int axis : {1, 2}) {
+          g.axis[axis].output = axis == 1 ? 1000 : huge;
+          g.axis[axis].filter = axis == 1 ? std::min<std::int64_t>(filter, 100) : filter;
+          g.axis[axis].stride = step;
+          g.axis[axis].dilation = step + 1;
+        }
+        const Tiling t = choose_tiling(g, bytes);
+        ASSERT_GT(t.window_size, 0);
+        EXPECT_LE((t.window_size + t.taps_size) * bytes, shared_budget);
+        EXPECT_GE(t.window_size, t.rows * t.cols) << "the sums are staged there";
+        EXPECT_LE(t.threads(), max_threads);
+      }
+    }
+  }
+}
+
+// The interior test says yes exactly where every position is an element in its own right.
+TEST(DirectPlaces, InteriorMeansEveryPositionIsAnElement) {
+  for (std::int64_t n = 1; n <= 5; ++n) {
+    for (std::int64_t dilation = 1; dilation <= 2; ++dilation) {
+      AxisGeometry axis;
+      axis.input = n;
+      axis.input_dilation = dilation;
+      axis.x_stride = 10;
+      for (std::int64_t first = -4; first <= 6; ++first) {
+        for (std::int64_t step = 1; step <= 3; ++step) {
+          for (std::int64_t count = 1; count <= 4; ++count) {
+            bool all = dilation == 1;
+            for (std::int64_t i = 0; i < count; ++i) {
+              const std::int64_t at = first + i * step;
+              all = all && at >= 0 && at < n;
+            }
+            EXPECT_EQ(is_interior(axis, first, step, count), all);
+          }
+        }
+      }
+    }
+  }
+}
+
+// The slowest axis that is outside decides; between dilated elements only constants stand.
+TEST(DirectPlaces, SlowestAxisDecides) {
+  const BoundaryKind kinds[] = {BoundaryKind::zero, BoundaryKind::constant, BoundaryKind::wrap};
+  for (const BoundaryKind slow : kinds) {
+    for (const BoundaryKind fast : kinds) {
+      AxisGeometry a, b;
+      a.input = b.input = 2;
+      a.input_dilation = b.input_dilation = 2;  // positions 0 and 2 of 0..2 are elements
+      a.below.kind = a.above.kind = slow;
+      b.below.kind = b.above.kind = fast;
+      a.x_stride = 100;
+      b.x_stride = 1;
+      for (std::int64_t i = -3; i <= 5; ++i) {
+        for (std::int64_t j = -3; j <= 5; ++j) {
+          const Place place = place_along(b, place_along(a, Place{}, i), j);
+          const bool a_out = (i < 0 || i > 2) && slow != BoundaryKind::wrap;
+          const bool b_out = (j < 0 || j > 2) && fast != BoundaryKind::wrap;
+          if (a_out || b_out) {
+            const BoundaryKind kind = a_out ? slow : fast;
+            ASSERT_EQ(place.what == Stands::constant, kind == BoundaryKind::constant);
+            ASSERT_EQ(place.what == Stands::nothing, kind == BoundaryKind::zero);
+            continue;
+          }
+          const std::int64_t row = (i + 6) % 3, col = (j + 6) % 3;
+          ASSERT_EQ(place.what == Stands::between, row % 2 != 0 || col % 2 != 0);
+          if (place.what == Stands::between) continue;
+          ASSERT_EQ(place.offset, row / 2 * 100 + col / 2);
+        }
+      }
+    }
+  }
+}
+
+TEST(DirectLowering, FoldsBatchAxesAndSaysWhatItCannot) {
+  const auto refusal_of = [](const char* text) { return refusal(Problem::parse(text)); };
+  EXPECT_EQ(refusal_of("op=fwd dtype=f32 n=1 c=1 in=4x5x3x6 k=2 f=2x3x1x2"), "");
+  EXPECT_NE(refusal_of("op=fwd dtype=f32 n=1 c=1 in=4x5x3x6 k=2 f=2x3x2x2").find("has 4 axes"),
+            std::string::npos);
+  EXPECT_NE(refusal_of("op=wgrad dtype=f32 n=1 c=1 in=8 k=1 f=3").find("not dw"),
+            std::string::npos);
+  EXPECT_NE(refusal_of("op=dgrad dtype=f32 n=1 c=1 in=8 k=1 f=3 pad=1 boundary=wrap").find("wrap"),
+            std::string::npos);
+  const Geometry g =
+      lower(Problem::parse("op=fwd dtype=f32 n=2 c=1 in=4x5x3x6 k=2 f=2x3x1x2 flip=1"));
+  EXPECT_EQ(g.outer_count, 2);
+  EXPECT_EQ(g.outer[1].extent, 3);
+  EXPECT_EQ(g.outer[1].x_stride, 6);
+  EXPECT_EQ(g.w_origin, 11);  // the last tap
+  EXPECT_EQ(g.axis[0].w_stride, -6);
+}
+
+}  // namespace
+}  // namespace faltung::cuda::direct

@@ -1,0 +1,77 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <faltung/error.hpp>
+#include <faltung/plan.hpp>
+
+#include "cpp/cpu/reference_engine.hpp"
+#include "cuda/engine_list.hpp"
+#include "tests/emulator/emulated_device.hpp"
+#include "tests/support/error_check.hpp"
+#include "tests/support/problem_file.hpp"
+
+// Plans on cuda:0 by the public interface, with the emulator in the place of the GPU.
+namespace faltung {
+namespace {
+
+bool has_cuda_engines() {
+  return std::ranges::count(engine_names(), std::string("cuda.direct")) != 0;
+}
+
+class CudaPlan : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!has_cuda_engines()) GTEST_SKIP() << "this build lists no CUDA engines";
+  }
+  const Device gpu = Device::cuda(0);
+  const Stream stream{Device::cuda(0), nullptr};
+};
+
+TEST_F(CudaPlan, RunsAndKeepsABoundFilter) {
+  const Problem problem = Problem::parse("op=fwd dtype=f32 in=4 f=3 pad=1");
+  const Tensor x = Tensor::from<float>({1, 2, 3, 4}, {1, 1, 4}).to(gpu);
+  Tensor w = Tensor::from<float>({1, 10, 100}, {1, 1, 3}).to(gpu);
+  Tensor y = Tensor::zeros(f32, {1, 1, 4}, gpu);
+  const auto expect_result = [&] {
+    const Tensor host = y.to(Device::cpu());
+    EXPECT_TRUE(std::ranges::equal(host.values<float>(), std::vector<float>{210, 321, 432, 43}));
+  };
+  Plan plan = Plan::make(problem, gpu);
+  EXPECT_EQ(plan.engine(), "cuda.direct");
+  plan.run(stream, x, w, y);
+  expect_result();
+  plan.bind_filter(stream, w);
+  w = Tensor();
+  y = Tensor::zeros(f32, {1, 1, 4}, gpu);
+  plan.run_bound(stream, x, y);
+  expect_result();
+}
+
+// Empty operands still give a result: the epilogue of nothing, or nothing at all.
+TEST_F(CudaPlan, TakesEmptyTensors) {
+  int taken = 0;
+  for (const std::string& line : test::problem_lines("tests/problems/empty.txt")) {
+    const Problem p = Problem::parse(line);
+    const std::string choice = [&]() -> std::string {
+      try {
+        return Plan::make(p, gpu).engine();
+      } catch (const NoEngine&) {
+        return {};
+      }
+    }();
+    if (choice.empty()) continue;
+    EXPECT_EQ(choice, "cuda.direct");
+    ++taken;
+    if (element_count(p.result_shape()) == 0) continue;
+    const test::Operands operands = test::filled_operands(p, test::Fill::small_integers, 3);
+    const test::Array expected =
+        test::run_guarded(test::cpu_device(), reference_engine(), p, operands);
+    const test::Array result =
+        test::run_guarded(*test::test_devices()[0], *cuda::engine_list()[0], p, operands);
+    EXPECT_TRUE(test::equal_elements(expected, result)) << p;
+  }
+  EXPECT_GE(taken, 3);
+}
+
+}  // namespace
+}  // namespace faltung

@@ -1,0 +1,130 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "tests/emulator/async_copy.hpp"
+#include "tests/emulator/barriers.hpp"
+#include "tests/emulator/bulk_copy.hpp"
+#include "tests/emulator/clock.hpp"
+#include "tests/emulator/counters.hpp"
+#include "tests/emulator/mbarrier.hpp"
+#include "tests/emulator/race_detector.hpp"
+#include "tests/emulator/toolkit/device_api.hpp"
+#include "tests/emulator/toolkit/vector_types.hpp"
+#include "tests/emulator/violation.hpp"
+#include "tests/emulator/wgmma.hpp"
+
+namespace faltung::emulator {
+
+struct Block;
+struct Warp;
+class Fiber;
+
+/// Shared memory a block can have on sm_90, static and dynamic together, and where its addresses
+/// begin.
+inline constexpr std::size_t shared_limit = 227 * 1024;
+inline constexpr std::size_t shared_base = 1024;
+
+/// What a thread is stopped at.
+enum class Wait : std::uint8_t {
+  nothing,
+  block_barrier,
+  named_barrier,
+  warp,
+  mbarrier,
+  warpgroup,
+  cluster
+};
+
+struct Thread {
+  int id = 0;  ///< in the cluster; also its agent number
+  int lane = 0;
+  uint3 index;
+  Block* block = nullptr;
+  Warp* warp = nullptr;
+  Fiber* fiber = nullptr;
+  Clock clock;
+  Wait wait = Wait::nothing;
+  Where where;  ///< of the wait
+  bool exited = false;
+  CopyQueue copies;
+  StoreQueue stores;
+  WgmmaQueue wgmma;
+  unsigned cluster_phase = 0;         ///< of the cluster's barrier, when it arrived there
+  std::vector<std::uint32_t> fences;  ///< own times at which it executed a proxy fence
+};
+
+struct Warp {
+  std::array<Thread*, 32> lanes{};  ///< null past the end of the block
+  unsigned present = 0;
+  std::vector<Rendezvous*> meetings;
+  RequestLog requests;
+};
+
+struct Block {
+  uint3 index;
+  unsigned rank = 0;            ///< in the cluster
+  std::byte* shared = nullptr;  ///< dynamic memory, then static
+  std::vector<Thread> threads;
+  std::vector<Warp> warps;
+  std::array<NamedBarrier, 16> barriers;
+  std::vector<Warpgroup> warpgroups;  ///< made when first used
+};
+
+/// One launch, and the cluster of it that is running.
+struct Execution {
+  const char* kernel = "";
+  dim3 grid, block, cluster;
+  std::size_t shared_bytes = 0;                      ///< dynamic
+  std::size_t shared_end = 0;                        ///< past the static arrays met so far
+  std::map<const void*, std::size_t> static_arrays;  ///< offsets, the same in every block
+  std::mt19937_64 random;
+  std::uint32_t first_serial = 0;  ///< of this launch's clusters
+  std::uint32_t serial = 0;        ///< of the running cluster
+  Agent agents = 0;                ///< numbers given out so far in the running cluster
+  std::vector<Block> blocks;
+  std::vector<Thread*> threads;  ///< of the cluster, by id
+  std::vector<Thread*> runnable;
+  std::map<const void*, MbarrierState> mbarriers;  ///< by address
+  ClusterBarrier cluster_barrier;
+  /// Copies that nobody but an mbarrier waits for. They land when nothing else can go on: the last
+  /// moment at which a program that waits for them can still be served.
+  std::vector<std::function<void()>> in_flight;
+  Counters counters;
+  std::optional<Violation> violation;
+  std::optional<Violation> unset_read;  ///< the first; see Shadow::access
+
+  [[nodiscard]] std::string describe(Agent agent) const;
+  /// Whether the writer of `write` fenced the proxies after it and no later than `known`.
+  [[nodiscard]] bool fenced(Epoch write, std::uint32_t known) const;
+  [[nodiscard]] Shadow& shared_shadow();
+  /// Offset into the cluster's shared memory; also the index into its shadow.
+  [[nodiscard]] std::size_t shared_offset(const void* address) const;
+};
+
+/// Held by a launch and by every host function: the emulator does one thing at a time, whichever
+/// thread of the host asks for it.
+[[nodiscard]] std::unique_lock<std::recursive_mutex> take_turn();
+
+/// The launch in progress, and the thread that runs; null outside kernels.
+[[nodiscard]] bool in_kernel();
+Execution& execution();
+Thread& self();
+
+/// Stops the current thread until `wake`.
+void park(Wait wait, const Where& where);
+void wake(Thread& thread);
+
+/// Says why nothing can go on, and throws.
+[[noreturn]] void diagnose_stall();
+
+}  // namespace faltung::emulator

@@ -1,0 +1,33 @@
+// Kernels that scripts/kernel-report must object to.
+
+#include "cuda/primitives/wgmma.cuh"
+
+namespace faltung::emulator_kernels {
+
+/// Two hundred live values in the 32 registers that 2048 threads leave each: they spill.
+__global__ void __launch_bounds__(1024, 2) spilling_kernel(cuda::Global<float> x) {
+  float value[200];
+  for (int i = 0; i < 200; ++i) value[i] = x[i * 1024 + static_cast<int>(threadIdx.x)];
+  __syncthreads();
+  for (int i = 0; i < 200; ++i) {
+    x[i * 1024 + static_cast<int>(threadIdx.x)] = value[i] * value[199 - i];
+  }
+}
+
+/// Touches an accumulator between issue and wait: the assembler makes wgmma wait each time.
+__global__ void __launch_bounds__(128, 1)
+    serialised_kernel(cuda::Global<float> x, cuda::Global<const float> scale) {
+  const auto tile = cuda::SharedMemory().take<Half>(8192, 1024);
+  const auto operand = cuda::matrix_descriptor(tile, cuda::MatrixSwizzle::bytes_128, 16, 1024);
+  float sum[32] = {};
+  for (int step = 0; step < 4; ++step) {
+    cuda::wgmma_fence();
+    cuda::wgmma<Half, 64>(sum, operand, operand);
+    cuda::wgmma_commit();
+    for (float& value : sum) value *= scale[step];
+  }
+  cuda::wgmma_wait<0>();
+  for (int i = 0; i < 32; ++i) x[i * 128 + static_cast<int>(threadIdx.x)] = sum[i];
+}
+
+}  // namespace faltung::emulator_kernels

@@ -1,0 +1,22 @@
+"""The program `faltung` against SciPy, NumPy, JAX and ONNX: some of the problems that the other
+comparisons put to the library, end to end through .npy files."""
+
+import warnings
+
+import against_jax
+import against_onnx
+import against_scipy_ndimage
+import against_scipy_signal
+from checking import main
+from client import Program
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore", RuntimeWarning)
+    main("the program against SciPy, NumPy, JAX and ONNX", [
+        ("program.signal", 50, against_scipy_signal.nd),
+        ("program.signal_2d", 30, against_scipy_signal.two_d),
+        ("program.numpy", 30, against_scipy_signal.numpy_1d),
+        ("program.image", 80, against_scipy_ndimage.filter_nd),
+        ("program.network", 10, against_jax.network),
+        *((folder.name, 1, against_onnx.node_test((folder, node)))
+          for folder, node in against_onnx.cases() if node.op_type != "ConvInteger")], Program)

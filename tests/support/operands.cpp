@@ -1,0 +1,129 @@
+#include "tests/support/operands.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <iostream>
+#include <random>
+#include <vector>
+
+namespace faltung::test {
+namespace {
+
+Array x_array(const Problem& p) { return {p.input, p.x_shape(), p.x_strides}; }
+Array w_array(const Problem& p) { return {p.filter, p.w_shape(), p.w_strides}; }
+Array y_array(const Problem& p) { return {p.output, p.y_shape(), p.y_strides}; }
+
+std::complex<double> small_integer(std::mt19937_64& random, DType type) {
+  const auto below = [&](std::uint64_t n) { return static_cast<double>(random() % n); };
+  if (!is_signed(type)) return below(4);
+  if (!is_complex(type)) return below(5) - 2;
+  const double real = below(5) - 2;
+  return {real, below(5) - 2};
+}
+
+double uniform(std::mt19937_64& random) {
+  return static_cast<double>(static_cast<std::int64_t>(random())) * 0x1p-63;
+}
+
+}  // namespace
+
+std::uint64_t test_seed() {
+  static const std::uint64_t seed = [] {
+    const char* text = std::getenv("FALTUNG_TEST_SEED");
+    const std::uint64_t value = text != nullptr ? std::strtoull(text, nullptr, 10) : 20240229;
+    std::cout << "FALTUNG_TEST_SEED=" << value << '\n';
+    return value;
+  }();
+  return seed;
+}
+
+Operands zero_operands(const Problem& p) {
+  const Array bias = p.epilogue.bias ? Array(p.bias_dtype(), {p.result_channels()}) : Array();
+  switch (p.pass) {
+    case Pass::backward_data:
+      return {y_array(p), w_array(p), bias, x_array(p)};
+    case Pass::backward_filter:
+      return {x_array(p), y_array(p), bias, w_array(p)};
+    case Pass::forward:
+      break;
+  }
+  return {x_array(p), w_array(p), bias, y_array(p)};
+}
+
+void fill_array(Array& array, Fill fill, std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  const DType type = array.dtype();
+  array.fill([&](const Extents&) -> std::complex<double> {
+    if (fill == Fill::reals && !is_integer(type)) {
+      const double real = uniform(random);
+      return is_complex(type) ? std::complex<double>(real, uniform(random)) : real;
+    }
+    return small_integer(random, type);
+  });
+  if (fill == Fill::whole_range && is_integer(type)) {
+    for (std::byte& byte : array.bytes()) byte = static_cast<std::byte>(random());
+  }
+}
+
+Operands filled_operands(const Problem& p, Fill fill, std::uint64_t seed) {
+  Operands operands = zero_operands(p);
+  std::uint64_t part = seed * 4;
+  for (Array* array : {&operands.first, &operands.second, &operands.bias, &operands.before}) {
+    fill_array(*array, fill, part++);
+  }
+  return operands;
+}
+
+Array run_guarded(const TestDevice& device, const Engine& engine, const Problem& p,
+                  const Operands& operands, const RunOptions& options) {
+  const auto task = engine.prepare(p, device.stream().device);
+  Array result = operands.before;
+  if (p.epilogue.beta == 0) result.poison(options.poison);
+  result.poison_gaps(options.poison);
+  const std::vector<std::byte> scratch(task->workspace_bytes(), options.poison);
+
+  const GuardedMemory first(device, operands.first.bytes());
+  const GuardedMemory second(device, operands.second.bytes());
+  const GuardedMemory bias(device, operands.bias.bytes());
+  const GuardedMemory output(device, result.bytes());
+  const GuardedMemory workspace(device, scratch);
+  RunArguments arguments{.stream = device.stream(),
+                         .first = first.data() + operands.first.origin(),
+                         .second = second.data() + operands.second.origin(),
+                         .result = output.data() + result.origin(),
+                         .bias = p.epilogue.bias ? bias.data() : nullptr,
+                         .prepared = nullptr,
+                         .workspace = workspace.data()};
+  std::unique_ptr<PreparedFilter> prepared;
+  if (options.bind_filter) prepared = task->prepare_filter(device.stream(), arguments.second);
+  if (prepared != nullptr) {
+    arguments.second = nullptr;
+    arguments.prepared = prepared.get();
+  }
+  task->run(arguments);
+
+  const std::vector<std::byte> before = result.bytes();
+  const std::vector<bool> element = result.occupied();
+  output.read(result.bytes());
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    if (!element[i] && before[i] != result.bytes()[i]) {
+      ADD_FAILURE() << engine.name() << " wrote between the elements of the result [" << p << ']';
+      break;
+    }
+  }
+  for (const GuardedMemory* memory : {&first, &second, &bias, &output, &workspace}) {
+    EXPECT_TRUE(memory->intact()) << engine.name() << " wrote outside a buffer [" << p << ']';
+  }
+  const auto unchanged = [&](const GuardedMemory& memory, const Array& array) {
+    std::vector<std::byte> now(array.bytes().size());
+    memory.read(now);
+    return now == array.bytes();
+  };
+  EXPECT_TRUE(unchanged(first, operands.first) && unchanged(second, operands.second) &&
+              unchanged(bias, operands.bias))
+      << engine.name() << " changed an operand [" << p << ']';
+  return result;
+}
+
+}  // namespace faltung::test
