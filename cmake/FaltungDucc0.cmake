@@ -3,30 +3,17 @@
 set(FALTUNG_DUCC0_VERSION "0.42.0")
 set(FALTUNG_DUCC0_SHA256 "4e11c59b53a43355b053aebb2a62ee16eebeed026575f7d216cf09d437ce52ef")
 
-set(FALTUNG_DUCC0_URL
-    "https://files.pythonhosted.org/packages/d0/28/e2b293b1744a63dd61465fdefe1b15d1d9bdbf6ff72fca4cb2f629084a14/ducc0-${FALTUNG_DUCC0_VERSION}.tar.gz"
-)
-
 set(FALTUNG_DUCC0_DIR
     "${PROJECT_SOURCE_DIR}/third_party/ducc0"
     CACHE PATH "Unpacked source distribution of ducc0")
-option(FALTUNG_FETCH_DEPS "Download ducc0 while configuring if FALTUNG_DUCC0_DIR has none" OFF)
+option(FALTUNG_FETCH_DEPS "Run scripts/fetch-ducc0 while configuring if FALTUNG_DUCC0_DIR has none" OFF)
 
 # Sets FALTUNG_DUCC0_INCLUDE to the folder that holds ducc0/fft/fft.h, or to nothing.
 function(faltung_find_ducc0)
   set(FALTUNG_DUCC0_INCLUDE "" CACHE INTERNAL "")
   set(directory "${FALTUNG_DUCC0_DIR}")
   if(NOT EXISTS "${directory}/src/ducc0/fft/fft.h" AND FALTUNG_FETCH_DEPS)
-    include(FetchContent)
-    # SOURCE_SUBDIR names a folder without a CMakeLists.txt: only the sources are wanted.
-    FetchContent_Declare(
-      ducc0
-      URL "${FALTUNG_DUCC0_URL}"
-      URL_HASH "SHA256=${FALTUNG_DUCC0_SHA256}"
-      DOWNLOAD_EXTRACT_TIMESTAMP ON
-      SOURCE_SUBDIR src)
-    FetchContent_MakeAvailable(ducc0)
-    set(directory "${ducc0_SOURCE_DIR}")
+    execute_process(COMMAND "${PROJECT_SOURCE_DIR}/scripts/fetch-ducc0" COMMAND_ERROR_IS_FATAL ANY)
   endif()
   if(EXISTS "${directory}/src/ducc0/fft/fft.h")
     message(STATUS "ducc0: ${directory}")
