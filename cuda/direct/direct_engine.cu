@@ -1,12 +1,10 @@
 #include "cuda/direct/direct_engine.hpp"
 
-#include <algorithm>
-#include <cmath>
-
 #include "cpp/core/error_terms.hpp"
 #include "cpp/core/message.hpp"
 #include "cuda/direct/direct_launch.hpp"
 #include "cuda/direct/direct_lowering.hpp"
+#include "cuda/primitives/epilogue_lowering.cuh"
 #include "cuda/runtime/device_guard.hpp"
 
 namespace faltung::cuda {
@@ -46,29 +44,6 @@ bool walks(const Problem& p, const Geometry& g) {
          p.epilogue == Epilogue{} && direct::can_walk(g, static_cast<int>(size_of(type)));
 }
 
-// A bound of an integer clamp, which no sum passes where it lies far outside.
-WideInteger integer_bound(double value) {
-  return static_cast<WideInteger>(std::clamp(value, -0x1p100, 0x1p100));
-}
-
-EpilogueArguments epilogue_of(const Problem& p) {
-  const Epilogue& e = p.epilogue;
-  EpilogueArguments result;
-  result.alpha = e.alpha;
-  result.beta = e.beta;
-  result.activation = e.activation.kind;
-  result.a = e.activation.a;
-  result.b = e.activation.b;
-  if (is_integer(p.accumulator) && e.activation.kind == ActivationKind::clamp) {
-    result.low = integer_bound(e.activation.a);
-    result.high = integer_bound(e.activation.b);
-  }
-  result.bias_type = p.bias_dtype();
-  result.rule = {p.overflow, p.rounding};
-  result.plain = e == Epilogue{};
-  return result;
-}
-
 class DirectTask final : public Task {
  public:
   DirectTask(const Problem& p, const Device& device)
@@ -78,7 +53,7 @@ class DirectTask final : public Task {
     arguments_.w_type = p.filter;
     arguments_.geometry = direct::lower(p);
     arguments_.tiling = tiling_of(p, arguments_.geometry);
-    arguments_.epilogue = epilogue_of(p);
+    arguments_.epilogue = epilogue_arguments(p);
     walks_ = walks(p, arguments_.geometry);
     if (walks_) walk_tiling_ = direct::walk_tiling(arguments_.geometry);
     const Geometry& g = arguments_.geometry;

@@ -1,29 +1,13 @@
 #include "cuda/direct/direct_lowering.hpp"
 
-#include <complex>
 #include <vector>
 
-#include "cpp/core/element.hpp"
 #include "cpp/core/geometry.hpp"
 #include "cpp/core/message.hpp"
+#include "cuda/primitives/axis_lowering.hpp"
 
 namespace faltung::cuda::direct {
 namespace {
-
-// The value rounded as an element of the input would be.
-Side side_of(const Boundary& boundary, DType input) {
-  Side side{.kind = boundary.kind};
-  if (boundary.kind != BoundaryKind::constant) return side;
-  visit_dtype(input, [&](auto element) {
-    using T = decltype(element);
-    const T value = store_element<T>(boundary.value, StoreRule{});
-    const auto number = faltung::load_element<std::complex<double>>(value);
-    side.real = number.real();
-    side.imag = number.imag();
-    if constexpr (std::is_integral_v<T>) side.integer = static_cast<std::uint64_t>(value);
-  });
-  return side;
-}
 
 // An axis along which the problem is a batch of smaller ones.
 bool acts_as_batch(const Axis& axis) {
@@ -44,32 +28,6 @@ std::vector<bool> folded_axes(const Problem& p) {
 
 bool vanishes(const Boundary& boundary) {
   return boundary.kind == BoundaryKind::zero || boundary.kind == BoundaryKind::constant;
-}
-
-AxisGeometry forward_axis(const Axis& axis, DType input) {
-  return {.input = axis.input,
-          .output = axis.output(),
-          .filter = axis.filter,
-          .stride = axis.stride,
-          .dilation = axis.dilation,
-          .input_dilation = axis.input_dilation,
-          .pad_lo = axis.pad_lo,
-          .below = side_of(axis.below, input),
-          .above = side_of(axis.above, input)};
-}
-
-// dx[i] = sum over r of conj(w[R-1-r]) DY[i input_dilation + r dilation - lo'], DY = dy dilated by
-// the stride: o stride + (R-1-r) dilation - lo = i input_dilation  solved for o stride.
-AxisGeometry backward_axis(const Axis& axis) {
-  return {.input = axis.output(),
-          .output = axis.input,
-          .filter = axis.filter,
-          .stride = axis.input_dilation,
-          .dilation = axis.dilation,
-          .input_dilation = axis.stride,
-          .pad_lo = (axis.filter - 1) * axis.dilation - axis.pad_lo,
-          .below = {},
-          .above = {}};
 }
 
 }  // namespace
