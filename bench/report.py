@@ -1,4 +1,4 @@
-"""python3 -m bench.report OURS.json [--peers PEERS.json] [--sweep SWEEP.json] -o docs/benchmarks.md
+"""python3 -m bench.report OURS.json [--peers PEERS.json]... [--sweep SWEEP.json] -o docs/benchmarks.md
 
 Merges the result files of one run into a page with figures beside it."""
 
@@ -11,12 +11,12 @@ from . import plots, results
 def main():
     parser = argparse.ArgumentParser(prog="python3 -m bench.report", description=__doc__)
     parser.add_argument("ours")
-    parser.add_argument("--peers")
+    parser.add_argument("--peers", action="append", default=[], help="of bench.peers or faltung_cudnn_bench")
     parser.add_argument("--sweep", action="append", default=[], help="filter-length sweep made with --engine all")
     parser.add_argument("-o", "--output", required=True)
     options = parser.parse_args()
     ours = results.load(options.ours)
-    peers = results.load(options.peers) if options.peers else None
+    peers = [results.load(path) for path in options.peers]
     rows = results.join(ours, peers)
     page = Path(options.output)
     figures = page.parent / "figures" / page.stem
@@ -45,11 +45,12 @@ def heading(ours, peers, options):
     launch = ceilings["launch_seconds"]
     lines.append(f"Ceilings of the same run: copy {ceilings['copy_bytes_per_second'] * 1e-9:.0f} GB/s, matrix product "
                  f"{rates}" + (f", empty launch {launch * 1e6:.1f} us." if launch else "."))
-    if peers:
-        found = ", ".join(f"{name} {version}" for name, version in peers["versions"].items())
-        lines.append(f"Peers, {peers['threads']} threads on a CPU: {found}.")
-        if peers["missing"]:
-            lines.append("Missing peers: " + ", ".join(peers["missing"]) + ".")
+    for file in peers:
+        found = ", ".join(f"{name} {version}" for name, version in file["versions"].items())
+        threads = f" ({file['threads']} threads)" if file["device"] == "cpu" else ""
+        lines.append(f"Peers{threads}: {found}.")
+        if file["missing"]:
+            lines.append("Missing peers: " + ", ".join(file["missing"]) + ".")
     lines.append(f"""
 Every figure is the median of at least 15 runs with the caches flushed before each; inputs are random.
 The limit is the longer of every tensor moved once at copy speed and, for dense layers, the arithmetic at the
@@ -57,7 +58,7 @@ matrix rate. TFLOP/s are direct-equivalent: what direct summation would do, what
 the largest error over its bound; 1 would be the bound. `*` marks noisy figures (p90 - p10 above a tenth of
 the median), `(ref)` a problem that only the reference could do.
 
-Data: `{Path(options.ours).name}`""" + (f", `{Path(options.peers).name}`" if options.peers else "") + ".\n")
+Data: """ + ", ".join(f"`{Path(path).name}`" for path in [options.ours] + options.peers) + ".\n")
     return "\n".join(lines)
 
 

@@ -45,7 +45,7 @@ def load(path):
         return json.load(file)
 
 
-def join(ours, peers):
+def join(ours, peer_files):
     rows = {}
     for record in ours["records"]:
         row = rows.setdefault(record["problem"], Row(record["problem"], record["family"], {}, {}, {}, {}))
@@ -53,10 +53,10 @@ def join(ours, peers):
             row.chosen = record
         if "engine" in record:
             row.engines[record["engine"]] = record
-    for record in peers["records"] if peers else []:
+    for record in (r for peers in peer_files for r in peers["records"]):
         if record["problem"] in rows:
-            rows[record["problem"]].peers = record["peers"]
-            rows[record["problem"]].failed_peers = record["failed"]
+            rows[record["problem"]].peers.update(record["peers"])
+            rows[record["problem"]].failed_peers.update(record["failed"])
     return list(rows.values())
 
 

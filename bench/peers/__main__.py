@@ -33,9 +33,14 @@ def versions(names):
 
 
 def limit_threads(count):
-    """Every peer gets the same number of threads; libraries read these before they are imported."""
+    """Every peer gets the same number of threads; libraries read these before they are imported.
+
+    XLA has no setting of its own: it counts the processors it may run on.
+    """
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(count)
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
+    os.environ.update(JAX_ENABLE_X64="1", XLA_PYTHON_CLIENT_PREALLOCATE="false")
 
 
 def calls(problem, device, present):
@@ -62,6 +67,11 @@ def calls(problem, device, present):
         for make in torch_peers.ALL:
             for name, call, _ in make(problem, device):
                 yield name, call
+    if "jax" in present:
+        from . import jax_peers
+
+        for make in jax_peers.ALL:
+            yield from make(problem)
 
 
 def share_stream():
@@ -108,7 +118,7 @@ def time_problem(problem, clock, options, present):
 def main():
     options = arguments()
     limit_threads(options.threads)
-    names = ["numpy", "scipy"] + (["cv2", "torch"] if options.device == "cpu" else ["torch", "cupy"])
+    names = ["numpy", "scipy"] + (["cv2", "torch"] if options.device == "cpu" else ["torch", "cupy"]) + ["jax"]
     present, missing = versions(names)
     for name, reason in missing.items():
         print(f"peer {name} is missing: {reason}", file=sys.stderr)
