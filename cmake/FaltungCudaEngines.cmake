@@ -2,6 +2,10 @@
 # host compiler for the emulator's tests.
 set(FALTUNG_CUDA_ENGINE_SOURCES
     cuda/engine_list.cpp
+    cuda/depthwise/depthwise_engine.cu
+    cuda/depthwise/depthwise_gather.cu
+    cuda/depthwise/depthwise_gradient.cu
+    cuda/depthwise/depthwise_lowering.cpp
     cuda/direct/direct_c128.cu
     cuda/direct/direct_c64.cu
     cuda/direct/direct_engine.cu

@@ -1,5 +1,6 @@
 #include "cuda/engine_list.hpp"
 
+#include "cuda/depthwise/depthwise_engine.hpp"
 #include "cuda/direct/direct_engine.hpp"
 
 namespace faltung::cuda {
@@ -8,6 +9,7 @@ namespace faltung::cuda {
 std::span<const Engine* const> engine_list() {
   static const Engine* const engines[] = {
       &direct_engine(),
+      &depthwise_engine(),
   };
   return engines;
 }

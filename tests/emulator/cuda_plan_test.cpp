@@ -37,7 +37,7 @@ TEST_F(CudaPlan, RunsAndKeepsABoundFilter) {
     EXPECT_TRUE(std::ranges::equal(host.values<float>(), std::vector<float>{210, 321, 432, 43}));
   };
   Plan plan = Plan::make(problem, gpu);
-  EXPECT_EQ(plan.engine(), "cuda.direct");
+  EXPECT_TRUE(plan.engine().starts_with("cuda.")) << plan.engine();
   plan.run(stream, x, w, y);
   expect_result();
   plan.bind_filter(stream, w);

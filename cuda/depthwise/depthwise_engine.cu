@@ -1,0 +1,142 @@
+#include "cuda/depthwise/depthwise_engine.hpp"
+
+#include "cpp/core/error_terms.hpp"
+#include "cpp/core/message.hpp"
+#include "cuda/depthwise/depthwise_launch.hpp"
+#include "cuda/depthwise/depthwise_lowering.hpp"
+#include "cuda/depthwise/depthwise_policy.hpp"
+#include "cuda/depthwise/gradient_kernel.cuh"
+#include "cuda/primitives/epilogue_lowering.cuh"
+#include "cuda/runtime/device_guard.hpp"
+
+namespace faltung::cuda {
+namespace {
+
+using depthwise::Arguments;
+using depthwise::Geometry;
+
+// The element type of a problem, as a call with its value.
+template <typename F>
+void visit_element(DType type, F&& f) {
+  switch (type) {
+    case DType::f16:
+      return f(Half{});
+    case DType::bf16:
+      return f(BFloat16{});
+    case DType::f64:
+      return f(double{});
+    default:
+      return f(float{});
+  }
+}
+
+Global<const unsigned char> bytes_of(const void* data) {
+  return Global<const unsigned char>(static_cast<const unsigned char*>(data));
+}
+
+class DepthwiseTask : public Task {
+ public:
+  DepthwiseTask(const Problem& p, const Device& device) : device_(device), sums_(p.accumulator) {
+    arguments_.geometry = depthwise::lower(p);
+    arguments_.epilogue = epilogue_arguments(p);
+    arguments_.type = p.input;
+  }
+
+  ErrorBound error_bound() const override {
+    return {ErrorBound::Kind::elementwise, sum_error(terms(), sums_)};
+  }
+
+ protected:
+  const Geometry& geometry() const { return arguments_.geometry; }
+  virtual double terms() const {
+    return static_cast<double>(geometry().inputs) * static_cast<double>(geometry().taps());
+  }
+  Arguments bind(const RunArguments& run) const {
+    Arguments arguments = arguments_;
+    arguments.x = bytes_of(run.first);
+    arguments.w = bytes_of(run.second);
+    arguments.y = Global<unsigned char>(static_cast<unsigned char*>(run.result));
+    arguments.epilogue.bias = bytes_of(run.bias);
+    return arguments;
+  }
+
+  Device device_;
+  DType sums_;
+  Arguments arguments_;
+};
+
+class GatherTask final : public DepthwiseTask {
+ public:
+  using DepthwiseTask::DepthwiseTask;
+
+  std::string policy() const override { return "one output a thread, taps from the L1"; }
+
+  void run(const RunArguments& run) const override {
+    const DeviceGuard guard(device_.index);
+    visit_element(arguments_.type, [&](auto element) {
+      depthwise::launch_gather<decltype(element)>(bind(run),
+                                                  static_cast<cudaStream_t>(run.stream.handle));
+    });
+  }
+};
+
+class GradientTask final : public DepthwiseTask {
+ public:
+  GradientTask(const Problem& p, const Device& device)
+      : DepthwiseTask(p, device), cut_(cut_of(geometry())) {}
+
+  std::size_t workspace_bytes() const override {
+    return static_cast<std::size_t>(cut_.chunks * geometry().channels * geometry().taps()) *
+           size_of(sums_);
+  }
+  std::string policy() const override {
+    return message(cut_.chunks, " pieces of ", cut_.chunk, " positions, added in order");
+  }
+  void run(const RunArguments& run) const override {
+    const DeviceGuard guard(device_.index);
+    visit_element(arguments_.type, [&](auto element) {
+      depthwise::launch_gradient<decltype(element)>(bind(run), cut_, run.workspace,
+                                                    static_cast<cudaStream_t>(run.stream.handle));
+    });
+  }
+
+ private:
+  static depthwise::GradientCut cut_of(const Geometry& g) {
+    return depthwise::gradient_cut(g, depthwise::divide_up(g.taps(), depthwise::gradient_taps));
+  }
+  double terms() const override {
+    return static_cast<double>(geometry().batch) * static_cast<double>(geometry().positions());
+  }
+  depthwise::GradientCut cut_;
+};
+
+class DepthwiseEngine final : public Engine {
+ public:
+  std::string_view name() const override { return "cuda.depthwise"; }
+
+  Verdict supports(const Problem& p, const Device& device) const override {
+    if (device.kind != DeviceKind::cuda) return Verdict::no("runs on CUDA devices only");
+    std::string reason = depthwise::refusal(p);
+    return reason.empty() ? Verdict::yes() : Verdict::no(std::move(reason));
+  }
+
+  double estimate_us(const Problem& p, const Device&) const override {
+    const Geometry g = depthwise::lower(p);
+    if (p.pass == Pass::backward_filter) return depthwise::predict_gradient_us(p, g);
+    return depthwise::predict_gather_us(p, g);
+  }
+
+  std::unique_ptr<Task> prepare(const Problem& p, const Device& device) const override {
+    if (p.pass == Pass::backward_filter) return std::make_unique<GradientTask>(p, device);
+    return std::make_unique<GatherTask>(p, device);
+  }
+};
+
+}  // namespace
+
+const Engine& depthwise_engine() {
+  static const DepthwiseEngine engine;
+  return engine;
+}
+
+}  // namespace faltung::cuda

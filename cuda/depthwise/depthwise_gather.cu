@@ -1,0 +1,26 @@
+#include <algorithm>
+
+#include "cuda/depthwise/depthwise_launch.hpp"
+#include "cuda/depthwise/depthwise_policy.hpp"
+#include "cuda/depthwise/gather_kernel.cuh"
+#include "cuda/runtime/launch.hpp"
+
+namespace faltung::cuda::depthwise {
+
+template <typename T>
+void launch_gather(const Arguments& arguments, cudaStream_t stream) {
+  const Geometry& g = arguments.geometry;
+  const LaunchConfig config{
+      .name = "depthwise_gather",
+      .grid = grid_of(divide_up(g.batch * g.channels * g.positions(), gather_threads)),
+      .block = gather_threads,
+      .stream = stream};
+  launch(gather_kernel<T>, config, arguments);
+}
+
+template void launch_gather<Half>(const Arguments&, cudaStream_t);
+template void launch_gather<BFloat16>(const Arguments&, cudaStream_t);
+template void launch_gather<float>(const Arguments&, cudaStream_t);
+template void launch_gather<double>(const Arguments&, cudaStream_t);
+
+}  // namespace faltung::cuda::depthwise

@@ -1,0 +1,31 @@
+#include "cuda/depthwise/depthwise_launch.hpp"
+#include "cuda/depthwise/depthwise_policy.hpp"
+#include "cuda/depthwise/gradient_kernel.cuh"
+#include "cuda/runtime/launch.hpp"
+
+namespace faltung::cuda::depthwise {
+
+template <typename T>
+void launch_gradient(const Arguments& arguments, const GradientCut& cut, void* partial,
+                     cudaStream_t stream) {
+  const Geometry& g = arguments.geometry;
+  const Global<Sum<T>> sums(static_cast<Sum<T>*>(partial));
+  const LaunchConfig first{.name = "depthwise_gradient",
+                           .grid = grid_of(gradient_shares(g, cut)),
+                           .block = {32, gradient_warps},
+                           .stream = stream};
+  launch(cut.block_channels > 1 ? gradient_kernel<T, true> : gradient_kernel<T, false>, first,
+         arguments, cut, sums);
+  const LaunchConfig second{.name = "depthwise_gradient_sum",
+                            .grid = grid_of(divide_up(g.channels * g.taps(), gather_threads)),
+                            .block = gather_threads,
+                            .stream = stream};
+  launch(gradient_sum_kernel<T>, second, arguments, cut.chunks, Global<const Sum<T>>(sums));
+}
+
+template void launch_gradient<Half>(const Arguments&, const GradientCut&, void*, cudaStream_t);
+template void launch_gradient<BFloat16>(const Arguments&, const GradientCut&, void*, cudaStream_t);
+template void launch_gradient<float>(const Arguments&, const GradientCut&, void*, cudaStream_t);
+template void launch_gradient<double>(const Arguments&, const GradientCut&, void*, cudaStream_t);
+
+}  // namespace faltung::cuda::depthwise

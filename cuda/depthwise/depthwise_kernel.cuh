@@ -1,0 +1,57 @@
+#pragma once
+
+#include "cuda/depthwise/depthwise_geometry.hpp"
+#include "cuda/primitives/epilogue.cuh"
+
+/// What the kernels of this folder share. x, w and y hold elements of one type T; sums are formed
+/// in Sum<T>.
+namespace faltung::cuda::depthwise {
+
+struct Arguments {
+  Global<const unsigned char> x, w;
+  Global<unsigned char> y;
+  Geometry geometry;
+  EpilogueArguments epilogue;
+  DType type = DType::f32;
+};
+
+template <typename T>
+using Sum = std::conditional_t<sizeof(T) == 8, double, float>;
+
+template <typename T>
+__device__ __forceinline__ Sum<T> to_sum(T value) {
+  if constexpr (std::is_same_v<T, double>) {
+    return value;
+  } else {
+    return to_float(value);
+  }
+}
+
+template <typename T>
+__device__ __forceinline__ T from_sum(Sum<T> value) {
+  if constexpr (std::is_same_v<T, double>) {
+    return value;
+  } else {
+    return from_float<T>(value);
+  }
+}
+
+/// Stores one sum as element `index` of y.
+template <typename T>
+__device__ __forceinline__ void finish(const Arguments& a, Sum<T> sum, std::int64_t channel,
+                                       std::int64_t index) {
+  if (a.epilogue.plain) {
+    a.y.template as<T>()[index] = from_sum<T>(sum);
+  } else {
+    finish_element(a.epilogue, sum, channel, a.y, a.type, index);
+  }
+}
+
+/// X at a place; 0 where nothing stands.
+template <typename T>
+__device__ __forceinline__ Sum<T> value_at(Global<const T> x, const Place& place) {
+  if (place.what == Stands::element) return to_sum<T>(x[place.offset]);
+  return place.what == Stands::constant ? static_cast<Sum<T>>(place.side->real) : Sum<T>{};
+}
+
+}  // namespace faltung::cuda::depthwise

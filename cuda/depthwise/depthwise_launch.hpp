@@ -1,0 +1,18 @@
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include "cuda/depthwise/depthwise_kernel.cuh"
+
+/// Starts the kernels. Each of them is compiled in a file of its own, for every element type.
+namespace faltung::cuda::depthwise {
+
+template <typename T>
+void launch_gather(const Arguments& arguments, cudaStream_t stream);
+
+/// `partial` holds cut.chunks x channels x taps sums.
+template <typename T>
+void launch_gradient(const Arguments& arguments, const GradientCut& cut, void* partial,
+                     cudaStream_t stream);
+
+}  // namespace faltung::cuda::depthwise

@@ -1,0 +1,141 @@
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+#include <vector>
+
+#include "cuda/depthwise/depthwise_lowering.hpp"
+#include "cuda/depthwise/depthwise_policy.hpp"
+#include "cuda/depthwise/gradient_kernel.cuh"
+
+namespace faltung::cuda::depthwise {
+namespace {
+
+TEST(DepthwiseDivision, IsThatOfTheLanguage) {
+  constexpr std::int64_t large = std::int64_t{1} << 32;
+  for (const std::int64_t n : {std::int64_t{0}, std::int64_t{1}, std::int64_t{7}, large - 1, large,
+                               large + 5, large * 1000003}) {
+    for (const std::int64_t d : {std::int64_t{1}, std::int64_t{3}, large - 1, large, large + 1}) {
+      EXPECT_EQ(divide(n, d).whole, n / d) << n << ' ' << d;
+      EXPECT_EQ(divide(n, d).rest, n % d) << n << ' ' << d;
+    }
+  }
+}
+
+Geometry small_geometry(std::int64_t z, std::int64_t y, std::int64_t x, std::int64_t batch,
+                        std::int64_t channels, bool channels_last) {
+  Geometry g;
+  g.axis[0].output = z;
+  g.axis[1].output = y;
+  g.axis[2].output = x;
+  g.batch = batch;
+  g.channels = channels;
+  g.channels_last = channels_last;
+  const std::int64_t step = channels_last ? channels : 1;
+  g.y_channel = channels_last ? 1 : x * y * z;
+  g.axis[2].y_stride = step;
+  g.axis[1].y_stride = step * x;
+  g.axis[0].y_stride = step * x * y;
+  g.y_batch = channels * x * y * z;
+  return g;
+}
+
+// Results are numbered as they lie in compact memory, so every one of them comes once.
+TEST(DepthwiseOutputs, AreNumberedInTheOrderOfMemory) {
+  for (std::int64_t code = 0; code < 3 * 3 * 3 * 3 * 3; ++code) {
+    const std::int64_t z = 1 + code % 3, y = 1 + code / 3 % 3, x = 1 + code / 9 % 3;
+    const std::int64_t batch = 1 + code / 27 % 3, channels = 1 + code / 81;
+    for (const bool channels_last : {false, true}) {
+      const Geometry g = small_geometry(z, y, x, batch, channels, channels_last);
+      for (std::int64_t number = 0; number < batch * channels * x * y * z; ++number) {
+        const Output at = output_at(g, number);
+        std::int64_t index = at.b * g.y_batch + at.k * g.y_channel;
+        for (int i = 0; i < max_rank; ++i) {
+          ASSERT_LT(at.o[i], g.axis[i].output);
+          index += at.o[i] * g.axis[i].y_stride;
+        }
+        ASSERT_LT(at.k, channels);
+        ASSERT_EQ(index, number);
+      }
+    }
+  }
+}
+
+// Every product of a filter gradient belongs to exactly one block.
+TEST(DepthwiseGradient, SharesEveryProductOnce) {
+  for (const std::int64_t channels : {1, 3, 40}) {
+    for (const std::int64_t taps : {1, 7, 8, 9}) {
+      for (const std::int64_t x : {1, 5, 3000}) {
+        for (const bool channels_last : {false, true}) {
+          Geometry g = small_geometry(1, 1, x, 2, channels, channels_last);
+          g.axis[2].filter = taps;
+          const GradientCut cut = gradient_cut(g, divide_up(taps, gradient_taps));
+          std::map<std::vector<std::int64_t>, std::int64_t> positions;  // by channel and tap
+          std::set<std::vector<std::int64_t>> partials;
+          for (std::int64_t i = 0; i < gradient_shares(g, cut); ++i) {
+            const GradientShare share = gradient_share(g, cut, i);
+            ASSERT_LE(share.last, 2 * x);
+            ASSERT_LT(share.piece, cut.chunks);
+            for (int c = 0; c < cut.block_channels && share.channel + c < channels; ++c) {
+              for (int j = 0; j < share.count; ++j) {
+                positions[{share.channel + c, share.tap + j}] += share.last - share.first;
+                EXPECT_TRUE(
+                    partials.insert({share.piece, share.channel + c, share.tap + j}).second);
+              }
+            }
+          }
+          EXPECT_EQ(static_cast<std::int64_t>(positions.size()), channels * taps);
+          for (const auto& [key, count] : positions) EXPECT_EQ(count, 2 * x);
+          EXPECT_EQ(static_cast<std::int64_t>(partials.size()), channels * taps * cut.chunks);
+        }
+      }
+    }
+  }
+}
+
+// The lowered form sums the terms of the definition: both are walked for every output and tap.
+TEST(DepthwiseLowering, MeetsTheElementsOfTheFormula) {
+  for (const char* line : {
+           "op=fwd dtype=f32 n=2 c=3 in=5x4 k=6 f=2x3 pad=1:0x2:1 stride=2x1 dil=1x2 g=3",
+           "op=fwd dtype=f16 n=1 c=2 in=3x4x5 k=2 f=2x2x3 pad=1 g=2 flip=1 layout=nhwc",
+           "op=fwd dtype=f64 n=1 c=1 in=7 k=1 f=3 pad=1 idil=2 g=1",
+       }) {
+    const Problem p = Problem::parse(line);
+    ASSERT_EQ(refusal(p), "") << line;
+    const Geometry g = lower(p);
+    EXPECT_EQ(g.inputs, 1);
+    EXPECT_EQ(g.multiplier, p.out_channels / p.groups);
+    for (std::size_t i = 0; i < p.rank(); ++i) {
+      const AxisGeometry& axis = g.axis[max_rank - p.rank() + i];
+      EXPECT_EQ(axis.output, p.axes[i].output());
+      EXPECT_EQ(axis.pad_lo, p.axes[i].pad_lo);
+      EXPECT_EQ(axis.w_stride < 0, p.flip);
+    }
+    for (std::int64_t k = 0; k < g.channels; ++k) EXPECT_EQ(g.first_input(k), k / g.multiplier);
+  }
+  const Geometry g =
+      lower(Problem::parse("op=dgrad dtype=f32 n=2 c=3 in=7x8 k=6 f=3x2 pad=1x0 stride=2 g=3"));
+  EXPECT_EQ(g.channels, 3);
+  EXPECT_EQ(g.inputs, 2);
+  EXPECT_EQ(g.first_input(2), 4);
+  EXPECT_EQ(g.axis[2].input_dilation, 2);
+  EXPECT_EQ(g.axis[1].pad_lo, 1);
+  EXPECT_EQ(g.axis[2].pad_lo, 1);
+  EXPECT_EQ(g.w_origin, 5) << "the last tap comes first";
+}
+
+TEST(DepthwiseLowering, SaysWhatItCannot) {
+  const auto refused = [](const char* line, const char* part) {
+    const std::string reason = refusal(Problem::parse(line));
+    EXPECT_NE(reason.find(part), std::string::npos) << line << ": " << reason;
+  };
+  refused("op=fwd dtype=f32 n=1 c=4 in=8 k=4 f=3 g=2", "groups g=2, in_channels c=4");
+  refused("op=fwd dtype=f32 n=1 c=2 in=2x2x2x2 k=2 f=1 g=2", "has 4 spatial axes");
+  refused("op=fwd dtype=u8:f32:u8 n=1 c=2 in=8 k=2 f=3 g=2", "not u8:f32:u8");
+  refused("op=fwd dtype=c64 n=1 c=2 in=8 k=2 f=3 g=2", "f16, bf16, f32, f64");
+  refused("op=fwd dtype=f32 n=1 c=2 in=8 k=2 f=3 g=2 acc=f64", "sums f32 in f32");
+  refused("op=dgrad dtype=f32 n=1 c=2 in=8 k=2 f=3 g=2 pad=1 boundary=wrap", "wrap along axis 0");
+}
+
+}  // namespace
+}  // namespace faltung::cuda::depthwise
