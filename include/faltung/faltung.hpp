@@ -19,6 +19,7 @@
 #include <faltung/promotion.hpp>
 #include <faltung/signal.hpp>
 #include <faltung/tensor.hpp>
+#include <faltung/threads.hpp>
 
 namespace faltung {
 

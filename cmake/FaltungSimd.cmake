@@ -1,0 +1,11 @@
+# Highway, for the vector kernels of cpu.direct.
+find_library(FALTUNG_HIGHWAY_LIBRARY hwy DOC "libhwy of Highway")
+find_path(FALTUNG_HIGHWAY_INCLUDE hwy/highway.h DOC "Folder of hwy/highway.h")
+mark_as_advanced(FALTUNG_HIGHWAY_LIBRARY FALTUNG_HIGHWAY_INCLUDE)
+if(FALTUNG_HIGHWAY_LIBRARY AND FALTUNG_HIGHWAY_INCLUDE)
+  message(STATUS "Highway: ${FALTUNG_HIGHWAY_LIBRARY}")
+  set(FALTUNG_HAVE_HIGHWAY ON)
+else()
+  message(STATUS "Highway: not found, so cpu.direct runs without its vector kernels. Install libhwy-dev")
+  set(FALTUNG_HAVE_HIGHWAY OFF)
+endif()

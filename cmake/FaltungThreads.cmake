@@ -1,0 +1,11 @@
+# oneTBB, for the threads of the CPU engines.
+find_library(FALTUNG_TBB_LIBRARY tbb DOC "libtbb of oneTBB")
+find_path(FALTUNG_TBB_INCLUDE oneapi/tbb/parallel_for.h DOC "Folder of oneapi/tbb/parallel_for.h")
+mark_as_advanced(FALTUNG_TBB_LIBRARY FALTUNG_TBB_INCLUDE)
+if(FALTUNG_TBB_LIBRARY AND FALTUNG_TBB_INCLUDE)
+  message(STATUS "oneTBB: ${FALTUNG_TBB_LIBRARY}")
+  set(FALTUNG_HAVE_TBB ON)
+else()
+  message(STATUS "oneTBB: not found, so the CPU engines use one thread. Install libtbb-dev")
+  set(FALTUNG_HAVE_TBB OFF)
+endif()

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+
+#include <faltung/threads.hpp>
+
+/// How the CPU engines share work. A task cuts its work into blocks by the problem alone, and every
+/// block writes results of its own; so who computes a block, and how many threads there are,
+/// changes no bit.
+namespace faltung {
+
+/// A run with less work than this gains nothing from a second thread: waking one takes 5 to 20 us.
+inline constexpr double min_microseconds_per_thread = 20;
+
+/// How many threads a task should plan for: each needs workspace of its own.
+///
+/// @param blocks        what the work is cut into
+/// @param microseconds  how long one thread would take
+inline int plan_threads(std::int64_t blocks, double microseconds) {
+  const double useful = std::max(1.0, microseconds / min_microseconds_per_thread);
+  const auto most = std::max<std::int64_t>(1, std::min<std::int64_t>(threads(), blocks));
+  return useful < static_cast<double>(most) ? static_cast<int>(useful) : static_cast<int>(most);
+}
+
+namespace detail {
+/// Calls `work(slot)` for each slot below `slots`, in as many threads as there are.
+void run_slots(int slots, const std::function<void(int)>& work);
+}  // namespace detail
+
+/// Calls `f(block, slot)` once for every block below `blocks`. Two calls at the same time have
+/// different slots below `slots`, so a slot names a piece of workspace; which block gets which slot
+/// is left to chance. With one slot everything runs in order on the calling thread.
+///
+/// The first exception is thrown again after all threads have stopped.
+template <typename F>
+void parallel_for(std::int64_t blocks, int slots, F&& f) {
+  if (slots <= 1 || blocks <= 1) {
+    for (std::int64_t block = 0; block < blocks; ++block) f(block, 0);
+    return;
+  }
+  std::atomic<std::int64_t> next{0};
+  const auto work = [&](int slot) {
+    for (std::int64_t block = next++; block < blocks; block = next++) f(block, slot);
+  };
+  detail::run_slots(slots, std::cref(work));  // a reference: std::function then allocates nothing
+}
+
+}  // namespace faltung
