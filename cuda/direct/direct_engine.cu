@@ -2,6 +2,7 @@
 
 #include "cpp/core/error_terms.hpp"
 #include "cpp/core/message.hpp"
+#include "cuda/direct/direct_choice.hpp"
 #include "cuda/direct/direct_launch.hpp"
 #include "cuda/direct/direct_lowering.hpp"
 #include "cuda/primitives/epilogue_lowering.cuh"
@@ -11,8 +12,9 @@ namespace faltung::cuda {
 namespace {
 
 using direct::Arguments;
+using direct::Choice;
 using direct::Geometry;
-using direct::Tiling;
+using direct::Kernel;
 
 // The accumulator type of a problem, as a call with its value.
 template <typename F>
@@ -33,17 +35,6 @@ decltype(auto) visit_accumulator(DType accumulator, F&& f) {
   }
 }
 
-Tiling tiling_of(const Problem& p, const Geometry& g) {
-  return direct::choose_tiling(g, static_cast<int>(size_of(p.accumulator)));
-}
-
-// Whether walk_kernel computes the problem if its pointers are aligned.
-bool walks(const Problem& p, const Geometry& g) {
-  const DType type = p.accumulator;
-  return (type == DType::f32 || type == DType::f64) && p.input == type && p.output == type &&
-         p.epilogue == Epilogue{} && direct::can_walk(g, static_cast<int>(size_of(type)));
-}
-
 class DirectTask final : public Task {
  public:
   DirectTask(const Problem& p, const Device& device)
@@ -52,10 +43,10 @@ class DirectTask final : public Task {
     arguments_.y_type = p.result_dtype();
     arguments_.w_type = p.filter;
     arguments_.geometry = direct::lower(p);
-    arguments_.tiling = tiling_of(p, arguments_.geometry);
     arguments_.epilogue = epilogue_arguments(p);
-    walks_ = walks(p, arguments_.geometry);
-    if (walks_) walk_tiling_ = direct::walk_tiling(arguments_.geometry);
+    choice_ = direct::choose(p, arguments_.geometry, true);
+    unaligned_ =
+        choice_.needs_alignment() ? direct::choose(p, arguments_.geometry, false) : choice_;
     const Geometry& g = arguments_.geometry;
     terms_ = static_cast<double>(g.group_inputs);
     for (const auto& axis : g.axis) terms_ *= static_cast<double>(axis.filter);
@@ -66,16 +57,7 @@ class DirectTask final : public Task {
     return {ErrorBound::Kind::elementwise, sum_error(terms_, accumulator_)};
   }
 
-  std::string policy() const override {
-    if (walks_) {
-      return message("strips of ", walk_tiling_.rows, 'x', direct::walk_strip,
-                     ", taps in registers");
-    }
-    const Tiling& t = arguments_.tiling;
-    return message("tiles of ", t.rows, 'x', t.cols, t.folded ? " in one row" : "", ", ",
-                   t.threads(), " threads, ", t.chunk_rows, 'x', t.chunk_cols, " taps at a time",
-                   t.dense ? ", vectors" : "");
-  }
+  std::string policy() const override { return choice_.policy(); }
 
   void run(const RunArguments& run) const override {
     Arguments arguments = arguments_;
@@ -89,22 +71,29 @@ class DirectTask final : public Task {
     const auto aligned = [](const void* p) {
       return reinterpret_cast<std::uintptr_t>(p) % 16 == 0;
     };
-    if (walks_ && aligned(run.first) && aligned(run.result)) {
-      arguments.tiling = walk_tiling_;
-      return accumulator_ == DType::f32 ? direct::launch_walk<float>(arguments, stream)
-                                        : direct::launch_walk<double>(arguments, stream);
-    }
-    visit_accumulator(accumulator_, [&](auto value) {
-      direct::launch_direct<decltype(value)>(arguments, stream);
-    });
+    const Choice& choice = aligned(run.first) && aligned(run.result) ? choice_ : unaligned_;
+    arguments.tiling = choice.tiling;
+    launch(choice.kernel, arguments, stream);
   }
 
  private:
+  void launch(Kernel kernel, const Arguments& arguments, cudaStream_t stream) const {
+    visit_accumulator(accumulator_, [&](auto value) {
+      using Acc = decltype(value);
+      if constexpr (std::is_floating_point_v<Acc>) {
+        if (kernel == Kernel::walk) return direct::launch_walk<Acc>(arguments, stream);
+      }
+      if constexpr (std::is_floating_point_v<Acc> || std::is_same_v<Acc, Complex<float>>) {
+        if (kernel == Kernel::fir) return direct::launch_fir<Acc>(arguments, stream);
+      }
+      direct::launch_direct<Acc>(arguments, stream);
+    });
+  }
+
   Device device_;
   DType accumulator_;
   Arguments arguments_;
-  bool walks_ = false;
-  Tiling walk_tiling_;
+  Choice choice_, unaligned_;
   double terms_ = 1;
 };
 
@@ -119,12 +108,7 @@ class DirectEngine final : public Engine {
   }
 
   double estimate_us(const Problem& p, const Device&) const override {
-    const Geometry g = direct::lower(p);
-    if (walks(p, g)) {
-      return direct::predict_walk_us(g, direct::walk_tiling(g), p.accumulator, p.multiply_adds(),
-                                     p.bytes());
-    }
-    return direct::predict_us(g, tiling_of(p, g), p.accumulator, p.multiply_adds(), p.bytes());
+    return direct::choose(p, direct::lower(p), true).us;
   }
 
   std::unique_ptr<Task> prepare(const Problem& p, const Device& device) const override {

@@ -46,7 +46,8 @@ struct Tiling {
   int tap_pitch = 1;                     ///< taps are kept in rows of this length
   bool dense = false;                    ///< neighbours in x and w are neighbours in the window
   std::int64_t tiles_y = 1, tiles_x = 1;
-  std::int64_t tiles = 1;  ///< of all images and channels
+  std::int64_t tiles = 1;   ///< of all images and channels
+  std::int64_t blocks = 1;  ///< of kernels whose blocks walk over tiles
   int window_size = 1, taps_size = 1;
 
   FALTUNG_HOST_DEVICE constexpr int threads() const { return threads_x * threads_y; }

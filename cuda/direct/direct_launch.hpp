@@ -14,4 +14,8 @@ void launch_direct(const Arguments& arguments, cudaStream_t stream);
 template <typename Acc>
 void launch_walk(const Arguments& arguments, cudaStream_t stream);
 
+/// Starts fir_kernel for arguments whose tiling is a fir_tiling; float, double or Complex<float>.
+template <typename Acc>
+void launch_fir(const Arguments& arguments, cudaStream_t stream);
+
 }  // namespace faltung::cuda::direct

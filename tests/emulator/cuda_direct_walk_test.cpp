@@ -1,21 +1,10 @@
 #include <gtest/gtest.h>
 
-#include "cpp/cpu/reference_engine.hpp"
-#include "cuda/direct/direct_engine.hpp"
-#include "cuda/direct/direct_launch.hpp"
-#include "cuda/direct/direct_lowering.hpp"
-#include "tests/emulator/emulated_device.hpp"
-#include "tests/emulator/emulator.hpp"
-#include "tests/support/error_check.hpp"
+#include "cuda/direct/direct_policy.hpp"
+#include "tests/emulator/direct_support.hpp"
 
 namespace faltung::cuda::direct {
 namespace {
-
-const test::TestDevice& device() { return *test::test_devices()[0]; }
-
-test::Array expected(const Problem& p, const test::Operands& operands) {
-  return test::run_guarded(test::cpu_device(), reference_engine(), p, operands);
-}
 
 // Strips that end within the image, at its end, and past it; maps of every kind on both axes.
 TEST(DirectWalk, AgreesWithTheReference) {
@@ -31,21 +20,7 @@ TEST(DirectWalk, AgreesWithTheReference) {
            "boundary=wrap:zeroxconstant(2):mirror",
            "op=fwd dtype=f32 n=1 c=2 in=3x18x128 k=2 f=1x3x3 pad=0x1x1 g=2 flip=1",
        }) {
-    const Problem p = Problem::parse(line);
-    ASSERT_TRUE(can_walk(lower(p), static_cast<int>(size_of(p.accumulator)))) << line;
-    const test::Operands operands =
-        test::filled_operands(p, test::Fill::small_integers, test::test_seed());
-    const emulator::Recorder recorder;
-    const test::Array result = test::run_guarded(device(), direct_engine(), p, operands);
-    ASSERT_EQ(recorder.reports().size(), 1u);
-    EXPECT_EQ(recorder.reports()[0].kernel, "walk_kernel") << line;
-    EXPECT_TRUE(test::equal_elements(expected(p, operands), result)) << line;
-    const test::Operands reals = test::filled_operands(p, test::Fill::reals, test::test_seed());
-    const ErrorBound bound = direct_engine().prepare(p, Device::cuda(0))->error_bound();
-    EXPECT_LE(test::error_ratio(p, reals, expected(p, reals),
-                                test::run_guarded(device(), direct_engine(), p, reals), bound),
-              1)
-        << line;
+    expect_agreement(line, "walk_kernel");
   }
 }
 
@@ -70,21 +45,14 @@ TEST(DirectWalk, MovesHardlyMoreThanTheLeast) {
   const Problem large = Problem::parse("op=filter dtype=f32 in=4096x4096 f=3x3");
   EXPECT_EQ(walk_tiling(lower(large)).rows, 63);
 
-  const Problem p = Problem::parse("op=filter dtype=f32 in=126x1536 f=3x3");
-  Arguments arguments;
-  arguments.geometry = lower(p);
-  arguments.tiling = walk_tiling(arguments.geometry);
-  arguments.tiling.rows = 63;
-  arguments.tiling.tiles_y = 2;
-  arguments.tiling.tiles = 2 * arguments.tiling.tiles_x;
-  const test::Operands operands = test::filled_operands(p, test::Fill::small_integers, 1);
-  const test::GuardedMemory x(device(), operands.first.bytes()),
-      w(device(), operands.second.bytes()), y(device(), operands.before.bytes());
-  arguments.x = Global<const unsigned char>(reinterpret_cast<unsigned char*>(x.data()));
-  arguments.w = Global<const unsigned char>(reinterpret_cast<unsigned char*>(w.data()));
-  arguments.y = Global<unsigned char>(reinterpret_cast<unsigned char*>(y.data()));
+  DirectRun run("op=filter dtype=f32 in=126x1536 f=3x3");
+  Tiling& tiling = run.arguments.tiling;
+  tiling = walk_tiling(run.arguments.geometry);
+  tiling.rows = 63;
+  tiling.tiles_y = 2;
+  tiling.tiles = 2 * tiling.tiles_x;
   const emulator::Recorder recorder;
-  launch_walk<float>(arguments, nullptr);
+  launch_walk<float>(run.arguments, nullptr);
   emulator::print(std::cout, recorder.reports());
 
   const emulator::Counters& c = recorder.reports().at(0).counters;
@@ -102,8 +70,8 @@ TEST(DirectWalk, MovesHardlyMoreThanTheLeast) {
 // in five of them, and twice that where it goes from one row of the window to the next.
 TEST(DirectTile, ReadsAndWritesInOrder) {
   for (const char* line :
-       {"op=signal dtype=f32 in=16384 f=129", "op=filter dtype=f32 in=128x512 f=15x15",
-        "op=signal dtype=f64 in=8192 f=65", "op=signal dtype=c64 in=8192 f=31"}) {
+       {"op=fwd dtype=i32 n=1 c=1 in=16384 k=1 f=129", "op=filter dtype=f32 in=128x512 f=15x15",
+        "op=fwd dtype=i64 n=1 c=1 in=8192 k=1 f=65", "op=signal dtype=c128 in=8192 f=31"}) {
     const Problem p = Problem::parse(line);
     const test::Operands operands = test::filled_operands(p, test::Fill::small_integers, 1);
     const emulator::Recorder recorder;

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <string>
+
+#include "cuda/direct/direct_geometry.hpp"
+
+#include <faltung/problem.hpp>
+
+namespace faltung::cuda::direct {
+
+/// The kernels of this folder.
+enum class Kernel : std::uint8_t {
+  tile,  ///< direct_kernel: anything
+  walk,  ///< walk_kernel: 3x3, 5x5, 7x7 in f32 and f64, on aligned tensors
+  fir    ///< fir_kernel: short filters along rows
+};
+
+/// A kernel, how it is cut, and its predicted time.
+struct Choice {
+  Kernel kernel = Kernel::tile;
+  Tiling tiling;
+  double us = 0;
+  /// Whether x and y must be multiples of 16 bytes.
+  [[nodiscard]] bool needs_alignment() const { return kernel == Kernel::walk; }
+  /// One line for Plan::explain.
+  [[nodiscard]] std::string policy() const;
+};
+
+/// The most special kernel that takes the problem. Without `aligned`, one that takes any pointers.
+[[nodiscard]] Choice choose(const Problem& problem, const Geometry& geometry, bool aligned);
+
+}  // namespace faltung::cuda::direct

@@ -1,0 +1,24 @@
+#include "cuda/direct/direct_launch.hpp"
+#include "cuda/direct/fir_kernel.cuh"
+#include "cuda/runtime/launch.hpp"
+
+namespace faltung::cuda::direct {
+
+template <typename Acc>
+void launch_fir(const Arguments& arguments, cudaStream_t stream) {
+  const Tiling& t = arguments.tiling;
+  const auto elements = static_cast<std::size_t>(2 * t.window_size + t.taps_size);
+  launch(fir_kernel<Acc>,
+         {.name = "fir_kernel",
+          .grid = static_cast<unsigned>(t.blocks),
+          .block = static_cast<unsigned>(t.threads_x),
+          .shared_bytes = elements * sizeof(Acc),
+          .stream = stream},
+         arguments);
+}
+
+template void launch_fir<float>(const Arguments&, cudaStream_t);
+template void launch_fir<double>(const Arguments&, cudaStream_t);
+template void launch_fir<Complex<float>>(const Arguments&, cudaStream_t);
+
+}  // namespace faltung::cuda::direct

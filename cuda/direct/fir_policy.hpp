@@ -1,0 +1,78 @@
+#pragma once
+
+#include "cuda/direct/direct_policy.hpp"
+
+namespace faltung::cuda::direct {
+
+/// How fir_kernel is cut. A thread owns `fir_vectors` 16-byte vectors of neighbouring outputs: with
+/// an odd number of them the vector reads of a warp's lanes meet no bank conflicts.
+///
+/// A vector of taps (4 floats, 2 doubles or complex floats) on the outputs of a warp is 48 FFMA (12
+/// DFMA, 48 x 2 FFMA for complex floats) on two vector reads of 4 wavefronts each, the second, of
+/// taps, fewer if a broadcast is merged: 12 clocks of a multiprocessor's arithmetic (6, 24), 8 of
+/// its shared memory, 96 % of the issued instructions FMA.
+inline constexpr int fir_vectors = 3;
+inline constexpr int fir_ring = 4;              ///< vectors of x held: those and the next
+inline constexpr int fir_threads = 128;         ///< at most
+inline constexpr int fir_residents = 5;         ///< blocks of so many threads to a multiprocessor
+inline constexpr std::int64_t fir_taps = 1024;  ///< at most: two windows and the taps take < 48 KiB
+
+/// Whether fir_kernel computes it: one short dense filter along rows of neighbouring elements.
+constexpr bool can_fir(const Geometry& g) {
+  const auto batch = [](const AxisGeometry& axis) {
+    return axis.filter == 1 && axis.stride == 1 && axis.input_dilation == 1 && axis.pad_lo == 0 &&
+           axis.output <= axis.input;
+  };
+  const AxisGeometry& ax = g.axis[2];
+  return batch(g.axis[0]) && batch(g.axis[1]) && g.group_inputs == 1 && ax.filter >= 2 &&
+         ax.filter <= fir_taps && ax.stride == 1 && ax.dilation == 1 && ax.input_dilation == 1 &&
+         ax.x_stride == 1 && ax.output >= 512;
+}
+
+/// Tiles of one row, with the number of threads that sums the fewest outputs beyond the row's end
+/// and loads the fewest samples twice, a quarter as dear.
+inline Tiling fir_tiling(const Geometry& g, int accumulator_bytes) {
+  const AxisGeometry& ax = g.axis[2];
+  const int vector = 16 / accumulator_bytes;
+  Tiling t;
+  std::int64_t least = -1;
+  for (int threads = fir_threads; threads >= 64; threads -= 32) {
+    const std::int64_t cols = std::int64_t{threads} * fir_vectors * vector;
+    const std::int64_t cost = divide_up(ax.output, cols) * (cols + ax.filter / 4);
+    if (least >= 0 && cost >= least) continue;
+    least = cost;
+    t.threads_x = threads;
+    t.cols = static_cast<int>(cols);
+  }
+  t.threads_y = 1;
+  t.tiles_x = divide_up(ax.output, t.cols);
+  t.tiles_y = g.axis[1].output;
+  t.tiles = t.tiles_x * t.tiles_y * g.axis[0].output * g.groups * g.group_outputs;
+  for (int i = 0; i < g.outer_count; ++i) t.tiles *= g.outer[i].extent;
+  t.tap_pitch = t.taps_size = static_cast<int>(divide_up(ax.filter, vector) * vector);
+  // A thread reads whole vectors, the last of them beyond its last tap.
+  t.window_cols = t.window_size = t.cols + t.taps_size;
+  t.dense = true;
+  // All blocks are resident, and none has more than one tile more than others.
+  const std::int64_t residents = 132 * fir_residents * (fir_threads / t.threads_x);
+  t.blocks = divide_up(t.tiles, divide_up(t.tiles, residents));
+  return t;
+}
+
+/// Predicted microseconds on an H200; not measured on a GPU. Bytes and products of the targets:
+///
+///     f32 16.8M taps 32       134 MB     537e6 FFMA    39 us (target 40): memory
+///     f32 268M taps 64       2147 MB   17180e6 FFMA   677 us (620) at the rate of a measured GEMM,
+///                                                     515 if every clock at 1.98 GHz were an FFMA
+///     f32 16.8M taps 128      134 MB    2147e6 FFMA    88 us
+///     f32 4096 x 4096 taps 127  134 MB  2131e6 FFMA    97 us
+inline double predict_fir_us(const Geometry& g, const Tiling& t, DType accumulator, double products,
+                             double bytes) {
+  const double idle = std::max(1.0, 132.0 / static_cast<double>(t.tiles));
+  const double unused =
+      static_cast<double>(t.tiles_x) * t.cols / static_cast<double>(g.axis[2].output);
+  return H200::launch_us +
+         idle * std::max(unused * products / H200::products(accumulator), bytes / H200::bytes);
+}
+
+}  // namespace faltung::cuda::direct
