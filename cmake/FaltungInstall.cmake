@@ -24,5 +24,13 @@ export(EXPORT faltung-targets NAMESPACE faltung:: FILE faltung-targets.cmake)
 # The prefix is where the .pc file lies, so that the installed tree can be moved.
 set(pkgconfig_dir ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 file(RELATIVE_PATH pkgconfig_to_prefix /prefix/${pkgconfig_dir} /prefix)
+# What a static build needs beside it, for pkg-config --static.
+get_target_property(linked faltung LINK_LIBRARIES)
+list(FILTER linked EXCLUDE REGEX "::")
+if(FALTUNG_HAVE_CUDA)
+  get_target_property(cudart CUDA::cudart_static IMPORTED_LOCATION)
+  list(APPEND linked ${cudart} -ldl -lrt -lpthread)
+endif()
+list(JOIN linked " " FALTUNG_PRIVATE_LIBRARIES)
 configure_file(cmake/faltung.pc.in faltung.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/faltung.pc DESTINATION ${pkgconfig_dir})
