@@ -4,6 +4,7 @@
 #include <set>
 #include <vector>
 
+#include "cuda/depthwise/band_policy.hpp"
 #include "cuda/depthwise/depthwise_lowering.hpp"
 #include "cuda/depthwise/depthwise_policy.hpp"
 #include "cuda/depthwise/gradient_kernel.cuh"
@@ -135,6 +136,81 @@ TEST(DepthwiseLowering, SaysWhatItCannot) {
   refused("op=fwd dtype=c64 n=1 c=2 in=8 k=2 f=3 g=2", "f16, bf16, f32, f64");
   refused("op=fwd dtype=f32 n=1 c=2 in=8 k=2 f=3 g=2 acc=f64", "sums f32 in f32");
   refused("op=dgrad dtype=f32 n=1 c=2 in=8 k=2 f=3 g=2 pad=1 boundary=wrap", "wrap along axis 0");
+}
+
+// Whatever the filter and its pad, 8 outputs meet their taps within the window, and outputs begin
+// at an even column of a piece of x that begins at a multiple of 8.
+TEST(DepthwiseBand, HoldsEveryTapOfEightOutputs) {
+  int refused = 0;
+  for (std::int64_t size = 1; size <= 45; ++size) {
+    for (std::int64_t pad = -20; pad <= size + 20; ++pad) {
+      const BandWindow window = band_window(size, pad);
+      if (window.steps == 0) {
+        EXPECT_GE(size, 41) << pad;
+        ++refused;
+        continue;
+      }
+      EXPECT_EQ(window.offset % 2, 0);
+      BandTiling t;
+      t.offset = window.offset;
+      for (int n = 0; n < 8; ++n) {
+        std::vector<int> met(static_cast<std::size_t>(size));
+        for (int k = 0; k < 16 * window.steps; ++k) {
+          const int index = k - n + 7;
+          ASSERT_GE(index, 0);
+          ASSERT_LT(index, band_length(window.steps));
+          const std::int64_t s = band_tap(t, pad, k, n);
+          ASSERT_EQ(s, band_tap(t, pad, index, 7)) << "where the tap is kept";
+          if (s >= 0 && s < size) ++met[static_cast<std::size_t>(s)];
+        }
+        for (const int count : met) ASSERT_EQ(count, 1) << size << ' ' << pad;
+      }
+    }
+  }
+  EXPECT_GT(refused, 0);
+}
+
+// Tiles cover every output once; strips cover a tile; pieces and staged results stay in its memory,
+// where no two places are the same.
+TEST(DepthwiseBand, TilesCoverEveryOutputOnce) {
+  for (const std::int64_t height : {1, 2, 15, 16, 17, 33, 64, 65, 130}) {
+    for (const std::int64_t width : {1, 7, 8, 30, 56, 121, 128, 129, 300}) {
+      for (const std::int64_t filter : {1, 3, 7, 9, 31}) {
+        Geometry g = small_geometry(1, height, width, 2, 2, false);
+        g.axis[1].filter = g.axis[2].filter = filter;
+        g.axis[1].pad_lo = g.axis[2].pad_lo = filter / 2;
+        const BandTiling t = band_tiling(g);
+        std::map<std::vector<std::int64_t>, int> seen;
+        for (std::int64_t number = 0; number < t.count; ++number) {
+          const BandTile at = band_tile(g, t, number);
+          ASSERT_EQ(at.x % 8, 0);
+          for (std::int64_t y = at.y; y < std::min<std::int64_t>(at.y + t.rows, height); ++y) {
+            ++seen[{at.k, at.b, at.z, y, at.x}];  // the row's first column
+          }
+        }
+        EXPECT_EQ(static_cast<std::int64_t>(seen.size()), 4 * height * divide_up(width, t.cols));
+        for (const auto& [index, count] : seen) ASSERT_EQ(count, 1);
+        EXPECT_LE(t.rows, t.strips * t.strip);
+        EXPECT_LE(t.strips, 16);
+        EXPECT_GE(8 * t.tiles - t.before, t.cols) << "column tiles reach the last output";
+        EXPECT_LE(t.tiles, band_columns * t.group_warps);
+        EXPECT_LE(t.cols + t.stage, t.pitch) << "staged columns";
+        EXPECT_LE(8 * t.tiles + t.stage - t.before, t.pitch);
+        EXPECT_EQ((t.left + t.offset + t.before), 0);
+        std::set<int> places;
+        for (int row = 0; row < t.smem_rows; ++row) {
+          for (int column = 0; column < t.pitch; ++column) {
+            const int place = band_place(t, row, column);
+            ASSERT_LT(place, t.tile_size);
+            ASSERT_TRUE(places.insert(place).second);
+          }
+        }
+        std::set<int> banks;  // of 16 bytes: 8 strips are read together
+        for (int m = 0; m < 8; ++m) banks.insert(band_place(t, m * t.strip, 0) / 8 % 8);
+        EXPECT_EQ(banks.size(), 8u);
+      }
+    }
+  }
 }
 
 }  // namespace

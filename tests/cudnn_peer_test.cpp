@@ -39,9 +39,11 @@ TEST(CudnnPeer, SaysWhyItCannotDoAProblem) {
   const auto reason = [](const char* text) { return unsupported_reason(Problem::parse(text)); };
   EXPECT_EQ(reason("op=fwd dtype=f32 n=1 c=1 in=8x8 k=1 f=3x3 pad=1"), "");
   EXPECT_EQ(reason("op=fwd dtype=c64 n=1 c=1 k=1 in=8 f=3"), "not a real floating type");
-  EXPECT_EQ(reason("op=fwd dtype=f32 n=1 c=1 k=1 in=8 f=3 pad=1 boundary=wrap"), "a boundary other than zero");
+  EXPECT_EQ(reason("op=fwd dtype=f32 n=1 c=1 k=1 in=8 f=3 pad=1 boundary=wrap"),
+            "a boundary other than zero");
   EXPECT_EQ(reason("op=fwd dtype=f32 n=1 c=1 k=1 in=8 f=3 pad=-1"), "a negative pad");
-  EXPECT_EQ(reason("op=fwd dtype=f32 n=1 c=1 k=1 in=4x4x4x4 f=1x1x1x1"), "more than three spatial axes");
+  EXPECT_EQ(reason("op=fwd dtype=f32 n=1 c=1 k=1 in=4x4x4x4 f=1x1x1x1"),
+            "more than three spatial axes");
 }
 
 }  // namespace

@@ -1,7 +1,10 @@
 #include "cuda/depthwise/depthwise_engine.hpp"
 
+#include <algorithm>
+
 #include "cpp/core/error_terms.hpp"
 #include "cpp/core/message.hpp"
+#include "cuda/depthwise/band_policy.hpp"
 #include "cuda/depthwise/depthwise_launch.hpp"
 #include "cuda/depthwise/depthwise_lowering.hpp"
 #include "cuda/depthwise/depthwise_policy.hpp"
@@ -80,6 +83,43 @@ class GatherTask final : public DepthwiseTask {
   }
 };
 
+class BandTask final : public DepthwiseTask {
+ public:
+  BandTask(const Problem& p, const Device& device)
+      : DepthwiseTask(p, device), tiling_(depthwise::band_tiling(geometry())) {}
+
+  // Tensor cores add eight products in one step and cut the sum off: Fasi, Higham, Mikaitis &
+  // Pranesh, PeerJ Comput. Sci. 7 (2021) e330. A step errs by 2^-23 of what it holds.
+  ErrorBound error_bound() const override {
+    const double steps = 2.0 * tiling_.steps * static_cast<double>(geometry().axis[1].filter);
+    return {ErrorBound::Kind::elementwise,
+            std::max(sum_error(terms(), DType::f32), steps * 0x1p-23)};
+  }
+  std::string policy() const override {
+    const depthwise::BandTiling& t = tiling_;
+    return message("bands on tensor cores, tiles of ", t.rows, 'x', t.cols, ", 16 strips of ",
+                   t.strip, ", ", t.steps, " steps", t.vectors ? ", vectors" : "",
+                   "; spreads NaN and infinity within ", 16 * t.steps, " columns");
+  }
+  void run(const RunArguments& run) const override {
+    const auto aligned = [](const void* p) {
+      return reinterpret_cast<std::uintptr_t>(p) % 16 == 0;
+    };
+    depthwise::BandTiling tiling = tiling_;
+    tiling.vectors = tiling.vectors && aligned(run.first) && aligned(run.result);
+    const DeviceGuard guard(device_.index);
+    const auto stream = static_cast<cudaStream_t>(run.stream.handle);
+    if (arguments_.type == DType::f16) {
+      depthwise::launch_band<Half>(bind(run), tiling, stream);
+    } else {
+      depthwise::launch_band<BFloat16>(bind(run), tiling, stream);
+    }
+  }
+
+ private:
+  depthwise::BandTiling tiling_;
+};
+
 class GradientTask final : public DepthwiseTask {
  public:
   GradientTask(const Problem& p, const Device& device)
@@ -123,11 +163,17 @@ class DepthwiseEngine final : public Engine {
   double estimate_us(const Problem& p, const Device&) const override {
     const Geometry g = depthwise::lower(p);
     if (p.pass == Pass::backward_filter) return depthwise::predict_gradient_us(p, g);
+    if (depthwise::can_band(p, g)) {
+      return depthwise::predict_band_us(g, depthwise::band_tiling(g), p.bytes());
+    }
     return depthwise::predict_gather_us(p, g);
   }
 
   std::unique_ptr<Task> prepare(const Problem& p, const Device& device) const override {
     if (p.pass == Pass::backward_filter) return std::make_unique<GradientTask>(p, device);
+    if (depthwise::can_band(p, depthwise::lower(p))) {
+      return std::make_unique<BandTask>(p, device);
+    }
     return std::make_unique<GatherTask>(p, device);
   }
 };

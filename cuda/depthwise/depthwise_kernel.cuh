@@ -47,6 +47,30 @@ __device__ __forceinline__ void finish(const Arguments& a, Sum<T> sum, std::int6
   }
 }
 
+/// The bias of a channel, 0 without.
+__device__ __forceinline__ double load_bias(const EpilogueArguments& e, std::int64_t channel) {
+  return e.bias.data() == nullptr ? 0 : load_element<double>(e.bias, e.bias_type, channel);
+}
+
+/// What a light epilogue (see light_epilogue) makes of one sum, rounded once.
+template <typename T>
+__device__ __forceinline__ T light_result(const EpilogueArguments& e, Sum<T> sum, double bias) {
+  if (e.plain) return from_sum<T>(sum);
+  double value = e.alpha * static_cast<double>(sum) + bias;
+  if (e.activation == ActivationKind::relu) value = value < 0 ? 0.0 : value;  // NaN stays NaN
+  if (e.activation == ActivationKind::leaky_relu) value = value < 0 ? e.a * value : value;
+  if (e.activation == ActivationKind::clamp) {
+    value = value < e.a ? e.a : value > e.b ? e.b : value;
+  }
+  if constexpr (sizeof(T) == 8) {
+    return value;
+  } else if constexpr (sizeof(T) == 4) {
+    return static_cast<T>(value);
+  } else {
+    return from_float<T>(round_to_odd(value));
+  }
+}
+
 /// X at a place; 0 where nothing stands.
 template <typename T>
 __device__ __forceinline__ Sum<T> value_at(Global<const T> x, const Place& place) {

@@ -2,6 +2,7 @@
 
 #include <cuda_runtime.h>
 
+#include "cuda/depthwise/band_geometry.hpp"
 #include "cuda/depthwise/depthwise_kernel.cuh"
 
 /// Starts the kernels. Each of them is compiled in a file of its own, for every element type.
@@ -14,5 +15,9 @@ void launch_gather(const Arguments& arguments, cudaStream_t stream);
 template <typename T>
 void launch_gradient(const Arguments& arguments, const GradientCut& cut, void* partial,
                      cudaStream_t stream);
+
+/// Half or BFloat16.
+template <typename T>
+void launch_band(const Arguments& arguments, const BandTiling& tiling, cudaStream_t stream);
 
 }  // namespace faltung::cuda::depthwise

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "cpp/cpu/reference_engine.hpp"
+#include "cuda/depthwise/band_policy.hpp"
 #include "cuda/depthwise/depthwise_engine.hpp"
 #include "cuda/depthwise/depthwise_lowering.hpp"
 #include "tests/emulator/emulated_device.hpp"
@@ -40,6 +41,46 @@ TEST(Depthwise, AgreesWithTheReference) {
   for (const std::string& line : test::problem_lines("tests/problems/depthwise.txt")) {
     expect_agreement(line);
   }
+}
+
+emulator::Report run_once(const std::string& line) {
+  const Problem p = Problem::parse(line);
+  const test::Operands operands = test::filled_operands(p, test::Fill::small_integers, 1);
+  const emulator::Recorder recorder;
+  (void)test::run_guarded(device(), depthwise_engine(), p, operands);
+  emulator::print(std::cout, recorder.reports());
+  return recorder.reports().at(0);
+}
+
+// Planes as in the targets, a few of them: x and y move once, in full sectors, the filter is
+// nothing beside them; shared memory has no conflicts; matrix instructions are those of the header.
+TEST(DepthwiseBand, MovesAndMultipliesWhatItsHeaderSays) {
+  const auto expect = [](const std::string& line, std::uint64_t tiles_mma) {
+    const Problem p = Problem::parse(line);
+    const emulator::Report report = run_once(line);
+    EXPECT_EQ(report.kernel, "depthwise_band");
+    const emulator::Counters& c = report.counters;
+    const double moved =
+        32.0 * static_cast<double>(c.read.cluster_sectors + c.write.cluster_sectors);
+    const Geometry g = lower(p);
+    const BandTiling t = band_tiling(g);
+    const double filters =
+        static_cast<double>(t.count) / t.run * 2.0 * static_cast<double>(g.taps());
+    EXPECT_LE(moved, 1.05 * (p.bytes() + filters)) << line;
+    EXPECT_EQ(c.write.redundancy(), 1) << line;
+    EXPECT_EQ(c.write.sector_use(), 1) << line;
+    EXPECT_NO_THROW(emulator::expect_within(report, {.read_sector_use = 0, .read_redundancy = 2}));
+    EXPECT_LE(c.shared.conflict_factor(), 1.1) << line;
+    EXPECT_EQ(c.tensor_instructions, tiles_mma) << line;
+    const BandCounts counts = band_counts(g, t);
+    EXPECT_EQ(counts.mma * static_cast<double>(t.count), static_cast<double>(tiles_mma));
+    EXPECT_LE(static_cast<double>(c.shared.wavefronts),
+              1.1 * counts.wavefronts * static_cast<double>(t.count));
+  };
+  // images x channels x filter rows x strip x column tiles x steps
+  expect("op=fwd dtype=f16 n=8 c=2 in=56x56 k=2 f=3x3 pad=1 g=2", 16 * 3 * 4 * 8 * 1);
+  expect("op=fwd dtype=f16 n=8 c=2 in=56x56 k=2 f=7x7 pad=3 g=2", 16 * 7 * 4 * 8 * 1);
+  expect("op=fwd dtype=bf16 n=8 c=1 in=32x32 k=1 f=31x31 pad=15", 8 * 31 * 2 * 4 * 3);
 }
 
 }  // namespace

@@ -1,0 +1,77 @@
+#pragma once
+
+#include "cuda/depthwise/depthwise_geometry.hpp"
+
+namespace faltung::cuda::depthwise {
+
+/// How band_kernel cuts a plane. Numbers are elements unless they say otherwise.
+///
+/// A tile of x lies in shared memory as `smem_rows` rows of `halves` pieces of 8 columns, so that
+/// ldmatrix takes any piece of any row. Its column 0 is input column `left`, a multiple of 8, to
+/// the left of the tile's first output column. Column tile n of 8 outputs begins at shared column
+/// 8 n + offset, and its window, 16 steps wide, at 8 n: output column v meets tap s at window
+/// column v + s + offset - pad.
+struct BandTiling {
+  int strip = 1;   ///< output rows of one of the 16 strips: matrix row m holds strip m
+  int steps = 1;   ///< of 16 window columns
+  int offset = 0;  ///< shared column of the first output of column tile 0
+  int left = 0;    ///< input column of shared column 0 less the tile's first output column
+  int before = 0;  ///< outputs of column tile 0 that lie before the tile
+  int stage = 0;   ///< results wait for their store this many columns further right
+  int rows = 1;    ///< output rows of a tile
+  int cols = 8;    ///< output columns of a tile
+  int tiles = 1;   ///< column tiles of 8 outputs
+  int strips = 1;  ///< of `rows`
+  int smem_rows = 1, halves = 3;
+  int pitch = 24;      ///< between shared rows
+  int skew = 0;        ///< more after every strip, so that 8 strips lie in different banks
+  int tap_pitch = 24;  ///< between the two copies of a filter row
+  int tap_size = 0;    ///< of all rows of one filter
+  int tile_size = 0;   ///< of one tile of x
+  int groups = 1;      ///< of warps, each with a plane of its own
+  int group_warps = 1;
+  int run = 1;  ///< tiles that a group computes one after the other
+  std::int64_t tiles_x = 1, tiles_y = 1;
+  std::int64_t count = 1;  ///< tiles of all planes
+  bool vectors = false;    ///< rows of x and y begin and lie so that 8 columns are 16 aligned bytes
+};
+
+/// Where a tile lies: tiles of a plane, then images, then channels, so that a run keeps its filter.
+struct BandTile {
+  std::int64_t k, b, z;
+  int y, x;  ///< first output
+};
+
+FALTUNG_HOST_DEVICE constexpr BandTile band_tile(const Geometry& g, const BandTiling& t,
+                                                 std::int64_t number) {
+  BandTile at{};
+  const Quotient column = divide(number, t.tiles_x);
+  const Quotient row = divide(column.whole, t.tiles_y);
+  const Quotient slice = divide(row.whole, g.axis[0].output);
+  const Quotient image = divide(slice.whole, g.batch);
+  at.x = static_cast<int>(column.rest) * t.cols;
+  at.y = static_cast<int>(row.rest) * t.rows;
+  at.z = slice.rest;
+  at.b = image.rest;
+  at.k = image.whole;
+  return at;
+}
+
+/// Place of a column of a shared row.
+FALTUNG_HOST_DEVICE constexpr int band_place(const BandTiling& t, int row, int column) {
+  return row * t.pitch + row / t.strip * t.skew + column;
+}
+
+/// The tap at one element of the band matrix: window column `k`, output column `n` of the tile; its
+/// index is outside the filter where the band is zero.
+FALTUNG_HOST_DEVICE constexpr std::int64_t band_tap(const BandTiling& t, std::int64_t pad, int k,
+                                                    int n) {
+  return k - n - (t.offset - pad);
+}
+
+/// Filter rows lie as bands: index i holds tap i - 7 - (offset - pad), zero beyond the filter, so
+/// that element (k, n) of the matrix is index k - n + 7. A second copy, one element further on,
+/// makes pairs that start at odd indices aligned words too.
+FALTUNG_HOST_DEVICE constexpr int band_length(int steps) { return 16 * steps + 8; }
+
+}  // namespace faltung::cuda::depthwise

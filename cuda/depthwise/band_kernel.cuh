@@ -1,0 +1,292 @@
+#pragma once
+
+#include "cuda/depthwise/band_policy.hpp"
+#include "cuda/depthwise/depthwise_kernel.cuh"
+#include "cuda/primitives/async_copy.cuh"
+#include "cuda/primitives/mma.cuh"
+
+namespace faltung::cuda::depthwise {
+
+/// One group of warps at work on one tile.
+template <typename T>
+struct BandGroup {
+  Shared<T> tiles, taps;  ///< two tiles
+  int thread, threads;    ///< within the group
+};
+
+/// X of one plane where it may lie outside.
+template <typename T>
+__device__ __forceinline__ T extended_element(const Geometry& g, Global<const T> plane,
+                                              std::int64_t y, std::int64_t x) {
+  const AxisGeometry& ay = g.axis[1];
+  const AxisGeometry& ax = g.axis[2];
+  if (y >= 0 && y < ay.input && x >= 0 && x < ax.input) return plane[y * ay.x_stride + x];
+  const Place place = place_along(ax, place_along(ay, Place{}, y), x);
+  if (place.what == Stands::element) return plane[place.offset];
+  if (place.what == Stands::constant) return from_float<T>(static_cast<float>(place.side->real));
+  return T{};
+}
+
+/// Whether none of 8 columns from x on, not all of them inside, stands for anything.
+__device__ __forceinline__ bool meets_nothing(const Geometry& g, std::int64_t y, std::int64_t x) {
+  const AxisGeometry& ay = g.axis[1];
+  const AxisGeometry& ax = g.axis[2];
+  if (y < 0 || y >= ay.input) {
+    if ((y < 0 ? ay.below : ay.above).kind == BoundaryKind::zero) return true;
+    if (ax.input == 0 || (y < 0 ? ay.below : ay.above).kind == BoundaryKind::constant) return false;
+  }
+  return (x + 8 <= 0 && ax.below.kind == BoundaryKind::zero) ||
+         (x >= ax.input && ax.above.kind == BoundaryKind::zero);
+}
+
+/// Starts to load a tile of x: whole pieces of 8 columns by cp.async, what touches the frame or is
+/// not aligned an element at a time.
+template <typename T>
+__device__ void load_band_tile(const Arguments& a, const BandTiling& t, const BandTile& at,
+                               const BandGroup<T>& group, Shared<T> tile) {
+  const Geometry& g = a.geometry;
+  const AxisGeometry& ay = g.axis[1];
+  const AxisGeometry& ax = g.axis[2];
+  const Global<const T> plane =
+      a.x.template as<const T>() +
+      (at.b * g.x_batch + g.first_input(at.k) * g.x_channel + at.z * g.axis[0].x_stride);
+  const std::int64_t first_y = at.y - ay.pad_lo;
+  const std::int64_t first_x = at.x + t.left;
+  if (t.vectors) {
+    for (int i = group.thread; i < t.smem_rows * t.halves; i += group.threads) {
+      const int row = i / t.halves;
+      const int half = i - row * t.halves;
+      const std::int64_t y = first_y + row, x = first_x + 8 * half;
+      const Shared<T> to = tile + band_place(t, row, 8 * half);
+      const bool inside = y >= 0 && y < ay.input && x >= 0 && x + 8 <= ax.input;
+      if (inside || meets_nothing(g, y, x)) {  // a copy of no bytes arrives as zeros
+        copy_async<16>(to, plane + (inside ? y * ay.x_stride + x : 0), inside ? 16 : 0);
+        continue;
+      }
+#pragma unroll 1
+      for (int v = 0; v < 8; ++v) to[v] = extended_element(g, plane, y, x + v);
+    }
+    return;
+  }
+  for (int i = group.thread; i < t.smem_rows * t.pitch; i += group.threads) {
+    const int row = i / t.pitch;
+    const int column = i - row * t.pitch;
+    tile[band_place(t, row, column)] = extended_element(g, plane, first_y + row, first_x + column);
+  }
+}
+
+/// The filter of channel k as bands; see band_length.
+template <typename T>
+__device__ void load_band_taps(const Arguments& a, const BandTiling& t, std::int64_t k,
+                               const BandGroup<T>& group) {
+  const Geometry& g = a.geometry;
+  const AxisGeometry& ax = g.axis[2];
+  const Global<const T> w = a.w.template as<const T>() + (g.w_origin + k * g.w_channel);
+  const int length = band_length(t.steps);
+  for (int row = group.thread / 32; row < g.axis[1].filter; row += group.threads / 32) {
+    for (int index = group.thread % 32; index < length; index += 32) {
+      const std::int64_t s = band_tap(t, ax.pad_lo, index, 7);
+      const std::int64_t within = min(max(s, std::int64_t{0}), ax.filter - 1);
+      T tap = w[row * g.axis[1].w_stride + within * ax.w_stride];
+      if (s != within) tap = T{};
+      group.taps[row * 2 * t.tap_pitch + index] = tap;
+      if (index > 0) group.taps[(row * 2 + 1) * t.tap_pitch + index - 1] = tap;
+    }
+  }
+}
+
+/// Sums of one warp: `strip` rows of each of 16 strips, band_columns tiles of 8 columns.
+template <typename T, int strip, int steps>
+__device__ __forceinline__ void sum_band(const BandTiling& t, int filter_rows, int first_tile,
+                                         Shared<T> tile, Shared<T> taps,
+                                         float (&sum)[strip][band_columns][4]) {
+  constexpr int pieces = band_columns + 2 * steps - 1;
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+  // Matrix rows past the last strip repeat it, columns past the last piece that; neither is stored.
+  const int lane_strip = min(lane % 16, t.strips - 1);
+  int piece_place[(pieces + 1) / 2];
+#pragma unroll
+  for (int i = 0; i < (pieces + 1) / 2; ++i) {
+    piece_place[i] = 8 * min(first_tile + 2 * i + lane / 16, t.halves - 1);
+  }
+  const int odd = (lane / 4 + 1) % 2;  // of the index of the first tap of this lane
+  const auto lane_taps = (taps + (odd * t.tap_pitch + 2 * (lane % 4) - lane / 4 + 7 - odd))
+                             .template as<const std::uint32_t>();
+  std::uint32_t band[strip][2 * steps];
+  for (int row = 0; row < filter_rows + strip - 1; ++row) {
+#pragma unroll
+    for (int p = strip - 1; p > 0; --p) {
+#pragma unroll
+      for (int k = 0; k < 2 * steps; ++k) band[p][k] = band[p - 1][k];
+    }
+    if (row < filter_rows) {
+#pragma unroll
+      for (int k = 0; k < 2 * steps; ++k) {
+        band[0][k] = lane_taps[row * t.tap_pitch + 4 * k];
+      }
+    }
+    std::uint32_t x[pieces + 1][2];
+    const int place = (lane_strip * strip + row) * t.pitch + (lane_strip + row / strip) * t.skew;
+#pragma unroll
+    for (int i = 0; i < (pieces + 1) / 2; ++i) {
+      std::uint32_t two[4];
+      load_matrix(two, tile + (place + piece_place[i]));
+      x[2 * i][0] = two[0];
+      x[2 * i][1] = two[1];
+      x[2 * i + 1][0] = two[2];
+      x[2 * i + 1][1] = two[3];
+    }
+#pragma unroll
+    for (int p = 0; p < strip; ++p) {
+      if (row < p || row - p >= filter_rows) continue;
+#pragma unroll
+      for (int n = 0; n < band_columns; ++n) {
+        if (first_tile + n >= t.tiles) continue;
+#pragma unroll
+        for (int k = 0; k < steps; ++k) {
+          mma_m16n8k16<T>(
+              sum[p][n],
+              {x[n + 2 * k][0], x[n + 2 * k][1], x[n + 2 * k + 1][0], x[n + 2 * k + 1][1]},
+              {band[p][2 * k], band[p][2 * k + 1]});
+        }
+      }
+    }
+  }
+}
+
+/// Blocks that share a multiprocessor: what their registers allow.
+constexpr int band_blocks(int strip, int steps) { return strip * steps > 6 ? 3 : 4; }
+
+/// Results of one warp into the tile, where their inputs were.
+template <typename T, int strip>
+__device__ __forceinline__ void stage_band(const Arguments& a, const BandTiling& t, std::int64_t k,
+                                           int first_tile, Shared<T> tile,
+                                           const float (&sum)[strip][band_columns][4]) {
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+  const double bias = load_bias(a.epilogue, k);
+#pragma unroll
+  for (int p = 0; p < strip; ++p) {
+#pragma unroll
+    for (int n = 0; n < band_columns; ++n) {
+      if (first_tile + n >= t.tiles) continue;
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        const int m = lane / 4 + 8 * half;
+        if (m >= t.strips) continue;
+        const int column = 8 * (first_tile + n) + t.stage - t.before + 2 * (lane % 4);
+        (tile + band_place(t, m * strip + p, column)).template as<std::uint32_t>()[0] =
+            pack(light_result<T>(a.epilogue, sum[p][n][2 * half], bias),
+                 light_result<T>(a.epilogue, sum[p][n][2 * half + 1], bias));
+      }
+    }
+  }
+}
+
+/// The staged tile into y.
+template <typename T>
+__device__ void store_band_tile(const Arguments& a, const BandTiling& t, const BandTile& at,
+                                const BandGroup<T>& group, Shared<T> tile) {
+  const Geometry& g = a.geometry;
+  const AxisGeometry& ay = g.axis[1];
+  const int rows = static_cast<int>(min(std::int64_t{t.rows}, ay.output - at.y));
+  const int cols = static_cast<int>(min(std::int64_t{t.cols}, g.axis[2].output - at.x));
+  const Global<T> y =
+      a.y.template as<T>() + (at.b * g.y_batch + at.k * g.y_channel + at.z * g.axis[0].y_stride +
+                              at.y * ay.y_stride + at.x);
+  if (t.vectors && cols % 8 == 0) {
+    // 8 lanes read one wavefront: rows of 5 to 8 pieces leave some idle rather than collide.
+    const int pieces = cols / 8;
+    const int lanes = pieces > 4 ? (pieces + 7) / 8 * 8 : pieces;
+    for (int i = group.thread; i < rows * lanes; i += group.threads) {
+      const int row = i / lanes;
+      const int column = 8 * (i - row * lanes);
+      if (column >= cols) continue;
+      const auto piece = (tile + band_place(t, row, column + t.stage))
+                             .template as<const std::uint32_t>()
+                             .template load<4>(0);
+      (y + (row * ay.y_stride + column)).template as<std::uint32_t>().template store<4>(0, piece);
+    }
+    return;
+  }
+  for (int i = group.thread; i < rows * cols; i += group.threads) {
+    const int row = i / cols;
+    const int column = i - row * cols;
+    y[row * ay.y_stride + column] = tile[band_place(t, row, column + t.stage)];
+  }
+}
+
+/// Planes of f16 or bf16, stride 1: every filter row is a banded matrix of 16 steps x 8 elements,
+/// so that a tile of 16 x 8 outputs is a sum of `steps` mma.sync for each row of the filter. Matrix
+/// row m is row p of strip m of the tile; the strips are `strip` rows high, so that one load of x
+/// serves the outputs of `strip` filter rows, and column tiles share their pieces of 8 columns.
+/// Products of two 11-bit (8-bit) significands are exact; sums are formed in f32 by the tensor
+/// cores.
+///
+/// A group of warps works on one tile at a time while the next is on its way; results are staged
+/// where their inputs were and leave in whole 16-byte pieces.
+///
+///   grid    x: blocks of t.groups x t.run tiles, in the order of band_tile
+///   block   32 x band_warps
+///   shared  t.groups x band_group_size(t) elements
+///
+/// What a tile costs (R filter rows, C column tiles, H = C + 2 steps - 1 pieces):
+///
+///   memory      x and y once; between tiles of a plane R - 1 rows and 8 to 16 steps columns again
+///   wavefronts  H / 8 a row loaded; for each of R + strip - 1 rows and 4 column tiles
+///               4 ceil((4 + 2 steps - 1) / 2) for x and 2 steps for the band; 2 strip C staged; C
+///               / 8 a row stored
+///   mma         R strip C steps, of which S / (16 steps) is useful
+template <typename T, int strip, int steps>
+__global__ void __launch_bounds__(32 * band_warps, band_blocks(strip, steps))
+    band_kernel(const __grid_constant__ Arguments a, const __grid_constant__ BandTiling t) {
+  const Geometry& g = a.geometry;
+  SharedMemory memory;
+  const int size = 2 * t.tile_size + t.tap_size;
+  const Shared<T> shared = memory.take<T>(t.groups * size);
+  BandGroup<T> group;
+  group.threads = 32 * t.group_warps;
+  const int number = static_cast<int>(threadIdx.x) / group.threads;
+  group.thread = static_cast<int>(threadIdx.x) % group.threads;
+  group.tiles = shared + number * size;
+  group.taps = group.tiles + 2 * t.tile_size;
+  const int first_tile = group.thread / 32 * band_columns;
+  const std::int64_t first = (std::int64_t{blockIdx.x} * t.groups + number) * t.run;
+  const int runs =
+      static_cast<int>(max(std::int64_t{0}, min(std::int64_t{t.run}, t.count - first)));
+  if (runs > 0) {
+    const BandTile at = band_tile(g, t, first);
+    load_band_taps(a, t, at.k, group);
+    load_band_tile(a, t, at, group, group.tiles);
+  }
+  copy_async_commit();
+  // All groups pass all barriers, also those that have nothing left to do.
+#pragma unroll 1
+  for (int i = 0; i < t.run; ++i) {
+    const Shared<T> tile = group.tiles + i % 2 * t.tile_size;
+    copy_async_wait<0>();
+    __syncthreads();  // the tile is there, and the one before has left
+    if (i + 1 < runs) {
+      load_band_tile(a, t, band_tile(g, t, first + i + 1), group,
+                     group.tiles + (i + 1) % 2 * t.tile_size);
+    }
+    copy_async_commit();
+    float sum[strip][band_columns][4] = {};
+    const bool works = i < runs && first_tile < t.tiles;
+    if (works) {
+      sum_band<T, strip, steps>(t, static_cast<int>(g.axis[1].filter), first_tile, tile, group.taps,
+                                sum);
+    }
+    __syncthreads();  // the inputs have been read
+    // Where the tile lies is found again: kept, it would take registers from the sums.
+    const BandTile at = band_tile(g, t, first + i);
+    if (works) stage_band<T, strip>(a, t, at.k, first_tile, tile, sum);
+    if (i + 1 < runs) {
+      const std::int64_t k = band_tile(g, t, first + i + 1).k;
+      if (k != at.k) load_band_taps(a, t, k, group);
+    }
+    __syncthreads();
+    if (i < runs) store_band_tile(a, t, at, group, tile);
+  }
+}
+
+}  // namespace faltung::cuda::depthwise

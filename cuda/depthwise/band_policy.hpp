@@ -1,0 +1,157 @@
+#pragma once
+
+#include "cuda/depthwise/band_geometry.hpp"
+#include "cuda/depthwise/depthwise_policy.hpp"
+
+namespace faltung::cuda::depthwise {
+
+inline constexpr int band_warps = 4;       ///< of a block
+inline constexpr int band_columns = 4;     ///< column tiles of a warp
+inline constexpr int band_most_steps = 3;  ///< filters of up to 41 columns
+inline constexpr int band_most_strip = 4;
+inline constexpr std::int64_t band_shared_budget =
+    100 * 1024;  ///< two blocks share a multiprocessor
+
+constexpr std::int64_t round_up(std::int64_t a, std::int64_t b) { return divide_up(a, b) * b; }
+
+/// Quotient towards minus infinity.
+constexpr std::int64_t divide_down(std::int64_t a, std::int64_t b) {
+  return a >= 0 ? a / b : -divide_up(-a, b);
+}
+
+/// Steps of 16 window columns that 8 outputs and a filter of `size` columns need, and where the
+/// outputs then begin: at an even column, so that two results make an aligned word, if possible at
+/// a multiple of 8.
+struct BandWindow {
+  int steps = 0, offset = 0;
+};
+constexpr BandWindow band_window(std::int64_t size, std::int64_t pad) {
+  for (int steps = 1; steps <= band_most_steps; ++steps) {
+    const std::int64_t most = pad + 16 * steps - 7 - size;
+    if (most < pad) continue;
+    for (const int multiple : {8, 4, 2}) {
+      const std::int64_t offset =
+          -divide_down(-pad, multiple) * multiple;  // the least that is >= pad
+      if (offset <= most) return {steps, static_cast<int>(offset)};
+    }
+  }
+  return {};
+}
+
+/// Elements of shared memory for one group of warps: two tiles and a filter.
+constexpr std::int64_t band_group_size(const BandTiling& t) {
+  return 2 * std::int64_t{t.tile_size} + t.tap_size;
+}
+
+/// The plain epilogues that stay in registers.
+inline bool light_epilogue(const Epilogue& e) {
+  return e.beta == 0 && e.activation.kind != ActivationKind::gelu &&
+         e.activation.kind != ActivationKind::silu;
+}
+
+/// Whether band_kernel computes it; then band_tiling has groups > 0.
+inline bool can_band(const Problem& p, const Geometry& g) {
+  if (p.pass == Pass::backward_filter || (p.input != DType::f16 && p.input != DType::bf16)) {
+    return false;
+  }
+  const auto& [az, ay, ax] = g.axis;
+  constexpr std::int64_t most = std::int64_t{1} << 28;
+  for (const AxisGeometry* axis : {&az, &ay, &ax}) {
+    if (axis->stride != 1 || axis->dilation != 1 || axis->input_dilation != 1) return false;
+    if (axis->input > most || axis->output > most || axis->pad_lo > most || axis->pad_lo < -most) {
+      return false;
+    }
+  }
+  return light_epilogue(p.epilogue) && g.inputs == 1 && az.filter == 1 && az.pad_lo == 0 &&
+         az.output <= az.input && ax.x_stride == 1 && ax.y_stride == 1 && ay.filter <= 64 &&
+         band_window(ax.filter, ax.pad_lo).steps > 0;
+}
+
+/// Whether every row of x and y is aligned, if their pointers are.
+constexpr bool band_vectors(const Geometry& g) {
+  bool aligned =
+      g.x_batch % 8 == 0 && g.x_channel % 8 == 0 && g.y_batch % 8 == 0 && g.y_channel % 8 == 0;
+  for (int i = 0; i < 2; ++i) {
+    if (g.axis[i].output == 1 && g.axis[i].input == 1) continue;
+    aligned = aligned && g.axis[i].x_stride % 8 == 0 && g.axis[i].y_stride % 8 == 0;
+  }
+  return aligned;
+}
+
+inline BandTiling band_tiling(const Geometry& g) {
+  const auto& [az, ay, ax] = g.axis;
+  BandTiling t;
+  const BandWindow window = band_window(ax.filter, ax.pad_lo);
+  t.steps = window.steps;
+  t.offset = window.offset;
+  t.left = static_cast<int>(divide_down(-window.offset, 8) * 8);
+  t.before = -(t.left + t.offset);
+  t.stage = t.before > 0 ? 8 : 0;
+  const int most_strip = t.steps == 3 ? 2 : band_most_strip;  // registers
+  t.strip = 1;
+  while (t.strip < most_strip && 16 * t.strip < ay.output) t.strip *= 2;
+  t.rows = static_cast<int>(std::min<std::int64_t>(16 * t.strip, ay.output));
+  t.strips = static_cast<int>(divide_up(t.rows, t.strip));
+  t.smem_rows = t.strips * t.strip + static_cast<int>(ay.filter) - 1;
+  const int most_tiles = band_columns * band_warps;
+  const bool whole = ax.output + t.before <= 8 * most_tiles;
+  t.cols = whole ? static_cast<int>(ax.output) : 8 * (most_tiles - t.stage / 8);
+  t.tiles = static_cast<int>(divide_up(t.cols + t.before, 8));
+  t.halves = t.tiles + 2 * t.steps - 1;
+  t.pitch = 8 * t.halves;
+  t.skew = t.strip * t.halves % 2 == 0 ? 8 : 0;
+  t.tile_size = t.smem_rows * t.pitch + static_cast<int>(divide_up(t.smem_rows, t.strip)) * t.skew;
+  t.tap_pitch = t.steps == 3 ? 80 : band_length(t.steps);  // the copies begin in different banks
+  t.tap_size = static_cast<int>(ay.filter) * 2 * t.tap_pitch;
+  // As many groups as have columns for their warps and room for their tiles.
+  t.groups = band_warps;
+  while (t.groups > 1 && (t.tiles * t.groups > band_columns * band_warps ||
+                          t.groups * band_group_size(t) * 2 > band_shared_budget)) {
+    t.groups /= 2;
+  }
+  t.group_warps = band_warps / t.groups;
+  t.tiles_x = divide_up(ax.output, t.cols);
+  t.tiles_y = divide_up(ay.output, t.rows);
+  t.count = t.tiles_x * t.tiles_y * az.output * g.batch * g.channels;
+  // Eight blocks on a multiprocessor, each with at most 16 tiles in a row.
+  const std::int64_t blocks = std::int64_t{132} * 8 * t.groups;
+  t.run = static_cast<int>(std::clamp<std::int64_t>(t.count / blocks, 1, 16));
+  t.vectors = band_vectors(g);
+  return t;
+}
+
+/// Shared-memory wavefronts and mma of one tile, as band_kernel's comment counts them.
+struct BandCounts {
+  double wavefronts = 0, mma = 0;
+};
+inline BandCounts band_counts(const Geometry& g, const BandTiling& t) {
+  const auto filter = static_cast<double>(g.axis[1].filter);
+  const double passes = static_cast<double>(divide_up(t.tiles, band_columns));
+  const double loads = 4 * ((band_columns + 2 * t.steps) / 2);
+  BandCounts counts;
+  const double taps = filter * 2 * static_cast<double>(divide_up(band_length(t.steps), 32));
+  counts.wavefronts = t.smem_rows * t.halves / 8.0 + taps / t.run +
+                      passes * ((filter + t.strip - 1) * loads + filter * 2 * t.steps) +
+                      2.0 * t.strip * t.tiles + t.rows * static_cast<double>(divide_up(t.tiles, 8));
+  counts.mma = filter * t.strip * t.tiles * t.steps;
+  return counts;
+}
+
+/// Predicted microseconds of band_kernel on an H200; not measured. An mma.sync of 2048 products
+/// takes 1 / 0.6 clocks of a multiprocessor, a wavefront one; they overlap, and both overlap with
+/// memory. Beside the targets:
+///
+///     f16 64x144x56x56 3x3     116 MB   34 us (target 33)
+///     f16 64x96x56x56 7x7       77 MB   24 us (35)
+///     f16 64x384x32x32 31x31   101 MB  135 us (350)
+inline double predict_band_us(const Geometry& g, const BandTiling& t, double bytes) {
+  const BandCounts counts = band_counts(g, t);
+  const double slots = H200::multiprocessors * 1755;
+  const double rounds =
+      std::max(1.0, static_cast<double>(t.count) / H200::multiprocessors) * H200::multiprocessors;
+  const double clocks = std::max(counts.wavefronts, counts.mma / 0.6) +
+                        (t.vectors ? 0 : 4.0 * t.smem_rows * t.halves);
+  return H200::launch_us + std::max(rounds * clocks / slots, bytes / H200::bytes);
+}
+
+}  // namespace faltung::cuda::depthwise

@@ -1,0 +1,7 @@
+#include "cuda/depthwise/depthwise_band.cuh"
+
+namespace faltung::cuda::depthwise {
+
+template void launch_band<BFloat16>(const Arguments&, const BandTiling&, cudaStream_t);
+
+}  // namespace faltung::cuda::depthwise
