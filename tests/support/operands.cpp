@@ -26,6 +26,35 @@ double uniform(std::mt19937_64& random) {
   return static_cast<double>(static_cast<std::int64_t>(random())) * 0x1p-63;
 }
 
+// The promise of Problem::separable: each filter becomes its first tap times one factor per axis.
+// Reals are rounded once, as a filter that somebody multiplied out; integers stay exact and small.
+void make_separable(const Problem& p, Array& w, Fill fill, std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  const DType type = w.dtype();
+  std::vector<std::vector<std::complex<double>>> factors;
+  for (const Axis& axis : p.axes) {
+    std::vector<std::complex<double>> line(static_cast<std::size_t>(axis.filter));
+    for (std::complex<double>& factor : line) {
+      const double real = uniform(random);
+      const bool twice = factors.size() < 2 && random() % 2 == 0;  // i8 holds all products
+      factor = (twice ? 2.0 : 1.0) * (!is_signed(type) || real < 0 ? 1 : -1);
+      if (random() % 8 == 0) factor = 0;
+      if (fill == Fill::reals && !is_integer(type)) factor = real;
+    }
+    factors.push_back(std::move(line));
+  }
+  const std::size_t first_axis = p.layout == Layout::channels_first ? 2 : 1;
+  const Array drawn = w;
+  w.fill([&](Extents index) {
+    std::complex<double> product = 1;
+    for (std::size_t i = 0; i < factors.size(); ++i) {
+      product *= factors[i][static_cast<std::size_t>(index[first_axis + i])];
+      index[first_axis + i] = 0;
+    }
+    return drawn.get(index) * product;
+  });
+}
+
 }  // namespace
 
 std::uint64_t test_seed() {
@@ -71,6 +100,11 @@ Operands filled_operands(const Problem& p, Fill fill, std::uint64_t seed) {
   std::uint64_t part = seed * 4;
   for (Array* array : {&operands.first, &operands.second, &operands.bias, &operands.before}) {
     fill_array(*array, fill, part++);
+  }
+  const bool has_filter = p.pass != Pass::backward_filter;
+  if (p.separable && has_filter && element_count(p.w_shape()) > 0) {
+    if (fill == Fill::whole_range) fill_array(operands.second, Fill::small_integers, part);
+    make_separable(p, operands.second, fill, part);
   }
   return operands;
 }

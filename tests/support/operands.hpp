@@ -24,6 +24,7 @@ enum class Fill {
   reals,           ///< uniform in [-1, 1); integer types keep the small integers
   whole_range      ///< integer types take any value; others the small integers
 };
+/// Filters are outer products if the problem promises it.
 [[nodiscard]] Operands filled_operands(const Problem& problem, Fill fill, std::uint64_t seed);
 
 void fill_array(Array& array, Fill fill, std::uint64_t seed);

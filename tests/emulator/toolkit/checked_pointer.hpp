@@ -105,13 +105,13 @@ class Pointer {
   FALTUNG_INSTRUCTION Vec<Value, count> load(Index i) const {
     Vec<Value, count> vec;
     check_access<space>(emulator::Access::read, data_ + i, sizeof vec, bounds_);
-    std::memcpy(&vec, data_ + i, sizeof vec);
+    std::memcpy(static_cast<void*>(&vec), data_ + i, sizeof vec);
     return vec;
   }
   template <int count>
   FALTUNG_INSTRUCTION void store(Index i, const Vec<Value, count>& vec) const {
     check_access<space>(emulator::Access::write, data_ + i, sizeof vec, bounds_);
-    std::memcpy(data_ + i, &vec, sizeof vec);
+    std::memcpy(static_cast<void*>(data_ + i), &vec, sizeof vec);
   }
   FALTUNG_INSTRUCTION Value atomic_add(Index i, Value value) const {
     return atomic(i, [&](Value old) { return static_cast<Value>(old + value); });
