@@ -18,5 +18,11 @@ set(FALTUNG_CUDA_ENGINE_SOURCES
     cuda/direct/direct_i32.cu
     cuda/direct/direct_i64.cu
     cuda/direct/direct_lowering.cpp
-    cuda/direct/direct_walk.cu)
+    cuda/direct/direct_walk.cu
+    cuda/separable/separable_engine.cu
+    cuda/separable/separable_f32.cu
+    cuda/separable/separable_f64.cu
+    cuda/separable/separable_i32.cu
+    cuda/separable/separable_i64.cu
+    cuda/separable/separable_lowering.cpp)
 list(TRANSFORM FALTUNG_CUDA_ENGINE_SOURCES PREPEND ${faltung_SOURCE_DIR}/)

@@ -2,6 +2,7 @@
 
 #include "cuda/depthwise/depthwise_engine.hpp"
 #include "cuda/direct/direct_engine.hpp"
+#include "cuda/separable/separable_engine.hpp"
 
 namespace faltung::cuda {
 
@@ -10,6 +11,7 @@ std::span<const Engine* const> engine_list() {
   static const Engine* const engines[] = {
       &direct_engine(),
       &depthwise_engine(),
+      &separable_engine(),
   };
   return engines;
 }

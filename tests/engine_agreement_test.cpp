@@ -179,10 +179,13 @@ TEST(EngineSupport, EveryEngineTakesAFairShareOfTheProblems) {
       const auto taken = std::ranges::count_if(problems("basic"), [&](const Problem& p) {
         return static_cast<bool>(engine->supports(p, device->stream().device));
       });
+      // One engine is for declared outer products alone.
+      const auto offered = std::ranges::count_if(problems("basic"), [&](const Problem& p) {
+        return engine->name() != "cuda.separable" || p.separable;
+      });
       RecordProperty(std::string(engine->name()), static_cast<int>(taken));
-      std::cout << engine->name() << " takes " << taken << " of " << problems("basic").size()
-                << " problems\n";
-      EXPECT_GE(4 * taken, static_cast<std::ptrdiff_t>(problems("basic").size()));
+      std::cout << engine->name() << " takes " << taken << " of " << offered << " problems\n";
+      EXPECT_GE(4 * taken, offered);
     }
   }
 }

@@ -1,0 +1,213 @@
+#pragma once
+
+#include "cuda/separable/factors.cuh"
+#include "cuda/separable/sliding_sums.cuh"
+#include "cuda/separable/stage.cuh"
+
+namespace faltung::cuda::separable {
+
+/// The outputs of one thread: rows of neighbouring columns.
+template <typename Acc>
+using Block = Vec<Acc, Shape<sizeof(Acc)>::columns>[Shape<sizeof(Acc)>::rows];
+
+/// Whether all sums are numbers.
+template <typename Acc>
+__device__ __forceinline__ bool all_finite(const Block<Acc>& sum) {
+  if constexpr (std::is_integral_v<Acc>) return true;
+  Acc checked{};  // stays 0 while they are
+#pragma unroll
+  for (int m = 0; m < Shape<sizeof(Acc)>::rows; ++m) {
+#pragma unroll
+    for (int v = 0; v < Shape<sizeof(Acc)>::columns; ++v) {
+      checked = multiply_add(Acc{}, sum[m][v], checked);
+    }
+  }
+  return checked == 0;
+}
+
+/// Stores whole vectors; a lane may own half a vector of the last one.
+template <typename Acc>
+__device__ __forceinline__ void store_vectors(Global<Acc> y, std::int64_t stride, int rows,
+                                              int columns, const Block<Acc>& sum) {
+  constexpr int all_columns = Shape<sizeof(Acc)>::columns;
+#pragma unroll
+  for (int m = 0; m < Shape<sizeof(Acc)>::rows; ++m) {
+    if (m >= rows) break;
+    if (columns >= all_columns) {
+      y.template store<all_columns>(0, sum[m]);
+    } else if (columns > 0) {
+      y[0] = sum[m][0];
+    }
+    y = y + stride;
+  }
+}
+
+/// The slow end, for any type and epilogue: sums go through shared memory, so that neighbouring
+/// lanes finish neighbouring elements and the epilogue is compiled once. Where the filter is no
+/// outer product, or where a value that is not finite may have met a tap that the definition does
+/// not let it meet, the output is formed again by the definition.
+///
+/// @param y, x  the first output of the warp
+template <typename Acc>
+__device__ __forceinline__ void finish_warp(const Arguments& a, const StripIndex& at,
+                                            bool separable, std::int64_t y, std::int64_t x,
+                                            int rows, Shared<Acc> kept, const Block<Acc>& sum) {
+  constexpr int columns = Shape<sizeof(Acc)>::columns;
+  constexpr int across = 32 * columns;
+  const Geometry& g = a.geometry;
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+#pragma unroll
+  for (int m = 0; m < Shape<sizeof(Acc)>::rows; ++m) {
+    kept.template store<columns>(m * across + lane * columns, sum[m]);
+  }
+  __syncwarp();
+#pragma unroll 1
+  for (int i = lane; i < rows * across; i += 32) {
+    const std::int64_t row = y + i / across, column = x + i % across;
+    if (column >= g.axis[2].output) continue;
+    Acc value = kept[i];
+    if (!separable || !is_finite(value)) value = sum_of_terms<Acc>(a, at, 0, row, column);
+    finish_element(a.epilogue, value, at.k, a.y, a.y_type,
+                   at.y_image + row * g.axis[1].y_stride + column * g.axis[2].y_stride);
+  }
+}
+
+/// Filters of two axes that are outer products, one input channel for each output, both axes in one
+/// pass. A block walks down a strip of 512 bytes of columns, 32 input rows a step:
+///
+///     stage   rows of x, through the boundary map, by asynchronous copies one step ahead
+///     ring    their sums along the rows: a lane owns a row, a thread 64 bytes of neighbours of it
+///     y       sums of the ring down the columns: a thread owns 8 rows of 8 bytes of columns
+///
+/// so that every input is read once, but for the reach of the filter at the edges of strips, and
+/// every output stored once. The factors are found by each block while its first rows arrive.
+///
+/// Of f32 4096 x 4096, 25 x 25, cut into 32 strips of 520 rows by 8:
+///
+///     bytes       67.1 MB read, 4.1 % again below each strip, 67.1 MB written: 137 MB, 36.5 us at
+///                 0.88 of 4.27 TB/s; the 19 % of columns that neighbours share come from L2
+///     FMA         25 + 25 + 1, with the reach 53 of an output: 884e6, 26 us at 132 x 128 x 1.98
+///     GHz wavefronts  of 32 words, for 32 outputs: x 1.2, rows 2.5 + 0.4 of taps, ring 1, columns
+///     4 +
+///                 0.8: 10 of them, 20 us; asserted: 1.1 of those without conflicts
+///     limit       31.4 us, the bytes at 4.27 TB/s; predicted 41.4 with launch and factors, not
+///                 measured yet; target 42
+///
+///   grid    x: strips in the order of strip_index, as often as needed
+///   block   threads
+///   shared  shared_bytes(geometry, sizeof(Acc))
+template <typename Acc>
+__global__ void __launch_bounds__(threads, resident_blocks(sizeof(Acc)))
+    plane_kernel(const __grid_constant__ Arguments a) {
+  using Mine = Shape<sizeof(Acc)>;
+  const Geometry& g = a.geometry;
+  const Strips& s = a.strips;
+  const AxisGeometry& ay = g.axis[1];
+  const AxisGeometry& ax = g.axis[2];
+  constexpr int warps_across = Mine::strip / (32 * Mine::columns);
+  const int thread = static_cast<int>(threadIdx.x);
+  const int lane = thread % 32, warp = thread / 32;
+  SharedMemory memory;
+  const Shared<Acc> ring = memory.take<Acc>(s.ring_rows * s.ring_pitch);
+  const int stage_size = step_rows * s.stage_pitch;
+  const Shared<Acc> stage = memory.take<Acc>(2 * stage_size);
+  const int row_taps = static_cast<int>(ax.filter) + s.shift;
+  const Shared<Acc> taps_y =
+      memory.take<Acc>(static_cast<int>(padded_taps(ay.filter, 0, Mine::vector)));
+  const Shared<Acc> taps_x =
+      memory.take<Acc>(static_cast<int>(padded_taps(ax.filter, s.shift, Mine::vector)));
+  FALTUNG_SHARED(Acc, taps_z, 1);
+  StageMap<Acc> map;
+  map.columns = memory.take<int>(s.stage_columns);
+  map.rows = memory.take<int>(2 * step_rows);
+  const Factors<Acc> factors{{taps_z, taps_y, taps_x + s.shift}};
+
+  for (std::int64_t number = blockIdx.x; number < s.count; number += gridDim.x) {
+    const StripIndex at = strip_index(g, s, number);
+    const int outputs = static_cast<int>(min(std::int64_t{s.rows}, ay.output - at.y));
+    const int inputs = outputs + static_cast<int>(ay.filter) - 1;
+    const int steps = (outputs + s.lag + step_rows - 1) / step_rows;
+    const int top = static_cast<int>(at.y - ay.pad_lo);
+    map.image = at.x_image;
+    map.first = static_cast<int>(at.x - ax.pad_lo) - s.shift;
+    map.inner = map.first >= 0 && map.first + s.stage_columns <= ax.input;
+    __syncthreads();  // the strip before is done
+#pragma unroll 1
+    for (int i = thread; i < s.stage_columns; i += threads) {
+      map.columns[i] = map_index(ax, map.first + i);
+    }
+    map_rows(a, map, top, 0, inputs);
+    map_rows(a, map, top, 1, inputs);
+#pragma unroll 1
+    for (int i = thread; i < padded_taps(ay.filter, 0, Mine::vector); i += threads) {
+      if (i >= ay.filter) taps_y[i] = Acc{};
+    }
+#pragma unroll 1
+    for (int i = thread; i < padded_taps(ax.filter, s.shift, Mine::vector); i += threads) {
+      if (i < s.shift || i >= row_taps) taps_x[i] = Acc{};
+    }
+    __syncthreads();
+    load_stage(a, map, 0, stage);
+    copy_async_commit();
+    const bool separable = find_factors<Acc>(a, at.k, factors);
+    int first = 0;  // ring row of the step's first input row
+#pragma unroll 1
+    for (int step = 0; step < steps; ++step) {
+      copy_async_wait<0>();
+      __syncthreads();  // the step before has read the ring and the other stage
+      if (step + 1 < steps) {
+        load_stage(a, map, step + 1, stage + (step + 1) % 2 * stage_size);
+        copy_async_commit();
+      }
+      if (step + 2 < steps) map_rows(a, map, top, step + 2, inputs);
+      if (separable) {
+        const int row = thread % step_rows;
+        const int column = thread / step_rows * Mine::run;
+        Acc sum[Mine::run] = {};
+        sum_row(stage + (step % 2 * stage_size + row * s.stage_pitch + column), taps_x, row_taps,
+                sum);
+        int to = first + row;
+        if (to >= s.ring_rows) to -= s.ring_rows;
+#pragma unroll
+        for (int i = 0; i < Mine::run; i += Mine::vector) {
+          Vec<Acc, Mine::vector> values;
+#pragma unroll
+          for (int j = 0; j < Mine::vector; ++j) values[j] = sum[i + j];
+          ring.template store<Mine::vector>(to * s.ring_pitch + column + i, values);
+        }
+      }
+      __syncthreads();
+      // A warp takes 8 rows of a quarter or half of the strip.
+      const int row = warp / warps_across * Mine::rows;
+      const int column = warp % warps_across * 32 * Mine::columns;
+      const int done = step * step_rows - s.lag + row;  // outputs of the strip, if not negative
+      if (done >= 0 && done < outputs && at.x + column < ax.output) {
+        int from = first + row - s.lag;
+        if (from < 0) from += s.ring_rows;
+        if (from >= s.ring_rows) from -= s.ring_rows;
+        const int own = column + lane * Mine::columns;
+        Block<Acc> sum = {};
+        const RingCursor<Acc> cursor{ring + own, from * s.ring_pitch, s.ring_pitch,
+                                     s.ring_rows * s.ring_pitch};
+        if (separable) sum_column(cursor, taps_y, static_cast<int>(ay.filter), sum);
+        const int rows = min(Mine::rows, outputs - done);
+        const bool fast = s.y_vectors && separable && all_finite<Acc>(sum);
+        const std::int64_t y = at.y + done;
+        if (__all_sync(0xffffffffu, fast)) {
+          const std::int64_t to = at.y_image + y * ay.y_stride + at.x + own;
+          const std::int64_t left = ax.output - at.x - own;
+          store_vectors(a.y.template as<Acc>() + to, ay.y_stride, rows,
+                        static_cast<int>(min(std::int64_t{Mine::columns}, left)), sum);
+        } else {  // the rows of this step have been summed: their memory is free
+          finish_warp<Acc>(a, at, separable, y, at.x + column, rows,
+                           stage + (step % 2 * stage_size + warp * 32 * Mine::rows * Mine::columns),
+                           sum);
+        }
+      }
+      first += step_rows;
+      if (first >= s.ring_rows) first -= s.ring_rows;
+    }
+  }
+}
+
+}  // namespace faltung::cuda::separable

@@ -1,0 +1,7 @@
+#include "cuda/separable/separable_launch.cuh"
+
+namespace faltung::cuda::separable {
+
+template void launch_separable<double>(const Arguments&, cudaStream_t);
+
+}  // namespace faltung::cuda::separable

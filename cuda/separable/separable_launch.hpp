@@ -1,0 +1,14 @@
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include "cuda/separable/separable_arguments.cuh"
+
+namespace faltung::cuda::separable {
+
+/// Runs the kernel on a stream, with the current device; for float, double, std::uint32_t and
+/// std::uint64_t, each compiled in a file of its own.
+template <typename Acc>
+void launch_separable(const Arguments& arguments, cudaStream_t stream);
+
+}  // namespace faltung::cuda::separable

@@ -1,0 +1,148 @@
+#include "cuda/separable/separable_lowering.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "cpp/core/geometry.hpp"
+#include "cpp/core/message.hpp"
+#include "cuda/primitives/axis_lowering.hpp"
+
+namespace faltung::cuda::separable {
+namespace {
+
+constexpr std::int64_t most_extent = std::int64_t{1} << 30;  // indices along an axis are 32 bits
+
+// An axis along which the problem is a batch of smaller ones.
+bool acts_as_batch(const Axis& axis) {
+  return axis.filter == 1 && axis.stride == 1 && axis.input_dilation == 1 && axis.pad_lo == 0 &&
+         axis.pad_hi == 0;
+}
+
+// Which axes leave for the batch, slowest first, while more than two are left; the last stays.
+std::vector<bool> folded_axes(const Problem& p) {
+  std::vector<bool> folded(p.rank(), false);
+  std::size_t rank = p.rank();
+  for (std::size_t i = 0; i + 1 < p.rank() && rank > 2; ++i) {
+    folded[i] = acts_as_batch(p.axes[i]);
+    if (folded[i]) --rank;
+  }
+  return folded;
+}
+
+std::size_t rank_left(const Problem& p) {
+  std::size_t rank = 0;
+  for (const bool folded : folded_axes(p)) rank += folded ? 0 : 1;
+  return rank;
+}
+
+std::string axis_refusal(const Problem& p, std::size_t i) {
+  const Axis& axis = p.axes[i];
+  if (axis.stride != 1 || axis.dilation != 1 || axis.input_dilation != 1) {
+    return message("axis ", i, " has stride ", axis.stride, ", dilation ", axis.dilation,
+                   ", input dilation ", axis.input_dilation, "; the kernels walk with 1 of each");
+  }
+  if (std::max(axis.input, axis.output()) >= most_extent) {
+    return message("axis ", i, " has ", std::max(axis.input, axis.output()),
+                   " elements; the kernels count to ", most_extent);
+  }
+  const auto vanishes = [](const Boundary& boundary) {
+    return boundary.kind == BoundaryKind::zero || boundary.kind == BoundaryKind::constant;
+  };
+  if (p.pass == Pass::backward_data && !(vanishes(axis.below) && vanishes(axis.above))) {
+    return message("the data gradient of a boundary that repeats elements, along axis ", i,
+                   ", folds back into the input; only zero and constant are gathered");
+  }
+  return {};
+}
+
+std::string type_refusal(const Problem& p) {
+  if (is_complex(p.accumulator)) {
+    return message("sums in ", name(p.accumulator), "; the kernels sum real numbers");
+  }
+  const bool strict = p.math == Math::strict;
+  if (strict && !is_integer(p.filter) && !is_integer(p.accumulator) &&
+      unit_roundoff(p.filter) > unit_roundoff(p.accumulator)) {
+    return message("the filter's type ", name(p.filter),
+                   " rounds an outer product more than sums in ", name(p.accumulator),
+                   " may err under math=strict; give the filter as ", name(p.accumulator),
+                   " or use math=fast");
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string refusal(const Problem& p) {
+  if (!p.separable) {
+    return "the filters are not declared to be outer products; promise it with "
+           "Problem::separable (sep=1) if they are";
+  }
+  if (p.pass == Pass::backward_filter) return "computes y and dx, not dw";
+  const bool forward = p.pass == Pass::forward;
+  const std::int64_t inputs = (forward ? p.in_channels : p.out_channels) / p.groups;
+  if (inputs != 1) {
+    return message("each result sums over ", inputs, " channels; the kernels read one");
+  }
+  if (std::string reason = type_refusal(p); !reason.empty()) return reason;
+  const std::size_t rank = rank_left(p);
+  if (rank != 2) {
+    return message("filters ", rank, " axes; the kernel takes 2, and ",
+                   rank < 2 ? "one axis has nothing to separate" : "others only as a batch");
+  }
+  for (std::size_t i = 0; i < p.rank(); ++i) {
+    if (std::string reason = axis_refusal(p, i); !reason.empty()) return reason;
+  }
+  return {};
+}
+
+Geometry lower(const Problem& p) {
+  const bool forward = p.pass == Pass::forward;
+  const TensorStrides x = forward ? x_strides(p) : y_strides(p);
+  const TensorStrides y = forward ? y_strides(p) : x_strides(p);
+  const TensorStrides w = w_strides(p);
+  Geometry g;
+  g.channels = forward ? p.out_channels : p.in_channels;
+  g.group_outputs = g.channels / p.groups;
+  g.x_channel = x.channel;
+  g.y_channel = y.channel;
+  g.w_group = p.out_channels / p.groups * w.outer;
+  g.w_output = forward ? w.outer : w.channel;
+  g.outer[g.outer_count++] = {p.batch, x.outer, y.outer};
+
+  const std::vector<bool> folded = folded_axes(p);
+  std::size_t at = max_rank - rank_left(p);
+  for (std::size_t i = 0; i < p.rank(); ++i) {
+    const Axis& axis = p.axes[i];
+    if (folded[i]) {
+      g.outer[g.outer_count++] = {axis.input, x.spatial[i], y.spatial[i]};
+      continue;
+    }
+    AxisGeometry& to = g.axis[at++];
+    to = forward ? forward_axis(axis, p.input) : backward_axis(axis);
+    to.x_stride = x.spatial[i];
+    to.y_stride = y.spatial[i];
+    to.w_stride = w.spatial[i];
+    if (p.flip == forward) {  // taps run backwards
+      g.w_origin += (axis.filter - 1) * w.spatial[i];
+      to.w_stride = -w.spatial[i];
+    }
+  }
+  return g;
+}
+
+Tolerance tolerance_of(const Problem& p) {
+  if (is_integer(p.accumulator)) return {};
+  const double filter = is_integer(p.filter) ? 0 : unit_roundoff(p.filter);
+  Tolerance result;
+  result.relative =
+      4 * static_cast<double>(p.rank()) * std::max(filter, unit_roundoff(p.accumulator));
+  // Taps near the end of the range lose digits: some of the smallest numbers of their type.
+  const bool half = p.filter == DType::f16;
+  result.absolute = std::ldexp(1.0, half                                                    ? -20
+                                    : p.accumulator == DType::f64 && p.filter == DType::f64 ? -1050
+                                                                                            : -130);
+  return result;
+}
+
+}  // namespace faltung::cuda::separable

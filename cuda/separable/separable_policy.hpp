@@ -1,0 +1,153 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+
+#include "cuda/separable/separable_geometry.hpp"
+
+namespace faltung::cuda::separable {
+
+inline constexpr int threads = 256;
+
+/// What a thread sums at once, by the bytes of an accumulator. Along a row: 64 bytes of neighbours,
+/// so that a 16-byte vector of x and one of taps serve 4 x 16 FMAs on floats. Down the columns:
+/// `rows` of one 8-byte vector, so that one vector of the ring serves as many FMAs as a row's.
+template <std::size_t bytes>
+struct Shape {
+  static constexpr int vector = static_cast<int>(16 / bytes);
+  static constexpr int run = 4 * vector;
+  static constexpr int columns = static_cast<int>(8 / bytes);
+  static constexpr int rows = 8;
+  static constexpr int strip = static_cast<int>(512 / bytes);  ///< columns of a strip
+  static_assert(threads == step_rows * strip / run);
+  static_assert(threads == step_rows / rows * strip / columns);
+};
+
+/// Of a block; and of all blocks of a multiprocessor, 1 KiB for each being the driver's.
+inline constexpr std::int64_t most_shared = 227 * 1024;
+inline constexpr std::int64_t all_shared = 228 * 1024;
+
+/// Blocks of plane_kernel that fit a multiprocessor by their registers.
+constexpr int resident_blocks(std::size_t accumulator_bytes) {
+  return accumulator_bytes == 4 ? 2 : 2;
+}
+
+/// Figures of an H200 that the predictions use: 0.88 of the copy speed, instructions of all its
+/// warps, bytes or instructions a microsecond, and what a launch costs.
+struct H200 {
+  static constexpr double multiprocessors = 132;
+  static constexpr double bytes = 0.88 * 4.27e6;
+  static constexpr double warp_instructions = 132 * 4 * 1755.0;
+  static constexpr double launch_us = 3.4;
+  static constexpr double factoring_us = 1.5;  ///< reads the filter twice before the first sum
+};
+
+FALTUNG_HOST_DEVICE constexpr std::int64_t divide_up(std::int64_t a, std::int64_t b) {
+  return (a + b - 1) / b;
+}
+FALTUNG_HOST_DEVICE constexpr std::int64_t round_up(std::int64_t a, std::int64_t b) {
+  return divide_up(a, b) * b;
+}
+
+/// Elements between rows that keep lanes apart, one row each: an odd number of 16-byte vectors.
+constexpr std::int64_t spread_pitch(std::int64_t columns, int vector) {
+  return (divide_up(columns, vector) | 1) * vector;
+}
+
+/// Taps of an axis in shared memory, zeros before and behind them included.
+FALTUNG_HOST_DEVICE constexpr std::int64_t padded_taps(std::int64_t filter, int shift, int vector) {
+  return round_up(filter + shift, vector);
+}
+
+/// Shared memory of a block, or more than there is if an extent is absurd.
+inline std::int64_t shared_bytes(const Geometry& g, int accumulator_bytes) {
+  const int vector = 16 / accumulator_bytes;
+  const std::int64_t ky = g.axis[1].filter, kx = g.axis[2].filter;
+  if (std::max(ky, kx) > most_shared) return 2 * most_shared;
+  const std::int64_t strip = 512 / accumulator_bytes;
+  const std::int64_t columns = round_up(strip + kx - 1 + vector - 1, vector);
+  const std::int64_t ring = (step_rows + round_up(ky - 1, 8)) * spread_pitch(strip, vector);
+  const std::int64_t stages = 2 * step_rows * spread_pitch(columns, vector);
+  const std::int64_t taps = padded_taps(ky, 0, vector) + padded_taps(kx, vector - 1, vector);
+  constexpr std::int64_t rest = 1024;  // row tables, reductions, alignment
+  return (ring + stages + taps) * accumulator_bytes + 4 * columns + rest;
+}
+
+/// Strips as high as keeps all blocks resident at once, if the image allows it.
+inline Strips choose_strips(const Geometry& g, int accumulator_bytes) {
+  const int vector = 16 / accumulator_bytes;
+  const AxisGeometry& ay = g.axis[1];
+  const AxisGeometry& ax = g.axis[2];
+  Strips s;
+  s.columns = 512 / accumulator_bytes;
+  s.lag = static_cast<int>(round_up(ay.filter - 1, 8));
+  s.ring_rows = step_rows + s.lag;
+  s.ring_pitch = static_cast<int>(spread_pitch(s.columns, vector));
+  s.stage_columns = static_cast<int>(round_up(s.columns + ax.filter - 1 + vector - 1, vector));
+  s.stage_pitch = static_cast<int>(spread_pitch(s.stage_columns, vector));
+  s.across = divide_up(ax.output, s.columns);
+  std::int64_t planes = g.channels;
+  for (int i = 0; i < g.outer_count; ++i) planes *= g.outer[i].extent;
+
+  const std::int64_t by_memory = all_shared / (shared_bytes(g, accumulator_bytes) + 1024);
+  const std::int64_t resident = std::clamp<std::int64_t>(
+      by_memory, 1, resident_blocks(static_cast<std::size_t>(accumulator_bytes)));
+  const double slots = H200::multiprocessors * static_cast<double>(resident);
+  constexpr double start_rows = 24;  // of a block's time: factors, first loads
+  const std::int64_t fewest = s.lag / step_rows + 1;
+  const std::int64_t most =
+      std::clamp<std::int64_t>(divide_up(ay.output + s.lag, step_rows), fewest, fewest + 127);
+  double least = -1;
+  for (std::int64_t steps = fewest; steps <= most; ++steps) {
+    const std::int64_t rows = steps * step_rows - s.lag;
+    const std::int64_t down = divide_up(ay.output, rows);
+    const double waves = static_cast<double>(s.across * down) * static_cast<double>(planes) / slots;
+    // Many waves even out by themselves; a part of a first or second leaves multiprocessors idle.
+    const double whole = waves > 2 ? waves : std::ceil(waves);
+    const double cost = whole * (static_cast<double>(steps) * step_rows + start_rows);
+    if (least >= 0 && cost >= least) continue;
+    least = cost;
+    s.steps = static_cast<int>(steps);
+    s.rows = static_cast<int>(rows);
+    s.down = down;
+  }
+  s.count = s.across * s.down * planes;
+  return s;
+}
+
+/// What a thread issues for one output beside its multiply-adds: two reads of the ring, and the
+/// loads, stores, taps and addresses; and for results of another type or with an epilogue. Counted
+/// in the source, not measured.
+inline constexpr double other_instructions = 10;
+inline constexpr double finishing_instructions = 60;
+
+/// Predicted microseconds on an H200; not measured on a GPU. The reach of the filter is read again
+/// where one strip ends above another; columns that neighbours share come from L2, where they are
+/// in step. Multiply-adds count by the rate of their type.
+inline double predict_us(const Geometry& g, const Strips& s, DType accumulator, std::size_t x_bytes,
+                         std::size_t y_bytes, bool plain) {
+  const AxisGeometry& ay = g.axis[1];
+  const AxisGeometry& ax = g.axis[2];
+  const double planes = static_cast<double>(s.count) / static_cast<double>(s.across * s.down);
+  const double again =
+      1 + static_cast<double>((s.down - 1) * (ay.filter - 1)) / static_cast<double>(ay.output);
+  // Elements that are no neighbours come a sector each.
+  const auto sector = [](std::int64_t stride, std::size_t size) {
+    const double reach = static_cast<double>(std::abs(stride)) * static_cast<double>(size);
+    return std::clamp(reach, static_cast<double>(size), 32.0);
+  };
+  const double bytes = planes * (again * static_cast<double>(ay.input) *
+                                     static_cast<double>(ax.input) * sector(ax.x_stride, x_bytes) +
+                                 static_cast<double>(ay.output) * static_cast<double>(ax.output) *
+                                     sector(ax.y_stride, y_bytes));
+  const double rate = accumulator == DType::f32 ? 1 : accumulator == DType::i64 ? 4 : 2;
+  const double instructions = rate * static_cast<double>(ay.filter + ax.filter) +
+                              other_instructions + (plain ? 0 : finishing_instructions);
+  const double warps = static_cast<double>(s.count) * s.columns * s.steps;  // a row of a step each
+  const double idle = std::max(1.0, H200::multiprocessors / static_cast<double>(s.count));
+  return H200::launch_us + H200::factoring_us +
+         idle * std::max(bytes / H200::bytes, warps * instructions / H200::warp_instructions);
+}
+
+}  // namespace faltung::cuda::separable

@@ -1,0 +1,187 @@
+#pragma once
+
+#include "cuda/primitives/async_copy.cuh"
+#include "cuda/separable/separable_arguments.cuh"
+#include "cuda/separable/separable_policy.hpp"
+
+/// Rows of the extended input on their way into shared memory: where boundaries are resolved.
+namespace faltung::cuda::separable {
+
+/// In the maps of rows and columns: an index along the axis, or one of these.
+inline constexpr int map_nothing = -1, map_below = -2, map_above = -3;
+
+__device__ __forceinline__ int map_index(const AxisGeometry& axis, std::int64_t position) {
+  const Side& side = position < 0 ? axis.below : axis.above;
+  const std::int64_t j = extend_index(side.kind, position, axis.input);
+  if (j != outside) return static_cast<int>(j);
+  if (side.kind != BoundaryKind::constant) return map_nothing;
+  return position < 0 ? map_below : map_above;
+}
+
+template <typename Acc>
+__device__ __forceinline__ Acc map_constant(const AxisGeometry& axis, int code) {
+  if (code == map_nothing) return Acc{};
+  return constant_of<Acc>(code == map_below ? axis.below : axis.above);
+}
+
+/// What a block needs to load rows of its strip.
+template <typename Acc>
+struct StageMap {
+  Shared<int> columns;     ///< of the stage
+  Shared<int> rows;        ///< of two steps
+  std::int64_t image = 0;  ///< offset of image, channel and slice
+  int first = 0;           ///< column of the extended input in column 0 of the stage
+  bool inner = false;      ///< all columns of the stage hold elements
+};
+
+/// Maps the rows of step `step` of a strip that reads `count` rows from `top` on; the others hold
+/// nothing.
+template <typename Acc>
+__device__ __forceinline__ void map_rows(const Arguments& a, const StageMap<Acc>& map, int top,
+                                         int step, int count) {
+  const int thread = static_cast<int>(threadIdx.x);
+  if (thread >= step_rows) return;
+  const int row = step * step_rows + thread;
+  map.rows[step % 2 * step_rows + thread] =
+      row < count ? map_index(a.geometry.axis[1], top + row) : map_nothing;
+}
+
+/// `vector` neighbours of type T as accumulators.
+template <typename Acc, typename T, int vector>
+__device__ __forceinline__ void load_converted(const Arguments& a, std::int64_t at,
+                                               Vec<Acc, vector>& to) {
+  const auto from = a.x.template as<const T>().template load<vector>(at);
+#pragma unroll
+  for (int i = 0; i < vector; ++i) {
+    if constexpr (std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>) {
+      to[i] = static_cast<Acc>(to_float(from[i]));
+    } else {
+      to[i] = static_cast<Acc>(from[i]);
+    }
+  }
+}
+template <typename Acc, int vector>
+__device__ __forceinline__ void load_vector(const Arguments& a, std::int64_t at,
+                                            Vec<Acc, vector>& to) {
+  switch (a.x_type) {
+    case DType::u8:
+      return load_converted<Acc, std::uint8_t>(a, at, to);
+    case DType::i8:
+      return load_converted<Acc, std::int8_t>(a, at, to);
+    case DType::u16:
+      return load_converted<Acc, std::uint16_t>(a, at, to);
+    case DType::i16:
+      return load_converted<Acc, std::int16_t>(a, at, to);
+    default:
+      break;
+  }
+  if constexpr (!std::is_integral_v<Acc>) {
+    if (a.x_type == DType::f16) return load_converted<Acc, Half>(a, at, to);
+    if (a.x_type == DType::bf16) return load_converted<Acc, BFloat16>(a, at, to);
+  }
+#pragma unroll
+  for (int i = 0; i < vector; ++i) to[i] = load_element<Acc>(a.x, a.x_type, at + i);
+}
+
+/// The element of row `row` in column `column`, both as the maps have them.
+template <typename Acc>
+__device__ __forceinline__ Acc mapped_element(const Arguments& a, std::int64_t row_offset,
+                                              int column) {
+  const AxisGeometry& ax = a.geometry.axis[2];
+  if (column < 0) return map_constant<Acc>(ax, column);
+  return load_element<Acc>(a.x, a.x_type, row_offset + column * ax.x_stride);
+}
+
+/// Loads a step in vectors: neighbouring lanes take neighbouring vectors of a row.
+template <typename Acc>
+__device__ __forceinline__ void load_vectors(const Arguments& a, const StageMap<Acc>& map, int step,
+                                             Shared<Acc> stage) {
+  constexpr int vector = Shape<sizeof(Acc)>::vector;
+  const Strips& s = a.strips;
+  const AxisGeometry& ay = a.geometry.axis[1];
+  const int across = s.stage_columns / vector;
+  const int thread = static_cast<int>(threadIdx.x);
+  int row = thread / across, col = thread % across;
+  const int rows_on = threads / across, cols_on = threads % across;
+  const bool native = a.x_type == native_type<Acc>;
+  const auto x = a.x.template as<const Acc>();
+#pragma unroll 1
+  while (row < step_rows) {
+    const int y = map.rows[step % 2 * step_rows + row];
+    const int to = row * s.stage_pitch + col * vector;
+    const std::int64_t row_offset = map.image + y * ay.x_stride;
+    const std::int64_t at = row_offset + map.first + col * vector;
+    const bool inside = map.inner || (map.first + col * vector >= 0 &&
+                                      map.first + (col + 1) * vector <= a.geometry.axis[2].input);
+    if (y >= 0 && inside && native) {
+      copy_async<16>(stage + to, x + at);
+    } else {
+      Vec<Acc, vector> values;
+      if (y < 0) {
+        const Acc value = map_constant<Acc>(ay, y);
+#pragma unroll
+        for (int i = 0; i < vector; ++i) values[i] = value;
+      } else if (inside) {
+        load_vector(a, at, values);
+      } else {
+#pragma unroll 1
+        for (int i = 0; i < vector; ++i) {
+          stage[to + i] = mapped_element<Acc>(a, row_offset, map.columns[col * vector + i]);
+        }
+      }
+      if (y < 0 || inside) stage.template store<vector>(to, values);
+    }
+    row += rows_on;
+    col += cols_on;
+    if (col >= across) {
+      col -= across;
+      ++row;
+    }
+  }
+}
+
+/// Loads a step element by element: memory that vectors do not fit.
+template <typename Acc>
+__device__ __forceinline__ void load_elements(const Arguments& a, const StageMap<Acc>& map,
+                                              int step, Shared<Acc> stage) {
+  const Strips& s = a.strips;
+  const AxisGeometry& ay = a.geometry.axis[1];
+  const AxisGeometry& ax = a.geometry.axis[2];
+  const int thread = static_cast<int>(threadIdx.x);
+  int row = thread / s.stage_columns, col = thread % s.stage_columns;
+  const int rows_on = threads / s.stage_columns, cols_on = threads % s.stage_columns;
+  const bool native = a.x_type == native_type<Acc>;
+  const auto x = a.x.template as<const Acc>();
+#pragma unroll 1
+  while (row < step_rows) {
+    const int y = map.rows[step % 2 * step_rows + row];
+    const int column = map.columns[col];
+    const int to = row * s.stage_pitch + col;
+    const std::int64_t row_offset = map.image + y * ay.x_stride;
+    if (y < 0) {
+      stage[to] = map_constant<Acc>(ay, y);
+    } else if (column >= 0 && native) {
+      copy_async<sizeof(Acc)>(stage + to, x + (row_offset + column * ax.x_stride));
+    } else {
+      stage[to] = mapped_element<Acc>(a, row_offset, column);
+    }
+    row += rows_on;
+    col += cols_on;
+    if (col >= s.stage_columns) {
+      col -= s.stage_columns;
+      ++row;
+    }
+  }
+}
+
+template <typename Acc>
+__device__ __forceinline__ void load_stage(const Arguments& a, const StageMap<Acc>& map, int step,
+                                           Shared<Acc> stage) {
+  if (a.strips.x_vectors) {
+    load_vectors(a, map, step, stage);
+  } else {
+    load_elements(a, map, step, stage);
+  }
+}
+
+}  // namespace faltung::cuda::separable

@@ -1,0 +1,195 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "cpp/cpu/reference_engine.hpp"
+#include "cuda/separable/separable_engine.hpp"
+#include "cuda/separable/separable_launch.hpp"
+#include "cuda/separable/separable_lowering.hpp"
+#include "cuda/separable/separable_policy.hpp"
+#include "tests/emulator/emulated_device.hpp"
+#include "tests/emulator/emulator.hpp"
+#include "tests/support/error_check.hpp"
+#include "tests/support/problem_file.hpp"
+
+namespace faltung::cuda::separable {
+namespace {
+
+const test::TestDevice& device() { return *test::test_devices()[0]; }
+
+test::Array expected(const Problem& p, const test::Operands& operands) {
+  return test::run_guarded(test::cpu_device(), reference_engine(), p, operands);
+}
+
+test::Array actual(const Problem& p, const test::Operands& operands,
+                   std::byte poison = std::byte{0xff}) {
+  return test::run_guarded(device(), separable_engine(), p, operands, {.poison = poison});
+}
+
+double share_of_bound(const Problem& p, const test::Operands& operands) {
+  const ErrorBound bound = separable_engine().prepare(p, Device::cuda(0))->error_bound();
+  return test::error_ratio(p, operands, expected(p, operands), actual(p, operands), bound);
+}
+
+test::Operands filled(const Problem& p, test::Fill fill) {
+  return test::filled_operands(p, fill, test::test_seed());
+}
+
+class Separable : public ::testing::TestWithParam<std::string> {};
+
+// Exact on small integers, within the derived bound on reals, the same bits from poisoned memory.
+TEST_P(Separable, AgreesWithTheReference) {
+  const Problem p = Problem::parse(GetParam());
+  const Verdict verdict = separable_engine().supports(p, Device::cuda(0));
+  ASSERT_TRUE(verdict) << verdict.reason();
+  const test::Operands small = filled(p, test::Fill::small_integers);
+  const test::Array result = actual(p, small);
+  EXPECT_TRUE(test::equal_elements(expected(p, small), result));
+  EXPECT_TRUE(test::same_elements(result, actual(p, small, std::byte{0x5a})));
+  if (is_integer(p.accumulator)) {
+    const test::Operands whole = filled(p, test::Fill::whole_range);
+    EXPECT_TRUE(test::same_elements(expected(p, whole), actual(p, whole)));
+  } else {
+    const test::Operands reals = filled(p, test::Fill::reals);
+    EXPECT_LE(share_of_bound(p, reals), 1);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Problems, Separable,
+                         ::testing::ValuesIn(test::problem_lines("tests/problems/separable.txt")));
+
+// A filter that is no outer product, whatever the caller promised: summed by the definition.
+TEST(SeparablePromise, IsCheckedAgainstEveryTap) {
+  for (const char* line : {"op=filter dtype=f32 in=20x40 f=5x4 boundary=reflect sep=1",
+                           "op=fwd dtype=u8:i8:i32 n=1 c=1 in=20x40 k=1 f=3x3 pad=1 sep=1"}) {
+    const Problem p = Problem::parse(line);
+    test::Operands operands = filled(p, test::Fill::small_integers);
+    const Extents last{0, 0, p.axes[0].filter - 1, p.axes[1].filter - 1};
+    operands.second.set(last, operands.second.get(last) + 1.0);
+    EXPECT_TRUE(test::equal_elements(expected(p, operands), actual(p, operands))) << line;
+  }
+}
+
+// Nothing is spread: an output is not finite only if the definition says so.
+TEST(SeparablePromise, KeepsNonFiniteValuesWhereTheDefinitionHasThem) {
+  const Problem p = Problem::parse("op=fwd dtype=f32 n=1 c=1 in=24x40 k=1 f=5x5 pad=2 sep=1");
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  for (const bool in_filter : {false, true}) {
+    test::Operands operands = filled(p, test::Fill::reals);
+    if (in_filter) {
+      operands.second.set({0, 0, 0, 0}, infinity);
+    } else {
+      operands.first.set({0, 0, 3, 30}, infinity);
+      operands.first.set({0, 0, 20, 1}, 3e38);  // sums along a row overflow, whole sums may not
+      operands.first.set({0, 0, 20, 2}, 3e38);
+    }
+    const test::Array reference = expected(p, operands);
+    const test::Array result = actual(p, operands);
+    for_each_index(result.shape(), [&](std::int64_t, const Extents& index) {
+      EXPECT_EQ(std::isfinite(reference.get(index).real()), std::isfinite(result.get(index).real()))
+          << index;
+    });
+  }
+}
+
+// One strip high, however small the image: as tall images are cut.
+template <typename Acc>
+emulator::Report run_tall(const Problem& p, Strips& s) {
+  Arguments a;
+  a.geometry = lower(p);
+  a.x_type = p.input;
+  a.w_type = p.filter;
+  a.y_type = p.output;
+  a.tolerance = tolerance_of(p);
+  s = choose_strips(a.geometry, sizeof(Acc));
+  s.rows = static_cast<int>(p.axes[0].output());
+  s.steps = static_cast<int>(divide_up(s.rows + s.lag, step_rows));
+  s.down = 1;
+  s.count = s.across;
+  s.x_vectors = s.y_vectors = true;
+  s.shift = static_cast<int>(positive_remainder(-p.axes[1].pad_lo, Shape<sizeof(Acc)>::vector));
+  a.strips = s;
+  const test::Operands operands = filled(p, test::Fill::reals);
+  const test::GuardedMemory x(device(), operands.first.bytes());
+  const test::GuardedMemory w(device(), operands.second.bytes());
+  const test::GuardedMemory y(device(), operands.before.bytes());
+  a.x = Global<const unsigned char>(reinterpret_cast<unsigned char*>(x.data()));
+  a.w = Global<const unsigned char>(reinterpret_cast<unsigned char*>(w.data()));
+  a.y = Global<unsigned char>(reinterpret_cast<unsigned char*>(y.data()));
+  const emulator::Recorder recorder;
+  launch_separable<Acc>(a, nullptr);
+  emulator::print(std::cout, recorder.reports());
+  return recorder.reports().at(0);
+}
+
+// Reads each element of a strip and of the filter's reach once, in whole sectors, writes each
+// output once, sums each axis by itself, and its lanes share no bank.
+void expect_counters(const char* line) {
+  SCOPED_TRACE(line);
+  const Problem p = Problem::parse(line);
+  Strips s;
+  const emulator::Report report =
+      p.accumulator == DType::f32 ? run_tall<float>(p, s) : run_tall<double>(p, s);
+  // Strips side by side both read the columns where they meet; each block reads the taps, those of
+  // a column of the filter a sector each.
+  const double size = static_cast<double>(size_of(p.input));
+  double row_bytes = 0;  // rows and strips start with a sector of 32
+  for (std::int64_t i = 0; i < s.across; ++i) {
+    const auto columns = std::min<std::int64_t>(s.stage_columns, p.axes[1].input - i * s.columns);
+    row_bytes += 32 * std::ceil(static_cast<double>(columns) * size / 32);
+  }
+  const double taps = static_cast<double>(p.axes[0].filter * p.axes[1].filter) * size;
+  const auto height = static_cast<double>(p.axes[0].input);
+  const double blocks = static_cast<double>(s.across);
+  const double read =
+      height * row_bytes + blocks * (taps + 64 + 32 * static_cast<double>(p.axes[0].filter));
+  const double reach = read / (height * static_cast<double>(p.axes[1].input) * size + taps);
+  EXPECT_LE(reach, 1.25);
+  EXPECT_NO_THROW(emulator::expect_within(
+      report, {.conflict_factor = 1.1, .read_sector_use = 0.9, .read_redundancy = reach}));
+  const auto across = static_cast<double>(p.axes[1].output());
+  const double outputs = static_cast<double>(p.axes[0].output()) * across;
+  const double rows = s.steps * step_rows;
+  // Along the rows of all steps, down the columns, and the check of the sums; then the factors.
+  const double most = rows * across * static_cast<double>(p.axes[1].filter + s.shift) +
+                      outputs * static_cast<double>(p.axes[0].filter + 1) + 4000;
+  EXPECT_LE(static_cast<double>(report.counters.multiply_adds), most);
+}
+
+TEST(SeparableCounters, AreThoseOfTheKernelsHeader) {
+  expect_counters("op=fwd dtype=f32 n=1 c=1 in=160x280 k=1 f=25x25 sep=1");
+  expect_counters("op=fwd dtype=f32 n=1 c=1 in=160x264 k=1 f=9x9 sep=1");
+  expect_counters("op=fwd dtype=f32 n=1 c=1 in=154x264 k=1 f=3x9 sep=1");
+  expect_counters("op=fwd dtype=f64 n=1 c=1 in=128x152 k=1 f=25x25 sep=1");
+}
+
+// What the prediction of the target rests on.
+TEST(SeparableStrips, ReadLittleTwice) {
+  const Geometry g = lower(Problem::parse("op=filter dtype=f32 in=4096x4096 f=25x25 sep=1"));
+  const Strips s = choose_strips(g, 4);
+  EXPECT_EQ((s.rows + s.lag) % step_rows, 0);
+  EXPECT_LE(static_cast<double>((s.down - 1) * 24), 0.045 * 4096);
+  EXPECT_LE(s.count, 2 * 132);
+}
+
+TEST(SeparableRefusals, NameTheReasonAndTheWayOut) {
+  const auto reason = [](const char* line) {
+    return separable_engine().supports(Problem::parse(line), Device::cuda(0)).reason();
+  };
+  EXPECT_NE(reason("op=filter dtype=f32 in=9x9 f=3x3").find("sep=1"), std::string::npos);
+  EXPECT_NE(reason("op=filter dtype=f32 in=9 f=3 sep=1").find("nothing to separate"),
+            std::string::npos);
+  EXPECT_NE(reason("op=filter dtype=f16 in=9x9 f=3x3 sep=1").find("math=fast"), std::string::npos);
+  EXPECT_NE(reason("op=fwd dtype=f32 n=1 c=2 in=9x9 k=1 f=3x3 sep=1").find("2 channels"),
+            std::string::npos);
+  EXPECT_NE(reason("op=fwd dtype=f32 n=1 c=1 in=9x9 k=1 f=3x3 stride=2 sep=1").find("stride 2"),
+            std::string::npos);
+  EXPECT_NE(reason("op=fwd dtype=c64 n=1 c=1 in=9x9 k=1 f=3x3 sep=1").find("real"),
+            std::string::npos);
+  EXPECT_NE(reason("op=filter dtype=f32 in=9999x9999 f=3x2001 sep=1").find("shared memory"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace faltung::cuda::separable
