@@ -95,7 +95,8 @@ Words words_of(Pass pass) {
               CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_CONV_DESC,
               CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_ALPHA,
               CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_BETA};
-    case Pass::forward: break;
+    case Pass::forward:
+      break;
   }
   return {CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR,
           CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X,
@@ -162,9 +163,8 @@ std::vector<cudnnBackendNumericalNote_t> notes_of(const Descriptor& config) {
   check_cudnn(cudnn().get_attribute(config.get(), CUDNN_ATTR_ENGINECFG_ENGINE,
                                     CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &count, &raw),
               "name the engine of a configuration");
-  return engine.values<cudnnBackendNumericalNote_t>(CUDNN_ATTR_ENGINE_NUMERICAL_NOTE,
-                                                    CUDNN_TYPE_NUMERICAL_NOTE,
-                                                    CUDNN_NUMERICAL_NOTE_TYPE_COUNT);
+  return engine.values<cudnnBackendNumericalNote_t>(
+      CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE, CUDNN_NUMERICAL_NOTE_TYPE_COUNT);
 }
 
 // On f32 data tensor cores mean TF32.
@@ -216,8 +216,8 @@ Descriptor operation(const Problem& problem) {
   const Words words = words_of(problem.pass);
   Descriptor descriptor(words.type);
   descriptor
-      .set(words.x, tensor(x_uid, problem.input, problem.layout, problem.batch, problem.in_channels,
-                           inputs))
+      .set(words.x,
+           tensor(x_uid, problem.input, problem.layout, problem.batch, problem.in_channels, inputs))
       .set(words.w, tensor(w_uid, problem.filter, problem.layout, problem.out_channels,
                            problem.in_channels / problem.groups, taps))
       .set(words.y, tensor(y_uid, problem.output, problem.layout, problem.batch,

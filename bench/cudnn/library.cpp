@@ -22,8 +22,8 @@ void load(void* file, const char* symbol, Function& function) {
 CudnnLibrary open() {
   void* file = dlopen(file_name, RTLD_NOW | RTLD_LOCAL);
   if (file == nullptr) {
-    throw DeviceError(message("cuDNN cannot be opened: ", dlerror(),
-                              "; put its folder into LD_LIBRARY_PATH"));
+    throw DeviceError(
+        message("cuDNN cannot be opened: ", dlerror(), "; put its folder into LD_LIBRARY_PATH"));
   }
   CudnnLibrary library{};
   load(file, "cudnnGetVersion", library.version);

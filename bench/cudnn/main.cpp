@@ -1,4 +1,5 @@
-// cuDNN alone: every algorithm it offers for the problems of a suite, timed as `faltung bench` times.
+// cuDNN alone: every algorithm it offers for the problems of a suite, timed as `faltung bench`
+// times.
 //
 //   faltung_cudnn_bench SUITE.txt > cudnn.json
 //
@@ -61,9 +62,12 @@ Placed place(const Problem& problem, const Device& device) {
   Tensor second = operands.second.to(device);
   Tensor result = operands.result.to(device);
   switch (problem.pass) {
-    case Pass::backward_data: return {std::move(result), std::move(second), std::move(first)};
-    case Pass::backward_filter: return {std::move(first), std::move(result), std::move(second)};
-    case Pass::forward: break;
+    case Pass::backward_data:
+      return {std::move(result), std::move(second), std::move(first)};
+    case Pass::backward_filter:
+      return {std::move(first), std::move(result), std::move(second)};
+    case Pass::forward:
+      break;
   }
   return {std::move(first), std::move(second), std::move(result)};
 }
@@ -88,9 +92,9 @@ Summary time_algorithm(const Algorithm& algorithm, const Placed& placed, const H
 }
 
 Json json_of(const Summary& times, const Algorithm& algorithm) {
-  return {{"samples", times.samples},       {"median_us", times.median * 1e6},
-          {"p10_us", times.p10 * 1e6},      {"p90_us", times.p90 * 1e6},
-          {"noisy", times.noise() > 0.1},   {"workspace_bytes", algorithm.workspace_bytes},
+  return {{"samples", times.samples},     {"median_us", times.median * 1e6},
+          {"p10_us", times.p10 * 1e6},    {"p90_us", times.p90 * 1e6},
+          {"noisy", times.noise() > 0.1}, {"workspace_bytes", algorithm.workspace_bytes},
           {"notes", algorithm.notes}};
 }
 
@@ -103,8 +107,7 @@ Json time_problem(const Entry& entry, const Device& device, const Handle& handle
     if (!reason.empty()) break;
     Problem problem = entry.problem;
     problem.layout = layout;
-    const std::string prefix =
-        layout == Layout::channels_first ? "cudnn_nchw_" : "cudnn_nhwc_";
+    const std::string prefix = layout == Layout::channels_first ? "cudnn_nchw_" : "cudnn_nhwc_";
     try {
       const Placed placed = place(problem, device);
       for (const Algorithm& one : algorithms(handle.get(), problem, ranked)) {
