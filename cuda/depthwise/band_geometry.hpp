@@ -33,7 +33,9 @@ struct BandTiling {
   int run = 1;  ///< tiles that a group computes one after the other
   std::int64_t tiles_x = 1, tiles_y = 1;
   std::int64_t count = 1;  ///< tiles of all planes
-  bool vectors = false;    ///< rows of x and y begin and lie so that 8 columns are 16 aligned bytes
+  bool folded = false;     ///< the rows are consecutive pieces of one row, `cols` long
+  bool x_vectors = false;  ///< rows of x lie so that its pieces are 16 aligned bytes
+  bool y_vectors = false;  ///< those of y
 };
 
 /// Where a tile lies: tiles of a plane, then images, then channels, so that a run keeps its filter.
@@ -49,7 +51,7 @@ FALTUNG_HOST_DEVICE constexpr BandTile band_tile(const Geometry& g, const BandTi
   const Quotient row = divide(column.whole, t.tiles_y);
   const Quotient slice = divide(row.whole, g.axis[0].output);
   const Quotient image = divide(slice.whole, g.batch);
-  at.x = static_cast<int>(column.rest) * t.cols;
+  at.x = static_cast<int>(column.rest) * t.cols * (t.folded ? t.rows : 1);
   at.y = static_cast<int>(row.rest) * t.rows;
   at.z = slice.rest;
   at.b = image.rest;

@@ -52,11 +52,12 @@ __device__ void load_band_tile(const Arguments& a, const BandTiling& t, const Ba
       (at.b * g.x_batch + g.first_input(at.k) * g.x_channel + at.z * g.axis[0].x_stride);
   const std::int64_t first_y = at.y - ay.pad_lo;
   const std::int64_t first_x = at.x + t.left;
-  if (t.vectors) {
+  if (t.x_vectors) {
     for (int i = group.thread; i < t.smem_rows * t.halves; i += group.threads) {
       const int row = i / t.halves;
       const int half = i - row * t.halves;
-      const std::int64_t y = first_y + row, x = first_x + 8 * half;
+      const std::int64_t y = t.folded ? 0 : first_y + row;
+      const std::int64_t x = first_x + 8 * half + (t.folded ? row * t.cols : 0);
       const Shared<T> to = tile + band_place(t, row, 8 * half);
       const bool inside = y >= 0 && y < ay.input && x >= 0 && x + 8 <= ax.input;
       if (inside || meets_nothing(g, y, x)) {  // a copy of no bytes arrives as zeros
@@ -71,7 +72,9 @@ __device__ void load_band_tile(const Arguments& a, const BandTiling& t, const Ba
   for (int i = group.thread; i < t.smem_rows * t.pitch; i += group.threads) {
     const int row = i / t.pitch;
     const int column = i - row * t.pitch;
-    tile[band_place(t, row, column)] = extended_element(g, plane, first_y + row, first_x + column);
+    const std::int64_t y = t.folded ? 0 : first_y + row;
+    const std::int64_t x = first_x + column + (t.folded ? row * t.cols : 0);
+    tile[band_place(t, row, column)] = extended_element(g, plane, y, x);
   }
 }
 
@@ -155,7 +158,9 @@ __device__ __forceinline__ void sum_band(const BandTiling& t, int filter_rows, i
 }
 
 /// Blocks that share a multiprocessor: what their registers allow.
-constexpr int band_blocks(int strip, int steps) { return strip * steps > 6 ? 3 : 4; }
+constexpr int band_blocks(int strip, int steps) {
+  return strip * steps == 1 ? 6 : strip * steps > 6 ? 3 : 4;
+}
 
 /// Results of one warp into the tile, where their inputs were.
 template <typename T, int strip>
@@ -188,30 +193,42 @@ __device__ void store_band_tile(const Arguments& a, const BandTiling& t, const B
                                 const BandGroup<T>& group, Shared<T> tile) {
   const Geometry& g = a.geometry;
   const AxisGeometry& ay = g.axis[1];
-  const int rows = static_cast<int>(min(std::int64_t{t.rows}, ay.output - at.y));
-  const int cols = static_cast<int>(min(std::int64_t{t.cols}, g.axis[2].output - at.x));
+  const std::int64_t columns_left = g.axis[2].output - at.x;
+  const int rows =
+      t.folded ? t.rows : static_cast<int>(min(std::int64_t{t.rows}, ay.output - at.y));
+  const std::int64_t row_step = t.folded ? t.cols : ay.y_stride;
+  const auto columns = [&](int row) {  // of a row
+    const std::int64_t left = columns_left - (t.folded ? row * t.cols : 0);
+    return static_cast<int>(max(std::int64_t{0}, min(std::int64_t{t.cols}, left)));
+  };
   const Global<T> y =
       a.y.template as<T>() + (at.b * g.y_batch + at.k * g.y_channel + at.z * g.axis[0].y_stride +
                               at.y * ay.y_stride + at.x);
-  if (t.vectors && cols % 8 == 0) {
-    // 8 lanes read one wavefront: rows of 5 to 8 pieces leave some idle rather than collide.
-    const int pieces = cols / 8;
-    const int lanes = pieces > 4 ? (pieces + 7) / 8 * 8 : pieces;
-    for (int i = group.thread; i < rows * lanes; i += group.threads) {
-      const int row = i / lanes;
-      const int column = 8 * (i - row * lanes);
-      if (column >= cols) continue;
-      const auto piece = (tile + band_place(t, row, column + t.stage))
-                             .template as<const std::uint32_t>()
-                             .template load<4>(0);
-      (y + (row * ay.y_stride + column)).template as<std::uint32_t>().template store<4>(0, piece);
+  if (!t.y_vectors) {
+    for (int i = group.thread; i < rows * t.cols; i += group.threads) {
+      const int row = i / t.cols;
+      const int column = i - row * t.cols;
+      if (column >= columns(row)) continue;
+      y[row * row_step + column] = tile[band_place(t, row, column + t.stage)];
     }
     return;
   }
-  for (int i = group.thread; i < rows * cols; i += group.threads) {
-    const int row = i / cols;
-    const int column = i - row * cols;
-    y[row * ay.y_stride + column] = tile[band_place(t, row, column + t.stage)];
+  // 8 lanes read one wavefront: rows of 5 to 8 pieces leave some idle rather than collide.
+  const int pieces = (t.cols + 7) / 8;
+  const int lanes = pieces > 4 ? (pieces + 7) / 8 * 8 : pieces;
+  for (int i = group.thread; i < rows * lanes; i += group.threads) {
+    const int row = i / lanes;
+    const int column = 8 * (i - row * lanes);
+    const int limit = columns(row);
+    if (column >= limit) continue;
+    const Shared<T> from = tile + band_place(t, row, column + t.stage);
+    const Global<T> to = y + (row * row_step + column);
+    if (column + 8 <= limit) {
+      to.template as<std::uint32_t>().template store<4>(
+          0, from.template as<const std::uint32_t>().template load<4>(0));
+    } else {
+      for (int v = 0; v < limit - column; ++v) to[v] = from[v];
+    }
   }
 }
 
@@ -223,7 +240,8 @@ __device__ void store_band_tile(const Arguments& a, const BandTiling& t, const B
 /// cores.
 ///
 /// A group of warps works on one tile at a time while the next is on its way; results are staged
-/// where their inputs were and leave in whole 16-byte pieces.
+/// where their inputs were and leave in whole 16-byte pieces. A single row is folded: its strips
+/// are consecutive pieces of it.
 ///
 ///   grid    x: blocks of t.groups x t.run tiles, in the order of band_tile
 ///   block   32 x band_warps

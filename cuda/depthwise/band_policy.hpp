@@ -5,9 +5,12 @@
 
 namespace faltung::cuda::depthwise {
 
-inline constexpr int band_warps = 4;       ///< of a block
-inline constexpr int band_columns = 4;     ///< column tiles of a warp
-inline constexpr int band_most_steps = 3;  ///< filters of up to 41 columns
+inline constexpr int band_warps = 4;    ///< of a block
+inline constexpr int band_columns = 4;  ///< column tiles of a warp
+
+/// The steps compiled: filters of up to 41 columns in planes, up to 137 in single rows.
+inline constexpr int band_steps[] = {1, 2, 3, 5, 9};
+inline constexpr int band_plane_steps = 3;
 inline constexpr int band_most_strip = 4;
 inline constexpr std::int64_t band_shared_budget =
     100 * 1024;  ///< two blocks share a multiprocessor
@@ -25,8 +28,9 @@ constexpr std::int64_t divide_down(std::int64_t a, std::int64_t b) {
 struct BandWindow {
   int steps = 0, offset = 0;
 };
-constexpr BandWindow band_window(std::int64_t size, std::int64_t pad) {
-  for (int steps = 1; steps <= band_most_steps; ++steps) {
+constexpr BandWindow band_window(std::int64_t size, std::int64_t pad, bool folded) {
+  for (const int steps : band_steps) {
+    if (steps > band_plane_steps && !folded) break;
     const std::int64_t most = pad + 16 * steps - 7 - size;
     if (most < pad) continue;
     for (const int multiple : {8, 4, 2}) {
@@ -49,6 +53,12 @@ inline bool light_epilogue(const Epilogue& e) {
          e.activation.kind != ActivationKind::silu;
 }
 
+/// A single row, which is cut into strips.
+constexpr bool band_folds(const Geometry& g) {
+  const AxisGeometry& ay = g.axis[1];
+  return ay.filter == 1 && ay.output == 1 && ay.pad_lo == 0;
+}
+
 /// Whether band_kernel computes it; then band_tiling has groups > 0.
 inline bool can_band(const Problem& p, const Geometry& g) {
   if (p.pass == Pass::backward_filter || (p.input != DType::f16 && p.input != DType::bf16)) {
@@ -64,16 +74,16 @@ inline bool can_band(const Problem& p, const Geometry& g) {
   }
   return light_epilogue(p.epilogue) && g.inputs == 1 && az.filter == 1 && az.pad_lo == 0 &&
          az.output <= az.input && ax.x_stride == 1 && ax.y_stride == 1 && ay.filter <= 64 &&
-         band_window(ax.filter, ax.pad_lo).steps > 0;
+         band_window(ax.filter, ax.pad_lo, band_folds(g)).steps > 0;
 }
 
-/// Whether every row of x and y is aligned, if their pointers are.
-constexpr bool band_vectors(const Geometry& g) {
-  bool aligned =
-      g.x_batch % 8 == 0 && g.x_channel % 8 == 0 && g.y_batch % 8 == 0 && g.y_channel % 8 == 0;
+/// Whether rows that are `step` apart along each axis all begin at multiples of 16 bytes.
+constexpr bool rows_aligned(const Geometry& g, std::int64_t batch, std::int64_t channel,
+                            std::int64_t AxisGeometry::*step) {
+  bool aligned = (g.batch == 1 || batch % 8 == 0) && (g.channels == 1 || channel % 8 == 0);
   for (int i = 0; i < 2; ++i) {
     if (g.axis[i].output == 1 && g.axis[i].input == 1) continue;
-    aligned = aligned && g.axis[i].x_stride % 8 == 0 && g.axis[i].y_stride % 8 == 0;
+    aligned = aligned && g.axis[i].*step % 8 == 0;
   }
   return aligned;
 }
@@ -81,21 +91,30 @@ constexpr bool band_vectors(const Geometry& g) {
 inline BandTiling band_tiling(const Geometry& g) {
   const auto& [az, ay, ax] = g.axis;
   BandTiling t;
-  const BandWindow window = band_window(ax.filter, ax.pad_lo);
+  t.folded = band_folds(g);
+  const BandWindow window = band_window(ax.filter, ax.pad_lo, t.folded);
   t.steps = window.steps;
   t.offset = window.offset;
   t.left = static_cast<int>(divide_down(-window.offset, 8) * 8);
   t.before = -(t.left + t.offset);
   t.stage = t.before > 0 ? 8 : 0;
-  const int most_strip = t.steps == 3 ? 2 : band_most_strip;  // registers
+  const int most_strip = t.steps >= 3 ? 2 : band_most_strip;  // registers
   t.strip = 1;
   while (t.strip < most_strip && 16 * t.strip < ay.output) t.strip *= 2;
   t.rows = static_cast<int>(std::min<std::int64_t>(16 * t.strip, ay.output));
   t.strips = static_cast<int>(divide_up(t.rows, t.strip));
   t.smem_rows = t.strips * t.strip + static_cast<int>(ay.filter) - 1;
   const int most_tiles = band_columns * band_warps;
-  const bool whole = ax.output + t.before <= 8 * most_tiles;
-  t.cols = whole ? static_cast<int>(ax.output) : 8 * (most_tiles - t.stage / 8);
+  const int most_cols = 8 * most_tiles - t.stage;
+  if (t.folded) {
+    const std::int64_t pieces = divide_up(ax.output, std::int64_t{16} * most_cols);
+    t.cols = static_cast<int>(round_up(divide_up(ax.output, 16 * pieces), 8));
+    t.rows = static_cast<int>(std::min<std::int64_t>(divide_up(ax.output, t.cols), 16));
+    t.strips = t.smem_rows = t.rows;
+  } else {
+    const bool whole = ax.output + t.before <= 8 * most_tiles;
+    t.cols = whole ? static_cast<int>(ax.output) : most_cols;
+  }
   t.tiles = static_cast<int>(divide_up(t.cols + t.before, 8));
   t.halves = t.tiles + 2 * t.steps - 1;
   t.pitch = 8 * t.halves;
@@ -110,13 +129,14 @@ inline BandTiling band_tiling(const Geometry& g) {
     t.groups /= 2;
   }
   t.group_warps = band_warps / t.groups;
-  t.tiles_x = divide_up(ax.output, t.cols);
-  t.tiles_y = divide_up(ay.output, t.rows);
+  t.tiles_x = divide_up(ax.output, t.folded ? t.cols * t.rows : t.cols);
+  t.tiles_y = t.folded ? 1 : divide_up(ay.output, t.rows);
   t.count = t.tiles_x * t.tiles_y * az.output * g.batch * g.channels;
   // Eight blocks on a multiprocessor, each with at most 16 tiles in a row.
   const std::int64_t blocks = std::int64_t{132} * 8 * t.groups;
   t.run = static_cast<int>(std::clamp<std::int64_t>(t.count / blocks, 1, 16));
-  t.vectors = band_vectors(g);
+  t.x_vectors = rows_aligned(g, g.x_batch, g.x_channel, &AxisGeometry::x_stride);
+  t.y_vectors = rows_aligned(g, g.y_batch, g.y_channel, &AxisGeometry::y_stride);
   return t;
 }
 
@@ -144,13 +164,18 @@ inline BandCounts band_counts(const Geometry& g, const BandTiling& t) {
 ///     f16 64x144x56x56 3x3     116 MB   34 us (target 33)
 ///     f16 64x96x56x56 7x7       77 MB   24 us (35)
 ///     f16 64x384x32x32 31x31   101 MB  135 us (350)
+///     bf16 12288x16384 f=4     805 MB  218 us (215), copying alone
+///     bf16 2x4096x8192 f=128   272 MB  114 us (300), rows of y not aligned
 inline double predict_band_us(const Geometry& g, const BandTiling& t, double bytes) {
   const BandCounts counts = band_counts(g, t);
   const double slots = H200::multiprocessors * 1755;
   const double rounds =
       std::max(1.0, static_cast<double>(t.count) / H200::multiprocessors) * H200::multiprocessors;
-  const double clocks = std::max(counts.wavefronts, counts.mma / 0.6) +
-                        (t.vectors ? 0 : 4.0 * t.smem_rows * t.halves);
+  // Single elements take 40 instructions to load and 20 to store, counted by hand.
+  const double issue = ((t.x_vectors ? 0 : 40.0 * t.smem_rows * t.pitch) +
+                        (t.y_vectors ? 0 : 20.0 * t.rows * t.cols)) /
+                       128;
+  const double clocks = std::max(counts.wavefronts + issue, counts.mma / 0.6);
   return H200::launch_us + std::max(rounds * clocks / slots, bytes / H200::bytes);
 }
 

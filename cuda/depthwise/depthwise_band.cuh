@@ -20,15 +20,19 @@ void launch_band(const Arguments& arguments, const BandTiling& t, cudaStream_t s
 template <typename T, int steps>
 void launch_band(const Arguments& arguments, const BandTiling& t, cudaStream_t stream) {
   if (t.strip == 1) return launch_band<T, 1, steps>(arguments, t, stream);
-  if (t.strip == 2) return launch_band<T, 2, steps>(arguments, t, stream);
-  if constexpr (steps < 3) launch_band<T, 4, steps>(arguments, t, stream);
+  if constexpr (steps <= band_plane_steps) {
+    if (t.strip == 2) return launch_band<T, 2, steps>(arguments, t, stream);
+    if constexpr (steps < 3) launch_band<T, 4, steps>(arguments, t, stream);
+  }
 }
 
 template <typename T>
 void launch_band(const Arguments& arguments, const BandTiling& t, cudaStream_t stream) {
   if (t.steps == 1) return launch_band<T, 1>(arguments, t, stream);
   if (t.steps == 2) return launch_band<T, 2>(arguments, t, stream);
-  launch_band<T, 3>(arguments, t, stream);
+  if (t.steps == 3) return launch_band<T, 3>(arguments, t, stream);
+  if (t.steps == 5) return launch_band<T, 5>(arguments, t, stream);
+  launch_band<T, 9>(arguments, t, stream);
 }
 
 }  // namespace faltung::cuda::depthwise

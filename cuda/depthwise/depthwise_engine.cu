@@ -97,8 +97,9 @@ class BandTask final : public DepthwiseTask {
   }
   std::string policy() const override {
     const depthwise::BandTiling& t = tiling_;
-    return message("bands on tensor cores, tiles of ", t.rows, 'x', t.cols, ", 16 strips of ",
-                   t.strip, ", ", t.steps, " steps", t.vectors ? ", vectors" : "",
+    return message("bands on tensor cores, tiles of ", t.rows, 'x', t.cols,
+                   t.folded ? " in one row" : "", ", 16 strips of ", t.strip, ", ", t.steps,
+                   " steps", t.x_vectors && t.y_vectors ? ", vectors" : "",
                    "; spreads NaN and infinity within ", 16 * t.steps, " columns");
   }
   void run(const RunArguments& run) const override {
@@ -106,7 +107,8 @@ class BandTask final : public DepthwiseTask {
       return reinterpret_cast<std::uintptr_t>(p) % 16 == 0;
     };
     depthwise::BandTiling tiling = tiling_;
-    tiling.vectors = tiling.vectors && aligned(run.first) && aligned(run.result);
+    tiling.x_vectors = tiling.x_vectors && aligned(run.first);
+    tiling.y_vectors = tiling.y_vectors && aligned(run.result);
     const DeviceGuard guard(device_.index);
     const auto stream = static_cast<cudaStream_t>(run.stream.handle);
     if (arguments_.type == DType::f16) {

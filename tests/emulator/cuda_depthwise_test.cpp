@@ -81,6 +81,9 @@ TEST(DepthwiseBand, MovesAndMultipliesWhatItsHeaderSays) {
   expect("op=fwd dtype=f16 n=8 c=2 in=56x56 k=2 f=3x3 pad=1 g=2", 16 * 3 * 4 * 8 * 1);
   expect("op=fwd dtype=f16 n=8 c=2 in=56x56 k=2 f=7x7 pad=3 g=2", 16 * 7 * 4 * 8 * 1);
   expect("op=fwd dtype=bf16 n=8 c=1 in=32x32 k=1 f=31x31 pad=15", 8 * 31 * 2 * 4 * 3);
+  // channels x tiles of 2048 x column tiles x steps
+  expect("op=fwd dtype=bf16 n=1 c=3 in=16384 k=3 f=4 pad=3:0 g=3", 3 * 8 * 16 * 1);
+  expect("op=fwd dtype=bf16 n=2 c=2 in=8192 k=2 f=128 pad=127:0 g=2", 4 * 4 * 16 * 9);
 }
 
 }  // namespace
