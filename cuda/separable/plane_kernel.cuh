@@ -72,6 +72,16 @@ __device__ __forceinline__ void finish_warp(const Arguments& a, const StripIndex
   }
 }
 
+/// Maps the rows of step `step` of a strip that reads `count` rows from `top` on; the others hold
+/// nothing.
+__device__ __forceinline__ void map_rows(const AxisGeometry& axis, Shared<int> rows, int top,
+                                         int step, int count) {
+  const int thread = static_cast<int>(threadIdx.x);
+  if (thread >= step_rows) return;
+  const int row = step * step_rows + thread;
+  rows[step % 2 * step_rows + thread] = row < count ? map_index(axis, top + row) : map_nothing;
+}
+
 /// Filters of two axes that are outer products, one input channel for each output, both axes in one
 /// pass. A block walks down a strip of 512 bytes of columns, 32 input rows a step:
 ///
@@ -82,16 +92,16 @@ __device__ __forceinline__ void finish_warp(const Arguments& a, const StripIndex
 /// so that every input is read once, but for the reach of the filter at the edges of strips, and
 /// every output stored once. The factors are found by each block while its first rows arrive.
 ///
-/// Of f32 4096 x 4096, 25 x 25, cut into 32 strips of 520 rows by 8:
+/// Of f32 4096 x 4096, 25 x 25, cut into 8 strips of 520 rows by 32 of 128 columns:
 ///
-///     bytes       67.1 MB read, 4.1 % again below each strip, 67.1 MB written: 137 MB, 36.5 us at
-///                 0.88 of 4.27 TB/s; the 19 % of columns that neighbours share come from L2
-///     FMA         25 + 25 + 1, with the reach 53 of an output: 884e6, 26 us at 132 x 128 x 1.98
-///     GHz wavefronts  of 32 words, for 32 outputs: x 1.2, rows 2.5 + 0.4 of taps, ring 1, columns
-///     4 +
-///                 0.8: 10 of them, 20 us; asserted: 1.1 of those without conflicts
-///     limit       31.4 us, the bytes at 4.27 TB/s; predicted 41.4 with launch and factors, not
-///                 measured yet; target 42
+///     bytes       67.1 MB read and 4 % again where strips meet, 67.1 MB written: 137 MB;
+///                 36.5 us at 0.88 of 4.27 TB/s. Columns that neighbours share come from L2
+///     FMA         25 + 25 + 1 of an output, 53 with the reach: 884e6;
+///                 26 us at 132 x 128 x 1.98 GHz
+///     wavefronts  of 32 outputs: x 1.2, rows 2.9, ring 1, columns 4.8: 10;
+///                 20 us. Asserted: 1.1 of those without conflicts
+///     limit       31.4 us, the bytes at 4.27 TB/s
+///     predicted   41.4 us with launch and factors, not measured yet; target 42
 ///
 ///   grid    x: strips in the order of strip_index, as often as needed
 ///   block   threads
@@ -119,7 +129,8 @@ __global__ void __launch_bounds__(threads, resident_blocks(sizeof(Acc)))
   FALTUNG_SHARED(Acc, taps_z, 1);
   StageMap<Acc> map;
   map.columns = memory.take<int>(s.stage_columns);
-  map.rows = memory.take<int>(2 * step_rows);
+  const Shared<int> rows = memory.take<int>(2 * step_rows);
+  map.count = step_rows;
   const Factors<Acc> factors{{taps_z, taps_y, taps_x + s.shift}};
 
   for (std::int64_t number = blockIdx.x; number < s.count; number += gridDim.x) {
@@ -136,8 +147,8 @@ __global__ void __launch_bounds__(threads, resident_blocks(sizeof(Acc)))
     for (int i = thread; i < s.stage_columns; i += threads) {
       map.columns[i] = map_index(ax, map.first + i);
     }
-    map_rows(a, map, top, 0, inputs);
-    map_rows(a, map, top, 1, inputs);
+    map_rows(ay, rows, top, 0, inputs);
+    map_rows(ay, rows, top, 1, inputs);
 #pragma unroll 1
     for (int i = thread; i < padded_taps(ay.filter, 0, Mine::vector); i += threads) {
       if (i >= ay.filter) taps_y[i] = Acc{};
@@ -147,7 +158,8 @@ __global__ void __launch_bounds__(threads, resident_blocks(sizeof(Acc)))
       if (i < s.shift || i >= row_taps) taps_x[i] = Acc{};
     }
     __syncthreads();
-    load_stage(a, map, 0, stage);
+    map.rows = rows;
+    load_stage(a, map, stage);
     copy_async_commit();
     const bool separable = find_factors<Acc>(a, at.k, factors);
     int first = 0;  // ring row of the step's first input row
@@ -156,10 +168,11 @@ __global__ void __launch_bounds__(threads, resident_blocks(sizeof(Acc)))
       copy_async_wait<0>();
       __syncthreads();  // the step before has read the ring and the other stage
       if (step + 1 < steps) {
-        load_stage(a, map, step + 1, stage + (step + 1) % 2 * stage_size);
+        map.rows = rows + (step + 1) % 2 * step_rows;
+        load_stage(a, map, stage + (step + 1) % 2 * stage_size);
         copy_async_commit();
       }
-      if (step + 2 < steps) map_rows(a, map, top, step + 2, inputs);
+      if (step + 2 < steps) map_rows(ay, rows, top, step + 2, inputs);
       if (separable) {
         const int row = thread % step_rows;
         const int column = thread / step_rows * Mine::run;
@@ -190,16 +203,16 @@ __global__ void __launch_bounds__(threads, resident_blocks(sizeof(Acc)))
         const RingCursor<Acc> cursor{ring + own, from * s.ring_pitch, s.ring_pitch,
                                      s.ring_rows * s.ring_pitch};
         if (separable) sum_column(cursor, taps_y, static_cast<int>(ay.filter), sum);
-        const int rows = min(Mine::rows, outputs - done);
+        const int height = min(Mine::rows, outputs - done);
         const bool fast = s.y_vectors && separable && all_finite<Acc>(sum);
         const std::int64_t y = at.y + done;
         if (__all_sync(0xffffffffu, fast)) {
           const std::int64_t to = at.y_image + y * ay.y_stride + at.x + own;
           const std::int64_t left = ax.output - at.x - own;
-          store_vectors(a.y.template as<Acc>() + to, ay.y_stride, rows,
+          store_vectors(a.y.template as<Acc>() + to, ay.y_stride, height,
                         static_cast<int>(min(std::int64_t{Mine::columns}, left)), sum);
         } else {  // the rows of this step have been summed: their memory is free
-          finish_warp<Acc>(a, at, separable, y, at.x + column, rows,
+          finish_warp<Acc>(a, at, separable, y, at.x + column, height,
                            stage + (step % 2 * stage_size + warp * 32 * Mine::rows * Mine::columns),
                            sum);
         }

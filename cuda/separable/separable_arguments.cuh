@@ -14,6 +14,8 @@ struct Arguments {
   Strips strips;
   Tolerance tolerance;
   EpilogueArguments epilogue;
+  bool volume = false;  ///< three axes: for volume_kernel, else plane_kernel
+  bool plain = true;    ///< results are sums, stored as they are
 };
 
 template <typename Acc>

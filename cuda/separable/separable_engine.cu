@@ -7,6 +7,7 @@
 #include "cuda/separable/separable_launch.hpp"
 #include "cuda/separable/separable_lowering.hpp"
 #include "cuda/separable/separable_policy.hpp"
+#include "cuda/separable/volume_policy.hpp"
 
 namespace faltung::cuda {
 namespace {
@@ -37,11 +38,33 @@ bool plain(const Problem& p) {
   return p.epilogue == Epilogue{} && p.result_dtype() == p.accumulator;
 }
 
+Strips cut(const Problem& p, const Geometry& g) {
+  return separable::is_volume(p) ? separable::choose_tiles(g, accumulator_bytes(p), plain(p))
+                                 : separable::choose_strips(g, accumulator_bytes(p));
+}
+
+// Why the kernels have no room for the problem; empty if they do.
+std::string size_refusal(const Problem& p, const Geometry& g) {
+  const bool volume = separable::is_volume(p);
+  if (volume && separable::choose_depth(g.axis[0].filter, accumulator_bytes(p), plain(p)) == 0) {
+    return message("the filter has ", g.axis[0].filter,
+                   " taps along its slowest axis, more sums than stay in registers for ",
+                   name(p.accumulator), plain(p) ? "" : " with an epilogue or another result type");
+  }
+  const std::int64_t bytes = volume
+                                 ? separable::volume_shared_bytes(g, accumulator_bytes(p), plain(p))
+                                 : separable::shared_bytes(g, accumulator_bytes(p));
+  if (bytes <= separable::most_shared) return {};
+  return message("rows and taps of a strip take ", bytes, " bytes of shared memory, a block has ",
+                 separable::most_shared);
+}
+
 bool all_multiples(const Geometry& g, bool of_x, int count) {
   const auto fits = [&](std::int64_t extent, std::int64_t stride) {
     return extent == 1 || stride % count == 0;
   };
   bool result = fits(g.channels, of_x ? g.x_channel : g.y_channel);
+  result = result && fits(g.axis[0].input, of_x ? g.axis[0].x_stride : g.axis[0].y_stride);
   result = result && fits(2, of_x ? g.axis[1].x_stride : g.axis[1].y_stride);
   for (int i = 0; i < g.outer_count; ++i) {
     result = result && fits(g.outer[i].extent, of_x ? g.outer[i].x_stride : g.outer[i].y_stride);
@@ -60,7 +83,9 @@ class SeparableTask final : public Task {
     arguments_.tolerance = separable::tolerance_of(p);
     arguments_.epilogue = epilogue_arguments(p);
     const Geometry& g = arguments_.geometry;
-    arguments_.strips = separable::choose_strips(g, accumulator_bytes(p));
+    arguments_.strips = cut(p, g);
+    arguments_.volume = separable::is_volume(p);
+    arguments_.plain = plain(p);
     bound_ = bound_of(p, g);
     x_vector_ = 16 / accumulator_bytes(p);
     y_vector_ = 8 / accumulator_bytes(p);
@@ -72,6 +97,10 @@ class SeparableTask final : public Task {
 
   std::string policy() const override {
     const Strips& s = arguments_.strips;
+    if (arguments_.volume) {
+      return message("tiles of ", s.slices, 'x', s.rows, 'x', s.columns,
+                     ", a slice a step, all axes in one pass");
+    }
     return message("strips of ", s.rows, 'x', s.columns, ", ", separable::step_rows,
                    " rows a step, both axes in one pass");
   }
@@ -125,19 +154,17 @@ class SeparableEngine final : public Engine {
     if (device.kind != DeviceKind::cuda) return Verdict::no("runs on CUDA devices only");
     std::string reason = separable::refusal(p);
     if (!reason.empty()) return Verdict::no(std::move(reason));
-    const std::int64_t bytes = separable::shared_bytes(separable::lower(p), accumulator_bytes(p));
-    if (bytes > separable::most_shared) {
-      return Verdict::no(message("rows and taps of a strip take ", bytes,
-                                 " bytes of shared memory, a block has ", separable::most_shared));
-    }
+    reason = size_refusal(p, separable::lower(p));
+    if (!reason.empty()) return Verdict::no(std::move(reason));
     return Verdict::yes();
   }
 
   double estimate_us(const Problem& p, const Device&) const override {
     const Geometry g = separable::lower(p);
-    return separable::predict_us(g, separable::choose_strips(g, accumulator_bytes(p)),
-                                 p.accumulator, size_of(input_type(p)), size_of(p.result_dtype()),
-                                 plain(p));
+    const auto predict =
+        separable::is_volume(p) ? separable::predict_volume_us : separable::predict_us;
+    return predict(g, cut(p, g), p.accumulator, size_of(input_type(p)), size_of(p.result_dtype()),
+                   plain(p));
   }
 
   std::unique_ptr<Task> prepare(const Problem& p, const Device& device) const override {

@@ -33,11 +33,13 @@ struct Geometry {
 /// Input rows of a step, one for each lane of a warp.
 inline constexpr int step_rows = 32;
 
-/// How plane_kernel cuts an image: a block walks down a strip of columns, step_rows input rows at a
-/// time. Pitches and extents in elements.
+/// How the kernels cut an image. A block of plane_kernel walks down a strip of columns, step_rows
+/// input rows at a time; one of volume_kernel through the slices of a tile. Pitches and extents in
+/// elements.
 struct Strips {
   int columns = 128;        ///< outputs
   int rows = 32;            ///< outputs
+  int slices = 1;           ///< outputs
   int steps = 1;            ///< of one strip
   int lag = 0;              ///< rows by which results follow the input: filter - 1, rounded up
   int shift = 0;            ///< taps of 0 before the first: they make vectors of x aligned
@@ -47,8 +49,8 @@ struct Strips {
   int stage_pitch = 132;
   int ring_rows = 32;  ///< of the sums along the rows
   int ring_pitch = 132;
-  std::int64_t across = 1, down = 1;  ///< strips of an image
-  std::int64_t count = 1;             ///< of all images and channels
+  std::int64_t across = 1, down = 1, deep = 1;  ///< strips of an image
+  std::int64_t count = 1;                       ///< of all images and channels
 };
 
 /// Where a strip lies. The grid walks columns, rows, slices, channels, images in this order.
@@ -65,6 +67,8 @@ FALTUNG_HOST_DEVICE constexpr StripIndex strip_index(const Geometry& g, const St
   number /= s.across;
   at.y = number % s.down * s.rows;
   number /= s.down;
+  at.z = number % s.deep * s.slices;
+  number /= s.deep;
   at.k = number % g.channels;
   number /= g.channels;
   at.x_image = at.k / g.group_outputs * g.x_channel;

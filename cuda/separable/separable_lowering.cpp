@@ -86,9 +86,10 @@ std::string refusal(const Problem& p) {
   }
   if (std::string reason = type_refusal(p); !reason.empty()) return reason;
   const std::size_t rank = rank_left(p);
-  if (rank != 2) {
-    return message("filters ", rank, " axes; the kernel takes 2, and ",
-                   rank < 2 ? "one axis has nothing to separate" : "others only as a batch");
+  if (rank < 2) return "filters one axis, which leaves nothing to separate";
+  if (rank > max_rank) {
+    return message("filters ", rank, " axes, the kernels take ", max_rank,
+                   " and others only as a batch");
   }
   for (std::size_t i = 0; i < p.rank(); ++i) {
     if (std::string reason = axis_refusal(p, i); !reason.empty()) return reason;
@@ -130,6 +131,8 @@ Geometry lower(const Problem& p) {
   }
   return g;
 }
+
+bool is_volume(const Problem& p) { return rank_left(p) == max_rank; }
 
 Tolerance tolerance_of(const Problem& p) {
   if (is_integer(p.accumulator)) return {};

@@ -12,6 +12,9 @@ namespace faltung::cuda::separable {
 /// The problem as the kernels see it, if they compute it.
 [[nodiscard]] Geometry lower(const Problem& problem);
 
+/// Whether it filters three axes, else two.
+[[nodiscard]] bool is_volume(const Problem& problem);
+
 /// How far a tap may lie from the product of its factors: relative * |w| + absolute. Every tap of a
 /// promised outer product is rounded, and so are the three to five others that the factors come
 /// from; two roundings for each are granted.

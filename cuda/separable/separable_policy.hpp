@@ -122,6 +122,17 @@ inline Strips choose_strips(const Geometry& g, int accumulator_bytes) {
 inline constexpr double other_instructions = 10;
 inline constexpr double finishing_instructions = 60;
 
+/// Instructions of one multiply-add, by the units of its type.
+constexpr double multiply_add_cost(DType accumulator) {
+  return accumulator == DType::f32 ? 1 : accumulator == DType::i64 ? 4 : 2;
+}
+
+/// Bytes that memory moves for one element: those that are no neighbours come a sector each.
+inline double moved_bytes(std::int64_t stride, std::size_t size) {
+  const double reach = static_cast<double>(std::abs(stride)) * static_cast<double>(size);
+  return std::clamp(reach, static_cast<double>(size), 32.0);
+}
+
 /// Predicted microseconds on an H200; not measured on a GPU. The reach of the filter is read again
 /// where one strip ends above another; columns that neighbours share come from L2, where they are
 /// in step. Multiply-adds count by the rate of their type.
@@ -132,18 +143,14 @@ inline double predict_us(const Geometry& g, const Strips& s, DType accumulator, 
   const double planes = static_cast<double>(s.count) / static_cast<double>(s.across * s.down);
   const double again =
       1 + static_cast<double>((s.down - 1) * (ay.filter - 1)) / static_cast<double>(ay.output);
-  // Elements that are no neighbours come a sector each.
-  const auto sector = [](std::int64_t stride, std::size_t size) {
-    const double reach = static_cast<double>(std::abs(stride)) * static_cast<double>(size);
-    return std::clamp(reach, static_cast<double>(size), 32.0);
-  };
-  const double bytes = planes * (again * static_cast<double>(ay.input) *
-                                     static_cast<double>(ax.input) * sector(ax.x_stride, x_bytes) +
-                                 static_cast<double>(ay.output) * static_cast<double>(ax.output) *
-                                     sector(ax.y_stride, y_bytes));
-  const double rate = accumulator == DType::f32 ? 1 : accumulator == DType::i64 ? 4 : 2;
-  const double instructions = rate * static_cast<double>(ay.filter + ax.filter) +
-                              other_instructions + (plain ? 0 : finishing_instructions);
+  const double bytes =
+      planes * (again * static_cast<double>(ay.input) * static_cast<double>(ax.input) *
+                    moved_bytes(ax.x_stride, x_bytes) +
+                static_cast<double>(ay.output) * static_cast<double>(ax.output) *
+                    moved_bytes(ax.y_stride, y_bytes));
+  const double instructions =
+      multiply_add_cost(accumulator) * static_cast<double>(ay.filter + ax.filter) +
+      other_instructions + (plain ? 0 : finishing_instructions);
   const double warps = static_cast<double>(s.count) * s.columns * s.steps;  // a row of a step each
   const double idle = std::max(1.0, H200::multiprocessors / static_cast<double>(s.count));
   return H200::launch_us + H200::factoring_us +

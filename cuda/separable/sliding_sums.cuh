@@ -59,32 +59,34 @@ __device__ __forceinline__ void sum_row(Shared<Acc> x, Shared<Acc> taps, int cou
   });
 }
 
-/// The sums along the rows, a ring of rows: a thread's columns, from one of its rows on.
+/// The sums along the rows: a thread's columns, from one of the rows on.
 template <typename Acc>
 struct RingCursor {
   Shared<Acc> column;  ///< in row 0
-  int at;              ///< offset of the row; the number of the first is a multiple of 8
-  int pitch, end;
+  int at;              ///< offset of the row; in a ring the number of the first is a multiple of 8
+  int pitch;
+  int end;  ///< of the ring, behind a multiple of 8 rows; 0: they are none
 };
 
 /// sum[m] = sum over the taps j of taps[j] h[m + j], for neighbouring columns h of the ring.
 template <typename Acc, int rows = Shape<sizeof(Acc)>::rows, int columns>
 __device__ __forceinline__ void sum_column(RingCursor<Acc> h, Shared<Acc> taps, int count,
                                            Vec<Acc, columns> (&sum)[rows]) {
-  static_assert(rows == 8, "a ring ends behind a multiple of 8 rows");
+  static_assert(rows == 8 || rows == 4 || rows == 2, "whole vectors of taps to a round");
   constexpr int vector = Shape<sizeof(Acc)>::vector;
+  constexpr int chunk = vector < rows ? vector : rows;  // of taps
   Vec<Acc, columns> window[rows];
 #pragma unroll
   for (int i = 0; i + 1 < rows; ++i) {
     window[i] = h.column.template load<columns>(h.at);
     h.at += h.pitch;
   }
-  cycle(std::make_integer_sequence<int, rows / vector>{}, [&](auto constant) {
-    constexpr int first = decltype(constant)::value * vector;
+  cycle(std::make_integer_sequence<int, rows / chunk>{}, [&](auto constant) {
+    constexpr int first = decltype(constant)::value * chunk;
     if (count <= 0) return false;
-    const auto w = taps.template load<vector>(0);
+    const auto w = taps.template load<chunk>(0);
     const auto add = [&](int tap) {
-      if (first + tap == 1 && h.at == h.end) h.at = 0;
+      if (rows == 8 && first + tap == 1 && h.at == h.end) h.at = 0;
       window[(first + tap + rows - 1) % rows] = h.column.template load<columns>(h.at);
       h.at += h.pitch;
 #pragma unroll
@@ -95,17 +97,17 @@ __device__ __forceinline__ void sum_column(RingCursor<Acc> h, Shared<Acc> taps, 
         }
       }
     };
-    if (count >= vector) {
+    if (count >= chunk) {
 #pragma unroll
-      for (int tap = 0; tap < vector; ++tap) add(tap);
+      for (int tap = 0; tap < chunk; ++tap) add(tap);
     } else {
 #pragma unroll
-      for (int tap = 0; tap + 1 < vector; ++tap) {
+      for (int tap = 0; tap + 1 < chunk; ++tap) {
         if (tap < count) add(tap);
       }
     }
-    count -= vector;
-    taps = taps + vector;
+    count -= chunk;
+    taps = taps + chunk;
     return true;
   });
 }

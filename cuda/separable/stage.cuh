@@ -24,27 +24,16 @@ __device__ __forceinline__ Acc map_constant(const AxisGeometry& axis, int code) 
   return constant_of<Acc>(code == map_below ? axis.below : axis.above);
 }
 
-/// What a block needs to load rows of its strip.
+/// What a block needs to load rows of its strip or tile.
 template <typename Acc>
 struct StageMap {
   Shared<int> columns;     ///< of the stage
-  Shared<int> rows;        ///< of two steps
+  Shared<int> rows;        ///< of this stage
+  int count = 0;           ///< of rows
   std::int64_t image = 0;  ///< offset of image, channel and slice
   int first = 0;           ///< column of the extended input in column 0 of the stage
   bool inner = false;      ///< all columns of the stage hold elements
 };
-
-/// Maps the rows of step `step` of a strip that reads `count` rows from `top` on; the others hold
-/// nothing.
-template <typename Acc>
-__device__ __forceinline__ void map_rows(const Arguments& a, const StageMap<Acc>& map, int top,
-                                         int step, int count) {
-  const int thread = static_cast<int>(threadIdx.x);
-  if (thread >= step_rows) return;
-  const int row = step * step_rows + thread;
-  map.rows[step % 2 * step_rows + thread] =
-      row < count ? map_index(a.geometry.axis[1], top + row) : map_nothing;
-}
 
 /// `vector` neighbours of type T as accumulators.
 template <typename Acc, typename T, int vector>
@@ -92,9 +81,9 @@ __device__ __forceinline__ Acc mapped_element(const Arguments& a, std::int64_t r
   return load_element<Acc>(a.x, a.x_type, row_offset + column * ax.x_stride);
 }
 
-/// Loads a step in vectors: neighbouring lanes take neighbouring vectors of a row.
+/// Loads in vectors: neighbouring lanes take neighbouring vectors of a row.
 template <typename Acc>
-__device__ __forceinline__ void load_vectors(const Arguments& a, const StageMap<Acc>& map, int step,
+__device__ __forceinline__ void load_vectors(const Arguments& a, const StageMap<Acc>& map,
                                              Shared<Acc> stage) {
   constexpr int vector = Shape<sizeof(Acc)>::vector;
   const Strips& s = a.strips;
@@ -106,8 +95,8 @@ __device__ __forceinline__ void load_vectors(const Arguments& a, const StageMap<
   const bool native = a.x_type == native_type<Acc>;
   const auto x = a.x.template as<const Acc>();
 #pragma unroll 1
-  while (row < step_rows) {
-    const int y = map.rows[step % 2 * step_rows + row];
+  while (row < map.count) {
+    const int y = map.rows[row];
     const int to = row * s.stage_pitch + col * vector;
     const std::int64_t row_offset = map.image + y * ay.x_stride;
     const std::int64_t at = row_offset + map.first + col * vector;
@@ -140,10 +129,10 @@ __device__ __forceinline__ void load_vectors(const Arguments& a, const StageMap<
   }
 }
 
-/// Loads a step element by element: memory that vectors do not fit.
+/// Loads element by element: memory that vectors do not fit.
 template <typename Acc>
 __device__ __forceinline__ void load_elements(const Arguments& a, const StageMap<Acc>& map,
-                                              int step, Shared<Acc> stage) {
+                                              Shared<Acc> stage) {
   const Strips& s = a.strips;
   const AxisGeometry& ay = a.geometry.axis[1];
   const AxisGeometry& ax = a.geometry.axis[2];
@@ -153,8 +142,8 @@ __device__ __forceinline__ void load_elements(const Arguments& a, const StageMap
   const bool native = a.x_type == native_type<Acc>;
   const auto x = a.x.template as<const Acc>();
 #pragma unroll 1
-  while (row < step_rows) {
-    const int y = map.rows[step % 2 * step_rows + row];
+  while (row < map.count) {
+    const int y = map.rows[row];
     const int column = map.columns[col];
     const int to = row * s.stage_pitch + col;
     const std::int64_t row_offset = map.image + y * ay.x_stride;
@@ -175,12 +164,12 @@ __device__ __forceinline__ void load_elements(const Arguments& a, const StageMap
 }
 
 template <typename Acc>
-__device__ __forceinline__ void load_stage(const Arguments& a, const StageMap<Acc>& map, int step,
+__device__ __forceinline__ void load_stage(const Arguments& a, const StageMap<Acc>& map,
                                            Shared<Acc> stage) {
   if (a.strips.x_vectors) {
-    load_vectors(a, map, step, stage);
+    load_vectors(a, map, stage);
   } else {
-    load_elements(a, map, step, stage);
+    load_elements(a, map, stage);
   }
 }
 

@@ -8,6 +8,7 @@
 #include "cuda/separable/separable_launch.hpp"
 #include "cuda/separable/separable_lowering.hpp"
 #include "cuda/separable/separable_policy.hpp"
+#include "cuda/separable/volume_policy.hpp"
 #include "tests/emulator/emulated_device.hpp"
 #include "tests/emulator/emulator.hpp"
 #include "tests/support/error_check.hpp"
@@ -62,34 +63,50 @@ INSTANTIATE_TEST_SUITE_P(Problems, Separable,
 // A filter that is no outer product, whatever the caller promised: summed by the definition.
 TEST(SeparablePromise, IsCheckedAgainstEveryTap) {
   for (const char* line : {"op=filter dtype=f32 in=20x40 f=5x4 boundary=reflect sep=1",
-                           "op=fwd dtype=u8:i8:i32 n=1 c=1 in=20x40 k=1 f=3x3 pad=1 sep=1"}) {
+                           "op=fwd dtype=u8:i8:i32 n=1 c=1 in=20x40 k=1 f=3x3 pad=1 sep=1",
+                           "op=filter dtype=f32 in=4x6x9 f=3x3x3 boundary=reflect sep=1",
+                           "op=filter dtype=f32:f32:f64 in=4x6x9 f=3x3x3 boundary=wrap sep=1"}) {
     const Problem p = Problem::parse(line);
     test::Operands operands = filled(p, test::Fill::small_integers);
-    const Extents last{0, 0, p.axes[0].filter - 1, p.axes[1].filter - 1};
+    Extents last{0, 0};
+    for (const Axis& axis : p.axes) last.push_back(axis.filter - 1);
     operands.second.set(last, operands.second.get(last) + 1.0);
     EXPECT_TRUE(test::equal_elements(expected(p, operands), actual(p, operands))) << line;
   }
 }
 
 // Nothing is spread: an output is not finite only if the definition says so.
-TEST(SeparablePromise, KeepsNonFiniteValuesWhereTheDefinitionHasThem) {
-  const Problem p = Problem::parse("op=fwd dtype=f32 n=1 c=1 in=24x40 k=1 f=5x5 pad=2 sep=1");
+void expect_same_finite(const char* line, bool in_filter) {
+  const Problem p = Problem::parse(line);
   constexpr double infinity = std::numeric_limits<double>::infinity();
-  for (const bool in_filter : {false, true}) {
-    test::Operands operands = filled(p, test::Fill::reals);
-    if (in_filter) {
-      operands.second.set({0, 0, 0, 0}, infinity);
-    } else {
-      operands.first.set({0, 0, 3, 30}, infinity);
-      operands.first.set({0, 0, 20, 1}, 3e38);  // sums along a row overflow, whole sums may not
-      operands.first.set({0, 0, 20, 2}, 3e38);
+  test::Operands operands = filled(p, test::Fill::reals);
+  const Extents first = Extents::filled(p.rank() + 2, 0);
+  Extents middle{0, 0};
+  for (const Axis& axis : p.axes) middle.push_back(axis.input / 2);
+  if (in_filter) {
+    operands.second.set(first, infinity);
+  } else {
+    operands.first.set(middle, infinity);
+    Extents beside = first;  // sums along a row overflow, whole sums may not
+    for (const std::int64_t x : {1, 2}) {
+      beside[beside.size() - 1] = x;
+      operands.first.set(beside, 3e38);
     }
-    const test::Array reference = expected(p, operands);
-    const test::Array result = actual(p, operands);
-    for_each_index(result.shape(), [&](std::int64_t, const Extents& index) {
-      EXPECT_EQ(std::isfinite(reference.get(index).real()), std::isfinite(result.get(index).real()))
-          << index;
-    });
+  }
+  const test::Array reference = expected(p, operands);
+  const test::Array result = actual(p, operands);
+  for_each_index(result.shape(), [&](std::int64_t, const Extents& index) {
+    EXPECT_EQ(std::isfinite(reference.get(index).real()), std::isfinite(result.get(index).real()))
+        << line << ' ' << index;
+  });
+}
+
+TEST(SeparablePromise, KeepsNonFiniteValuesWhereTheDefinitionHasThem) {
+  for (const bool in_filter : {false, true}) {
+    expect_same_finite("op=fwd dtype=f32 n=1 c=1 in=24x40 k=1 f=5x5 pad=2 sep=1", in_filter);
+    expect_same_finite("op=fwd dtype=f32 n=1 c=1 in=6x8x10 k=1 f=3x3x3 pad=1 sep=1", in_filter);
+    expect_same_finite("op=fwd dtype=f32 n=1 c=1 in=6x8x10 k=1 f=3x3x3 pad=1 alpha=2 sep=1",
+                       in_filter);
   }
 }
 
@@ -162,6 +179,42 @@ TEST(SeparableCounters, AreThoseOfTheKernelsHeader) {
   expect_counters("op=fwd dtype=f32 n=1 c=1 in=160x264 k=1 f=9x9 sep=1");
   expect_counters("op=fwd dtype=f32 n=1 c=1 in=154x264 k=1 f=3x9 sep=1");
   expect_counters("op=fwd dtype=f64 n=1 c=1 in=128x152 k=1 f=25x25 sep=1");
+}
+
+// A tile alone: reads a slice with the filter's reach once, in whole sectors, and writes each
+// output once. 9 taps down cost 9 of 1.25 rows: 40 lines for 32 of results.
+TEST(SeparableCounters, OfVolumesAreThoseOfTheKernelsHeader) {
+  const Problem p = Problem::parse("op=fwd dtype=f32 n=1 c=1 in=24x40x72 k=1 f=9x9x9 sep=1");
+  Arguments a;
+  a.geometry = lower(p);
+  const Strips s = choose_tiles(a.geometry, 4, true);
+  EXPECT_EQ(s.rows, 32);
+  const test::Operands operands = filled(p, test::Fill::reals);
+  const emulator::Recorder recorder;
+  (void)actual(p, operands);
+  emulator::print(std::cout, recorder.reports());
+  const emulator::Report& report = recorder.reports().at(0);
+  EXPECT_EQ(report.kernel, "volume_kernel");
+  // Tiles that follow in depth read the 8 slices where they meet again, and all read the taps:
+  // those across a sector each.
+  const double slices = 24 + 8.0 * static_cast<double>(s.deep - 1);
+  const double slice = 40.0 * 72 * 4;
+  const double taps = 9.0 * 9 * 9 * 4;
+  const double read = slices * slice + static_cast<double>(s.deep) * (taps + 64 + 2 * 9 * 32);
+  EXPECT_NO_THROW(emulator::expect_within(report, {.conflict_factor = 1.1,
+                                                   .read_sector_use = 0.85,
+                                                   .read_redundancy = read / (24 * slice + taps)}));
+  const double outputs = 64.0 * 32;
+  const double all = slices * outputs * (9 * 1.25 + 9 + 9) + 16 * outputs;
+  EXPECT_LE(static_cast<double>(report.counters.multiply_adds),
+            all + 500 * static_cast<double>(s.deep));
+}
+
+TEST(SeparableTiles, FillTheMultiprocessorsOnce) {
+  const Geometry g = lower(Problem::parse("op=filter dtype=f32 in=512x512x512 f=9x9x9 sep=1"));
+  const Strips s = choose_tiles(g, 4, true);
+  EXPECT_EQ(s.deep, 2);
+  EXPECT_EQ(s.count, 256);
 }
 
 // What the prediction of the target rests on.
