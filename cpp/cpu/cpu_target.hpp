@@ -8,7 +8,7 @@
 namespace faltung {
 
 /// The instruction sets for which the vector kernels are compiled and that this processor has, best
-/// first: "avx512", "avx2", "sse4", "sse2", "neon". Empty in a build without Highway.
+/// first: "avx512", "avx2", "sse4", "neon", "scalar". Empty in a build without Highway.
 [[nodiscard]] std::vector<std::string> cpu_targets();
 
 /// Which of them tasks prepared from now on use; "" is the best. Until it is called, the

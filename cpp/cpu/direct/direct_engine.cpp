@@ -2,6 +2,10 @@
 
 #include "cpp/core/message.hpp"
 #include "cpp/cpu/direct/direct_task.hpp"
+#ifdef FALTUNG_HAVE_HIGHWAY
+#include "cpp/cpu/direct/channel_task.hpp"
+#include "cpp/cpu/direct/stencil_task.hpp"
+#endif
 
 namespace faltung {
 namespace {
@@ -26,7 +30,20 @@ class DirectEngine final : public Engine {
 
   std::unique_ptr<Task> prepare(const Problem& p, const Device&) const override {
     return visit_accumulator(p.accumulator, [&](auto value) -> std::unique_ptr<Task> {
-      return std::make_unique<direct::DirectTask<decltype(value)>>(p);
+      using Acc = decltype(value);
+#ifdef FALTUNG_HAVE_HIGHWAY
+      if constexpr (std::is_floating_point_v<Acc>) {
+        if (direct::ChannelTask<Acc>::serves(p)) {
+          return std::make_unique<direct::ChannelTask<Acc>>(p);
+        }
+      }
+      if constexpr (!std::is_same_v<Acc, std::uint64_t>) {  // SSE and AVX2 cannot multiply these
+        if (direct::StencilTask<Acc>::serves(p)) {
+          return std::make_unique<direct::StencilTask<Acc>>(p);
+        }
+      }
+#endif
+      return std::make_unique<direct::DirectTask<Acc>>(p);
     });
   }
 };

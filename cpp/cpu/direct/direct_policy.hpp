@@ -58,4 +58,11 @@ inline double estimate_us(const Problem& p) {
   return 1 + 1e-3 * (products * product_ns(p.accumulator) + rows * row_ns);
 }
 
+/// How long one thread takes with the vector kernel, in microseconds; roughly, for the choice of
+/// how many threads are worth waking.
+inline double stencil_us(const Problem& p) {
+  constexpr double products_per_us = 2e4;
+  return p.multiply_adds() / products_per_us;
+}
+
 }  // namespace faltung::direct

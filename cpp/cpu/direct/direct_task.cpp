@@ -1,20 +1,10 @@
 #include "cpp/cpu/direct/direct_task.hpp"
 
 #include <algorithm>
-#include <numeric>
 
 #include "cpp/core/message.hpp"
 
 namespace faltung::direct {
-
-Window::Window(const Axis& axis, std::int64_t columns)
-    : length(columns + (axis.effective_filter() - 1) / axis.stride) {
-  const std::int64_t period = axis.stride / std::gcd(axis.stride, axis.dilation);
-  for (std::int64_t r = 0; r < axis.filter; ++r) {
-    if (r < period) phases.push_back(r * axis.dilation % axis.stride);
-    offsets.push_back(r % period * length + r * axis.dilation / axis.stride);
-  }
-}
 
 template <typename Acc>
 DirectTask<Acc>::DirectTask(const Problem& problem)

@@ -2,34 +2,16 @@
 
 #include <cstdint>
 #include <span>
-#include <vector>
 
 #include "cpp/cpu/direct/direct_kernel.hpp"
 #include "cpp/cpu/direct/direct_policy.hpp"
+#include "cpp/cpu/direct/window.hpp"
 #include "cpp/cpu/error_terms.hpp"
 #include "cpp/cpu/extended_input.hpp"
 #include "cpp/cpu/packed_filter.hpp"
 #include "cpp/cpu/workspace_layout.hpp"
 
 namespace faltung::direct {
-
-/// Where the taps of the last axis find their values in a window: a stretch of one row of the
-/// extended input. With stride s the window holds every s-th position, one phase after the other,
-/// so that neighbouring outputs read neighbouring values: value t of phase q is position q + t s.
-struct Window {
-  std::vector<std::int64_t> phases;   ///< the q that taps fall on
-  std::vector<std::int64_t> offsets;  ///< of each tap's value for the first output
-  std::int64_t length = 0;            ///< values a phase may hold
-
-  Window(const Axis& axis, std::int64_t columns);
-  /// Values of phase q that `columns` outputs read.
-  static std::int64_t used(const Axis& axis, std::int64_t phase, std::int64_t columns) {
-    return columns + (axis.effective_filter() - 1 - phase) / axis.stride;
-  }
-  [[nodiscard]] std::int64_t size() const {
-    return length * static_cast<std::int64_t>(phases.size());
-  }
-};
 
 /// One problem for the direct engine, sums formed in Acc.
 template <typename Acc>
@@ -44,6 +26,10 @@ class DirectTask final : public Task {
     return packer_.prepare(w);
   }
   void run(const RunArguments& arguments) const override;
+  /// A forward problem with the filter in its packed form, FilterPacker's.
+  void run_packed(const RunArguments& arguments, const Acc* filter) const {
+    forward(arguments, filter);
+  }
 
  private:
   struct Tile {

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "cpp/core/geometry.hpp"
+
+namespace faltung::direct {
+
+/// A problem seen with three spatial axes, unit axes put before its own.
+struct ThreeAxes {
+  std::array<Axis, 3> axes;
+  std::array<std::int64_t, 3> x, y;  ///< strides of one channel's image
+
+  /// @param p  has at most three axes
+  explicit ThreeAxes(const Problem& p);
+};
+
+/// Outputs of one channel that are computed from one stretch of input kept in cache: planes, rows
+/// and columns. Changes speed, never results.
+using Box = std::array<std::int64_t, 3>;
+
+/// Whether what a small box reads can be kept at hand: not if taps lie far apart on slow axes.
+[[nodiscard]] bool fits_in_boxes(const Problem& p);
+
+/// @param channels  input channels that a box reads
+/// @param bytes     of a value
+/// @param products  per output, so that there are boxes for many threads if there is work for them
+[[nodiscard]] Box choose_box(const ThreeAxes& t, std::int64_t images, std::int64_t channels,
+                             std::int64_t bytes, double products);
+
+/// Positions of an axis that `outputs` of it read.
+constexpr std::int64_t reach(const Axis& axis, std::int64_t outputs) {
+  return (outputs - 1) * axis.stride + axis.effective_filter();
+}
+
+}  // namespace faltung::direct

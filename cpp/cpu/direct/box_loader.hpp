@@ -1,0 +1,137 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include "cpp/cpu/direct/box.hpp"
+#include "cpp/cpu/direct/stencil_kernel.hpp"
+#include "cpp/cpu/direct/window.hpp"
+#include "cpp/cpu/element_rows.hpp"
+#include "cpp/cpu/extended_input.hpp"
+
+namespace faltung::direct {
+
+/// Reads what the outputs of a box need into a compact buffer [plane, row, window], boundaries
+/// resolved. How a row is put together depends on its columns alone, so that is found out once a
+/// box.
+template <typename Acc>
+class BoxLoader {
+ public:
+  /// A stretch of a row: input elements `step` apart, or a constant.
+  struct Segment {
+    std::int64_t to, count;
+    std::int64_t from, step;   ///< count 1: step 0
+    const Boundary* constant;  ///< null for elements
+  };
+
+  /// @param p  with `t` its three axes
+  BoxLoader(const Problem& p, const ThreeAxes& t, const Box& box)
+      : t_(t),
+        window_(t.axes[2], box[2]),
+        load_(load_row<Acc>(p.input)),
+        input_(p.input),
+        rows_(reach(t.axes[1], box[1])),
+        planes_(reach(t.axes[0], box[0])) {}
+
+  [[nodiscard]] const Window& window() const { return window_; }
+  [[nodiscard]] std::int64_t row_size() const { return window_.size() + row_slack; }
+  [[nodiscard]] std::int64_t plane_size() const { return rows_ * row_size(); }
+  [[nodiscard]] std::int64_t size() const { return planes_ * plane_size(); }
+  /// How many a row may need: each value one of its own.
+  [[nodiscard]] std::int64_t most_segments() const { return window_.size() + 1; }
+
+  /// @param first, outputs  of the box, planes, rows and columns
+  /// @param image           offset of the channel's image in x
+  void load(const void* x, std::int64_t image, const Box& first, const Box& outputs,
+            Segment* segments, Acc* to) const {
+    const std::int64_t count = find_segments(first[2], outputs[2], segments);
+    for (std::int64_t z = 0; z < reach(t_.axes[0], outputs[0]); ++z) {
+      for (std::int64_t y = 0; y < reach(t_.axes[1], outputs[1]); ++y) {
+        load_row_at(x, image, {first[0] * t_.axes[0].stride + z, first[1] * t_.axes[1].stride + y},
+                    {segments, segments + count}, to + z * plane_size() + y * row_size());
+      }
+    }
+  }
+
+ private:
+  std::int64_t find_segments(std::int64_t first, std::int64_t outputs, Segment* segments) const {
+    const Axis& axis = t_.axes[2];
+    Segment* last = segments - 1;
+    const auto add = [&](Segment next) {
+      if (last >= segments && joins(*last, next)) {
+        if (last->count == 1) last->step = next.from - last->from;
+        last->count += next.count;
+      } else {
+        *++last = next;
+      }
+    };
+    std::int64_t to = 0;
+    const auto zeros_until = [&](std::int64_t end) {
+      if (end > to) add({to, end - to, 0, 0, &zero_});
+      to = end;
+    };
+    for (std::size_t row = 0; row < window_.phases.size(); ++row) {
+      const std::int64_t phase = window_.phases[row];
+      const std::int64_t start = static_cast<std::int64_t>(row) * window_.length;
+      walk_axis(
+          axis, first * axis.stride + phase, axis.stride, Window::used(axis, phase, outputs),
+          [&](std::int64_t i, std::int64_t, std::int64_t n, std::int64_t from, std::int64_t step) {
+            zeros_until(start + i);
+            add({start + i, n, from, n == 1 ? 0 : step, nullptr});
+            to += n;
+          },
+          [&](std::int64_t i, const Boundary& boundary) {
+            zeros_until(start + i);
+            add({start + i, 1, 0, 0, &boundary});
+            ++to;
+          });
+    }
+    zeros_until(row_size());
+    return last - segments + 1;
+  }
+
+  static bool joins(const Segment& a, const Segment& b) {
+    if (a.constant != b.constant || b.to != a.to + a.count) return false;
+    if (a.constant != nullptr) return true;
+    if (b.count != 1 && a.count != 1) return false;
+    if (b.count != 1) return b.from - a.from == b.step;
+    return a.count == 1 || b.from == a.from + a.count * a.step;
+  }
+
+  void load_row_at(const void* x, std::int64_t image, std::array<std::int64_t, 2> position,
+                   std::span<const Segment> segments, Acc* to) const {
+    for (std::size_t a = 0; a < 2; ++a) {
+      const Axis& axis = t_.axes[a];
+      const std::int64_t at = position[a] - axis.pad_lo;
+      const Boundary& boundary = at < 0 ? axis.below : axis.above;
+      const std::int64_t j = extend_index(boundary.kind, at, axis.input);
+      if (j == outside) {  // the slowest axis that is outside decides
+        const Acc value = boundary.kind == BoundaryKind::constant
+                              ? as_element<Acc>(boundary.value, input_)
+                              : Acc(0);
+        std::fill_n(to, row_size(), value);
+        return;
+      }
+      image += j * t_.x[a];
+    }
+    for (const Segment& s : segments) {
+      if (s.constant != nullptr) {
+        std::fill_n(to + s.to, s.count,
+                    s.constant == &zero_ ? Acc(0) : as_element<Acc>(s.constant->value, input_));
+      } else {
+        load_(x, image + s.from * t_.x[2], s.step * t_.x[2], s.count, to + s.to, 1);
+      }
+    }
+  }
+
+  ThreeAxes t_;
+  Window window_;
+  LoadRow<Acc> load_;
+  DType input_;
+  std::int64_t rows_, planes_;
+  Boundary zero_ = {};
+};
+
+}  // namespace faltung::direct

@@ -1,0 +1,27 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "cpp/cpu/direct/channel_f32.cpp"
+#include <hwy/foreach_target.h>  // IWYU pragma: keep
+
+#include "cpp/cpu/direct/channel_kernel-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace faltung::direct::HWY_NAMESPACE {
+void run_f32(const ChannelSums<float>& sums) { channel_sums(sums); }
+ChannelShape<float> shape_f32() { return {tile_channels, lanes_of<float>(), run_f32}; }
+}  // namespace faltung::direct::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+#include "cpp/cpu/cpu_target.hpp"
+
+namespace faltung::direct {
+
+HWY_EXPORT(shape_f32);
+
+template <>
+ChannelShape<float> channel_kernel<float>() {
+  return HWY_DISPATCH_TABLE(shape_f32)[cpu_target_index()]();
+}
+
+}  // namespace faltung::direct
+#endif

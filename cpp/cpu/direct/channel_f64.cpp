@@ -1,0 +1,27 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "cpp/cpu/direct/channel_f64.cpp"
+#include <hwy/foreach_target.h>  // IWYU pragma: keep
+
+#include "cpp/cpu/direct/channel_kernel-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace faltung::direct::HWY_NAMESPACE {
+void run_f64(const ChannelSums<double>& sums) { channel_sums(sums); }
+ChannelShape<double> shape_f64() { return {tile_channels, lanes_of<double>(), run_f64}; }
+}  // namespace faltung::direct::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+#include "cpp/cpu/cpu_target.hpp"
+
+namespace faltung::direct {
+
+HWY_EXPORT(shape_f64);
+
+template <>
+ChannelShape<double> channel_kernel<double>() {
+  return HWY_DISPATCH_TABLE(shape_f64)[cpu_target_index()]();
+}
+
+}  // namespace faltung::direct
+#endif

@@ -1,0 +1,88 @@
+// Included once for each instruction set by way of foreach_target.h; hence no include guard that
+// outlives one of them.
+#if defined(FALTUNG_CHANNEL_KERNEL_INL) == defined(HWY_TARGET_TOGGLE)
+#ifdef FALTUNG_CHANNEL_KERNEL_INL
+#undef FALTUNG_CHANNEL_KERNEL_INL
+#else
+#define FALTUNG_CHANNEL_KERNEL_INL
+#endif
+
+#include <hwy/highway.h>
+
+#include <cstdint>
+
+#include "cpp/cpu/direct/channel_kernel.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace faltung::direct {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// Sums, inputs and one weight fill the registers: 24 + 3 + 1 of 32, or 8 + 2 + 1 of 16.
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_NEON
+inline constexpr int tile_channels = 8, tile_vectors = 3;
+#else
+inline constexpr int tile_channels = 4, tile_vectors = 2;
+#endif
+
+template <int vectors, class D, typename T = hn::TFromD<D>>
+HWY_INLINE void channel_tile(D d, const ChannelSums<T>& a, std::int64_t first) {
+  using V = hn::Vec<D>;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  V sums[tile_channels][vectors];
+  HWY_UNROLL(8)
+  for (int k = 0; k < tile_channels; ++k) {
+    HWY_UNROLL(4)
+    for (int v = 0; v < vectors; ++v) sums[k][v] = hn::Zero(d);
+  }
+  const T* from[vectors];
+  for (int v = 0; v < vectors; ++v) from[v] = a.x + a.vectors[first + v];
+  const T* w = a.w;
+  for (std::int64_t c = 0; c < a.channels; ++c) {
+    for (std::int64_t t = 0; t < a.tap_count; ++t, w += tile_channels) {
+      V values[vectors];
+      HWY_UNROLL(4)
+      for (int v = 0; v < vectors; ++v) values[v] = hn::LoadU(d, from[v] + a.taps[t]);
+      HWY_UNROLL(8)
+      for (int k = 0; k < tile_channels; ++k) {
+        const V weight = hn::Set(d, w[k]);
+        HWY_UNROLL(4)
+        for (int v = 0; v < vectors; ++v) {
+          sums[k][v] = hn::MulAdd(values[v], weight, sums[k][v]);
+        }
+      }
+    }
+    for (int v = 0; v < vectors; ++v) from[v] += a.channel_step;
+  }
+  HWY_UNROLL(8)
+  for (int k = 0; k < tile_channels; ++k) {
+    HWY_UNROLL(4)
+    for (int v = 0; v < vectors; ++v) {
+      hn::StoreU(sums[k][v], d, a.y + (k * a.vector_count + first + v) * lanes);
+    }
+  }
+}
+
+template <typename T>
+void channel_sums(const ChannelSums<T>& a) {
+  const hn::ScalableTag<T> d;
+  std::int64_t v = 0;
+  for (; v + tile_vectors <= a.vector_count; v += tile_vectors) {
+    channel_tile<tile_vectors>(d, a, v);
+  }
+  if constexpr (tile_vectors > 2) {
+    for (; v + 2 <= a.vector_count; v += 2) channel_tile<2>(d, a, v);
+  }
+  for (; v < a.vector_count; ++v) channel_tile<1>(d, a, v);
+}
+
+template <typename T>
+std::int64_t lanes_of() {
+  return static_cast<std::int64_t>(hn::Lanes(hn::ScalableTag<T>()));
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace faltung::direct
+HWY_AFTER_NAMESPACE();
+
+#endif

@@ -1,0 +1,229 @@
+#include "cpp/cpu/direct/channel_task.hpp"
+
+#include <algorithm>
+
+#include "cpp/core/message.hpp"
+#include "cpp/cpu/cpu_target.hpp"
+#include "cpp/cpu/direct/finite.hpp"
+#include "cpp/cpu/parallel.hpp"
+
+namespace faltung::direct {
+
+template <typename Acc>
+struct ChannelTask<Acc>::Tiles final : PreparedFilter {
+  std::vector<Acc> values;
+  std::vector<Acc> filter;  // compact; only if it is not finite and zeros are met
+};
+
+template <typename Acc>
+bool ChannelTask<Acc>::serves(const Problem& p) {
+  // Fewer channels leave most of a tile empty.
+  constexpr std::int64_t least_outputs = 4;
+  return p.pass == Pass::forward && p.rank() <= 3 && p.out_channels / p.groups >= least_outputs &&
+         std::ranges::all_of(p.axes, [](const Axis& axis) { return axis.input_dilation == 1; }) &&
+         fits_in_boxes(p);
+}
+
+template <typename Acc>
+ChannelTask<Acc>::ChannelTask(const Problem& problem)
+    : p_(problem),
+      t_(problem),
+      box_(choose_box(
+          t_, problem.batch * problem.groups, problem.in_channels / problem.groups,
+          static_cast<std::int64_t>(sizeof(Acc)),
+          longest_sum(problem) * static_cast<double>(problem.out_channels / problem.groups))),
+      counts_{},
+      kernel_(channel_kernel<Acc>()),
+      general_(problem),
+      packer_(problem),
+      loader_(problem, t_, box_),
+      result_(problem),
+      x_(x_strides(problem)),
+      y_(y_strides(problem)),
+      group_inputs_(problem.in_channels / problem.groups),
+      group_outputs_(problem.out_channels / problem.groups),
+      rows_(group_inputs_ * element_count(filter_extents(problem))),
+      group_tiles_(ceil_divide(group_outputs_, kernel_.channels)) {
+  const auto& [z, y, x] = t_.axes;
+  for (std::int64_t q = 0; q < z.filter; ++q) {
+    for (std::int64_t r = 0; r < y.filter; ++r) {
+      for (const std::int64_t offset : loader_.window().offsets) {
+        taps_.push_back(q * z.dilation * loader_.plane_size() +
+                        r * y.dilation * loader_.row_size() + offset);
+      }
+    }
+  }
+  pads_zeros_ = meets_zeros(p_);
+  std::int64_t boxes = p_.batch * p_.groups;
+  for (std::size_t a = 0; a < 3; ++a) {
+    counts_[a] = ceil_divide(t_.axes[a].output(), box_[a]);
+    boxes *= counts_[a];
+  }
+  constexpr std::int64_t enough_blocks = 16;
+  constexpr std::int64_t least_tiles = 4;  // or reading the box again costs too much
+  parts_ = std::clamp<std::int64_t>(ceil_divide(enough_blocks, boxes), 1,
+                                    std::max<std::int64_t>(1, group_tiles_ / least_tiles));
+  part_tiles_ = ceil_divide(group_tiles_, parts_);
+  parts_ = ceil_divide(group_tiles_, part_tiles_);
+  slots_ = plan_threads(boxes * parts_, stencil_us(p_));
+
+  const std::int64_t most_vectors = box_[0] * box_[1] * ceil_divide(box_[2], kernel_.lanes);
+  WorkspaceLayout slot;
+  buffer_at_ = slot.add<Acc>(group_inputs_ * loader_.size());
+  segments_at_ = slot.add<Segment>(loader_.most_segments());
+  vectors_at_ = slot.add<std::int64_t>(most_vectors);
+  sums_at_ = slot.add<Acc>(kernel_.channels * most_vectors * kernel_.lanes);
+  slot_bytes_ = slot.bytes();
+  WorkspaceLayout all;
+  filter_at_ = all.add<Acc>(packer_.size());
+  tiles_at_ = all.add<Acc>(tile_count() * tile_size());
+  slots_at_ = all.add<std::byte>(static_cast<std::int64_t>(slot_bytes_) * slots_);
+  bytes_ = std::max(all.bytes(), general_.workspace_bytes());
+}
+
+template <typename Acc>
+std::string ChannelTask<Acc>::policy() const {
+  return message(cpu_target(), ", ", slots_, slots_ == 1 ? " thread" : " threads", ", tiles of ",
+                 kernel_.channels, " channels, boxes of ", box_[0], "x", box_[1], "x", box_[2],
+                 " outputs");
+}
+
+// One tile as [row, channel], channels that do not exist as zeros.
+template <typename Acc>
+void ChannelTask<Acc>::pack(const Acc* filter, std::int64_t tile, Acc* to) const {
+  const std::int64_t first = tile % group_tiles_ * kernel_.channels;
+  const std::int64_t count = std::min(kernel_.channels, group_outputs_ - first);
+  const Acc* from = filter + (tile / group_tiles_ * group_outputs_ + first) * rows_;
+  for (std::int64_t row = 0; row < rows_; ++row, to += kernel_.channels) {
+    for (std::int64_t k = 0; k < kernel_.channels; ++k) {
+      to[k] = k < count ? from[k * rows_ + row] : Acc(0);
+    }
+  }
+}
+
+template <typename Acc>
+std::unique_ptr<PreparedFilter> ChannelTask<Acc>::prepare_filter(const Stream&,
+                                                                 const void* w) const {
+  auto tiles = std::make_unique<Tiles>();
+  std::vector<Acc> scratch(static_cast<std::size_t>(packer_.size()));
+  RunArguments arguments;
+  arguments.second = w;
+  const Acc* filter = packer_.filter(arguments, scratch.data());
+  const std::int64_t size = p_.out_channels * rows_;
+  if (pads_zeros_ && !all_finite(filter, size)) tiles->filter.assign(filter, filter + size);
+  tiles->values.resize(static_cast<std::size_t>(tile_count() * tile_size()));
+  for (std::int64_t tile = 0; tile < tile_count(); ++tile) {
+    pack(filter, tile, tiles->values.data() + tile * tile_size());
+  }
+  return tiles;
+}
+
+template <typename Acc>
+void ChannelTask<Acc>::run(const RunArguments& arguments) const {
+  const Acc* tiles = nullptr;
+  if (arguments.prepared != nullptr) {
+    const auto& prepared = static_cast<const Tiles&>(*arguments.prepared);
+    if (!prepared.filter.empty()) {
+      return general_.run_packed(arguments, prepared.filter.data());
+    }
+    tiles = prepared.values.data();
+  } else {
+    const Acc* filter = packer_.filter(arguments, at<Acc>(arguments.workspace, filter_at_));
+    if (pads_zeros_ && !all_finite(filter, p_.out_channels * rows_)) {
+      return general_.run(arguments);
+    }
+    Acc* packed = at<Acc>(arguments.workspace, tiles_at_);
+    parallel_for(tile_count(), slots_,
+                 [&](std::int64_t tile, int) { pack(filter, tile, packed + tile * tile_size()); });
+    tiles = packed;
+  }
+  const std::int64_t blocks = p_.batch * p_.groups * counts_[0] * counts_[1] * counts_[2] * parts_;
+  parallel_for(blocks, slots_, [&](std::int64_t block, int slot) {
+    std::byte* workspace =
+        arguments.workspace + slots_at_ + static_cast<std::size_t>(slot) * slot_bytes_;
+    compute(arguments, tiles, work(block, workspace));
+  });
+}
+
+template <typename Acc>
+typename ChannelTask<Acc>::Work ChannelTask<Acc>::work(std::int64_t block,
+                                                       std::byte* workspace) const {
+  Work work{};
+  work.workspace = workspace;
+  work.first_tile = block % parts_ * part_tiles_;
+  work.tiles = std::min(part_tiles_, group_tiles_ - work.first_tile);
+  block /= parts_;
+  for (std::size_t a = 3; a-- > 0; block /= counts_[a]) {
+    work.first[a] = block % counts_[a] * box_[a];
+    work.outputs[a] = std::min(box_[a], t_.axes[a].output() - work.first[a]);
+  }
+  work.group = block % p_.groups;
+  work.image = block / p_.groups;
+  return work;
+}
+
+template <typename Acc>
+void ChannelTask<Acc>::compute(const RunArguments& arguments, const Acc* tiles,
+                               const Work& work) const {
+  Acc* buffer = at<Acc>(work.workspace, buffer_at_);
+  for (std::int64_t c = 0; c < group_inputs_; ++c) {
+    const std::int64_t channel = work.group * group_inputs_ + c;
+    loader_.load(arguments.first, work.image * x_.outer + channel * x_.channel, work.first,
+                 work.outputs, at<Segment>(work.workspace, segments_at_),
+                 buffer + c * loader_.size());
+  }
+  std::int64_t* vectors = at<std::int64_t>(work.workspace, vectors_at_);
+  const std::int64_t vector_count = find_vectors(work, vectors);
+  for (std::int64_t tile = work.first_tile; tile < work.first_tile + work.tiles; ++tile) {
+    kernel_.run({.x = buffer,
+                 .channels = group_inputs_,
+                 .channel_step = loader_.size(),
+                 .taps = taps_.data(),
+                 .tap_count = static_cast<std::int64_t>(taps_.size()),
+                 .vectors = vectors,
+                 .vector_count = vector_count,
+                 .w = tiles + (work.group * group_tiles_ + tile) * tile_size(),
+                 .y = at<Acc>(work.workspace, sums_at_)});
+    store(arguments, work, tile, vector_count);
+  }
+}
+
+// Where the vectors of outputs start in the buffer, row by row; the last of a row may hang over.
+template <typename Acc>
+std::int64_t ChannelTask<Acc>::find_vectors(const Work& work, std::int64_t* vectors) const {
+  std::int64_t count = 0;
+  for (std::int64_t z = 0; z < work.outputs[0]; ++z) {
+    for (std::int64_t y = 0; y < work.outputs[1]; ++y) {
+      const std::int64_t row =
+          z * t_.axes[0].stride * loader_.plane_size() + y * t_.axes[1].stride * loader_.row_size();
+      for (std::int64_t x = 0; x < work.outputs[2]; x += kernel_.lanes) vectors[count++] = row + x;
+    }
+  }
+  return count;
+}
+
+template <typename Acc>
+void ChannelTask<Acc>::store(const RunArguments& arguments, const Work& work, std::int64_t tile,
+                             std::int64_t vectors) const {
+  const Acc* sums = at<Acc>(work.workspace, sums_at_);
+  const std::int64_t row_values = ceil_divide(work.outputs[2], kernel_.lanes) * kernel_.lanes;
+  const std::int64_t first = tile * kernel_.channels;
+  const std::int64_t count = std::min(kernel_.channels, group_outputs_ - first);
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::int64_t k = work.group * group_outputs_ + first + i;
+    const Acc* row = sums + i * vectors * kernel_.lanes;
+    for (std::int64_t z = 0; z < work.outputs[0]; ++z) {
+      for (std::int64_t y = 0; y < work.outputs[1]; ++y, row += row_values) {
+        result_.store(arguments, k, row, work.outputs[2],
+                      work.image * y_.outer + k * y_.channel + (work.first[0] + z) * t_.y[0] +
+                          (work.first[1] + y) * t_.y[1] + work.first[2] * t_.y[2],
+                      t_.y[2]);
+      }
+    }
+  }
+}
+
+template class ChannelTask<float>;
+template class ChannelTask<double>;
+
+}  // namespace faltung::direct

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <type_traits>
+
+#include "cpp/cpu/direct/box.hpp"
+
+namespace faltung::direct {
+
+/// Whether some tap meets a zero beyond a boundary: it then counts for nothing, even if it is not
+/// finite.
+inline bool meets_zeros(const Problem& p) {
+  return std::ranges::any_of(p.axes, [](const Axis& axis) {
+    const bool below = axis.below.kind == BoundaryKind::zero && axis.pad_lo > 0;
+    return below || (axis.above.kind == BoundaryKind::zero &&
+                     reach(axis, axis.output()) - axis.pad_lo > axis.input);
+  });
+}
+
+template <typename Acc>
+bool all_finite(const Acc* values, std::int64_t count) {
+  if constexpr (std::is_integral_v<Acc>) {
+    return true;
+  } else {
+    // Zeros sum up to zero, unless some value is not finite.
+    Acc sum = 0;
+    for (std::int64_t i = 0; i < count; ++i) sum += values[i] - values[i];
+    return sum == Acc(0);
+  }
+}
+
+}  // namespace faltung::direct

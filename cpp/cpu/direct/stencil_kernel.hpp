@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+
+/// The vector kernel for sums over one input channel at a time, in plain C++ terms.
+namespace faltung::direct {
+
+/// Neighbouring output rows of one output channel. In elements of T, all sums start at 0:
+///
+///     y[m, i] = sum over q, r, t:  w[q, r, t] x[planes[q] + (m + r) row_step + i + offset(t)]
+///
+/// offset(t) is t tap_step, or offsets[t] if offsets is not null. The sum of every output runs over
+/// its products in the same order whatever `rows` and `columns` are.
+template <typename T>
+struct StencilRows {
+  const T* x;
+  const std::int64_t* planes;   ///< where the rows of tap q start
+  std::int64_t plane_count;     ///< q
+  std::int64_t tap_rows;        ///< r
+  std::int64_t tap_row_step;    ///< elements between rows of neighbouring r
+  std::int64_t taps;            ///< t
+  std::int64_t tap_step;        ///< 1 or 2, if offsets is null
+  const std::int64_t* offsets;  ///< of the taps, or null
+  const T* w;                   ///< compact
+  T* y;
+  std::int64_t y_row_step;  ///< elements between rows of y
+  std::int64_t rows;        ///< 1 to most_rows; 1 unless tap_row_step is the step of output rows
+  std::int64_t columns;
+};
+
+/// Output rows that one call takes at most.
+inline constexpr std::int64_t most_rows = 4;
+
+/// Values behind the last one needed that may be read, of every row of x: a vector of the smallest
+/// type. They meet no stored sum.
+inline constexpr std::int64_t row_slack = 16;
+
+template <typename T>
+using StencilKernel = void (*)(const StencilRows<T>&);
+
+/// The kernel for the instruction set in use; T is float, double or std::int32_t (which wraps).
+template <typename T>
+[[nodiscard]] StencilKernel<T> stencil_kernel();
+
+}  // namespace faltung::direct
