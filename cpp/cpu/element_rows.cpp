@@ -1,5 +1,8 @@
 #include "cpp/cpu/element_rows.hpp"
 
+#include <cmath>
+#include <limits>
+
 #include "cpp/cpu/epilogue.hpp"
 
 namespace faltung {
@@ -30,6 +33,36 @@ void load_as(const void* data, std::int64_t first, std::int64_t step, std::int64
   } else {
     for (std::int64_t i = 0; i < count; ++i) to[i * to_step] = to_accumulator<Acc>(from[i * step]);
   }
+}
+
+// Rows of floating sums into 8- or 16-bit integers, in steps a compiler vectorises; false if some
+// sum is NaN or so large that it needs store_rounded.
+template <typename Acc, typename T>
+bool store_small_integers(const Acc* sums, std::int64_t count, StoreRule rule, T* to) {
+  // Adding and taking away 1.5 2^p rounds to an integer, half to even, as long as |sum| < 2^(p-1).
+  constexpr Acc limit = Acc(1 << 21);
+  constexpr Acc shift = Acc(1.5) / std::numeric_limits<Acc>::epsilon();
+  int large = 0;
+  for (std::int64_t i = 0; i < count; ++i) large |= std::abs(sums[i]) < limit ? 0 : 1;
+  if (large != 0) return false;
+  const auto store = [&](auto round) {
+    constexpr int least = std::numeric_limits<T>::min();
+    constexpr int most = std::numeric_limits<T>::max();
+    if (rule.overflow == Overflow::saturate) {
+      for (std::int64_t i = 0; i < count; ++i) {
+        const int whole = round(sums[i]);
+        to[i] = static_cast<T>(whole < least ? least : whole > most ? most : whole);
+      }
+    } else {
+      for (std::int64_t i = 0; i < count; ++i) to[i] = static_cast<T>(round(sums[i]));
+    }
+  };
+  if (rule.rounding == Rounding::truncate) {
+    store([](Acc sum) { return static_cast<int>(sum); });
+  } else {
+    store([](Acc sum) { return static_cast<int>(sum + shift - shift); });
+  }
+  return true;
 }
 
 template <typename Acc>
@@ -102,6 +135,9 @@ void ResultRows<Acc>::store_as(const ResultRows& rows, Wide<Acc> bias, const Acc
       for (std::int64_t i = 0; i < count; ++i) to[i * step] = static_cast<T>(sums[i]);
       return;
     }
+  }
+  if constexpr (std::is_floating_point_v<Acc> && std::is_integral_v<T> && sizeof(T) <= 2) {
+    if (plain && step == 1 && store_small_integers(sums, count, rows.rule_, to)) return;
   }
   for (std::int64_t i = 0; i < count; ++i) {
     finish_element(rows.epilogue_, rows.rule_, widen(sums[i]), bias, to[i * step]);

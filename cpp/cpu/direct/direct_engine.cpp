@@ -2,6 +2,7 @@
 
 #include "cpp/core/message.hpp"
 #include "cpp/cpu/direct/direct_task.hpp"
+#include "cpp/cpu/direct/lowering.hpp"
 #ifdef FALTUNG_HAVE_HIGHWAY
 #include "cpp/cpu/direct/channel_task.hpp"
 #include "cpp/cpu/direct/stencil_task.hpp"
@@ -28,7 +29,8 @@ class DirectEngine final : public Engine {
     return direct::estimate_us(p);
   }
 
-  std::unique_ptr<Task> prepare(const Problem& p, const Device&) const override {
+  std::unique_ptr<Task> prepare(const Problem& problem, const Device&) const override {
+    const Problem p = direct::lowered(problem);
     return visit_accumulator(p.accumulator, [&](auto value) -> std::unique_ptr<Task> {
       using Acc = decltype(value);
 #ifdef FALTUNG_HAVE_HIGHWAY

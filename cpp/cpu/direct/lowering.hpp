@@ -1,0 +1,15 @@
+#pragma once
+
+#include <faltung/problem.hpp>
+
+namespace faltung::direct {
+
+/// A problem with the same operands and the same result, bit for bit where sums are exact, in the
+/// form that the vector kernels take best; `p` itself if there is none:
+///
+///     backward_data  without stride and frames is a forward problem, its filter reversed and its
+///                    channels exchanged
+///     i64 sums       whose result wraps at 32 bits need only 32 bits
+[[nodiscard]] Problem lowered(const Problem& p);
+
+}  // namespace faltung::direct
