@@ -38,9 +38,10 @@ class GemmTask final : public Task {
     std::int64_t count;
   };
   template <typename F>
-  static void for_each_block(std::int64_t total, std::int64_t size, F&& f) {
-    for (std::int64_t first = 0; first < total; first += size) {
-      f(Block{first, std::min(size, total - first)});
+  static void for_each_block(Block all, std::int64_t size, F&& f) {
+    const std::int64_t end = all.first + all.count;
+    for (std::int64_t first = all.first; first < end; first += size) {
+      f(Block{first, std::min(size, end - first)});
     }
   }
   /// Cuts outputs [first, first + count) where rows end: f(place in the block, output index of the
@@ -50,18 +51,22 @@ class GemmTask final : public Task {
   /// Channel within the group, and tap, of a row of the column matrix.
   [[nodiscard]] Extents tap(std::int64_t row) const;
 
-  void forward(const RunArguments& arguments, const Acc* filter) const;
-  void backward_data(const RunArguments& arguments, const Acc* filter) const;
-  void backward_filter(const RunArguments& arguments) const;
+  // Each computes one block, in the workspace of one thread.
+  void forward(const RunArguments& arguments, std::int64_t block, const Acc* filter) const;
+  void backward_data(const RunArguments& arguments, std::int64_t block, const Acc* filter) const;
+  void backward_filter(const RunArguments& arguments, std::int64_t block, Acc* sums) const;
 
   void load_columns(const RunArguments& arguments, std::int64_t b, std::int64_t g, Block rows,
                     Block outputs) const;
-  void fold_columns(const RunArguments& arguments, Block rows, Block outputs) const;
+  void fold_columns(const RunArguments& arguments, std::int64_t first_channel, Block rows,
+                    Block outputs) const;
   void load_gradient(const RunArguments& arguments, const void* dy, std::int64_t b, std::int64_t g,
                      Block outputs) const;
   void store_tile(const RunArguments& arguments, std::int64_t b, std::int64_t g,
                   Block outputs) const;
-  void store_image(const RunArguments& arguments, std::int64_t b, std::int64_t g) const;
+  void store_image(const RunArguments& arguments, std::int64_t b, std::int64_t g,
+                   Block channels) const;
+  void store_filter(const RunArguments& arguments, Acc* sums) const;
 
   Problem p_;
   Axis axis_;  // the last
@@ -74,7 +79,10 @@ class GemmTask final : public Task {
   LoadRow<Acc> load_y_;
   ResultRows<Acc> result_;
   WorkspaceLayout layout_;
-  std::size_t filter_at_, columns_at_, tile_at_, image_at_;
+  std::int64_t part_channels_, part_rows_, blocks_;  // the work of a thread at a time
+  int slots_;
+  std::size_t filter_at_, slots_at_, slot_bytes_;
+  std::size_t columns_at_, tile_at_, image_at_;  // within a slot
 };
 
 }  // namespace faltung::gemm
