@@ -10,9 +10,8 @@ namespace faltung::direct {
 namespace {
 
 // Half of a second-level cache of 1 MiB, less what the filter and the results take.
-constexpr std::int64_t cache_bytes = 320 * 1024;
+constexpr std::int64_t cache_bytes = 512 * 1024;
 constexpr std::int64_t least_columns = 64;
-constexpr std::int64_t least_rows = most_rows;
 
 std::int64_t bytes_of(const ThreeAxes& t, const Box& box, std::int64_t value_bytes) {
   const std::int64_t row = Window(t.axes[2], box[2]).size() + row_slack;
@@ -39,7 +38,7 @@ bool fits_in_boxes(const Problem& p) {
   for (std::size_t a = 0; a < p.rank(); ++a) {
     const Axis& axis = p.axes[a];
     const std::int64_t outputs = a + 1 == p.rank()   ? least_columns
-                                 : a + 2 == p.rank() ? least_rows
+                                 : a + 2 == p.rank() ? most_rows
                                                      : 1;
     bytes *= static_cast<double>(std::min(axis.output(), outputs) - 1) *
                  static_cast<double>(axis.stride) +
@@ -49,7 +48,7 @@ bool fits_in_boxes(const Problem& p) {
 }
 
 Box choose_box(const ThreeAxes& t, std::int64_t images, std::int64_t channels, std::int64_t bytes,
-               double products) {
+               double products, std::int64_t least_rows) {
   const Box outputs = {t.axes[0].output(), t.axes[1].output(), t.axes[2].output()};
   const std::int64_t value_bytes = channels * bytes;
   const std::int64_t span = t.axes[2].effective_filter() / t.axes[2].stride;
@@ -76,17 +75,16 @@ Box choose_box(const ThreeAxes& t, std::int64_t images, std::int64_t channels, s
     return images * ceil_divide(outputs[0], box[0]) * ceil_divide(outputs[1], box[1]) *
            ceil_divide(outputs[2], box[2]);
   };
+  const auto halve = [&](std::size_t a, std::int64_t least) {
+    // The overlap of two boxes is read twice: it must stay smaller than they are.
+    const Axis& axis = t.axes[a];
+    if (box[a] < 2 * least || box[a] * axis.stride < 2 * axis.effective_filter() - 2) return false;
+    box[a] = ceil_divide(box[a], 2);
+    return true;
+  };
   while (boxes() < enough_boxes &&
          static_cast<double>(box[0] * box[1] * box[2]) * products > 2 * least_products) {
-    if (box[0] > 1) {
-      box[0] = ceil_divide(box[0], 2);
-    } else if (box[1] > least_rows) {
-      box[1] = ceil_divide(box[1], 2);
-    } else if (box[1] == 1 && box[2] > 512) {
-      box[2] = ceil_divide(box[2], 2);
-    } else {
-      break;
-    }
+    if (!halve(0, 1) && !halve(1, least_rows) && !(outputs[1] == 1 && halve(2, 512))) break;
   }
   return box;
 }

@@ -25,9 +25,11 @@ using Box = std::array<std::int64_t, 3>;
 
 /// @param channels  input channels that a box reads
 /// @param bytes     of a value
-/// @param products  per output, so that there are boxes for many threads if there is work for them
+/// @param products    per output, so that there are boxes for many threads if there is work for
+/// them
+/// @param least_rows  that make good use of the kernel
 [[nodiscard]] Box choose_box(const ThreeAxes& t, std::int64_t images, std::int64_t channels,
-                             std::int64_t bytes, double products);
+                             std::int64_t bytes, double products, std::int64_t least_rows);
 
 /// Positions of an axis that `outputs` of it read.
 constexpr std::int64_t reach(const Axis& axis, std::int64_t outputs) {

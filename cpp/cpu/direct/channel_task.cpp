@@ -31,7 +31,7 @@ ChannelTask<Acc>::ChannelTask(const Problem& problem)
       box_(choose_box(
           t_, problem.batch * problem.groups, problem.in_channels / problem.groups,
           static_cast<std::int64_t>(sizeof(Acc)),
-          longest_sum(problem) * static_cast<double>(problem.out_channels / problem.groups))),
+          longest_sum(problem) * static_cast<double>(problem.out_channels / problem.groups), 1)),
       counts_{},
       kernel_(channel_kernel<Acc>()),
       general_(problem),
@@ -59,13 +59,13 @@ ChannelTask<Acc>::ChannelTask(const Problem& problem)
     counts_[a] = ceil_divide(t_.axes[a].output(), box_[a]);
     boxes *= counts_[a];
   }
-  constexpr std::int64_t enough_blocks = 16;
+  constexpr std::int64_t enough_blocks = 8;
   constexpr std::int64_t least_tiles = 4;  // or reading the box again costs too much
   parts_ = std::clamp<std::int64_t>(ceil_divide(enough_blocks, boxes), 1,
                                     std::max<std::int64_t>(1, group_tiles_ / least_tiles));
   part_tiles_ = ceil_divide(group_tiles_, parts_);
   parts_ = ceil_divide(group_tiles_, part_tiles_);
-  slots_ = plan_threads(boxes * parts_, stencil_us(p_));
+  slots_ = plan_threads(boxes * parts_, vector_us(p_));
 
   const std::int64_t most_vectors = box_[0] * box_[1] * ceil_divide(box_[2], kernel_.lanes);
   WorkspaceLayout slot;

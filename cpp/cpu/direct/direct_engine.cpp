@@ -15,8 +15,9 @@ class DirectEngine final : public Engine {
  public:
   std::string_view name() const override { return "cpu.direct"; }
 
-  Verdict supports(const Problem& p, const Device& device) const override {
+  Verdict supports(const Problem& problem, const Device& device) const override {
     if (device.kind != DeviceKind::cpu) return Verdict::no("runs on the CPU only");
+    const Problem p = direct::lowered(problem);
     const std::int64_t window = direct::window_values(p.axes.back(), direct::choose(p).columns);
     if (window > direct::max_window) {
       return Verdict::no(message("the taps of a row reach over ", window,
@@ -25,8 +26,9 @@ class DirectEngine final : public Engine {
     return Verdict::yes();
   }
 
-  double estimate_us(const Problem& p, const Device&) const override {
-    return direct::estimate_us(p);
+  double estimate_us(const Problem& problem, const Device&) const override {
+    const Problem p = direct::lowered(problem);
+    return has_vector_kernel(p) ? direct::vector_us(p) : direct::plain_us(p);
   }
 
   std::unique_ptr<Task> prepare(const Problem& problem, const Device&) const override {
@@ -47,6 +49,15 @@ class DirectEngine final : public Engine {
 #endif
       return std::make_unique<direct::DirectTask<Acc>>(p);
     });
+  }
+
+ private:
+  static bool has_vector_kernel([[maybe_unused]] const Problem& p) {
+#ifdef FALTUNG_HAVE_HIGHWAY
+    return p.accumulator != DType::i64 && direct::StencilTask<float>::serves(p);
+#else
+    return false;
+#endif
   }
 };
 

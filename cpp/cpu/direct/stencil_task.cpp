@@ -29,7 +29,8 @@ StencilTask<Acc>::StencilTask(const Problem& problem)
       box_(choose_box(
           t_, problem.batch * problem.groups, problem.in_channels / problem.groups,
           static_cast<std::int64_t>(sizeof(Acc)),
-          longest_sum(problem) * static_cast<double>(problem.out_channels / problem.groups))),
+          longest_sum(problem) * static_cast<double>(problem.out_channels / problem.groups),
+          most_rows)),
       counts_{},
       general_(problem),
       packer_(problem),
@@ -64,7 +65,7 @@ StencilTask<Acc>::StencilTask(const Problem& problem)
     counts_[a] = ceil_divide(t_.axes[a].output(), box_[a]);
     blocks *= counts_[a];
   }
-  slots_ = plan_threads(blocks, stencil_us(p_));
+  slots_ = plan_threads(blocks, vector_us(p_));
 
   WorkspaceLayout slot;
   buffer_at_ = slot.add<Acc>(group_inputs_ * loader_.size());
