@@ -1,0 +1,115 @@
+// The CPU engines on every instruction set this machine has, and with several numbers of threads.
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include <faltung/threads.hpp>
+#include "cpp/cpu/direct/direct_engine.hpp"
+#include "cpp/cpu/reference_engine.hpp"
+#include "tests/support/error_check.hpp"
+#include "tests/support/problem_file.hpp"
+#ifdef FALTUNG_HAVE_HIGHWAY
+#include "cpp/cpu/cpu_target.hpp"
+#endif
+
+namespace faltung::test {
+namespace {
+
+// Enough work that a plan wants four threads, and sizes at which blocks, tiles and vectors leave
+// remainders.
+constexpr const char* large[] = {
+    "op=fwd dtype=f32 n=1 c=1 in=100003 k=1 f=31 pad=15 boundary=mirror",
+    "op=fwd dtype=f64 n=1 c=1 in=50021 k=1 f=65 pad=32",
+    "op=fwd dtype=c64 n=1 c=1 in=20011 k=1 f=63 pad=31",
+    "op=fwd dtype=i32 n=1 c=1 in=100003 k=1 f=31 pad=15",
+    "op=fwd dtype=f32 n=1 c=1 in=303x401 k=1 f=5x5 pad=2 boundary=wrap",
+    "op=fwd dtype=u8:f32:u8 n=3 c=1 in=103x201 k=1 f=7x3 pad=3x1 boundary=reflect",
+    "op=fwd dtype=f32 n=1 c=1 in=33x35x37 k=1 f=3x5x3 pad=1x2x1 boundary=nearest",
+    "op=fwd dtype=f32 n=1 c=131 in=29x31 k=131 f=3x3 pad=1 stride=2 g=131",
+    "op=fwd dtype=f32 n=1 c=19 in=29x31 k=45 f=3x3 pad=1",
+    "op=fwd dtype=f32 n=1 c=16 in=29x31 k=45 f=3x3 pad=1 stride=2 layout=nhwc",
+    "op=fwd dtype=f64 n=2 c=24 in=19x17 k=36 f=3x3 pad=2 dil=2 g=3",
+    "op=dgrad dtype=f32 n=1 c=19 in=29x31 k=45 f=3x3 pad=1",
+    "op=dgrad dtype=f32 n=1 c=19 in=29x31 k=45 f=3x3 pad=1 stride=2",
+    "op=wgrad dtype=f32 n=2 c=19 in=29x31 k=45 f=3x3 pad=1",
+};
+
+std::vector<Problem> all_problems() {
+  std::vector<Problem> problems;
+  for (const char* file : {"smoke", "basic", "regression"}) {
+    for (const std::string& line : problem_lines("tests/problems/" + std::string(file) + ".txt")) {
+      problems.push_back(Problem::parse(line));
+    }
+  }
+  for (const char* line : large) problems.push_back(Problem::parse(line));
+  return problems;
+}
+
+class CpuAgreement : public ::testing::Test {
+ protected:
+  void TearDown() override { set_threads(0); }
+
+  // f(engine, problem, operands) for every CPU engine that takes the problem, but the reference.
+  template <typename F>
+  void for_each_case(std::span<const Problem> problems, F&& f) {
+    for (const Problem& problem : problems) {
+      SCOPED_TRACE(to_string(problem));
+      const Operands operands = filled_operands(problem, Fill::reals, test_seed());
+      for (const Engine* engine : cpu_device().engines()) {
+        if (engine == &reference_engine() || !engine->supports(problem, Device::cpu())) continue;
+        SCOPED_TRACE(engine->name());
+        f(*engine, problem, operands);
+      }
+    }
+  }
+};
+
+TEST_F(CpuAgreement, ThreadsChangeNoBit) {
+  const std::vector<Problem> problems = all_problems();
+  for_each_case(
+      problems, [](const Engine& engine, const Problem& problem, const Operands& operands) {
+        set_threads(1);
+        const Array one = run_guarded(cpu_device(), engine, problem, operands);
+        for (const int count : {2, 4}) {
+          set_threads(count);
+          EXPECT_TRUE(same_elements(one, run_guarded(cpu_device(), engine, problem, operands)))
+              << count << " threads";
+        }
+      });
+}
+
+// Guards the test above: the problems made for it do use several threads.
+TEST_F(CpuAgreement, LargeProblemsUseSeveralThreads) {
+  set_threads(4);
+  for (const char* line : large) {
+    const Problem problem = Problem::parse(line);
+    for (const Engine* engine : cpu_device().engines()) {
+      const std::string policy = engine->supports(problem, Device::cpu())
+                                     ? engine->prepare(problem, Device::cpu())->policy()
+                                     : "";
+      EXPECT_EQ(policy.find(", 1 thread,"), std::string::npos) << line << ": " << policy;
+    }
+  }
+}
+
+#ifdef FALTUNG_HAVE_HIGHWAY
+TEST_F(CpuAgreement, EveryInstructionSetKeepsTheBounds) {
+  for (const Problem& problem : all_problems()) {
+    SCOPED_TRACE(to_string(problem));
+    const Operands operands = filled_operands(problem, Fill::reals, test_seed());
+    const Array expected = run_guarded(cpu_device(), reference_engine(), problem, operands);
+    for (const std::string& target : cpu_targets()) {
+      set_cpu_target(target);
+      const Array result = run_guarded(cpu_device(), direct_engine(), problem, operands);
+      const ErrorBound bound = direct_engine().prepare(problem, Device::cpu())->error_bound();
+      EXPECT_LE(error_ratio(problem, operands, expected, result, bound), 1) << target;
+    }
+  }
+  set_cpu_target("");
+}
+#endif
+
+}  // namespace
+}  // namespace faltung::test
