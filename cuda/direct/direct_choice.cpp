@@ -1,6 +1,8 @@
 #include "cuda/direct/direct_choice.hpp"
 
+#include "cpp/core/error_terms.hpp"
 #include "cpp/core/message.hpp"
+#include "cuda/direct/band_policy.hpp"
 #include "cuda/direct/direct_policy.hpp"
 #include "cuda/direct/fir_policy.hpp"
 
@@ -23,7 +25,23 @@ bool is_fir(const Problem& p, const Geometry& g) {
   return (type == DType::f32 || type == DType::f64 || type == DType::c64) && can_fir(g);
 }
 
+// Matrix instructions take taps and elements of one half type, or any taps with bytes.
+bool is_band(const Problem& p, const Geometry& g) {
+  const DType x = p.pass == Pass::forward ? p.input : p.output;
+  const DType y = p.result_dtype();
+  const bool types = x == DType::u8 || ((x == DType::f16 || x == DType::bf16) && p.filter == x);
+  return p.accumulator == DType::f32 && types && p.epilogue == Epilogue{} &&
+         (y == DType::u8 || y == DType::f16 || y == DType::bf16 || y == DType::f32) && can_band(g);
+}
+
 }  // namespace
+
+double Choice::error(const Problem& p, const Geometry& g) const {
+  if (kernel == Kernel::band) return band_error(g);
+  double terms = static_cast<double>(g.group_inputs);
+  for (const AxisGeometry& axis : g.axis) terms *= static_cast<double>(axis.filter);
+  return sum_error(terms, p.accumulator);
+}
 
 std::string Choice::policy() const {
   const Tiling& t = tiling;
@@ -32,6 +50,8 @@ std::string Choice::policy() const {
       return message("strips of ", t.rows, 'x', t.cols, ", taps in registers");
     case Kernel::fir:
       return message("rows of ", t.cols, ", ", t.threads(), " threads, the next row on its way");
+    case Kernel::band:
+      return message("strips of ", t.rows, 'x', t.cols, " on tensor cores, taps in registers");
     case Kernel::tile:
       break;
   }
@@ -52,6 +72,11 @@ Choice choose(const Problem& p, const Geometry& g, bool aligned) {
   if (is_fir(p, g)) {
     const Tiling t = fir_tiling(g, size);
     return {Kernel::fir, t, predict_fir_us(g, t, type, products, bytes)};
+  }
+  if (is_band(p, g)) {
+    const int input = static_cast<int>(size_of(p.pass == Pass::forward ? p.input : p.output));
+    const Tiling t = band_tiling(g, input);
+    return {Kernel::band, t, predict_band_us(g, t, p.filter, bytes)};
   }
   const Tiling t = choose_tiling(g, size);
   return {Kernel::tile, t, predict_us(g, t, type, products, bytes)};

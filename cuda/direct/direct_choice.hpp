@@ -12,7 +12,8 @@ namespace faltung::cuda::direct {
 enum class Kernel : std::uint8_t {
   tile,  ///< direct_kernel: anything
   walk,  ///< walk_kernel: 3x3, 5x5, 7x7 in f32 and f64, on aligned tensors
-  fir    ///< fir_kernel: short filters along rows
+  fir,   ///< fir_kernel: short filters along rows
+  band   ///< band_kernel: short 2-D filters of u8, f16 and bf16 on tensor cores
 };
 
 /// A kernel, how it is cut, and its predicted time.
@@ -22,6 +23,8 @@ struct Choice {
   double us = 0;
   /// Whether x and y must be multiples of 16 bytes.
   [[nodiscard]] bool needs_alignment() const { return kernel == Kernel::walk; }
+  /// Relative error of a sum beside its own magnitudes.
+  [[nodiscard]] double error(const Problem& problem, const Geometry& geometry) const;
   /// One line for Plan::explain.
   [[nodiscard]] std::string policy() const;
 };

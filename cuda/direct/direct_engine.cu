@@ -1,6 +1,5 @@
 #include "cuda/direct/direct_engine.hpp"
 
-#include "cpp/core/error_terms.hpp"
 #include "cpp/core/message.hpp"
 #include "cuda/direct/direct_choice.hpp"
 #include "cuda/direct/direct_launch.hpp"
@@ -47,14 +46,13 @@ class DirectTask final : public Task {
     choice_ = direct::choose(p, arguments_.geometry, true);
     unaligned_ =
         choice_.needs_alignment() ? direct::choose(p, arguments_.geometry, false) : choice_;
-    const Geometry& g = arguments_.geometry;
-    terms_ = static_cast<double>(g.group_inputs);
-    for (const auto& axis : g.axis) terms_ *= static_cast<double>(axis.filter);
+    error_ =
+        std::max(choice_.error(p, arguments_.geometry), unaligned_.error(p, arguments_.geometry));
   }
 
   ErrorBound error_bound() const override {
     if (is_integer(accumulator_)) return {};
-    return {ErrorBound::Kind::elementwise, sum_error(terms_, accumulator_)};
+    return {ErrorBound::Kind::elementwise, error_};
   }
 
   std::string policy() const override { return choice_.policy(); }
@@ -83,6 +81,9 @@ class DirectTask final : public Task {
       if constexpr (std::is_floating_point_v<Acc>) {
         if (kernel == Kernel::walk) return direct::launch_walk<Acc>(arguments, stream);
       }
+      if constexpr (std::is_same_v<Acc, float>) {
+        if (kernel == Kernel::band) return direct::launch_band(arguments, stream);
+      }
       if constexpr (std::is_floating_point_v<Acc> || std::is_same_v<Acc, Complex<float>>) {
         if (kernel == Kernel::fir) return direct::launch_fir<Acc>(arguments, stream);
       }
@@ -94,7 +95,7 @@ class DirectTask final : public Task {
   DType accumulator_;
   Arguments arguments_;
   Choice choice_, unaligned_;
-  double terms_ = 1;
+  double error_ = 0;
 };
 
 class DirectEngine final : public Engine {

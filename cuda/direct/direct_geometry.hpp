@@ -49,6 +49,7 @@ struct Tiling {
   std::int64_t tiles = 1;   ///< of all images and channels
   std::int64_t blocks = 1;  ///< of kernels whose blocks walk over tiles
   int window_size = 1, taps_size = 1;
+  int lead = 0;  ///< of band_kernel: columns of zeros before the taps
 
   FALTUNG_HOST_DEVICE constexpr int threads() const { return threads_x * threads_y; }
 };

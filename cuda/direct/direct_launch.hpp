@@ -18,4 +18,8 @@ void launch_walk(const Arguments& arguments, cudaStream_t stream);
 template <typename Acc>
 void launch_fir(const Arguments& arguments, cudaStream_t stream);
 
+/// Starts band_kernel for arguments whose tiling is a band_tiling; inputs of u8, f16 or bf16, sums
+/// in float.
+void launch_band(const Arguments& arguments, cudaStream_t stream);
+
 }  // namespace faltung::cuda::direct

@@ -53,6 +53,19 @@ __device__ __forceinline__ std::uint32_t pack(T low, T high) {
   return static_cast<std::uint32_t>(low.bits) | static_cast<std::uint32_t>(high.bits) << 16;
 }
 
+/// Two bytes as two halves in one register: the last bits of 1024 + n, less 1024.
+__device__ __forceinline__ std::uint32_t bytes_to_halves(std::uint32_t two) {
+#ifdef FALTUNG_EMULATOR
+  return pack(Half(static_cast<float>(two & 0xffu)), Half(static_cast<float>(two >> 8 & 0xffu)));
+#else
+  std::uint32_t result;
+  asm("{ .reg .b32 t; prmt.b32 t, %1, 0x64646464, 0x4140; sub.rn.f16x2 %0, t, %2; }"
+      : "=r"(result)
+      : "r"(two), "r"(0x64006400u));
+  return result;
+#endif
+}
+
 /// The nearest tf32 (10 bits of mantissa), ties away from zero, as the bits of a float.
 __device__ __forceinline__ std::uint32_t to_tf32(float value) {
 #ifdef FALTUNG_EMULATOR
