@@ -81,7 +81,8 @@ std::vector<Case> make_cases() {
       return convolve(image(), weights({2, 4}), {.boundary = b});
     });
     add("convolve long " + mode, [=] {
-      return convolve(image(), weights({12, 9}), {.boundary = b});
+      // FFT engines would round sums of small integers.
+      return convolve(image(), weights({12, 9}), {.boundary = b, .engine = "direct"});
     });
     add("correlate1d long " + mode,
         [=] { return correlate1d(sequence<double>({11}), weights({24}), {.boundary = b}); });

@@ -65,7 +65,8 @@ struct Geometry {
             .dilation = {dilation[0], dilation[1]},
             .padding = padding(),
             .groups = groups,
-            .layout = layout};
+            .layout = layout,
+            .engine = "direct"};  // FFT engines would round sums of small integers
   }
 
   std::size_t at(const Shape& s, std::int64_t outer, std::int64_t channel, std::int64_t a,
