@@ -17,187 +17,211 @@ Sum finished(T value) {
   }
 }
 
-std::int64_t outputs(const Axis& axis) { return axis.output(); }
-std::int64_t taps(const Axis& axis) { return axis.filter; }
-
 Extents concatenate(const Extents& a, const Extents& b) {
   Extents result = a;
   for (const std::int64_t value : b) result.push_back(value);
   return result;
 }
 
+// Where a tap and an output of a tile stand.
+std::int64_t tap_place(const Axis& axis, std::int64_t tap) {
+  return axis.effective_filter() - 1 - tap * axis.dilation;
+}
+std::int64_t output_place(const Axis& axis, std::int64_t output) {
+  return axis.effective_filter() - 1 + output * axis.stride;
+}
+
 }  // namespace
 
 template <typename T, typename Sum>
-Channels<T, Sum>::Channels(const Problem& problem)
-    : plan_(plan_blocks(problem)),
+Channels<T, Sum>::Channels(const Problem& problem, const BlockPlan& plan)
+    : plan_(plan),
       p_(plan_.problem),
-      axis_(p_.axes.back()),
+      last_(p_.axes.back()),
+      points_(element_count(plan_.lengths)),
       x_(x_strides(problem)),
       w_(w_strides(problem)),
       y_(y_strides(problem)),
-      block_count_(element_count(plan_.blocks)),
-      transform_(plan_.lengths),
-      size_(transform_.size()),
       input_(p_, reordered(x_.spatial)),
       load_w_(load_row<T>(p_.filter)),
       load_y_(load_row<T>(p_.output)),
       result_(p_) {
   for (TensorStrides* tensor : {&x_, &w_, &y_}) tensor->spatial = reordered(tensor->spatial);
-  const std::int64_t longest = std::max({axis_.input, axis_.filter, axis_.output()});
   const bool folds = p_.pass == Pass::backward_data;
-  transform_at_ = layout_.add<std::byte>(static_cast<std::int64_t>(transform_.scratch_bytes()));
-  row_at_ = layout_.add<T>(axis_.filter);
-  sums_at_ = layout_.add<Sum>(longest);
+  row_at_ = layout_.add<T>(last_.filter);
+  sums_at_ = layout_.add<Sum>(std::max({folds ? last_.input : 0, last_.filter, plan_.tile.back()}));
   image_at_ = layout_.add<T>(folds ? element_count(input_extents(p_)) : 0);
 }
 
 template <typename T, typename Sum>
 typename Channels<T, Sum>::Scratch Channels<T, Sum>::scratch(std::byte* memory) const {
-  return {memory + transform_at_, at<T>(memory, row_at_), at<Sum>(memory, sums_at_),
-          at<T>(memory, image_at_)};
+  return {at<T>(memory, row_at_), at<Sum>(memory, sums_at_), at<T>(memory, image_at_)};
 }
 
 template <typename T, typename Sum>
 Strides Channels<T, Sum>::reordered(const Strides& strides) const {
   Strides result;
-  for (const std::int64_t axis : plan_.order) {
-    result.push_back(strides[static_cast<std::size_t>(axis)]);
-  }
+  for (const std::int64_t a : plan_.order) result.push_back(strides[static_cast<std::size_t>(a)]);
   return result;
 }
 
 template <typename T, typename Sum>
-template <typename F>
-void Channels<T, Sum>::for_each_block(const Shape& slow, F&& f) const {
-  for_each_index(plan_.blocks, [&](std::int64_t block, const Extents& o) {
-    for_each_index(slow, [&](std::int64_t, const Extents& index) { f(block * size_, o, index); });
-  });
+typename Channels<T, Sum>::Place Channels<T, Sum>::place(std::int64_t block) const {
+  const std::size_t transformed = plan_.lengths.size();
+  Place at{Extents::filled(plan_.skipped, 0), Extents::filled(transformed, 0),
+           Extents::filled(transformed, 0)};
+  for (std::size_t t = transformed; t-- > 0; block /= plan_.tiles[t]) {
+    at.first[t] = block % plan_.tiles[t] * plan_.tile[t];
+    at.outputs[t] = std::min(plan_.tile[t], axis(t).output() - at.first[t]);
+  }
+  for (std::size_t a = plan_.skipped; a-- > 0; block /= plan_.blocks[a]) {
+    at.skipped[a] = block % plan_.blocks[a];
+  }
+  return at;
 }
 
 template <typename T, typename Sum>
-Shape Channels<T, Sum>::slow_shape(std::int64_t (*extent)(const Axis&)) const {
+template <typename Extent>
+Shape Channels<T, Sum>::slow_shape(Extent&& extent) const {
   Shape shape;
-  for (std::size_t a = plan_.skipped; a + 1 < p_.rank(); ++a) shape.push_back(extent(p_.axes[a]));
+  for (std::size_t t = 0; t < slow_axes(); ++t) shape.push_back(extent(t));
   return shape;
 }
 
 template <typename T, typename Sum>
-std::int64_t Channels<T, Sum>::row_start(const Extents& slow) const {
+std::int64_t Channels<T, Sum>::row_start(const Extents& places) const {
   std::int64_t row = 0;
-  for (std::size_t a = 0; a < slow.size(); ++a) row = row * plan_.lengths[a] + slow[a];
-  return row * transform_.row_step();
-}
-
-// Where tap r stands in the block: at -r dilation, modulo the length.
-template <typename T, typename Sum>
-std::int64_t Channels<T, Sum>::tap_place(std::size_t axis, std::int64_t tap) const {
-  const std::int64_t place = tap * p_.axes[plan_.skipped + axis].dilation;
-  return place == 0 ? 0 : plan_.lengths[axis] - place;
+  for (std::size_t t = 0; t < places.size(); ++t) row = row * plan_.lengths[t] + places[t];
+  return row * plan_.lengths.back();
 }
 
 template <typename T, typename Sum>
-Extents Channels<T, Sum>::output_places(const Extents& slow_outputs) const {
-  Extents places = slow_outputs;
-  for (std::size_t a = 0; a < places.size(); ++a) places[a] *= p_.axes[plan_.skipped + a].stride;
+Extents Channels<T, Sum>::output_places(const Extents& slow) const {
+  Extents places = slow;
+  for (std::size_t t = 0; t < places.size(); ++t) places[t] = output_place(axis(t), slow[t]);
   return places;
 }
 
 template <typename T, typename Sum>
-Extents Channels<T, Sum>::tap_places(const Extents& slow_taps) const {
-  Extents places = slow_taps;
-  for (std::size_t a = 0; a < places.size(); ++a) places[a] = tap_place(a, places[a]);
+Extents Channels<T, Sum>::tap_places(const Extents& slow) const {
+  Extents places = slow;
+  for (std::size_t t = 0; t < places.size(); ++t) places[t] = tap_place(axis(t), slow[t]);
   return places;
 }
 
-// The row of x that stands at these outputs of the skipped axes and positions of the others.
+// The row of x at these positions of the block.
 template <typename T, typename Sum>
-RowPlace Channels<T, Sum>::input_row(const Strides& strides, const Extents& o,
+RowPlace Channels<T, Sum>::input_row(const Strides& strides, const Place& at,
                                      const Extents& positions) const {
-  Extents position = o;
-  for (std::size_t a = 0; a < o.size(); ++a) position[a] *= p_.axes[a].stride;
-  return row_place(p_, strides, concatenate(position, positions));
+  Extents position = at.skipped;
+  for (std::size_t a = 0; a < position.size(); ++a) position[a] *= p_.axes[a].stride;
+  for (std::size_t t = 0; t < positions.size(); ++t) {
+    position.push_back(at.first[t] * axis(t).stride + positions[t]);
+  }
+  return row_place(p_, strides, position);
+}
+
+// The input where it lies, if it holds all positions of a block side by side, as T.
+template <typename T, typename Sum>
+const T* Channels<T, Sum>::direct_x(const void* x, std::int64_t offset, std::int64_t first) const {
+  if constexpr (!std::is_same_v<T, Sum>) return nullptr;
+  const bool plain = p_.input == dtype_of<T> && x_.spatial.back() == 1 &&
+                     last_.input_dilation == 1 && slow_axes() == 0;
+  const std::int64_t start = first - last_.pad_lo;
+  if (!plain || start < 0 || start + points_ > last_.input) return nullptr;
+  return static_cast<const T*>(x) + offset + start;
 }
 
 template <typename T, typename Sum>
-template <bool is_forward>
-void Channels<T, Sum>::transform_channel(Z* blocks, const Scratch& scratch) const {
-  for (Z* block = blocks; block < blocks + block_count_ * size_; block += size_) {
-    if (is_forward) {
-      transform_.forward(block, scratch.transform);
-    } else {
-      transform_.inverse(block, scratch.transform);
+const T* Channels<T, Sum>::load_x(const void* x, std::int64_t b, std::int64_t c, std::int64_t block,
+                                  T* to) const {
+  const Place where = place(block);
+  const std::int64_t offset = b * x_.outer + c * x_.channel;
+  const auto window = [&](std::size_t t) {
+    return (where.outputs[t] - 1) * axis(t).stride + axis(t).effective_filter();
+  };
+  const std::int64_t first = where.first.back() * last_.stride;
+  const std::int64_t columns = window(slow_axes());
+  if (slow_axes() == 0) {
+    const RowPlace row = input_row(x_.spatial, where, {});
+    if (row.kind == RowPlace::Kind::elements) {
+      const T* direct = direct_x(x, offset + row.offset, first);
+      if (direct != nullptr) return direct;
     }
   }
-}
-
-template <typename T, typename Sum>
-void Channels<T, Sum>::load_x(const void* x, std::int64_t b, std::int64_t c, Z* to,
-                              const Scratch& scratch) const {
-  const std::int64_t columns = extended_extent(axis_);
-  std::fill_n(to, block_count_ * size_, Z(0));
-  for_each_block(slow_shape(extended_extent),
-                 [&](std::int64_t block, const Extents& o, const Extents& position) {
-                   T* row = reinterpret_cast<T*>(to + block) + row_start(position);
-                   input_.load(x, b * x_.outer + c * x_.channel, input_row(x_.spatial, o, position),
-                               0, 1, columns, row);
-                 });
-  transform_channel<true>(to, scratch);
-}
-
-template <typename T, typename Sum>
-void Channels<T, Sum>::load_y(const void* y, std::int64_t b, std::int64_t k, Z* to,
-                              const Scratch& scratch) const {
-  std::fill_n(to, block_count_ * size_, Z(0));
-  for_each_block(slow_shape(outputs), [&](std::int64_t block, const Extents& o,
-                                          const Extents& slow) {
-    T* row = reinterpret_cast<T*>(to + block) + row_start(output_places(slow));
-    load_y_(y, output_offset(b, k, o, slow), y_.spatial.back(), axis_.output(), row, axis_.stride);
+  const Shape rows = slow_shape([&](std::size_t t) { return plan_.lengths[t]; });
+  const std::int64_t length = plan_.lengths.back();
+  for_each_index(rows, [&](std::int64_t index, const Extents& positions) {
+    T* row = to + index * length;
+    bool needed = true;
+    for (std::size_t t = 0; t < slow_axes(); ++t) needed = needed && positions[t] < window(t);
+    if (needed)
+      input_.load(x, offset, input_row(x_.spatial, where, positions), first, 1, columns, row);
+    std::fill(row + (needed ? columns : 0), row + length, T(0));
   });
-  transform_channel<true>(to, scratch);
+  return to;
 }
 
 template <typename T, typename Sum>
-void Channels<T, Sum>::load_w(const void* w, std::int64_t k, std::int64_t c, Z* to,
+void Channels<T, Sum>::load_y(const void* y, std::int64_t b, std::int64_t k, std::int64_t block,
+                              T* to) const {
+  const Place where = place(block);
+  std::fill_n(to, points_, T(0));
+  const Shape rows = slow_shape([&](std::size_t t) { return where.outputs[t]; });
+  for_each_index(rows, [&](std::int64_t, const Extents& slow) {
+    load_y_(y, output_offset(b, k, where, slow), y_.spatial.back(), where.outputs.back(),
+            to + row_start(output_places(slow)) + output_place(last_, 0), last_.stride);
+  });
+}
+
+template <typename T, typename Sum>
+void Channels<T, Sum>::load_w(const void* w, std::int64_t k, std::int64_t c, T* to,
                               const Scratch& scratch) const {
-  std::fill_n(to, size_, Z(0));
-  for_each_index(slow_shape(taps), [&](std::int64_t, const Extents& slow) {
-    T* row = reinterpret_cast<T*>(to) + row_start(tap_places(slow));
-    load_w_(w, tap_offset(k, c, slow), tap_step(), axis_.filter, scratch.row, 1);
-    for (std::int64_t r = 0; r < axis_.filter; ++r) {
+  std::fill_n(to, points_, T(0));
+  const Shape rows = slow_shape([&](std::size_t t) { return axis(t).filter; });
+  for_each_index(rows, [&](std::int64_t, const Extents& slow) {
+    T* row = to + row_start(tap_places(slow));
+    load_w_(w, tap_offset(k, c, slow), tap_step(), last_.filter, scratch.row, 1);
+    for (std::int64_t r = 0; r < last_.filter; ++r) {
       const T tap = scratch.row[r];
-      row[tap_place(plan_.lengths.size() - 1, r)] = p_.conjugate ? conjugate_value(tap) : tap;
+      row[tap_place(last_, r)] = p_.conjugate ? conjugate_value(tap) : tap;
     }
   });
-  transform_.forward(to, scratch.transform);
 }
 
 template <typename T, typename Sum>
 void Channels<T, Sum>::store_y(const RunArguments& arguments, std::int64_t b, std::int64_t k,
-                               Z* from, const Scratch& scratch) const {
-  transform_channel<false>(from, scratch);
-  for_each_block(
-      slow_shape(outputs), [&](std::int64_t block, const Extents& o, const Extents& slow) {
-        const T* row = reinterpret_cast<const T*>(from + block) + row_start(output_places(slow));
-        store_row(arguments, k, row, axis_.stride, axis_.output(), output_offset(b, k, o, slow),
-                  y_.spatial.back(), scratch);
-      });
+                               std::int64_t block, const T* from, const Scratch& scratch) const {
+  const Place where = place(block);
+  const Shape rows = slow_shape([&](std::size_t t) { return where.outputs[t]; });
+  for_each_index(rows, [&](std::int64_t, const Extents& slow) {
+    const T* row = from + row_start(output_places(slow)) + output_place(last_, 0);
+    store_row(arguments, k, row, last_.stride, where.outputs.back(),
+              output_offset(b, k, where, slow), y_.spatial.back(), scratch);
+  });
+}
+
+template <typename T, typename Sum>
+void Channels<T, Sum>::clear_x(const Scratch& scratch) const {
+  std::fill_n(scratch.image, element_count(input_extents(p_)), T(0));
+}
+
+template <typename T, typename Sum>
+void Channels<T, Sum>::fold_x(std::int64_t block, const T* from, const Scratch& scratch) const {
+  const Place where = place(block);
+  const Strides compact = compact_strides(input_extents(p_));
+  const Shape rows = slow_shape([&](std::size_t t) { return extended_extent(axis(t)); });
+  for_each_index(rows, [&](std::int64_t, const Extents& positions) {
+    fold_row(last_, input_row(compact, where, positions), from + row_start(positions), 0, 1,
+             extended_extent(last_), scratch.image);
+  });
 }
 
 template <typename T, typename Sum>
 void Channels<T, Sum>::store_x(const RunArguments& arguments, std::int64_t b, std::int64_t c,
-                               Z* from, const Scratch& scratch) const {
-  transform_channel<false>(from, scratch);
+                               const Scratch& scratch) const {
   const Shape extents = input_extents(p_);
-  const Strides compact = compact_strides(extents);
-  T* image = scratch.image;
-  std::fill_n(image, element_count(extents), T(0));
-  for_each_block(slow_shape(extended_extent),
-                 [&](std::int64_t block, const Extents& o, const Extents& position) {
-                   fold_row(axis_, input_row(compact, o, position),
-                            reinterpret_cast<const T*>(from + block) + row_start(position), 0, 1,
-                            extended_extent(axis_), image);
-                 });
+  const T* image = scratch.image;
   for_each_index(slow_extents(extents), [&](std::int64_t, const Extents& i) {
     store_row(arguments, c, image, 1, extents.back(),
               b * x_.outer + c * x_.channel + offset_of(i, x_.spatial), x_.spatial.back(), scratch);
@@ -207,15 +231,15 @@ void Channels<T, Sum>::store_x(const RunArguments& arguments, std::int64_t b, st
 
 template <typename T, typename Sum>
 void Channels<T, Sum>::store_w(const RunArguments& arguments, std::int64_t k, std::int64_t c,
-                               Z* from, const Scratch& scratch) const {
-  transform_.inverse(from, scratch.transform);
-  for_each_index(slow_shape(taps), [&](std::int64_t, const Extents& slow) {
-    const T* row = reinterpret_cast<const T*>(from) + row_start(tap_places(slow));
-    for (std::int64_t r = 0; r < axis_.filter; ++r) {
-      const T tap = row[tap_place(plan_.lengths.size() - 1, r)];
+                               const T* from, const Scratch& scratch) const {
+  const Shape rows = slow_shape([&](std::size_t t) { return axis(t).filter; });
+  for_each_index(rows, [&](std::int64_t, const Extents& slow) {
+    const T* row = from + row_start(tap_places(slow));
+    for (std::int64_t r = 0; r < last_.filter; ++r) {
+      const T tap = row[tap_place(last_, r)];
       scratch.row[r] = p_.conjugate ? conjugate_value(tap) : tap;
     }
-    store_row(arguments, k, scratch.row, 1, axis_.filter, tap_offset(k, c, slow), tap_step(),
+    store_row(arguments, k, scratch.row, 1, last_.filter, tap_offset(k, c, slow), tap_step(),
               scratch);
   });
 }
@@ -237,9 +261,11 @@ void Channels<T, Sum>::store_row(const RunArguments& arguments, std::int64_t cha
 }
 
 template <typename T, typename Sum>
-std::int64_t Channels<T, Sum>::output_offset(std::int64_t b, std::int64_t k, const Extents& o,
+std::int64_t Channels<T, Sum>::output_offset(std::int64_t b, std::int64_t k, const Place& at,
                                              const Extents& slow) const {
-  return b * y_.outer + k * y_.channel + offset_of(concatenate(o, slow), y_.spatial);
+  Extents outputs = at.first;
+  for (std::size_t t = 0; t < slow.size(); ++t) outputs[t] += slow[t];
+  return b * y_.outer + k * y_.channel + offset_of(concatenate(at.skipped, outputs), y_.spatial);
 }
 
 // Of the row's first tap in the order of the formula, which `flip` reverses in memory.

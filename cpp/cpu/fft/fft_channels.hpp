@@ -9,87 +9,91 @@
 
 namespace faltung::fft {
 
-/// Moves single channels of x, w and y between the tensors and the spectra of their blocks.
+/// Moves single channels of x, w and y between the tensors and blocks.
 ///
-/// In a block x stands from its first needed position on, tap r at -r dilation, and output o at
-/// o stride, all modulo the transform's lengths. x and y have a block for every output along the
-/// skipped axes, w has one.
+/// Along each axis, with R' the reach of the filter, a block holds
+///
+///     x       from its first needed position on, at 0, 1, ...
+///     tap r   at R'-1 - r dilation
+///     y       output o of the tile at R'-1 + o stride
+///
+/// so that in every pass what a cyclic product wraps around meets nothing that is kept. x and y
+/// have BlockPlan::block_count() blocks, w has one.
 ///
 /// @tparam T    of the data in the transforms
 /// @tparam Sum  of the finished sums: T, or uint64_t for integers, which are recovered by rounding
 template <typename T, typename Sum>
 class Channels {
  public:
-  using Z = Spectrum<T>;
-  /// Memory that is free between two calls.
+  /// Memory of one thread that is free between two calls.
   struct Scratch {
-    std::byte* transform;
     T* row;     ///< of taps
     Sum* sums;  ///< of finished sums
     T* image;   ///< compact, where x is folded
   };
 
-  explicit Channels(const Problem& problem);
+  Channels(const Problem& problem, const BlockPlan& plan);
 
-  /// Values of one block's spectrum, and of all blocks of a channel of x or y.
-  [[nodiscard]] std::int64_t size() const { return size_; }
-  [[nodiscard]] std::int64_t channel_size() const { return block_count_ * size_; }
-  [[nodiscard]] const Shape& lengths() const { return plan_.lengths; }
+  [[nodiscard]] std::int64_t points() const { return points_; }
   [[nodiscard]] std::int64_t scratch_bytes() const {
     return static_cast<std::int64_t>(layout_.bytes());
   }
   /// @param memory  scratch_bytes(), aligned to 256
   [[nodiscard]] Scratch scratch(std::byte* memory) const;
 
-  // Each fills the blocks of one channel and transforms them.
-  void load_x(const void* x, std::int64_t b, std::int64_t c, Z* to, const Scratch& scratch) const;
-  void load_w(const void* w, std::int64_t k, std::int64_t c, Z* to, const Scratch& scratch) const;
-  void load_y(const void* y, std::int64_t b, std::int64_t k, Z* to, const Scratch& scratch) const;
-  // Each transforms back, in place, and stores one channel of the result.
-  void store_x(const RunArguments& arguments, std::int64_t b, std::int64_t c, Z* from,
+  /// The block's data: in `to`, or where x lies if that is the same.
+  const T* load_x(const void* x, std::int64_t b, std::int64_t c, std::int64_t block, T* to) const;
+  void load_y(const void* y, std::int64_t b, std::int64_t k, std::int64_t block, T* to) const;
+  void load_w(const void* w, std::int64_t k, std::int64_t c, T* to, const Scratch& scratch) const;
+  void store_y(const RunArguments& arguments, std::int64_t b, std::int64_t k, std::int64_t block,
+               const T* from, const Scratch& scratch) const;
+  void store_w(const RunArguments& arguments, std::int64_t k, std::int64_t c, const T* from,
                const Scratch& scratch) const;
-  void store_w(const RunArguments& arguments, std::int64_t k, std::int64_t c, Z* from,
-               const Scratch& scratch) const;
-  void store_y(const RunArguments& arguments, std::int64_t b, std::int64_t k, Z* from,
+  // Of x all blocks of a channel are added up, in order, and then stored.
+  void clear_x(const Scratch& scratch) const;
+  void fold_x(std::int64_t block, const T* from, const Scratch& scratch) const;
+  void store_x(const RunArguments& arguments, std::int64_t b, std::int64_t c,
                const Scratch& scratch) const;
 
  private:
-  template <bool is_forward>
-  void transform_channel(Z* blocks, const Scratch& scratch) const;
+  /// Where a block stands.
+  struct Place {
+    Extents skipped;  ///< outputs along the skipped axes
+    Extents first;    ///< of the tile's outputs along the others
+    Extents outputs;  ///< how many
+  };
+  [[nodiscard]] Place place(std::int64_t block) const;
+  [[nodiscard]] const Axis& axis(std::size_t t) const { return p_.axes[plan_.skipped + t]; }
+  [[nodiscard]] std::size_t slow_axes() const { return plan_.lengths.size() - 1; }
+
+  template <typename Extent>
+  Shape slow_shape(Extent&& extent) const;  ///< extent(t) of all axes but the last
+  [[nodiscard]] std::int64_t row_start(const Extents& places) const;
+  [[nodiscard]] Extents output_places(const Extents& slow) const;
+  [[nodiscard]] Extents tap_places(const Extents& slow) const;
+  [[nodiscard]] RowPlace input_row(const Strides& strides, const Place& at,
+                                   const Extents& positions) const;
+  [[nodiscard]] const T* direct_x(const void* x, std::int64_t offset, std::int64_t first) const;
   void store_row(const RunArguments& arguments, std::int64_t channel, const T* values,
                  std::int64_t values_step, std::int64_t count, std::int64_t first,
                  std::int64_t step, const Scratch& scratch) const;
 
-  // A block is indexed by the outputs `o` of the skipped axes, then by `slow` indices of all other
-  // axes but the last, which are positions of x, outputs, or taps.
-  template <typename F>
-  void for_each_block(const Shape& slow, F&& f) const;  ///< f(first value, o, slow)
-  [[nodiscard]] Shape slow_shape(std::int64_t (*extent)(const Axis&)) const;
-  [[nodiscard]] std::int64_t row_start(const Extents& places) const;
-  [[nodiscard]] std::int64_t tap_place(std::size_t axis, std::int64_t tap) const;
-  [[nodiscard]] Extents tap_places(const Extents& slow_taps) const;
-  [[nodiscard]] Extents output_places(const Extents& slow_outputs) const;
-  [[nodiscard]] RowPlace input_row(const Strides& strides, const Extents& o,
-                                   const Extents& positions) const;
-
   [[nodiscard]] Strides reordered(const Strides& strides) const;
-  [[nodiscard]] std::int64_t output_offset(std::int64_t b, std::int64_t k, const Extents& o,
+  [[nodiscard]] std::int64_t output_offset(std::int64_t b, std::int64_t k, const Place& at,
                                            const Extents& slow) const;
   [[nodiscard]] std::int64_t tap_offset(std::int64_t k, std::int64_t c, const Extents& slow) const;
   [[nodiscard]] std::int64_t tap_step() const;
 
   BlockPlan plan_;
   Problem p_;  // with its axes in the order of plan_
-  Axis axis_;  // the last
+  Axis last_;
+  std::int64_t points_;
   TensorStrides x_, w_, y_;
-  std::int64_t block_count_;
-  Transform<T> transform_;
-  std::int64_t size_;
   ExtendedInput<T> input_;
   LoadRow<T> load_w_, load_y_;
   ResultRows<Sum> result_;
   WorkspaceLayout layout_;  // of the scratch memory
-  std::size_t transform_at_, row_at_, sums_at_, image_at_;
+  std::size_t row_at_, sums_at_, image_at_;
 };
 
 }  // namespace faltung::fft

@@ -19,21 +19,21 @@ class FftEngine final : public Engine {
     // A block of this many points takes 8 TiB, and every axis is then far from overflow.
     constexpr double most_points = 0x1p40;
     for (const Axis& axis : p.axes) {
-      if (static_cast<double>(extended_extent(axis)) > most_points) {
-        return Verdict::no(message("a transform of ", extended_extent(axis), " points"));
-      }
+      const auto positions = static_cast<double>(extended_extent(axis));
+      if (positions > most_points) return Verdict::no(message("an axis of ", positions, " points"));
     }
-    if (fft::sizes(p).length > most_points) {
-      return Verdict::no(message("a transform of ", fft::sizes(p).length, " points"));
-    }
-    if (is_integer(p.accumulator) && fft::integer_error(p) >= 0.5) {
+    const fft::Sizes n = fft::sizes(fft::plan_blocks(p, fft::current_instruction_set()));
+    if (n.length > most_points) return Verdict::no(message("a transform of ", n.length, " points"));
+    if (is_integer(p.accumulator) && fft::integer_error(p, n) >= 0.5) {
       return Verdict::no(message("rounding could miss an integer: sums in f64 may err by ",
-                                 fft::integer_error(p), ", which must be below 0.5"));
+                                 fft::integer_error(p, n), ", which must be below 0.5"));
     }
     return Verdict::yes();
   }
 
-  double estimate_us(const Problem& p, const Device&) const override { return fft::estimate_us(p); }
+  double estimate_us(const Problem& p, const Device&) const override {
+    return 3 + 1e-3 * fft::plan_blocks(p, fft::current_instruction_set()).nanoseconds;
+  }
 
   std::unique_ptr<Task> prepare(const Problem& p, const Device&) const override {
     return visit_accumulator(p.accumulator, [&](auto value) -> std::unique_ptr<Task> {

@@ -15,6 +15,9 @@ namespace faltung::fft {
 ///     forward           Y[b,k] = sum over c of  X[b,c] W[k,c]
 ///     backward_data     X[b,c] = sum over k of  Y[b,k] conj(W[k,c])
 ///     backward_filter   W[k,c] = sum over b of  Y[b,k] conj(X[b,c])
+///
+/// where b also counts the blocks of an image. Each block is transformed by one thread, or where
+/// there are few by several; sums have one order.
 template <typename T, typename Sum>
 class FftTask final : public Task {
  public:
@@ -27,25 +30,41 @@ class FftTask final : public Task {
   void run(const RunArguments& arguments) const override;
 
  private:
-  using Z = Spectrum<T>;
-  using Scratch = typename Channels<T, Sum>::Scratch;
+  using R = Real<T>;
+  using Work = typename Transform<T>::Work;
   struct Spectra final : PreparedFilter {
-    std::vector<Z> values;
+    std::vector<R> values;
   };
+  /// What one thread works with.
+  struct Slot {
+    T* data;
+    R* sums;  ///< a spectrum
+    typename Channels<T, Sum>::Scratch scratch;
+    Work work;
+  };
+  [[nodiscard]] Slot slot(std::byte* workspace, int index) const;
+  /// Calls f(item, slot) for every item: several at a time, or one after the other where there are
+  /// too few, each with all threads.
+  template <typename F>
+  void each(std::byte* workspace, std::int64_t items, F&& f) const;
 
-  // Group g, with the spectra of its filters.
-  void forward(const RunArguments& arguments, std::int64_t g, const Z* w,
-               const Scratch& scratch) const;
-  void backward_data(const RunArguments& arguments, std::int64_t g, const Z* w,
-                     const Scratch& scratch) const;
-  void backward_filter(const RunArguments& arguments, std::int64_t g, const Scratch& scratch) const;
+  void load_filters(const void* w, R* to, std::byte* workspace) const;
+  void forward(const RunArguments& arguments, const R* w) const;
+  void forward_single(const RunArguments& arguments, const R* w) const;
+  void backward_data(const RunArguments& arguments, const R* w) const;
+  void backward_filter(const RunArguments& arguments) const;
+  void add_up_filters(const RunArguments& arguments, std::int64_t units, bool first) const;
 
   Problem p_;
-  std::int64_t group_inputs_, group_outputs_;
+  BlockPlan plan_;
+  std::int64_t group_inputs_, group_outputs_, blocks_, pairs_;
   Channels<T, Sum> channels_;
-  std::int64_t size_, channel_size_;
+  Transform<T> transform_;
+  std::int64_t size_;     // of a spectrum
+  std::int64_t at_once_;  // units whose spectra are kept
+  int slots_;
   WorkspaceLayout layout_;
-  std::size_t x_at_, w_at_, y_at_, scratch_at_;
+  std::size_t x_at_, w_at_, data_at_, sums_at_, scratch_at_, work_at_;
 };
 
 }  // namespace faltung::fft

@@ -4,58 +4,92 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <type_traits>
+#include <string_view>
+#include <vector>
 
 #include <faltung/extents.hpp>
+#include "cpp/cpu/fft/transform_stages.hpp"
 
 namespace faltung::fft {
 
-template <typename T>
-struct real_part {
-  using type = T;
+/// An instruction set the transforms are compiled for, and its register.
+struct InstructionSet {
+  std::string_view name;  ///< "avx512", "avx2", "baseline"
+  std::int64_t register_bytes;
+
+  /// Values of type T that one register holds parts of.
+  template <typename T>
+  [[nodiscard]] std::int64_t lanes() const {
+    return std::max<std::int64_t>(1, register_bytes / static_cast<std::int64_t>(sizeof(Real<T>)));
+  }
 };
-template <typename T>
-struct real_part<std::complex<T>> {
-  using type = T;
-};
 
-/// The real type of T's parts, and the type of its spectrum.
-template <typename T>
-using Real = typename real_part<T>::type;
-template <typename T>
-using Spectrum = std::complex<Real<T>>;
+/// Those of this build that the processor has, best first.
+[[nodiscard]] const std::vector<InstructionSet>& instruction_sets();
+/// The one that set_cpu_target (cpp/cpu/cpu_target.hpp) asks for.
+[[nodiscard]] InstructionSet current_instruction_set();
 
-/// Smallest length >= n whose prime factors are 2, 3 and 5.
-[[nodiscard]] std::int64_t good_length(std::int64_t n);
-
-/// Whole Fourier transforms of real or complex arrays over all their axes, in place.
+/// The matrix as which a block is transformed.
 ///
-/// An array [n_0, ..., n_last] is row-major; T is float, double, or a complex of them. Real rows
-/// lie in the memory of their spectrum, [n_0, ..., n_last/2 + 1], so rows start `row_step()` values
-/// apart. Immutable; one object serves many threads. Transforms longer than 10,000 in complex axes
-/// make ducc0 allocate small buffers of its own; otherwise nothing is allocated.
+/// @param lengths  a real block's last one must be even
+[[nodiscard]] BlockMatrix block_matrix(const Shape& lengths, bool real, std::int64_t lanes);
+
+/// Fourier transforms of real or complex blocks over all their axes, for convolutions: spectra have
+/// an order of their own, and what is wrapped along the last axis of a real block changes sign
+/// (BlockMatrix).
+///
+/// A block [n_0, ..., n_last] is compact and row-major; T is float, double, or a complex of them.
+/// Immutable; one object serves many threads.
 template <typename T>
 class Transform {
  public:
-  explicit Transform(const Shape& shape);
-  Transform(Transform&&) noexcept;
-  Transform& operator=(Transform&&) noexcept;
-  ~Transform();
+  using R = Real<T>;
+  /// Memory, aligned to 256, for this many threads.
+  struct Work {
+    std::byte* memory = nullptr;
+    int slots = 1;
+  };
 
-  /// Values of the spectrum.
-  [[nodiscard]] std::int64_t size() const;
-  /// Values of T from one row of data to the next.
-  [[nodiscard]] std::int64_t row_step() const;
-  [[nodiscard]] std::size_t scratch_bytes() const;
+  explicit Transform(const Shape& lengths, const InstructionSet& set = current_instruction_set());
 
-  /// @param scratch  scratch_bytes(), aligned to 256
-  void forward(Spectrum<T>* data, std::byte* scratch) const;
+  /// Values of R in a spectrum.
+  [[nodiscard]] std::int64_t spectrum_values() const { return spectrum_values_; }
+  [[nodiscard]] std::int64_t work_bytes(int slots) const;
+
+  void forward(const T* data, R* spectrum, const Work& work) const;
   /// The inverse, divided by the number of points.
-  void inverse(Spectrum<T>* data, std::byte* scratch) const;
+  void inverse(const R* spectrum, T* data, const Work& work) const;
+  /// inverse(forward(data) filter), in fewer trips through memory. `result` may be `data`.
+  void filter(const T* data, const R* filter, T* result, const Work& work) const;
+  /// sums = a b, or a conj(b), value by value; added to what is there if `add`. Part `part` of
+  /// `parts` that can be computed apart.
+  void products(R* sums, const R* a, const R* b, bool conjugate, bool add, std::int64_t part = 0,
+                std::int64_t parts = 1) const {
+    stages_->products(sums, a, b, conjugate, add, part * groups_ / parts,
+                      (part + 1) * groups_ / parts);
+  }
+
+  /// Where in a spectrum the number (k_0, ..., k_last) stands: the sum of x[j] times
+  /// exp(-2 pi i j k / n) along every axis, but on the last one, of n = 2 m real values,
+  /// exp(-2 pi i j (k - 1/4) / m). Its imaginary part follows `imaginary_offset` behind.
+  [[nodiscard]] std::int64_t place(const Extents& k) const;
+  [[nodiscard]] std::int64_t imaginary_offset() const { return lanes_; }
 
  private:
-  struct Impl;
-  std::unique_ptr<const Impl> impl_;
+  void make_factors(const Shape& lengths);
+  template <typename F>
+  void for_pieces(std::int64_t pieces, const Work& work, F&& f) const;
+  [[nodiscard]] std::int64_t axis_pieces(int axis) const;
+  R* planes(const Work& work) const { return reinterpret_cast<R*>(work.memory); }
+  void columns(const T* data, const Work& work) const;
+  void columns_back(T* data, const Work& work) const;
+
+  std::int64_t lanes_;
+  BlockMatrix matrix_;
+  std::int64_t groups_, spectrum_values_;
+  bool is_cut_;  // one axis, in rows
+  std::vector<R> row_factors_, column_factors_, matrix_factors_;
+  std::unique_ptr<const TransformStages<T>> stages_;
 };
 
 }  // namespace faltung::fft

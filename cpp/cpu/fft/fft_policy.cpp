@@ -1,0 +1,228 @@
+#include "cpp/cpu/fft/fft_policy.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <vector>
+
+#include "cpp/cpu/fft/line_cost.hpp"
+
+namespace faltung::fft {
+namespace {
+
+// Constants that meet constants are decided by the slowest axis, so that order must then stay.
+bool may_reorder(const Problem& p) {
+  for (const Axis& axis : p.axes) {
+    for (const Boundary& side : {axis.below, axis.above}) {
+      if (side.kind == BoundaryKind::constant) return false;
+    }
+  }
+  return true;
+}
+
+BlockPlan without_lengths(const Problem& p) {
+  BlockPlan plan{.problem = p, .order = {}, .blocks = {}, .lengths = {}, .tile = {}, .tiles = {}};
+  const bool skip = may_reorder(p);
+  plan.problem.axes.clear();
+  for (const bool taps : {false, true}) {
+    for (std::size_t a = 0; a < p.rank(); ++a) {
+      const Axis& axis = p.axes[a];
+      if ((!skip || axis.filter > 1) != taps) continue;
+      plan.order.push_back(static_cast<std::int64_t>(a));
+      plan.problem.axes.push_back(axis);
+      if (taps) continue;
+      plan.blocks.push_back(axis.output());
+      ++plan.skipped;
+    }
+  }
+  return plan;
+}
+
+// What it takes to bring a block's data from a tensor, or back, in nanoseconds; measured as in
+// line_cost.hpp.
+constexpr double block_ns = 150;
+constexpr double row_ns = 60;
+constexpr double point_ns = 0.15;
+
+/// Chooses the lengths of a plan by their cost.
+class LengthChoice {
+ public:
+  LengthChoice(BlockPlan plan, const InstructionSet& set) : plan_(std::move(plan)) {
+    const Problem& p = plan_.problem;
+    const DType type = p.accumulator;
+    real_ = !is_complex(type);
+    wide_ = type != DType::f32 && type != DType::c64;
+    lanes_ = wide_ ? set.lanes<double>() : set.lanes<float>();
+    for (std::size_t a = plan_.skipped; a < p.rank(); ++a) axes_.push_back(&p.axes[a]);
+    pairs_ = static_cast<double>(p.out_channels) * static_cast<double>(p.in_channels / p.groups);
+    images_ = static_cast<double>(p.batch);
+    for (const std::int64_t extent : plan_.blocks) images_ *= static_cast<double>(extent);
+    channels_ = static_cast<double>(p.in_channels) + static_cast<double>(p.out_channels);
+  }
+
+  // Each axis in turn takes the length that is best beside the others', from two beginnings: whole
+  // axes, and the tiles that are best when the others are tiled.
+  BlockPlan choose() {
+    std::vector<std::vector<std::int64_t>> candidates;
+    Shape best, tiled;
+    for (std::size_t a = 0; a < axes_.size(); ++a) {
+      candidates.push_back(lengths(a));
+      best.push_back(candidates[a].back());
+      tiled.push_back(candidates[a].front());
+    }
+    improve(best, candidates);
+    if (best.size() > 1) {
+      improve(tiled, candidates);
+      if (cost(tiled) < cost(best)) best = tiled;
+    }
+    plan_.nanoseconds = cost(best);
+    for (std::size_t a = 0; a < axes_.size(); ++a) {
+      const std::int64_t tile = outputs(a, best[a]);
+      plan_.tile.push_back(tile);
+      plan_.tiles.push_back((axes_[a]->output() - 1) / tile + 1);
+    }
+    plan_.lengths = best;
+    return plan_;
+  }
+
+ private:
+  [[nodiscard]] bool halved(std::size_t axis) const { return real_ && axis + 1 == axes_.size(); }
+
+  // A length of at least `least` that transforms well.
+  [[nodiscard]] std::int64_t good(std::size_t axis, std::int64_t least) const {
+    const std::int64_t unit = halved(axis) ? 2 : 1;
+    const std::int64_t points = (least - 1) / unit + 1;
+    if (axes_.size() > 1) return unit * good_length(points);
+    // One axis becomes a matrix, of whose sides both should fill registers.
+    if (points < lanes_ * lanes_) return unit * good_length(points);
+    std::int64_t best = 0;
+    double least_cost = std::numeric_limits<double>::infinity();
+    const double side = std::sqrt(static_cast<double>(points));
+    for (std::int64_t rows =
+             std::max(lanes_, static_cast<std::int64_t>(side / 2) / lanes_ * lanes_);
+         static_cast<double>(rows) <= 1.5 * side; rows = lanes_ * good_length(rows / lanes_ + 1)) {
+      const std::int64_t columns = lanes_ * good_length((points - 1) / rows / lanes_ + 1);
+      const double now = cut_cost(rows, columns, lanes_);
+      if (now < least_cost) {
+        least_cost = now;
+        best = rows * columns;
+      }
+    }
+    return unit * best;
+  }
+
+  // Shortest first; the last one serves the whole axis.
+  [[nodiscard]] std::vector<std::int64_t> lengths(std::size_t a) const {
+    const Axis& axis = *axes_[a];
+    const std::int64_t whole = extended_extent(axis);
+    std::vector<std::int64_t> result;
+    // The backward pass adds what neighbouring tiles have in common, which only whole axes avoid.
+    if (plan_.problem.pass != Pass::backward_data) {
+      const std::int64_t span = axis.effective_filter();
+      for (const double factor : {1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 8.0, 12.0,
+                                  16.0, 24.0, 32.0, 64.0}) {
+        const double least = factor * static_cast<double>(span) + 2;
+        if (least > 0.75 * static_cast<double>(whole)) break;
+        result.push_back(good(a, std::max<std::int64_t>(static_cast<std::int64_t>(least), 16)));
+      }
+    }
+    result.push_back(good(a, whole));
+    return result;
+  }
+
+  [[nodiscard]] std::int64_t outputs(std::size_t a, std::int64_t length) const {
+    const Axis& axis = *axes_[a];
+    if (length >= extended_extent(axis)) return axis.output();
+    return (length - axis.effective_filter()) / axis.stride + 1;
+  }
+
+  void improve(Shape& now, const std::vector<std::vector<std::int64_t>>& candidates) const {
+    for (int round = 0; round < (now.size() > 1 ? 2 : 1); ++round) {
+      for (std::size_t a = 0; a < now.size(); ++a) {
+        double least = cost(now);
+        Shape trial = now;
+        for (const std::int64_t length : candidates[a]) {
+          trial[a] = length;
+          const double value = cost(trial);
+          if (value >= least) continue;
+          least = value;
+          now = trial;
+        }
+      }
+    }
+  }
+
+  // All transforms of a run, on one thread.
+  [[nodiscard]] double cost(const Shape& lengths) const {
+    double blocks = images_;
+    for (std::size_t a = 0; a < axes_.size(); ++a) {
+      blocks *= std::ceil(static_cast<double>(axes_[a]->output()) /
+                          static_cast<double>(outputs(a, lengths[a])));
+    }
+    const double one = transform_cost(lengths, real_, wide_, lanes_);
+    double points = 1;
+    for (const std::int64_t length : lengths) points *= static_cast<double>(length);
+    const double registers = points / static_cast<double>(lanes_) / (real_ ? 2 : 1);
+    // Rows are found, loaded and stored one by one.
+    const double rows = points / static_cast<double>(lengths.back());
+    const double moved = block_ns + rows * row_ns + points * point_ns;
+    return (blocks * channels_ + pairs_) * (one + moved) +
+           blocks * pairs_ * registers * step_costs.product;
+  }
+
+  BlockPlan plan_;
+  std::vector<const Axis*> axes_;
+  bool real_, wide_;
+  std::int64_t lanes_;
+  double pairs_, images_, channels_;
+};
+
+}  // namespace
+
+BlockPlan plan_blocks(const Problem& p, const InstructionSet& set) {
+  // The planner asks for the same plan three times in a row: its support, estimate and task.
+  thread_local BlockPlan last;
+  thread_local std::string_view last_set;
+  thread_local Problem last_problem;
+  if (last_set != set.name || last_problem != p) {
+    last_set = {};  // until the new plan stands, should it throw
+    last = LengthChoice(without_lengths(p), set).choose();
+    last_problem = p;
+    last_set = set.name;
+  }
+  return last;
+}
+
+Sizes sizes(const BlockPlan& plan) {
+  Sizes result;
+  for (const std::int64_t extent : plan.blocks) result.blocks *= static_cast<double>(extent);
+  for (const Axis& axis : plan.problem.axes) {
+    result.folds *= static_cast<double>(fold_multiplicity(axis));
+  }
+  for (std::size_t t = 0; t < plan.lengths.size(); ++t) {
+    const Axis& axis = plan.problem.axes[plan.skipped + t];
+    const double length = static_cast<double>(plan.lengths[t]);
+    const double step = static_cast<double>(plan.tile[t]) * static_cast<double>(axis.stride);
+    result.length *= length;
+    result.outputs *= static_cast<double>(plan.tile[t]);
+    result.taps *= static_cast<double>(axis.filter);
+    result.blocks *= static_cast<double>(plan.tiles[t]);
+    result.overlap *= std::min(static_cast<double>(plan.tiles[t]), std::ceil(length / step));
+  }
+  return result;
+}
+
+double integer_error(const Problem& p, const Sizes& n) {
+  const auto largest = [](DType type) {
+    return std::ldexp(1.0, static_cast<int>(8 * size_of(type)) - (is_signed(type) ? 1 : 0));
+  };
+  const double terms = summed_transforms(p, n);
+  const double x = largest(p.input) * std::sqrt(n.length);
+  const double w = largest(p.filter) * std::sqrt(n.taps);
+  const double y = largest(p.output) * std::sqrt(n.outputs);
+  const double norms = p.pass == Pass::forward         ? x * w
+                       : p.pass == Pass::backward_data ? y * w * n.folds
+                                                       : x * y;
+  return terms * norms * (proven_error(n.length) + terms) * unit_roundoff(DType::f64);
+}
+
+}  // namespace faltung::fft

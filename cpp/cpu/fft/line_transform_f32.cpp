@@ -1,0 +1,7 @@
+#include "cpp/cpu/fft/line_transform_impl.hpp"
+
+namespace faltung::fft::FALTUNG_FFT_SET {
+
+template class LineTransform<float>;
+
+}  // namespace faltung::fft::FALTUNG_FFT_SET
