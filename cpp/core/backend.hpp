@@ -19,6 +19,9 @@ class DeviceBackend {
   [[nodiscard]] virtual std::string unavailable_reason() const = 0;
   /// How many there are; 0 if none can be used. Never throws.
   [[nodiscard]] virtual int count() const = 0;
+  /// Why the device of this index, below count(), cannot run the engines of this build; empty if it
+  /// can. Never throws.
+  [[nodiscard]] virtual std::string unusable_reason(int index) const = 0;
   [[nodiscard]] virtual std::vector<DeviceInfo> devices() const = 0;
 
   /// Memory of a Tensor, null if there is none; `release` waits for work that may still use it.

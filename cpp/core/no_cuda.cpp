@@ -10,6 +10,7 @@ class NoCuda final : public DeviceBackend {
  public:
   std::string unavailable_reason() const override { return reason; }
   int count() const override { return 0; }
+  std::string unusable_reason(int) const override { return reason; }
   std::vector<DeviceInfo> devices() const override { return {}; }
 
   void* allocate(const Device&, std::size_t) const override { throw DeviceError(reason); }

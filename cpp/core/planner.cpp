@@ -38,9 +38,12 @@ Verdict usable(const Device& device) {
   const DeviceBackend& backend = cuda_backend();
   const std::string reason = backend.unavailable_reason();
   if (!reason.empty()) return Verdict::no(message("no CUDA device can be used here: ", reason));
-  if (device.index < backend.count()) return Verdict::yes();
-  return Verdict::no(
-      message("there is no ", device, ", the last device is ", Device::cuda(backend.count() - 1)));
+  if (device.index >= backend.count()) {
+    return Verdict::no(message("there is no ", device, ", the last device is ",
+                               Device::cuda(backend.count() - 1)));
+  }
+  const std::string unusable = backend.unusable_reason(device.index);
+  return unusable.empty() ? Verdict::yes() : Verdict::no(message(device, ' ', unusable));
 }
 
 Candidate ask(const Engine& engine, const Problem& problem, const Device& device,

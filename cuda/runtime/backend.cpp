@@ -29,7 +29,23 @@ void stream_deallocate(void*, void* data, std::size_t, std::size_t, const Stream
 struct Found {
   int count = 0;  // cudaGetDeviceCount leaves it untouched when it fails
   std::string reason;
+  std::vector<std::string> unusable;  ///< why, per device; empty if it is not
 };
+
+// The library holds code for compute capability 8.0 and newer (cmake/FaltungCuda.cmake).
+std::string find_unusable(int index) {
+  constexpr int oldest = 8;
+  cudaDeviceProp properties{};
+  const cudaError_t status = cudaGetDeviceProperties(&properties, index);
+  if (status != cudaSuccess) {
+    (void)cudaGetLastError();
+    return message("does not answer: ", cudaGetErrorString(status), " (", cudaGetErrorName(status),
+                   ")");
+  }
+  if (properties.major >= oldest) return {};
+  return message("has compute capability ", properties.major, '.', properties.minor,
+                 ", the CUDA engines need ", oldest, ".0 or newer; use the CPU");
+}
 
 Found find_devices() {
   Found found;
@@ -40,6 +56,7 @@ Found find_devices() {
   } else if (found.count == 0) {
     found.reason = "the driver reports no CUDA device";
   }
+  for (int i = 0; i < found.count; ++i) found.unusable.push_back(find_unusable(i));
   return found;
 }
 
@@ -52,6 +69,9 @@ class CudaBackend final : public DeviceBackend {
  public:
   std::string unavailable_reason() const override { return found_devices().reason; }
   int count() const override { return found_devices().count; }
+  std::string unusable_reason(int index) const override {
+    return found_devices().unusable[static_cast<std::size_t>(index)];
+  }
 
   std::vector<DeviceInfo> devices() const override {
     std::vector<DeviceInfo> result;

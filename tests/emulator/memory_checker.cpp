@@ -153,7 +153,7 @@ cudaError_t cudaMalloc(void** pointer, std::size_t bytes) {
   const auto turn = emulator::take_turn();
   *pointer = nullptr;
   if (bytes == 0) return cudaSuccess;
-  if (bytes > emulator::reserve / 4) return cudaErrorMemoryAllocation;
+  if (bytes > emulator::reserve / 4) return emulator::answer(cudaErrorMemoryAllocation);
   void* range = mmap(nullptr, emulator::reserve, PROT_NONE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (range == MAP_FAILED) return cudaErrorMemoryAllocation;
@@ -204,13 +204,14 @@ cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpy
 }
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
-  if (device != 0) return cudaErrorInvalidValue;
+  using emulator::machine;
+  if (device < 0 || device >= machine.devices) return emulator::answer(cudaErrorInvalidDevice);
   *properties = {.name = "emulated H200",
                  .totalGlobalMem = std::size_t{141} << 30,
                  .sharedMemPerBlockOptin = emulator::shared_limit,
-                 .major = 9,
+                 .major = machine.major,
                  .minor = 0,
                  .multiProcessorCount = 132,
                  .l2CacheSize = 60 << 20};
-  return cudaSuccess;
+  return emulator::answer(cudaSuccess);
 }

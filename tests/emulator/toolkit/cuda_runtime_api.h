@@ -9,6 +9,9 @@ enum cudaError_t {
   cudaSuccess = 0,
   cudaErrorInvalidValue = 1,
   cudaErrorMemoryAllocation = 2,
+  cudaErrorInsufficientDriver = 35,
+  cudaErrorNoDevice = 100,
+  cudaErrorInvalidDevice = 101,
 };
 enum cudaMemcpyKind {
   cudaMemcpyHostToHost,
@@ -23,6 +26,27 @@ enum cudaDriverEntryPointQueryResult {
 };
 inline constexpr unsigned long long cudaEnableDefault = 0;
 using cudaStream_t = struct CUstream_st*;
+
+namespace faltung::emulator {
+
+/// The machine that the host functions find; tests change it to see what the library makes of it.
+struct Machine {
+  cudaError_t driver = cudaSuccess;  ///< what every call answers, if it is an error
+  int devices = 1;
+  int major = 9;  ///< compute capability
+  int current = 0;
+  cudaError_t last = cudaSuccess;  ///< what cudaGetLastError answers, and forgets
+};
+inline Machine machine;
+
+/// An answer of a host function, which the thread remembers if it is an error.
+inline cudaError_t answer(cudaError_t error) {
+  if (machine.driver != cudaSuccess) error = machine.driver;
+  if (error != cudaSuccess) machine.last = error;
+  return error;
+}
+
+}  // namespace faltung::emulator
 
 struct cudaDeviceProp {
   char name[256];
@@ -61,17 +85,28 @@ inline cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes
 }
 inline cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
 inline cudaError_t cudaDeviceSynchronize() { return cudaSuccess; }
-inline cudaError_t cudaGetLastError() { return cudaSuccess; }
+inline cudaError_t cudaPeekAtLastError() { return faltung::emulator::machine.last; }
+inline cudaError_t cudaGetLastError() {
+  const cudaError_t error = faltung::emulator::machine.last;
+  faltung::emulator::machine.last = cudaSuccess;
+  return error;
+}
 inline cudaError_t cudaGetDeviceCount(int* count) {
-  *count = 1;
-  return cudaSuccess;
+  const bool none = faltung::emulator::machine.devices == 0;
+  const cudaError_t error = faltung::emulator::answer(none ? cudaErrorNoDevice : cudaSuccess);
+  if (error == cudaSuccess) *count = faltung::emulator::machine.devices;
+  return error;
 }
 inline cudaError_t cudaGetDevice(int* device) {
-  *device = 0;
-  return cudaSuccess;
+  *device = faltung::emulator::machine.current;
+  return faltung::emulator::answer(cudaSuccess);
 }
 inline cudaError_t cudaSetDevice(int device) {
-  return device == 0 ? cudaSuccess : cudaErrorInvalidValue;
+  const bool known = device >= 0 && device < faltung::emulator::machine.devices;
+  const cudaError_t error =
+      faltung::emulator::answer(known ? cudaSuccess : cudaErrorInvalidDevice);
+  if (error == cudaSuccess) faltung::emulator::machine.current = device;
+  return error;
 }
 inline const char* cudaGetErrorName(cudaError_t error) {
   switch (error) {
@@ -81,6 +116,12 @@ inline const char* cudaGetErrorName(cudaError_t error) {
       return "cudaErrorInvalidValue";
     case cudaErrorMemoryAllocation:
       return "cudaErrorMemoryAllocation";
+    case cudaErrorInsufficientDriver:
+      return "cudaErrorInsufficientDriver";
+    case cudaErrorNoDevice:
+      return "cudaErrorNoDevice";
+    case cudaErrorInvalidDevice:
+      return "cudaErrorInvalidDevice";
   }
   return "unknown error";
 }

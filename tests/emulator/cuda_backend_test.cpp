@@ -1,0 +1,153 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <faltung/error.hpp>
+#include <faltung/plan.hpp>
+#include <map>
+
+#include "cpp/core/backend.hpp"
+#include "cuda/runtime/device_guard.hpp"
+#include "tests/emulator/emulator.hpp"
+
+// What the library makes of the machines it may meet. It looks once in a process, so each machine
+// is a test of its own in CMakeLists.txt: FALTUNG_TEST_MACHINE names it.
+namespace faltung {
+namespace {
+
+using emulator::machine;
+
+std::string machine_name() {
+  const char* name = std::getenv("FALTUNG_TEST_MACHINE");
+  return name == nullptr ? "two_gpus" : name;
+}
+
+class CudaBackend : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    machine = {};
+    if (machine_name() == "no_gpu") machine.devices = 0;
+    if (machine_name() == "no_driver" || machine_name() == "old_driver") {
+      machine.driver = cudaErrorInsufficientDriver;  // what the runtime answers to both
+    }
+    if (machine_name() == "old_gpu") machine.major = 7;
+    if (machine_name() == "two_gpus") machine.devices = 2;
+  }
+  // Whatever the library did, the user's next check of his own meets no error of ours, and his
+  // device is the one that he chose.
+  void TearDown() override {
+    EXPECT_EQ(cudaPeekAtLastError(), cudaSuccess);
+    EXPECT_EQ(machine.current, chosen);
+  }
+  int chosen = 0;
+  const Problem problem = Problem::parse("op=fwd dtype=f32 in=4 f=3 pad=1");
+};
+
+// A build without CUDA lists none, though this program holds them.
+bool lists_cuda_engines() {
+  return std::ranges::count(engine_names(), std::string("cuda.direct")) != 0;
+}
+bool usable() { return machine_name() == "two_gpus"; }
+
+TEST_F(CudaBackend, SaysWhatIsMissing) {
+  if (usable()) {
+    EXPECT_EQ(cuda_unavailable_reason(), "");
+    EXPECT_EQ(cuda_backend().count(), 2);
+    return;
+  }
+  const std::map<std::string, std::string> reasons = {
+      {"no_gpu", "cudaErrorNoDevice"},
+      {"no_driver", "cudaErrorInsufficientDriver"},
+      {"old_driver", "cudaErrorInsufficientDriver"},
+      {"old_gpu", "compute capability 7.0, the CUDA engines need 8.0 or newer"}};
+  const std::string expected = reasons.at(machine_name());
+  if (machine_name() != "old_gpu") {
+    EXPECT_NE(cuda_unavailable_reason().find(expected), std::string::npos);
+    EXPECT_EQ(cuda_backend().count(), 0);
+  }
+  if (!lists_cuda_engines()) return;
+  try {
+    (void)Plan::make(problem, Device::cuda(0));
+    FAIL() << "a plan on a machine that has " << machine_name();
+  } catch (const NoEngine& error) {
+    EXPECT_NE(std::string(error.what()).find(expected), std::string::npos) << error.what();
+  }
+}
+
+TEST_F(CudaBackend, TheCpuEnginesRunOnAnyMachine) {
+  const Tensor x = Tensor::from<float>({1, 2, 3, 4}, {1, 1, 4});
+  const Tensor w = Tensor::from<float>({1, 10, 100}, {1, 1, 3});
+  Tensor y = Tensor::zeros(f32, {1, 1, 4});
+  const Plan plan = Plan::make(problem, Device::cpu());
+  plan.run(Stream{}, x, w, y);
+  EXPECT_TRUE(std::ranges::equal(y.values<float>(), std::vector<float>{210, 321, 432, 43}));
+}
+
+// Work on the second device, by a user whose device is the first, and the other way round.
+TEST_F(CudaBackend, RestoresTheDevice) {
+  if (!usable()) GTEST_SKIP() << "no device to work on";
+  for (chosen = 0; chosen < 2; ++chosen) {
+    machine.current = chosen;
+    const Device other = Device::cuda(1 - chosen);
+    const Stream stream{other, nullptr};
+    const DeviceBackend& backend = cuda_backend();
+    {
+      const cuda::DeviceGuard guard(other.index);
+      EXPECT_EQ(machine.current, other.index);
+    }
+    EXPECT_EQ(machine.current, chosen);
+    const Tensor host = Tensor::from<float>({1, 2, 3, 4}, {4});
+    const Tensor device = host.to(other);
+    EXPECT_EQ(machine.current, chosen);
+    (void)device.to(Device::cpu());
+    EXPECT_EQ(machine.current, chosen);
+    backend.fill(const_cast<void*>(device.view().data), other, 0, 16);
+    EXPECT_EQ(machine.current, chosen);
+    const Allocator allocator = backend.allocator();
+    void* data = allocator.allocate(allocator.context, 64, 256, stream);
+    ASSERT_NE(data, nullptr);
+    allocator.deallocate(allocator.context, data, 64, 256, stream);
+    EXPECT_EQ(machine.current, chosen);
+    EXPECT_EQ(backend.devices().size(), 2u);
+    EXPECT_EQ(machine.current, chosen);
+  }
+  chosen = machine.current;
+}
+
+// Failures leave nothing behind: no memory, no such device.
+TEST_F(CudaBackend, LeavesNoErrorPending) {
+  if (!usable()) GTEST_SKIP() << "no device to work on";
+  EXPECT_EQ(cuda_backend().allocate(Device::cuda(0), std::size_t{1} << 60), nullptr);
+  EXPECT_EQ(cudaPeekAtLastError(), cudaSuccess);
+  const Allocator allocator = cuda_backend().allocator();
+  EXPECT_EQ(allocator.allocate(allocator.context, std::size_t{1} << 60, 256,
+                               Stream{Device::cuda(1), nullptr}),
+            nullptr);
+  EXPECT_EQ(cudaPeekAtLastError(), cudaSuccess);
+  EXPECT_THROW(const cuda::DeviceGuard guard(7), DeviceError);
+  EXPECT_EQ(cudaPeekAtLastError(), cudaSuccess);
+  try {
+    cuda::check(emulator::answer(cudaErrorInvalidValue), "fill ", 16, " bytes on ",
+                Device::cuda(1));
+    FAIL() << "an error passed unnoticed";
+  } catch (const DeviceError& error) {
+    EXPECT_EQ(std::string(error.what()),
+              "CUDA cannot fill 16 bytes on cuda:1: cudaErrorInvalidValue "
+              "(cudaErrorInvalidValue, 1)");
+  }
+}
+
+TEST_F(CudaBackend, KnowsHowManyDevicesThereAre) {
+  if (!usable() || !lists_cuda_engines()) GTEST_SKIP() << "no device to count, or no engine";
+  try {
+    (void)Plan::make(problem, Device::cuda(2));
+    FAIL() << "a plan on a third device";
+  } catch (const NoEngine& error) {
+    EXPECT_NE(std::string(error.what()).find("there is no cuda:2, the last device is cuda:1"),
+              std::string::npos)
+        << error.what();
+  }
+}
+
+}  // namespace
+}  // namespace faltung
