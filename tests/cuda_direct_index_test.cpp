@@ -4,8 +4,11 @@
 #include <set>
 #include <vector>
 
+#include "cuda/direct/band_policy.hpp"
+#include "cuda/direct/direct_choice.hpp"
 #include "cuda/direct/direct_lowering.hpp"
 #include "cuda/direct/direct_policy.hpp"
+#include "cuda/direct/fir_policy.hpp"
 
 namespace faltung::cuda::direct {
 namespace {
@@ -170,6 +173,84 @@ TEST(DirectPlaces, SlowestAxisDecides) {
           ASSERT_EQ(place.offset, row / 2 * 100 + col / 2);
         }
       }
+    }
+  }
+}
+
+// Beyond 2^31 elements, tiles and channels: every tile begins where its number says, the last one
+// holds the last output, and the grid keeps its limit. (Signed overflow stops this program.)
+TEST(DirectTiles, WalkBeyond32BitNumbers) {
+  for (const char* line : {
+           "op=fwd dtype=f32 n=1 c=1 in=2147487744 k=1 f=3 pad=1",            // fir
+           "op=fwd dtype=f64 n=1 c=1 in=9000000000000 k=1 f=64 pad=63",       // fir
+           "op=fwd dtype=f32 n=1 c=1 in=80000x80000 k=1 f=3x3 pad=1",         // walk
+           "op=fwd dtype=f32 n=70000 c=1 in=4096x4096 k=1 f=7x7 pad=3",       // walk
+           "op=fwd dtype=u8:f32:u8 n=3 c=1 in=80000x80000 k=1 f=5x5 pad=2",   // band
+           "op=fwd dtype=f16 n=90000 c=64 in=512x512 k=64 f=3x3 pad=1 g=64",  // band
+           "op=fwd dtype=f32 n=1 c=1 in=3000x3000x3000 k=1 f=3x3x3 pad=1",    // tile
+           "op=fwd dtype=u8:f32:u8 n=1 c=1 in=5000000000x3 k=1 f=5x2 stride=2",
+           "op=fwd dtype=i32 n=5000000000 c=2 in=7 k=3 f=5 dil=2 pad=4",
+       }) {
+    SCOPED_TRACE(line);
+    const Problem p = Problem::parse(line);
+    const Geometry g = lower(p);
+    const Choice choice = choose(p, g, true);
+    const Tiling& t = choice.tiling;
+    const std::int64_t width = t.folded ? std::int64_t{t.rows} * t.cols : t.cols;
+    const int lead = choice.kernel != Kernel::band ? 0
+                                                   : band_shift(g.axis[2].pad_lo + t.lead,
+                                                                static_cast<int>(size_of(p.input)));
+    const std::int64_t channels = g.groups * g.group_outputs;
+    const auto number_of = [&](const TileIndex& at) {
+      const std::int64_t image = at.y_image / std::max<std::int64_t>(1, g.outer[0].y_stride);
+      return at.x / width +
+             t.tiles_x * (at.y / (t.folded ? 1 : t.rows) +
+                          t.tiles_y * (at.z + g.axis[0].output * (at.k + channels * image)));
+    };
+    ASSERT_GT(t.tiles, 0);
+    for (std::int64_t i = 0; i <= 1000; ++i) {
+      const std::int64_t number = i < 500 ? i * (t.tiles / 500) : t.tiles - 1 - (i - 500);
+      if (number < 0) continue;
+      const TileIndex at = tile_index(g, t, number);
+      ASSERT_EQ(number_of(at), number);
+      ASSERT_LT(at.x - lead, g.axis[2].output);
+      ASSERT_LT(at.y, g.axis[1].output);
+    }
+    const TileIndex last = tile_index(g, t, t.tiles - 1);
+    EXPECT_GE(last.x - lead + width, g.axis[2].output);
+    EXPECT_GE(last.y + (t.folded ? 1 : t.rows), g.axis[1].output);
+    EXPECT_EQ(last.z, g.axis[0].output - 1);
+    EXPECT_EQ(last.k, channels - 1);
+    EXPECT_LE(t.blocks, 0x7fffffff);
+    EXPECT_GT(choice.us, 0);
+  }
+}
+
+// The same, exhaustively, for every small extent: the numbers of a kernel's tiles are those of
+// its outputs, each once.
+TEST(DirectTiles, OfEveryKernelCoverSmallExtents) {
+  const auto expect_cover = [](const Geometry& g, const Tiling& t, std::int64_t lead) {
+    std::vector<int> seen(static_cast<std::size_t>(g.axis[1].output * g.axis[2].output), 0);
+    for (std::int64_t number = 0; number < t.tiles; ++number) {
+      const TileIndex at = tile_index(g, t, number);
+      for (std::int64_t y = at.y; y < std::min(at.y + t.rows, g.axis[1].output); ++y) {
+        for (std::int64_t x = std::max<std::int64_t>(0, at.x - lead);
+             x < std::min(at.x - lead + t.cols, g.axis[2].output); ++x) {
+          ++seen[static_cast<std::size_t>(y * g.axis[2].output + x)];
+        }
+      }
+    }
+    for (const int count : seen) ASSERT_EQ(count, 1);
+  };
+  for (std::int64_t height = 1; height <= 70; height += height < 4 ? 1 : 11) {
+    for (std::int64_t width = 1; width <= 520; width += width < 5 ? 1 : 51) {
+      Geometry g;
+      g.axis[1] = axis_of(height, 3);
+      g.axis[2] = axis_of(width, 3);
+      expect_cover(g, walk_tiling(g), 0);
+      expect_cover(g, band_tiling(g, 2), band_shift(band_lead(g), 2));
+      g.axis[1] = axis_of(height, 1);
+      expect_cover(g, fir_tiling(g, 8), 0);
     }
   }
 }
