@@ -19,6 +19,7 @@ set(FALTUNG_CUDA_ENGINE_SOURCES
     cuda/direct/direct_i32.cu
     cuda/direct/direct_i64.cu
     cuda/direct/direct_lowering.cpp
+    cuda/direct/direct_slab.cu
     cuda/direct/direct_walk.cu
     cuda/separable/separable_engine.cu
     cuda/separable/separable_f32.cu

@@ -5,6 +5,7 @@
 #include "cuda/direct/band_policy.hpp"
 #include "cuda/direct/direct_policy.hpp"
 #include "cuda/direct/fir_policy.hpp"
+#include "cuda/direct/slab_policy.hpp"
 
 namespace faltung::cuda::direct {
 namespace {
@@ -52,6 +53,8 @@ std::string Choice::policy() const {
       return message("rows of ", t.cols, ", ", t.threads(), " threads, the next row on its way");
     case Kernel::band:
       return message("strips of ", t.rows, 'x', t.cols, " on tensor cores, taps in registers");
+    case Kernel::slab:
+      return message("slabs of ", t.depth, 'x', t.rows, 'x', t.cols, ", a slice at a time");
     case Kernel::tile:
       break;
   }
@@ -77,6 +80,10 @@ Choice choose(const Problem& p, const Geometry& g, bool aligned) {
     const int input = static_cast<int>(size_of(p.pass == Pass::forward ? p.input : p.output));
     const Tiling t = band_tiling(g, input);
     return {Kernel::band, t, predict_band_us(g, t, p.filter, bytes)};
+  }
+  if (type == DType::f32 && native(p) && can_slab(g)) {
+    const Tiling t = slab_tiling(g);
+    return {Kernel::slab, t, predict_slab_us(g, t, products, bytes)};
   }
   const Tiling t = choose_tiling(g, size);
   return {Kernel::tile, t, predict_us(g, t, type, products, bytes)};

@@ -49,7 +49,8 @@ struct Tiling {
   std::int64_t tiles = 1;   ///< of all images and channels
   std::int64_t blocks = 1;  ///< of kernels whose blocks walk over tiles
   int window_size = 1, taps_size = 1;
-  int lead = 0;  ///< of band_kernel: columns of zeros before the taps
+  int lead = 0;            ///< of band_kernel: columns of zeros before the taps
+  std::int64_t depth = 1;  ///< outputs of a tile along the first axis
 
   FALTUNG_HOST_DEVICE constexpr int threads() const { return threads_x * threads_y; }
 };
@@ -68,8 +69,10 @@ FALTUNG_HOST_DEVICE constexpr TileIndex tile_index(const Geometry& g, const Tili
   number /= t.tiles_x;
   at.y = number % t.tiles_y * (t.folded ? 1 : t.rows);
   number /= t.tiles_y;
-  at.z = number % g.axis[0].output;
-  number /= g.axis[0].output;
+  const std::int64_t slabs =
+      t.depth == 1 ? g.axis[0].output : (g.axis[0].output + t.depth - 1) / t.depth;
+  at.z = number % slabs * t.depth;
+  number /= slabs;
   at.k = number % (g.groups * g.group_outputs);
   number /= g.groups * g.group_outputs;
   at.x_image = g.x_origin;

@@ -22,4 +22,7 @@ void launch_fir(const Arguments& arguments, cudaStream_t stream);
 /// in float.
 void launch_band(const Arguments& arguments, cudaStream_t stream);
 
+/// Starts slab_kernel for arguments whose tiling is a slab_tiling; everything in f32.
+void launch_slab(const Arguments& arguments, cudaStream_t stream);
+
 }  // namespace faltung::cuda::direct

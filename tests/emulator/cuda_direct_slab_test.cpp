@@ -1,0 +1,74 @@
+#include "cuda/direct/direct_choice.hpp"
+#include "cuda/direct/slab_policy.hpp"
+#include "tests/emulator/direct_support.hpp"
+
+namespace faltung::cuda::direct {
+namespace {
+
+// Slabs that end within the volume, at its end and past it; every map; pitches and pads that leave
+// nothing aligned.
+TEST(DirectSlab, AgreesWithTheReference) {
+  for (const char* line : {
+           "op=filter dtype=f32 in=6x9x132 f=3x3x3 boundary=reflect",
+           "op=filter dtype=f32 in=9x8x128 f=3x3x3 boundary=constant",
+           "op=filter dtype=f32 in=7x10x37 f=5x5x5 boundary=nearest",
+           "op=filter dtype=f32 in=4x3x5 f=5x5x5 boundary=mirror",
+           "op=fwd dtype=f32 n=2 c=2 in=5x9x20 k=4 f=3x3x3 pad=1 g=2",
+           "op=fwd dtype=f32 n=1 c=1 in=8x11x24 k=1 f=5x5x5 pad=0:3x4:-1x2 flip=1 "
+           "boundary=wrap:zeroxconstant(2):mirrorxwrap",
+           "op=dgrad dtype=f32 n=1 c=2 in=6x9x20 k=2 f=3x3x3 pad=1 g=2",
+       }) {
+    expect_agreement(line, "slab_kernel");
+  }
+}
+
+TEST(DirectSlab, KeepsNonFiniteValuesWhereTheyBelong) {
+  expect_non_finite_as_defined("op=fwd dtype=f32 n=1 c=1 in=14x15x30 k=1 f=3x3x3 pad=1");
+  expect_non_finite_as_defined("op=filter dtype=f32 in=6x13x20 f=5x5x5 boundary=nearest");
+}
+
+TEST(DirectSlab, WalksOverSlabsOfManyChannels) {
+  DirectRun run("op=fwd dtype=f32 n=2 c=3 in=10x17x20 k=3 f=3x3x3 pad=1 g=3");
+  Tiling& t = run.arguments.tiling;
+  t = slab_tiling(run.arguments.geometry);
+  t.depth = 4;
+  t.tiles = t.tiles_x * t.tiles_y * 3 * 6;
+  for (const std::int64_t blocks : {1, 7}) {
+    t.blocks = blocks;
+    launch_slab(run.arguments, nullptr);
+    EXPECT_TRUE(run.is_right()) << blocks << " blocks";
+  }
+}
+
+// Every slice is read once by its block: what is read twice is the halo of rows, (8 + 2) / 8 rows
+// and 136 / 128 columns, and the two slices that slabs share.
+TEST(DirectSlab, ReadsEverySliceOnce) {
+  DirectRun run("op=filter dtype=f32 in=32x32x384 f=3x3x3");
+  Tiling& t = run.arguments.tiling;
+  t = slab_tiling(run.arguments.geometry);
+  t.depth = 32;
+  t.tiles = t.blocks = t.tiles_x * t.tiles_y;
+  const emulator::Recorder recorder;
+  launch_slab(run.arguments, nullptr);
+  emulator::print(std::cout, recorder.reports());
+  const emulator::Counters& c = recorder.reports().at(0).counters;
+  EXPECT_EQ(c.multiply_adds, 27u * (32 + 2) * 32 * 384);
+  EXPECT_NO_THROW(emulator::expect_within(recorder.reports()[0], {.conflict_factor = 1.05,
+                                                                  .read_sector_use = 0.6,
+                                                                  .read_redundancy = 1.4,
+                                                                  .write_sector_use = 1,
+                                                                  .write_redundancy = 1}));
+}
+
+TEST(DirectSlab, IsChosenForVolumes) {
+  for (const char* line : {"op=filter dtype=f32 in=512x512x512 f=3x3x3 boundary=reflect",
+                           "op=filter dtype=f32 in=100x1000x1000 f=5x5x5 boundary=nearest"}) {
+    const Problem p = Problem::parse(line);
+    const Choice choice = choose(p, lower(p), true);
+    EXPECT_EQ(choice.kernel, Kernel::slab) << line;
+    std::cout << line << ": " << choice.us << " us predicted, " << choice.policy() << '\n';
+  }
+}
+
+}  // namespace
+}  // namespace faltung::cuda::direct
