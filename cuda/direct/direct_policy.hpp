@@ -233,14 +233,8 @@ struct H200 {
 /// Predicted microseconds on an H200; not measured on a GPU. Beside the targets, and the bytes and
 /// products that each moves and forms at least:
 ///
-///     f32 16.8M taps 32          134 MB     537e6    39 us (target 40)
-///     f32 268M taps 64          2147 MB   17180e6   742 us (620), sums and loads in turn
-///     f32 4096x4096 15x15        134 MB    3775e6   157 us (150)
-///     u8 3x4320x7680 5x5         199 MB    2488e6   127 us (70), beyond f32 arithmetic alone: 98
-///     u8 2160x3840 11x11          17 MB    1004e6    45 us (20), the same: 39
-///     f32 512^3 3x3x3           1074 MB    3624e6   289 us (300), if L2 gives slices again
-///     f32 256^3 7x7x7            134 MB    5755e6   262 us (300), the same
-///     f32 100x1000x1000 5x5x5    800 MB   12500e6   625 us (560), the same
+///     f32 4096x4096 15x15        134 MB    3775e6   157 us (target 150)
+///     f32 256^3 7x7x7            134 MB    5755e6   262 us (300), if L2 gives slices again
 inline double predict_us(const Geometry& g, const Tiling& t, DType accumulator, double products,
                          double bytes) {
   constexpr double multiprocessors = 132;
