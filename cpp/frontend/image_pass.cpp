@@ -7,6 +7,7 @@
 #include <faltung/error.hpp>
 #include <faltung/plan.hpp>
 #include "cpp/core/message.hpp"
+#include "cpp/core/outer_product.hpp"
 #include "cpp/core/strided.hpp"
 
 namespace faltung::image {
@@ -123,6 +124,12 @@ Lowered lower(const ConstTensorView& x, const TensorView& y, const Pass& pass) {
   return l;
 }
 
+// Whether two axes and more are filtered, by an outer product.
+bool is_outer_product(const ConstTensorView& w) {
+  const auto longer = [](std::int64_t extent) { return extent > 1; };
+  return std::ranges::count_if(w.shape, longer) > 1 && outer_factors(w).has_value();
+}
+
 DType widest_float(std::initializer_list<DType> types) {
   const bool wide = std::ranges::any_of(types, [](DType type) {
     return type == f64 || type == c128 || (is_integer(type) && size_of(type) > 2);
@@ -161,6 +168,7 @@ void run_pass(const ConstTensorView& x, const TensorView& y, const Pass& pass, c
   Tensor w;
   if (l.w.device.kind == DeviceKind::cpu) {
     w = compact_copy(l.w, types.filter);
+    l.problem.separable = is_outer_product(w);
     if (x.device.kind != DeviceKind::cpu) w = w.to(x.device);
     l.w = std::as_const(w).view();
   } else if (l.w.dtype != types.filter) {
