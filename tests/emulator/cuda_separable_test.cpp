@@ -2,8 +2,10 @@
 
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "cpp/cpu/reference_engine.hpp"
+#include "cuda/direct/direct_engine.hpp"
 #include "cuda/separable/separable_engine.hpp"
 #include "cuda/separable/separable_launch.hpp"
 #include "cuda/separable/separable_lowering.hpp"
@@ -224,6 +226,24 @@ TEST(SeparableStrips, ReadLittleTwice) {
   EXPECT_EQ((s.rows + s.lag) % step_rows, 0);
   EXPECT_LE(static_cast<double>((s.down - 1) * 24), 0.045 * 4096);
   EXPECT_LE(s.count, 2 * 132);
+}
+
+// Wherever the filter is declared an outer product and not tiny, it costs less than the dense sum.
+TEST(SeparableEstimate, WinsWhereItMovesOrSumsLess) {
+  const auto estimates = [](const char* line) {
+    const Problem p = Problem::parse(line);
+    return std::pair(separable_engine().estimate_us(p, Device::cuda(0)),
+                     direct_engine().estimate_us(p, Device::cuda(0)));
+  };
+  for (const char* line : {"op=filter dtype=f32 in=4096x4096 f=25x25 boundary=reflect sep=1",
+                           "op=filter dtype=f32 in=4096x4096 f=11x11 boundary=reflect sep=1",
+                           "op=filter dtype=f64 in=4096x4096 f=15x15 boundary=wrap sep=1",
+                           "op=filter dtype=f32 in=512x512x512 f=9x9x9 boundary=reflect sep=1"}) {
+    const auto [separable, direct] = estimates(line);
+    EXPECT_LT(separable, direct) << line;
+  }
+  const auto [separable, direct] = estimates("op=filter dtype=f32 in=64x64 f=3x3 sep=1");
+  EXPECT_LT(direct, separable) << "the factors must be found first";
 }
 
 TEST(SeparableRefusals, NameTheReasonAndTheWayOut) {
