@@ -8,6 +8,7 @@ set(FALTUNG_CUDA_ENGINE_SOURCES
     cuda/depthwise/depthwise_gather.cu
     cuda/depthwise/depthwise_gradient.cu
     cuda/depthwise/depthwise_lowering.cpp
+    cuda/depthwise/depthwise_window.cu
     cuda/direct/direct_band.cu
     cuda/direct/direct_c128.cu
     cuda/direct/direct_c64.cu

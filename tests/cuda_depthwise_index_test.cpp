@@ -8,6 +8,7 @@
 #include "cuda/depthwise/depthwise_lowering.hpp"
 #include "cuda/depthwise/depthwise_policy.hpp"
 #include "cuda/depthwise/gradient_kernel.cuh"
+#include "cuda/depthwise/window_policy.hpp"
 
 namespace faltung::cuda::depthwise {
 namespace {
@@ -238,6 +239,63 @@ TEST(DepthwiseBand, TilesCoverEveryOutputOnce) {
         std::set<int> banks;  // of 16 bytes: 8 strips are read together
         for (int m = 0; m < 8; ++m) banks.insert(band_place(t, m * t.strip, 0) / 8 % 8);
         EXPECT_EQ(banks.size(), 8u);
+      }
+    }
+  }
+}
+
+// Tiles and runs cover every output once; what a thread reads lies in its slot's memory, and eight
+// neighbouring threads read different banks.
+TEST(DepthwiseWindow, TilesCoverEveryOutputOnce) {
+  for (const std::int64_t height : {1, 4, 28, 56, 130}) {
+    for (const std::int64_t width : {1, 3, 28, 56, 65, 200}) {
+      for (const int size : {3, 5, 7, 33}) {
+        const bool volume = size == 33;
+        const int filter = volume ? 3 : size;
+        Geometry g = small_geometry(volume ? 40 : 1, height, width, 2, 2, false);
+        g.axis[0].filter = volume ? 3 : 1;
+        g.axis[1].filter = g.axis[2].filter = filter;
+        for (const int bytes : {4, 8}) {
+          const WindowTiling t = window_tiling(g, bytes);
+          const int columns = 16 / bytes;
+          const int rows = window_rows(volume ? 3 : 1, filter);
+          ASSERT_LE(t.threads(), window_threads);
+          ASSERT_EQ(t.rows, t.threads_y * rows);
+          std::map<std::vector<std::int64_t>, std::int64_t> seen;
+          for (std::int64_t number = 0; number < t.count; ++number) {
+            const WindowTile at = window_tile(g, t, number);
+            ASSERT_EQ(at.x % columns, 0);
+            const std::int64_t deep =
+                volume ? std::min(t.run, static_cast<int>(40 - at.z * t.run)) : 1;
+            ASSERT_GT(deep, 0);
+            seen[{at.k, at.b}] += deep * std::min<std::int64_t>(t.rows, height - at.y) *
+                                  std::min<std::int64_t>(t.cols, width - at.x);
+          }
+          EXPECT_EQ(seen.size(), 4u);
+          for (const auto& [image, outputs] : seen) {
+            EXPECT_EQ(outputs, g.axis[0].output * height * width);
+          }
+          const auto place = [&](int y, int x, int row, int vector) {
+            return columns * (y * (rows * t.pieces + t.skew) + x + row * t.pieces +
+                              row / rows * t.skew + vector);
+          };
+          const int vectors = window_vectors(filter, columns);
+          EXPECT_LE(
+              place(t.threads_y - 1, t.threads_x - 1, rows + filter - 2, vectors - 1) + columns,
+              t.tile_size);
+          // Threads are numbered along rows; the slots go on where the one before stopped.
+          for (int first = 0; first + 8 <= t.threads(); first += 8) {
+            std::set<int> banks;
+            for (int i = first; i < first + 8; ++i) {
+              const int slot = i / (t.threads_x * t.threads_y);
+              const int thread = i % (t.threads_x * t.threads_y);
+              banks.insert(
+                  (slot * t.tile_size + place(thread / t.threads_x, thread % t.threads_x, 0, 0)) /
+                  columns % 8);
+            }
+            ASSERT_EQ(banks.size(), 8u);
+          }
+        }
       }
     }
   }

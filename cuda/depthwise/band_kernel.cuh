@@ -27,18 +27,6 @@ __device__ __forceinline__ T extended_element(const Geometry& g, Global<const T>
   return T{};
 }
 
-/// Whether none of 8 columns from x on, not all of them inside, stands for anything.
-__device__ __forceinline__ bool meets_nothing(const Geometry& g, std::int64_t y, std::int64_t x) {
-  const AxisGeometry& ay = g.axis[1];
-  const AxisGeometry& ax = g.axis[2];
-  if (y < 0 || y >= ay.input) {
-    if ((y < 0 ? ay.below : ay.above).kind == BoundaryKind::zero) return true;
-    if (ax.input == 0 || (y < 0 ? ay.below : ay.above).kind == BoundaryKind::constant) return false;
-  }
-  return (x + 8 <= 0 && ax.below.kind == BoundaryKind::zero) ||
-         (x >= ax.input && ax.above.kind == BoundaryKind::zero);
-}
-
 /// Starts to load a tile of x: whole pieces of 8 columns by cp.async, what touches the frame or is
 /// not aligned an element at a time.
 template <typename T>
@@ -60,7 +48,7 @@ __device__ void load_band_tile(const Arguments& a, const BandTiling& t, const Ba
       const std::int64_t x = first_x + 8 * half + (t.folded ? row * t.cols : 0);
       const Shared<T> to = tile + band_place(t, row, 8 * half);
       const bool inside = y >= 0 && y < ay.input && x >= 0 && x + 8 <= ax.input;
-      if (inside || meets_nothing(g, y, x)) {  // a copy of no bytes arrives as zeros
+      if (inside || meets_nothing(g, y, x, 8)) {  // a copy of no bytes arrives as zeros
         copy_async<16>(to, plane + (inside ? y * ay.x_stride + x : 0), inside ? 16 : 0);
         continue;
       }

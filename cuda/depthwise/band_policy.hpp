@@ -77,13 +77,14 @@ inline bool can_band(const Problem& p, const Geometry& g) {
          band_window(ax.filter, ax.pad_lo, band_folds(g)).steps > 0;
 }
 
-/// Whether rows that are `step` apart along each axis all begin at multiples of 16 bytes.
-constexpr bool rows_aligned(const Geometry& g, std::int64_t batch, std::int64_t channel,
+/// Whether rows that are `step` apart along each axis all begin at multiples of `vector`.
+constexpr bool rows_aligned(const Geometry& g, int vector, std::int64_t batch, std::int64_t channel,
                             std::int64_t AxisGeometry::*step) {
-  bool aligned = (g.batch == 1 || batch % 8 == 0) && (g.channels == 1 || channel % 8 == 0);
+  bool aligned =
+      (g.batch == 1 || batch % vector == 0) && (g.channels == 1 || channel % vector == 0);
   for (int i = 0; i < 2; ++i) {
     if (g.axis[i].output == 1 && g.axis[i].input == 1) continue;
-    aligned = aligned && g.axis[i].*step % 8 == 0;
+    aligned = aligned && g.axis[i].*step % vector == 0;
   }
   return aligned;
 }
@@ -135,8 +136,8 @@ inline BandTiling band_tiling(const Geometry& g) {
   // Eight blocks on a multiprocessor, each with at most 16 tiles in a row.
   const std::int64_t blocks = std::int64_t{132} * 8 * t.groups;
   t.run = static_cast<int>(std::clamp<std::int64_t>(t.count / blocks, 1, 16));
-  t.x_vectors = rows_aligned(g, g.x_batch, g.x_channel, &AxisGeometry::x_stride);
-  t.y_vectors = rows_aligned(g, g.y_batch, g.y_channel, &AxisGeometry::y_stride);
+  t.x_vectors = rows_aligned(g, 8, g.x_batch, g.x_channel, &AxisGeometry::x_stride);
+  t.y_vectors = rows_aligned(g, 8, g.y_batch, g.y_channel, &AxisGeometry::y_stride);
   return t;
 }
 

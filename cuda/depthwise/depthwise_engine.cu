@@ -9,6 +9,7 @@
 #include "cuda/depthwise/depthwise_lowering.hpp"
 #include "cuda/depthwise/depthwise_policy.hpp"
 #include "cuda/depthwise/gradient_kernel.cuh"
+#include "cuda/depthwise/window_policy.hpp"
 #include "cuda/primitives/epilogue_lowering.cuh"
 #include "cuda/runtime/device_guard.hpp"
 
@@ -36,6 +37,8 @@ void visit_element(DType type, F&& f) {
 Global<const unsigned char> bytes_of(const void* data) {
   return Global<const unsigned char>(static_cast<const unsigned char*>(data));
 }
+
+bool aligned(const void* p) { return reinterpret_cast<std::uintptr_t>(p) % 16 == 0; }
 
 class DepthwiseTask : public Task {
  public:
@@ -103,9 +106,6 @@ class BandTask final : public DepthwiseTask {
                    "; spreads NaN and infinity within ", 16 * t.steps, " columns");
   }
   void run(const RunArguments& run) const override {
-    const auto aligned = [](const void* p) {
-      return reinterpret_cast<std::uintptr_t>(p) % 16 == 0;
-    };
     depthwise::BandTiling tiling = tiling_;
     tiling.x_vectors = tiling.x_vectors && aligned(run.first);
     tiling.y_vectors = tiling.y_vectors && aligned(run.result);
@@ -120,6 +120,34 @@ class BandTask final : public DepthwiseTask {
 
  private:
   depthwise::BandTiling tiling_;
+};
+
+class WindowTask final : public DepthwiseTask {
+ public:
+  WindowTask(const Problem& p, const Device& device)
+      : DepthwiseTask(p, device),
+        tiling_(depthwise::window_tiling(geometry(), static_cast<int>(size_of(p.input)))) {}
+
+  std::string policy() const override {
+    const depthwise::WindowTiling& t = tiling_;
+    return message("tiles of ", t.rows, 'x', t.cols, ", ", t.slots, " to a block, runs of ", t.run,
+                   ", taps in registers", t.x_vectors && t.y_vectors ? ", vectors" : "");
+  }
+  void run(const RunArguments& run) const override {
+    depthwise::WindowTiling tiling = tiling_;
+    tiling.x_vectors = tiling.x_vectors && aligned(run.first);
+    tiling.y_vectors = tiling.y_vectors && aligned(run.result);
+    const DeviceGuard guard(device_.index);
+    const auto stream = static_cast<cudaStream_t>(run.stream.handle);
+    if (arguments_.type == DType::f32) {
+      depthwise::launch_window<float>(bind(run), tiling, stream);
+    } else {
+      depthwise::launch_window<double>(bind(run), tiling, stream);
+    }
+  }
+
+ private:
+  depthwise::WindowTiling tiling_;
 };
 
 class GradientTask final : public DepthwiseTask {
@@ -168,6 +196,10 @@ class DepthwiseEngine final : public Engine {
     if (depthwise::can_band(p, g)) {
       return depthwise::predict_band_us(g, depthwise::band_tiling(g), p.bytes());
     }
+    if (depthwise::can_window(p, g)) {
+      return depthwise::predict_window_us(
+          p, g, depthwise::window_tiling(g, static_cast<int>(size_of(p.input))));
+    }
     return depthwise::predict_gather_us(p, g);
   }
 
@@ -175,6 +207,9 @@ class DepthwiseEngine final : public Engine {
     if (p.pass == Pass::backward_filter) return std::make_unique<GradientTask>(p, device);
     if (depthwise::can_band(p, depthwise::lower(p))) {
       return std::make_unique<BandTask>(p, device);
+    }
+    if (depthwise::can_window(p, depthwise::lower(p))) {
+      return std::make_unique<WindowTask>(p, device);
     }
     return std::make_unique<GatherTask>(p, device);
   }

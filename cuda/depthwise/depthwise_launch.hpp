@@ -4,6 +4,7 @@
 
 #include "cuda/depthwise/band_geometry.hpp"
 #include "cuda/depthwise/depthwise_kernel.cuh"
+#include "cuda/depthwise/window_geometry.hpp"
 
 /// Starts the kernels. Each of them is compiled in a file of its own, for every element type.
 namespace faltung::cuda::depthwise {
@@ -19,5 +20,9 @@ void launch_gradient(const Arguments& arguments, const GradientCut& cut, void* p
 /// Half or BFloat16.
 template <typename T>
 void launch_band(const Arguments& arguments, const BandTiling& tiling, cudaStream_t stream);
+
+/// float or double.
+template <typename T>
+void launch_window(const Arguments& arguments, const WindowTiling& tiling, cudaStream_t stream);
 
 }  // namespace faltung::cuda::depthwise

@@ -4,6 +4,7 @@
 #include "cuda/depthwise/band_policy.hpp"
 #include "cuda/depthwise/depthwise_engine.hpp"
 #include "cuda/depthwise/depthwise_lowering.hpp"
+#include "cuda/depthwise/window_policy.hpp"
 #include "tests/emulator/emulated_device.hpp"
 #include "tests/emulator/emulator.hpp"
 #include "tests/support/error_check.hpp"
@@ -84,6 +85,53 @@ TEST(DepthwiseBand, MovesAndMultipliesWhatItsHeaderSays) {
   // channels x tiles of 2048 x column tiles x steps
   expect("op=fwd dtype=bf16 n=1 c=3 in=16384 k=3 f=4 pad=3:0 g=3", 3 * 8 * 16 * 1);
   expect("op=fwd dtype=bf16 n=2 c=2 in=8192 k=2 f=128 pad=127:0 g=2", 4 * 4 * 16 * 9);
+}
+
+// The same for f32: only the halo of tiles and of runs of slices is read again, and every product
+// is one of the problem's, but for those of the last tile's idle threads.
+TEST(DepthwiseWindow, MovesAndMultipliesWhatItsHeaderSays) {
+  const auto expect = [](const std::string& line, double reads, double products) {
+    const Problem p = Problem::parse(line);
+    const emulator::Report report = run_once(line);
+    EXPECT_EQ(report.kernel, "depthwise_window");
+    const emulator::Counters& c = report.counters;
+    // The filter is read again for every run.
+    const Geometry g = lower(p);
+    const double bytes = static_cast<double>(size_of(p.input));
+    const WindowTiling t = window_tiling(g, static_cast<int>(bytes));
+    const double runs = static_cast<double>(t.count) / (g.axis[0].filter == 1 ? t.run : 1);
+    const double least = p.bytes() / 2 + runs * static_cast<double>(g.taps()) * bytes;
+    EXPECT_LE(32.0 * static_cast<double>(c.read.cluster_sectors), reads * least) << line;
+    EXPECT_EQ(c.write.redundancy(), 1) << line;
+    // Rows of 112 bytes end within a sector, which the next row of the same thread fills.
+    EXPECT_GE(c.write.sector_use(), 0.87) << line;
+    EXPECT_LE(c.shared.conflict_factor(), 1.1) << line;
+    EXPECT_EQ(static_cast<double>(c.multiply_adds), products * p.multiply_adds()) << line;
+  };
+  expect("op=fwd dtype=f32 n=8 c=2 in=28x28 k=2 f=7x7 pad=3 g=2", 1.02, 1);
+  expect("op=fwd dtype=f64 n=4 c=2 in=28x28 k=2 f=5x5 pad=2 g=2", 1.02, 1);
+  // Three tiles of 20 rows, the last 4 of them idle; each reads a row of each neighbour. A slice
+  // beyond the ends is passed over, the first and the last one within meet one output for nothing.
+  expect("op=fwd dtype=f32 n=1 c=2 in=8x56x56 k=2 f=3x3x3 pad=1 g=2", 1.1, 60.0 / 56);
+}
+
+// An infinite tap meets nothing beyond a zero boundary, so those outputs stay finite.
+TEST(DepthwiseWindow, MendsSumsWhereNothingStands) {
+  const Problem p = Problem::parse("op=fwd dtype=f32 n=1 c=1 in=18x32 k=1 f=3x3 pad=1");
+  test::Operands operands = test::filled_operands(p, test::Fill::small_integers, 5);
+  operands.second.set({0, 0, 0, 0}, std::numeric_limits<double>::infinity());
+  const test::Array result = test::run_guarded(device(), depthwise_engine(), p, operands);
+  const test::Array reference = expected(p, operands);
+  int finite = 0;
+  for_each_index(result.shape(), [&](std::int64_t, const Extents& index) {
+    const bool wanted = std::isfinite(reference.get(index).real());
+    EXPECT_EQ(wanted, std::isfinite(result.get(index).real())) << index;
+    if (wanted) {
+      EXPECT_EQ(reference.get(index), result.get(index)) << index;
+      ++finite;
+    }
+  });
+  EXPECT_GE(finite, 18 + 31);
 }
 
 }  // namespace

@@ -1,0 +1,110 @@
+#pragma once
+
+#include "cuda/depthwise/band_policy.hpp"
+#include "cuda/depthwise/window_geometry.hpp"
+
+namespace faltung::cuda::depthwise {
+
+/// Most threads of a block: two of six warps on a multiprocessor leave a thread 168 registers.
+inline constexpr int window_threads = 192;
+inline constexpr int window_most_x = 16;  ///< threads along a row of a tile
+inline constexpr std::int64_t window_shared_budget = 100 * 1024;
+
+/// Whether window_kernel computes it.
+inline bool can_window(const Problem& p, const Geometry& g) {
+  if (p.pass == Pass::backward_filter || (p.input != DType::f32 && p.input != DType::f64)) {
+    return false;
+  }
+  const auto& [az, ay, ax] = g.axis;
+  constexpr std::int64_t most = std::int64_t{1} << 28;
+  for (const AxisGeometry* axis : {&az, &ay, &ax}) {
+    if (axis->stride != 1 || axis->dilation != 1 || axis->input_dilation != 1) return false;
+    if (axis->input > most || axis->output > most || axis->pad_lo > most || axis->pad_lo < -most) {
+      return false;
+    }
+  }
+  const std::int64_t size = ax.filter;
+  const bool known = size == 3 || size == 5 || (size == 7 && p.input == DType::f32);
+  const bool plane = az.filter == 1 && az.pad_lo == 0 && az.output <= az.input;
+  const bool volume = az.filter == 3 && size == 3;
+  return light_epilogue(p.epilogue) && g.inputs == 1 && known && (plane || volume) &&
+         ay.filter == size && ax.pad_lo == size / 2 && ax.x_stride == 1 && ax.y_stride == 1;
+}
+
+inline WindowTiling window_tiling(const Geometry& g, int bytes) {
+  const auto& [az, ay, ax] = g.axis;
+  const int columns = 16 / bytes;
+  const int size = static_cast<int>(ax.filter);
+  const int depth = static_cast<int>(az.filter);
+  const int rows = window_rows(depth, size);
+  WindowTiling t;
+  t.threads_x =
+      static_cast<int>(std::min<std::int64_t>(divide_up(ax.output, columns), window_most_x));
+  const std::int64_t threads_y = divide_up(ay.output, rows);
+  t.tiles_y = divide_up(threads_y, window_threads / t.threads_x);
+  t.threads_y = static_cast<int>(divide_up(threads_y, t.tiles_y));
+  t.cols = t.threads_x * columns;
+  t.rows = t.threads_y * rows;
+  t.left = static_cast<int>(round_up(size / 2, columns));
+  t.pieces = t.threads_x + window_vectors(size, columns) - 1;
+  t.smem_rows = t.rows + size - 1;
+  // A step to the next thread row, in vectors, goes on where the last thread of a row stopped.
+  t.skew = static_cast<int>(((t.threads_x - rows * t.pieces) % 8 + 8) % 8);
+  const int vectors =
+      t.smem_rows * t.pieces + static_cast<int>(divide_up(t.smem_rows, rows)) * t.skew;
+  const int slot = t.threads_x * t.threads_y;
+  t.tile_size = (vectors + (slot % 8 - vectors % 8 + 8) % 8) * columns;
+  t.tiles_x = divide_up(ax.output, t.cols);
+  t.tiles_y = divide_up(ay.output, t.rows);
+  const std::int64_t planes = t.tiles_x * t.tiles_y * g.batch * g.channels;
+  // Two blocks on a multiprocessor; runs keep their filter, and 16 slices have read 2 again.
+  t.slots = window_threads / slot;
+  while (t.slots > 1 && (window_stages(depth) * std::int64_t{t.slots} * t.tile_size * bytes >
+                             window_shared_budget ||
+                         planes * az.output < std::int64_t{t.slots} * 132)) {
+    --t.slots;
+  }
+  const std::int64_t even = planes * az.output / (std::int64_t{132} * 2 * t.slots);
+  if (az.filter == 1) {
+    t.tiles_z = az.output;
+    t.run = static_cast<int>(std::clamp<std::int64_t>(even, 1, 16));
+  } else {
+    t.run = static_cast<int>(
+        std::min(az.output, std::max<std::int64_t>(16, std::min<std::int64_t>(even, 64))));
+    t.tiles_z = divide_up(az.output, t.run);
+  }
+  t.count = planes * t.tiles_z;
+  t.x_vectors = rows_aligned(g, columns, g.x_batch, g.x_channel, &AxisGeometry::x_stride);
+  t.y_vectors = rows_aligned(g, columns, g.y_batch, g.y_channel, &AxisGeometry::y_stride);
+  return t;
+}
+
+/// Blocks of a launch.
+inline std::int64_t window_blocks(const Geometry& g, const WindowTiling& t) {
+  return divide_up(t.count, std::int64_t{t.slots} * (g.axis[0].filter == 1 ? t.run : 1));
+}
+
+/// Predicted microseconds of window_kernel on an H200; not measured. 51 TFLOP/s of f32 are measured
+/// for FMAs alone; three quarters of a thread's instructions are FMAs.
+///
+///     f32 64x192x28x28 7x7          77 MB    472e6 products   32 us (target 26)
+///     f32 8x64x32x56x56 3x3x3      411 MB   1387e6           118 us (125), copying alone
+inline double predict_window_us(const Problem& p, const Geometry& g, const WindowTiling& t) {
+  const double rate = (p.input == DType::f64 ? 0.5 : 1) * 25.5e6 * 0.75;
+  const double covered = static_cast<double>(t.tiles_x * t.cols) *
+                         static_cast<double>(t.tiles_y * t.rows) /
+                         static_cast<double>(g.axis[1].output * g.axis[2].output);
+  const double lanes = 32.0 * static_cast<double>(divide_up(t.threads(), 32)) / t.threads();
+  const double idle =
+      std::max(1.0, H200::multiprocessors / static_cast<double>(window_blocks(g, t)));
+  // Half of the bytes are read; tiles and runs read what they share with their neighbours again.
+  const double size = static_cast<double>(g.axis[2].filter - 1);
+  const double halo = (t.tiles_y == 1 ? 1 : 1 + size / t.rows) *
+                      (t.tiles_x == 1 ? 1 : 1 + 2.0 * t.left / t.cols) *
+                      (g.axis[0].filter == 1 || t.tiles_z == 1 ? 1 : 1 + 2.0 / t.run);
+  const double again = (1 + halo) / 2;
+  return H200::launch_us + idle * std::max(p.multiply_adds() * covered * lanes / rate,
+                                           again * p.bytes() / H200::bytes);
+}
+
+}  // namespace faltung::cuda::depthwise
