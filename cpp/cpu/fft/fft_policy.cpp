@@ -37,8 +37,8 @@ BlockPlan without_lengths(const Problem& p) {
   return plan;
 }
 
-// What it takes to bring a block's data from a tensor, or back, in nanoseconds; measured as in
-// line_cost.hpp.
+// What it takes to bring a block's data from a tensor, or back, in nanoseconds; as rough as
+// StepCosts.
 constexpr double block_ns = 150;
 constexpr double row_ns = 60;
 constexpr double point_ns = 0.15;

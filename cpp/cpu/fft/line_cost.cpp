@@ -8,7 +8,7 @@
 namespace faltung::fft {
 namespace {
 
-// Of one pass with this factor, for each value of a line.
+// Of one pass with this factor, for each value of a line, in the units of StepCosts and as rough.
 double pass_cost(std::int64_t factor) {
   switch (factor) {
     case 2:
