@@ -6,9 +6,10 @@
 
 namespace faltung::fft {
 
-/// Time of the steps of a transform, in nanoseconds for each pair of registers, with AVX-512 and two
-/// threads. Rough: over the CPU suite the estimates made of them are 0.2 to 3.2 times the time, 0.96
-/// in the median (bench/results/cpu/ours.json of 2026-11-21). The number of threads is not in them.
+/// Time of the steps of a transform, in nanoseconds for each pair of registers, with AVX-512 and
+/// two threads. Rough: over the CPU suite the estimates made of them are 0.2 to 3.2 times the time,
+/// 0.96 in the median (bench/results/cpu/ours.json of 2026-11-21). The number of threads is not in
+/// them.
 struct StepCosts {
   double copy = 1.2;       ///< into a line and out of it, along a column
   double transpose = 3.0;  ///< the same along a row, with factors
