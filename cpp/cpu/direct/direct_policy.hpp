@@ -7,6 +7,8 @@
 
 #include <faltung/problem.hpp>
 
+#include "cpp/cpu/product_rate.hpp"
+
 namespace faltung::direct {
 
 /// How the direct engine cuts the work. Changes speed, and bits only through the order of sums,
@@ -49,20 +51,6 @@ constexpr double product_ns(DType accumulator) {
       return 0.4;
     default:
       return 0.1;
-  }
-}
-
-/// The same with the vector kernels and AVX-512.
-constexpr double vector_product_ns(DType accumulator) {
-  switch (accumulator) {
-    case DType::f64:
-      return 0.042;
-    case DType::c64:
-      return 0.085;
-    case DType::c128:
-      return 0.17;
-    default:
-      return 0.021;
   }
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "cpp/core/geometry.hpp"
+#include "cpp/cpu/product_rate.hpp"
 
 namespace faltung::gemm {
 
@@ -24,28 +25,14 @@ inline Policy choose(const Problem& p) {
   return {.depth = depth, .columns = std::min(element_count(output_extents(p)), values / depth)};
 }
 
-/// Nanoseconds of one thread per product; measured on an EPYC 9004 with AVX-512.
-constexpr double product_ns(DType accumulator) {
-  switch (accumulator) {
-    case DType::f64:
-      return 0.042;
-    case DType::c64:
-      return 0.085;
-    case DType::c128:
-      return 0.17;
-    default:
-      return 0.021;
-  }
-}
-
 inline double estimate_us(const Problem& p) {
   constexpr double column_ns = 0.5;
   constexpr double piece_ns = 30;
   const double products = p.multiply_adds();
   const double columns = products / static_cast<double>(p.out_channels / p.groups);
   const double pieces = columns / static_cast<double>(p.axes.back().output());
-  return 2 +
-         1e-3 * (products * product_ns(p.accumulator) + columns * column_ns + pieces * piece_ns);
+  return 2 + 1e-3 * (products * vector_product_ns(p.accumulator) + columns * column_ns +
+                     pieces * piece_ns);
 }
 
 }  // namespace faltung::gemm
