@@ -8,11 +8,6 @@
 
 namespace faltung::cuda::direct {
 
-/// The batch, or a spatial axis that acts like one.
-struct OuterAxis {
-  std::int64_t extent = 1, x_stride = 0, y_stride = 0;
-};
-
 inline constexpr int max_rank = 3;
 
 /// What the kernel computes, free of layouts, passes, flips and missing axes:

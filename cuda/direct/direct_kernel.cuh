@@ -2,6 +2,7 @@
 
 #include "cuda/direct/direct_geometry.hpp"
 #include "cuda/direct/direct_policy.hpp"
+#include "cuda/primitives/definition.cuh"
 #include "cuda/primitives/epilogue.cuh"
 
 namespace faltung::cuda::direct {
@@ -23,23 +24,11 @@ __device__ __forceinline__ Acc conjugate(Acc value, bool conjugated) {
   return value;
 }
 
-template <typename Acc>
-__device__ __forceinline__ Acc constant_of(const Side& side) {
-  if constexpr (std::is_integral_v<Acc>) {
-    return static_cast<Acc>(side.integer);
-  } else if constexpr (is_complex_value<Acc>) {
-    return {static_cast<typename Acc::Part>(side.real), static_cast<typename Acc::Part>(side.imag)};
-  } else {
-    return static_cast<Acc>(side.real);
-  }
-}
-
 /// X at a place; 0 where nothing stands.
 template <typename Acc>
 __device__ __forceinline__ Acc value_at(const Arguments& a, const Place& place,
                                         std::int64_t image) {
-  if (place.what == Stands::element) return load_element<Acc>(a.x, a.x_type, image + place.offset);
-  return place.what == Stands::constant ? constant_of<Acc>(*place.side) : Acc{};
+  return value_at<Acc>(a.x, a.x_type, place, image);
 }
 
 /// Tap r = (z, y, x) of output channel k and the c-th input channel of its group.
@@ -218,23 +207,12 @@ __device__ __noinline__ Acc sum_of_terms(const Arguments& a, const TileIndex& at
   for (std::int64_t c = 0; c < g.group_inputs; ++c) {
     const std::int64_t channel =
         at.x_image + (at.k / g.group_outputs * g.group_inputs + c) * g.x_channel;
-    for (std::int64_t q = 0; q < g.axis[0].filter; ++q) {
-      for (std::int64_t r = 0; r < g.axis[1].filter; ++r) {
-        for (std::int64_t s = 0; s < g.axis[2].filter; ++s) {
-          const std::int64_t tap[] = {q, r, s};
-          const std::int64_t o[] = {at.z, y, x};
-          Place place;
-          for (int i = 0; i < max_rank; ++i) {
-            const AxisGeometry& axis = g.axis[i];
-            place =
-                place_along(axis, place, o[i] * axis.stride + tap[i] * axis.dilation - axis.pad_lo);
-          }
-          if (place.what == Stands::nothing || place.what == Stands::between) continue;
-          sum =
-              multiply_add(tap_at<Acc>(a, at.k, c, q, r, s), value_at<Acc>(a, place, channel), sum);
-        }
-      }
-    }
+    sum = add_terms(
+        g.axis, {at.z, y, x}, [&](const Place& place) { return value_at<Acc>(a, place, channel); },
+        [&](std::int64_t q, std::int64_t r, std::int64_t s) {
+          return tap_at<Acc>(a, at.k, c, q, r, s);
+        },
+        sum);
   }
   return sum;
 }

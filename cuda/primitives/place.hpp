@@ -30,6 +30,11 @@ struct AxisGeometry {
   }
 };
 
+/// The batch, or a spatial axis that acts like one.
+struct OuterAxis {
+  std::int64_t extent = 1, x_stride = 0, y_stride = 0;
+};
+
 /// What stands at a place of the extended, dilated input.
 enum class Stands : std::uint8_t {
   nothing,   ///< a zero that contributes nothing, even times infinity

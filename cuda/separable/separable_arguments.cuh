@@ -1,5 +1,6 @@
 #pragma once
 
+#include "cuda/primitives/definition.cuh"
 #include "cuda/primitives/epilogue.cuh"
 #include "cuda/separable/separable_geometry.hpp"
 #include "cuda/separable/separable_lowering.hpp"
@@ -18,18 +19,10 @@ struct Arguments {
   bool plain = true;    ///< results are sums, stored as they are
 };
 
-template <typename Acc>
-__device__ __forceinline__ Acc constant_of(const Side& side) {
-  if constexpr (std::is_integral_v<Acc>) {
-    return static_cast<Acc>(side.integer);
-  } else {
-    return static_cast<Acc>(side.real);
-  }
-}
-
 /// Tap (z, y, x) of channel k.
 template <typename Acc>
-__device__ __forceinline__ Acc tap_at(const Arguments& a, std::int64_t k, int z, int y, int x) {
+__device__ __forceinline__ Acc tap_at(const Arguments& a, std::int64_t k, std::int64_t z,
+                                      std::int64_t y, std::int64_t x) {
   const Geometry& g = a.geometry;
   const std::int64_t index = g.w_origin + k / g.group_outputs * g.w_group +
                              k % g.group_outputs * g.w_output + z * g.axis[0].w_stride +
@@ -41,23 +34,11 @@ __device__ __forceinline__ Acc tap_at(const Arguments& a, std::int64_t k, int z,
 template <typename Acc>
 __device__ __forceinline__ Acc sum_of_terms(const Arguments& a, const StripIndex& at,
                                             std::int64_t z, std::int64_t y, std::int64_t x) {
-  const Geometry& g = a.geometry;
-  Acc sum{};
-  for (int q = 0; q < g.axis[0].filter; ++q) {
-    const Place slice = place_along(g.axis[0], Place{}, z + q - g.axis[0].pad_lo);
-    for (int r = 0; r < g.axis[1].filter; ++r) {
-      const Place row = place_along(g.axis[1], slice, y + r - g.axis[1].pad_lo);
-      for (int s = 0; s < g.axis[2].filter; ++s) {
-        const Place place = place_along(g.axis[2], row, x + s - g.axis[2].pad_lo);
-        if (place.what == Stands::nothing) continue;
-        const Acc value = place.what == Stands::constant
-                              ? constant_of<Acc>(*place.side)
-                              : load_element<Acc>(a.x, a.x_type, at.x_image + place.offset);
-        sum = multiply_add(tap_at<Acc>(a, at.k, q, r, s), value, sum);
-      }
-    }
-  }
-  return sum;
+  return add_terms(
+      a.geometry.axis, {z, y, x},
+      [&](const Place& place) { return value_at<Acc>(a.x, a.x_type, place, at.x_image); },
+      [&](std::int64_t q, std::int64_t r, std::int64_t s) { return tap_at<Acc>(a, at.k, q, r, s); },
+      Acc{});
 }
 
 }  // namespace faltung::cuda::separable

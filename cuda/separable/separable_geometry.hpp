@@ -8,11 +8,6 @@
 
 namespace faltung::cuda::separable {
 
-/// The batch, or a spatial axis that acts like one.
-struct OuterAxis {
-  std::int64_t extent = 1, x_stride = 0, y_stride = 0;
-};
-
 inline constexpr int max_rank = 3;
 
 /// What the kernels compute, free of layouts, passes, flips and missing axes:

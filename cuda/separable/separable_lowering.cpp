@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <vector>
 
-#include "cpp/core/geometry.hpp"
 #include "cpp/core/message.hpp"
 #include "cuda/primitives/axis_lowering.hpp"
 
@@ -13,28 +11,8 @@ namespace {
 
 constexpr std::int64_t most_extent = std::int64_t{1} << 30;  // indices along an axis are 32 bits
 
-// An axis along which the problem is a batch of smaller ones.
-bool acts_as_batch(const Axis& axis) {
-  return axis.filter == 1 && axis.stride == 1 && axis.input_dilation == 1 && axis.pad_lo == 0 &&
-         axis.pad_hi == 0;
-}
-
-// Which axes leave for the batch, slowest first, while more than two are left; the last stays.
-std::vector<bool> folded_axes(const Problem& p) {
-  std::vector<bool> folded(p.rank(), false);
-  std::size_t rank = p.rank();
-  for (std::size_t i = 0; i + 1 < p.rank() && rank > 2; ++i) {
-    folded[i] = acts_as_batch(p.axes[i]);
-    if (folded[i]) --rank;
-  }
-  return folded;
-}
-
-std::size_t rank_left(const Problem& p) {
-  std::size_t rank = 0;
-  for (const bool folded : folded_axes(p)) rank += folded ? 0 : 1;
-  return rank;
-}
+// At most two axes where the others are a batch, else three.
+FoldedAxes folded_axes(const Problem& p) { return fold_axes(p, 2); }
 
 std::string axis_refusal(const Problem& p, std::size_t i) {
   const Axis& axis = p.axes[i];
@@ -46,14 +24,7 @@ std::string axis_refusal(const Problem& p, std::size_t i) {
     return message("axis ", i, " has ", std::max(axis.input, axis.output()),
                    " elements; the kernels count to ", most_extent);
   }
-  const auto vanishes = [](const Boundary& boundary) {
-    return boundary.kind == BoundaryKind::zero || boundary.kind == BoundaryKind::constant;
-  };
-  if (p.pass == Pass::backward_data && !(vanishes(axis.below) && vanishes(axis.above))) {
-    return message("the data gradient of a boundary that repeats elements, along axis ", i,
-                   ", folds back into the input; only zero and constant are gathered");
-  }
-  return {};
+  return p.pass == Pass::backward_data ? gradient_refusal(axis, i) : std::string();
 }
 
 std::string type_refusal(const Problem& p) {
@@ -85,7 +56,7 @@ std::string refusal(const Problem& p) {
     return message("each result sums over ", inputs, " channels; the kernels read one");
   }
   if (std::string reason = type_refusal(p); !reason.empty()) return reason;
-  const std::size_t rank = rank_left(p);
+  const std::size_t rank = folded_axes(p).left;
   if (rank < 2) return "filters one axis, which leaves nothing to separate";
   if (rank > max_rank) {
     return message("filters ", rank, " axes, the kernels take ", max_rank,
@@ -109,30 +80,11 @@ Geometry lower(const Problem& p) {
   g.y_channel = y.channel;
   g.w_group = p.out_channels / p.groups * w.outer;
   g.w_output = forward ? w.outer : w.channel;
-  g.outer[g.outer_count++] = {p.batch, x.outer, y.outer};
-
-  const std::vector<bool> folded = folded_axes(p);
-  std::size_t at = max_rank - rank_left(p);
-  for (std::size_t i = 0; i < p.rank(); ++i) {
-    const Axis& axis = p.axes[i];
-    if (folded[i]) {
-      g.outer[g.outer_count++] = {axis.input, x.spatial[i], y.spatial[i]};
-      continue;
-    }
-    AxisGeometry& to = g.axis[at++];
-    to = forward ? forward_axis(axis, p.input) : backward_axis(axis);
-    to.x_stride = x.spatial[i];
-    to.y_stride = y.spatial[i];
-    to.w_stride = w.spatial[i];
-    if (p.flip == forward) {  // taps run backwards
-      g.w_origin += (axis.filter - 1) * w.spatial[i];
-      to.w_stride = -w.spatial[i];
-    }
-  }
+  lower_axes(p, folded_axes(p), g);
   return g;
 }
 
-bool is_volume(const Problem& p) { return rank_left(p) == max_rank; }
+bool is_volume(const Problem& p) { return folded_axes(p).left == max_rank; }
 
 Tolerance tolerance_of(const Problem& p) {
   if (is_integer(p.accumulator)) return {};
