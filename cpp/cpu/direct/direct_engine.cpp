@@ -3,6 +3,7 @@
 #include "cpp/core/message.hpp"
 #include "cpp/cpu/direct/direct_task.hpp"
 #include "cpp/cpu/direct/lowering.hpp"
+#include "cpp/cpu/parallel.hpp"
 #ifdef FALTUNG_HAVE_HIGHWAY
 #include "cpp/cpu/direct/channel_task.hpp"
 #include "cpp/cpu/direct/stencil_task.hpp"
@@ -28,7 +29,8 @@ class DirectEngine final : public Engine {
 
   double estimate_us(const Problem& problem, const Device&) const override {
     const Problem p = direct::lowered(problem);
-    return has_vector_kernel(p) ? direct::vector_us(p) : direct::plain_us(p);
+    const double run = has_vector_kernel(p) ? shared_us(direct::vector_us(p)) : direct::plain_us(p);
+    return direct::start_us + run;
   }
 
   std::unique_ptr<Task> prepare(const Problem& problem, const Device&) const override {

@@ -37,11 +37,9 @@ BlockPlan without_lengths(const Problem& p) {
   return plan;
 }
 
-// What it takes to bring a block's data from a tensor, or back, in nanoseconds; as rough as
-// StepCosts.
-constexpr double block_ns = 150;
-constexpr double row_ns = 60;
-constexpr double point_ns = 0.15;
+// What it takes to bring a block's data from a tensor, or back, in nanoseconds; see StepCosts.
+constexpr double row_ns = 7.8;
+constexpr double point_ns = 0.03;
 
 /// Chooses the lengths of a plan by their cost.
 class LengthChoice {
@@ -164,7 +162,7 @@ class LengthChoice {
     const double registers = points / static_cast<double>(lanes_) / (real_ ? 2 : 1);
     // Rows are found, loaded and stored one by one.
     const double rows = points / static_cast<double>(lengths.back());
-    const double moved = block_ns + rows * row_ns + points * point_ns;
+    const double moved = rows * row_ns + points * point_ns;
     return (blocks * channels_ + pairs_) * (one + moved) +
            blocks * pairs_ * registers * step_costs.product;
   }

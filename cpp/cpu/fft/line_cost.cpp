@@ -8,25 +8,25 @@
 namespace faltung::fft {
 namespace {
 
-// Of one pass with this factor, for each value of a line, in the units of StepCosts and as rough.
+// Of one pass with this factor, for each value of a line, in the units of StepCosts.
 double pass_cost(std::int64_t factor) {
   switch (factor) {
     case 2:
-      return 0.9;
+      return 0.49;
     case 3:
-      return 1.2;
+      return 0.65;
     case 4:
-      return 1.2;
+      return 0.65;
     case 5:
-      return 1.7;
+      return 0.92;
     case 7:
-      return 2.5;
+      return 1.36;
     case 8:
-      return 1.8;
+      return 0.98;
     case 11:
-      return 4.5;
+      return 2.4;
     default:
-      return 0.6 * static_cast<double>(factor);  // products of a matrix
+      return 0.33 * static_cast<double>(factor);  // products of a matrix
   }
 }
 
@@ -67,7 +67,7 @@ double line_cost(std::int64_t n) {
   // With registers of 64 bytes a line and its buffer leave a first cache of 32 KiB beyond 128
   // values, and a second one of 1 MiB beyond 4096.
   const double cache = n > 4096 ? 2.5 : n > 128 ? 1.3 : 1.0;
-  return static_cast<double>(n) * per_value * cache + 10;
+  return static_cast<double>(n) * per_value * cache;
 }
 
 double cut_cost(std::int64_t rows, std::int64_t columns, std::int64_t lanes) {
@@ -98,7 +98,7 @@ double transform_cost(const Shape& lengths, bool real, bool wide, std::int64_t l
   // What leaves a second cache of 1 MiB comes back from the third or from memory on every trip.
   const double bytes = rows * static_cast<double>(m.columns) * (wide ? 16 : 8);
   const double trips = m.column_axes + 1;
-  if (bytes > 0x1p19) cost += trips * bytes / (bytes > 0x1p24 ? 6 : 16);
+  if (bytes > 0x1p19) cost += trips * bytes / (bytes > 0x1p24 ? 3.6 : 9.6);
   return cost;
 }
 

@@ -6,14 +6,15 @@
 
 namespace faltung::fft {
 
-/// Time of the steps of a transform, in nanoseconds for each pair of registers, with AVX-512 and
-/// two threads. Rough: over the CPU suite the estimates made of them are 0.2 to 3.2 times the time,
-/// 0.96 in the median (bench/results/cpu/ours.json of 2026-11-21). The number of threads is not in
-/// them.
+/// Time of the steps of a transform, in nanoseconds of one thread for each pair of registers, with
+/// AVX-512. These, the costs of passes and of memory in line_cost.cpp and those of rows in
+/// fft_policy.cpp are the least-squares fit of log(time) to the CPU suite and 15 problems more, on
+/// one thread of a Zen 4 core with caches flushed: 0.99 of the time in the median, a factor of 1.19
+/// from it in the root mean square, 1.75 at most.
 struct StepCosts {
-  double copy = 1.2;       ///< into a line and out of it, along a column
-  double transpose = 3.0;  ///< the same along a row, with factors
-  double product = 0.8;
+  double copy = 8.1;        ///< into a line and out of it, along a column
+  double transpose = 26.6;  ///< the same along a row, with factors
+  double product = 10.5;
 };
 inline constexpr StepCosts step_costs;
 

@@ -4,6 +4,7 @@
 
 #include "cpp/core/message.hpp"
 #include "cpp/cpu/gemm/gemm_task.hpp"
+#include "cpp/cpu/parallel.hpp"
 
 namespace faltung {
 namespace {
@@ -27,7 +28,7 @@ class GemmEngine final : public Engine {
   }
 
   double estimate_us(const Problem& p, const Device&) const override {
-    return gemm::estimate_us(p);
+    return gemm::start_us + shared_us(gemm::one_thread_us(p));
   }
 
   std::unique_ptr<Task> prepare(const Problem& p, const Device&) const override {

@@ -25,14 +25,18 @@ inline Policy choose(const Problem& p) {
   return {.depth = depth, .columns = std::min(element_count(output_extents(p)), values / depth)};
 }
 
-inline double estimate_us(const Problem& p) {
+/// What a run takes with cold caches before it computes.
+inline constexpr double start_us = 30;
+
+/// Of one thread, after that.
+inline double one_thread_us(const Problem& p) {
   constexpr double column_ns = 0.5;
   constexpr double piece_ns = 30;
   const double products = p.multiply_adds();
   const double columns = products / static_cast<double>(p.out_channels / p.groups);
   const double pieces = columns / static_cast<double>(p.axes.back().output());
-  return 2 + 1e-3 * (products * vector_product_ns(p.accumulator) + columns * column_ns +
-                     pieces * piece_ns);
+  return 1e-3 *
+         (products * vector_product_ns(p.accumulator) + columns * column_ns + pieces * piece_ns);
 }
 
 }  // namespace faltung::gemm

@@ -51,7 +51,7 @@ GemmTask<Acc>::GemmTask(const Problem& problem)
   blocks_ = p_.pass == Pass::forward         ? images * ceil_divide(output_count_, policy_.columns)
             : p_.pass == Pass::backward_data ? images * ceil_divide(group_inputs_, part_channels_)
                                              : p_.groups * ceil_divide(rows_, part_rows_);
-  slots_ = plan_threads(blocks_, estimate_us(p_));
+  slots_ = plan_threads(blocks_, one_thread_us(p_));
   WorkspaceLayout slot;
   columns_at_ = slot.add<Acc>(policy_.depth * policy_.columns);
   tile_at_ = slot.add<Acc>(group_outputs_ * policy_.columns);
