@@ -4,16 +4,9 @@
 
 #include "cpp/core/message.hpp"
 #include "cpp/cpu/cpu_target.hpp"
-#include "cpp/cpu/direct/finite.hpp"
 #include "cpp/cpu/parallel.hpp"
 
 namespace faltung::direct {
-
-template <typename Acc>
-struct ChannelTask<Acc>::Tiles final : PreparedFilter {
-  std::vector<Acc> values;
-  std::vector<Acc> filter;  // compact; only if it is not finite and zeros are met
-};
 
 template <typename Acc>
 bool ChannelTask<Acc>::serves(const Problem& p) {
@@ -35,15 +28,13 @@ ChannelTask<Acc>::ChannelTask(const Problem& problem)
       counts_{},
       kernel_(channel_kernel<Acc>()),
       general_(problem),
-      packer_(problem),
+      filter_(problem, kernel_.channels),
       loader_(problem, t_, box_),
       result_(problem),
       x_(x_strides(problem)),
       y_(y_strides(problem)),
       group_inputs_(problem.in_channels / problem.groups),
-      group_outputs_(problem.out_channels / problem.groups),
-      rows_(group_inputs_ * element_count(filter_extents(problem))),
-      group_tiles_(ceil_divide(group_outputs_, kernel_.channels)) {
+      group_outputs_(problem.out_channels / problem.groups) {
   const auto& [z, y, x] = t_.axes;
   for (std::int64_t q = 0; q < z.filter; ++q) {
     for (std::int64_t r = 0; r < y.filter; ++r) {
@@ -53,18 +44,18 @@ ChannelTask<Acc>::ChannelTask(const Problem& problem)
       }
     }
   }
-  pads_zeros_ = meets_zeros(p_);
   std::int64_t boxes = p_.batch * p_.groups;
   for (std::size_t a = 0; a < 3; ++a) {
     counts_[a] = ceil_divide(t_.axes[a].output(), box_[a]);
     boxes *= counts_[a];
   }
+  const std::int64_t group_tiles = filter_.group_tiles();
   constexpr std::int64_t enough_blocks = 8;
   constexpr std::int64_t least_tiles = 4;  // or reading the box again costs too much
   parts_ = std::clamp<std::int64_t>(ceil_divide(enough_blocks, boxes), 1,
-                                    std::max<std::int64_t>(1, group_tiles_ / least_tiles));
-  part_tiles_ = ceil_divide(group_tiles_, parts_);
-  parts_ = ceil_divide(group_tiles_, part_tiles_);
+                                    std::max<std::int64_t>(1, group_tiles / least_tiles));
+  part_tiles_ = ceil_divide(group_tiles, parts_);
+  parts_ = ceil_divide(group_tiles, part_tiles_);
   slots_ = plan_threads(boxes * parts_, vector_us(p_));
 
   const std::int64_t most_vectors = box_[0] * box_[1] * ceil_divide(box_[2], kernel_.lanes);
@@ -75,8 +66,7 @@ ChannelTask<Acc>::ChannelTask(const Problem& problem)
   sums_at_ = slot.add<Acc>(kernel_.channels * most_vectors * kernel_.lanes);
   slot_bytes_ = slot.bytes();
   WorkspaceLayout all;
-  filter_at_ = all.add<Acc>(packer_.size());
-  tiles_at_ = all.add<Acc>(tile_count() * tile_size());
+  tiles_at_ = all.add<Acc>(filter_.size());
   slots_at_ = all.add<std::byte>(static_cast<std::int64_t>(slot_bytes_) * slots_);
   bytes_ = std::max(all.bytes(), general_.workspace_bytes());
 }
@@ -88,55 +78,10 @@ std::string ChannelTask<Acc>::policy() const {
                  " outputs");
 }
 
-// One tile as [row, channel], channels that do not exist as zeros.
-template <typename Acc>
-void ChannelTask<Acc>::pack(const Acc* filter, std::int64_t tile, Acc* to) const {
-  const std::int64_t first = tile % group_tiles_ * kernel_.channels;
-  const std::int64_t count = std::min(kernel_.channels, group_outputs_ - first);
-  const Acc* from = filter + (tile / group_tiles_ * group_outputs_ + first) * rows_;
-  for (std::int64_t row = 0; row < rows_; ++row, to += kernel_.channels) {
-    for (std::int64_t k = 0; k < kernel_.channels; ++k) {
-      to[k] = k < count ? from[k * rows_ + row] : Acc(0);
-    }
-  }
-}
-
-template <typename Acc>
-std::unique_ptr<PreparedFilter> ChannelTask<Acc>::prepare_filter(const Stream&,
-                                                                 const void* w) const {
-  auto tiles = std::make_unique<Tiles>();
-  std::vector<Acc> scratch(static_cast<std::size_t>(packer_.size()));
-  RunArguments arguments;
-  arguments.second = w;
-  const Acc* filter = packer_.filter(arguments, scratch.data());
-  const std::int64_t size = p_.out_channels * rows_;
-  if (pads_zeros_ && !all_finite(filter, size)) tiles->filter.assign(filter, filter + size);
-  tiles->values.resize(static_cast<std::size_t>(tile_count() * tile_size()));
-  for (std::int64_t tile = 0; tile < tile_count(); ++tile) {
-    pack(filter, tile, tiles->values.data() + tile * tile_size());
-  }
-  return tiles;
-}
-
 template <typename Acc>
 void ChannelTask<Acc>::run(const RunArguments& arguments) const {
-  const Acc* tiles = nullptr;
-  if (arguments.prepared != nullptr) {
-    const auto& prepared = static_cast<const Tiles&>(*arguments.prepared);
-    if (!prepared.filter.empty()) {
-      return general_.run_packed(arguments, prepared.filter.data());
-    }
-    tiles = prepared.values.data();
-  } else {
-    const Acc* filter = packer_.filter(arguments, at<Acc>(arguments.workspace, filter_at_));
-    if (pads_zeros_ && !all_finite(filter, p_.out_channels * rows_)) {
-      return general_.run(arguments);
-    }
-    Acc* packed = at<Acc>(arguments.workspace, tiles_at_);
-    parallel_for(tile_count(), slots_,
-                 [&](std::int64_t tile, int) { pack(filter, tile, packed + tile * tile_size()); });
-    tiles = packed;
-  }
+  const Acc* tiles = filter_.find(arguments, at<Acc>(arguments.workspace, tiles_at_), slots_);
+  if (tiles == nullptr) return FilterTiles<Acc>::run_without(general_, arguments);
   const std::int64_t blocks = p_.batch * p_.groups * counts_[0] * counts_[1] * counts_[2] * parts_;
   parallel_for(blocks, slots_, [&](std::int64_t block, int slot) {
     std::byte* workspace =
@@ -151,7 +96,7 @@ typename ChannelTask<Acc>::Work ChannelTask<Acc>::work(std::int64_t block,
   Work work{};
   work.workspace = workspace;
   work.first_tile = block % parts_ * part_tiles_;
-  work.tiles = std::min(part_tiles_, group_tiles_ - work.first_tile);
+  work.tiles = std::min(part_tiles_, filter_.group_tiles() - work.first_tile);
   block /= parts_;
   for (std::size_t a = 3; a-- > 0; block /= counts_[a]) {
     work.first[a] = block % counts_[a] * box_[a];
@@ -182,7 +127,7 @@ void ChannelTask<Acc>::compute(const RunArguments& arguments, const Acc* tiles,
                  .tap_count = static_cast<std::int64_t>(taps_.size()),
                  .vectors = vectors,
                  .vector_count = vector_count,
-                 .w = tiles + (work.group * group_tiles_ + tile) * tile_size(),
+                 .w = tiles + (work.group * filter_.group_tiles() + tile) * filter_.tile_size(),
                  .y = at<Acc>(work.workspace, sums_at_)});
     store(arguments, work, tile, vector_count);
   }

@@ -9,6 +9,7 @@
 #include "cpp/cpu/direct/box_loader.hpp"
 #include "cpp/cpu/direct/channel_kernel.hpp"
 #include "cpp/cpu/direct/direct_task.hpp"
+#include "cpp/cpu/direct/filter_tiles.hpp"
 
 namespace faltung::direct {
 
@@ -27,13 +28,13 @@ class ChannelTask final : public Task {
   [[nodiscard]] ErrorBound error_bound() const override { return general_.error_bound(); }
   [[nodiscard]] std::string policy() const override;
   [[nodiscard]] std::unique_ptr<PreparedFilter> prepare_filter(const Stream&,
-                                                               const void* w) const override;
+                                                               const void* w) const override {
+    return filter_.prepare(w);
+  }
   void run(const RunArguments& arguments) const override;
 
  private:
   using Segment = typename BoxLoader<Acc>::Segment;
-  /// Tiles of channels, and the filter itself for DirectTask if the tiles are not finite.
-  struct Tiles;
   struct Work {
     std::int64_t image, group;
     std::int64_t first_tile, tiles;  ///< of the group's output channels
@@ -41,9 +42,6 @@ class ChannelTask final : public Task {
     std::byte* workspace;
   };
 
-  [[nodiscard]] std::int64_t tile_size() const { return rows_ * kernel_.channels; }
-  [[nodiscard]] std::int64_t tile_count() const { return p_.groups * group_tiles_; }
-  void pack(const Acc* filter, std::int64_t tile, Acc* to) const;
   [[nodiscard]] Work work(std::int64_t block, std::byte* workspace) const;
   void compute(const RunArguments& arguments, const Acc* tiles, const Work& work) const;
   [[nodiscard]] std::int64_t find_vectors(const Work& work, std::int64_t* vectors) const;
@@ -55,16 +53,15 @@ class ChannelTask final : public Task {
   Box box_, counts_;  // outputs of a box; boxes along each axis
   ChannelShape<Acc> kernel_;
   DirectTask<Acc> general_;
-  FilterPacker<Acc> packer_;
+  FilterTiles<Acc> filter_;
   BoxLoader<Acc> loader_;
   ResultRows<Acc> result_;
   TensorStrides x_, y_;
-  std::int64_t group_inputs_, group_outputs_, rows_;  // rows of the column matrix: c/g taps
-  std::int64_t group_tiles_, parts_, part_tiles_;     // parts of a group's tiles that share a box
+  std::int64_t group_inputs_, group_outputs_;
+  std::int64_t parts_, part_tiles_;  // parts of a group's tiles that share a box
   std::vector<std::int64_t> taps_;
-  bool pads_zeros_;
   int slots_;
-  std::size_t filter_at_, tiles_at_, slots_at_, slot_bytes_, bytes_;
+  std::size_t tiles_at_, slots_at_, slot_bytes_, bytes_;
   std::size_t buffer_at_, segments_at_, vectors_at_, sums_at_;  // within a slot
 };
 

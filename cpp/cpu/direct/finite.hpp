@@ -23,10 +23,16 @@ bool all_finite(const Acc* values, std::int64_t count) {
   if constexpr (std::is_integral_v<Acc>) {
     return true;
   } else {
-    // Zeros sum up to zero, unless some value is not finite.
-    Acc sum = 0;
-    for (std::int64_t i = 0; i < count; ++i) sum += values[i] - values[i];
-    return sum == Acc(0);
+    // Zeros sum up to zero, unless some value is not finite. Several sums, or every addition would
+    // wait for the last.
+    constexpr std::int64_t lanes = 16;
+    Acc sums[lanes] = {};
+    std::int64_t i = 0;
+    for (; i + lanes <= count; i += lanes) {
+      for (std::int64_t l = 0; l < lanes; ++l) sums[l] += values[i + l] - values[i + l];
+    }
+    for (; i < count; ++i) sums[0] += values[i] - values[i];
+    return std::ranges::all_of(sums, [](Acc sum) { return sum == Acc(0); });
   }
 }
 

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "cpp/core/engine.hpp"
+#include "cpp/core/geometry.hpp"
+#include "cpp/cpu/direct/direct_task.hpp"
+
+namespace faltung::direct {
+
+/// The filter as channel_kernel.hpp reads it: [group, tile, input channel, tap, output channel of
+/// the tile], output channels that do not exist as zeros.
+///
+/// A filter that is not finite while taps meet the zeros of a boundary cannot be used so, since
+/// every weight is multiplied by what stands there.
+template <typename Acc>
+class FilterTiles {
+ public:
+  /// @param channels  output channels of a tile, 4 or 8
+  FilterTiles(const Problem& p, std::int64_t channels);
+
+  [[nodiscard]] std::int64_t group_tiles() const { return group_tiles_; }
+  [[nodiscard]] std::int64_t tile_size() const { return rows_ * channels_; }
+  [[nodiscard]] std::int64_t size() const { return p_.groups * group_tiles_ * tile_size(); }
+
+  /// The tiles of this run's filter, the prepared ones or made in `scratch`; null if it cannot be
+  /// used.
+  [[nodiscard]] const Acc* find(const RunArguments& arguments, Acc* scratch, int threads) const;
+  [[nodiscard]] std::unique_ptr<PreparedFilter> prepare(const void* w) const;
+  /// Runs the problem where find() is null, in a workspace for `general`.
+  static void run_without(const DirectTask<Acc>& general, const RunArguments& arguments);
+
+ private:
+  struct Prepared final : PreparedFilter {
+    std::vector<Acc> tiles;
+    std::vector<Acc> compact;  // FilterPacker's form, only if the tiles cannot be used
+  };
+  using Pack = void (*)(const FilterTiles&, const void* w, std::int64_t tile, Acc* to);
+
+  template <typename T, int channels>
+  static void pack_as(const FilterTiles& self, const void* w, std::int64_t tile, Acc* to);
+  template <int channels>
+  static Pack pack_of(DType type);
+  /// Makes all tiles; false if they cannot be used.
+  bool pack(const void* w, Acc* to, int threads) const;
+
+  Problem p_;
+  TensorStrides w_;
+  std::int64_t channels_, group_inputs_, group_outputs_, group_tiles_;
+  std::vector<std::int64_t> taps_;  ///< where they lie in a channel's filter
+  std::int64_t rows_;               ///< c/g taps
+  bool pads_zeros_;
+  Pack pack_;
+};
+
+}  // namespace faltung::direct
