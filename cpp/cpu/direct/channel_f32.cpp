@@ -7,7 +7,10 @@
 HWY_BEFORE_NAMESPACE();
 namespace faltung::direct::HWY_NAMESPACE {
 void run_f32(const ChannelSums<float>& sums) { channel_sums(sums); }
-ChannelShape<float> shape_f32() { return {tile_channels, lanes_of<float>(), run_f32}; }
+void pack_f32(const PanelRows<float>& rows) { pack_panels(rows); }
+ChannelShape<float> shape_f32() {
+  return {tile_channels, tile_vectors, lanes_of<float>(), run_f32, pack_f32};
+}
 }  // namespace faltung::direct::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

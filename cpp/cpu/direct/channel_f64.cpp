@@ -7,7 +7,10 @@
 HWY_BEFORE_NAMESPACE();
 namespace faltung::direct::HWY_NAMESPACE {
 void run_f64(const ChannelSums<double>& sums) { channel_sums(sums); }
-ChannelShape<double> shape_f64() { return {tile_channels, lanes_of<double>(), run_f64}; }
+void pack_f64(const PanelRows<double>& rows) { pack_panels(rows); }
+ChannelShape<double> shape_f64() {
+  return {tile_channels, tile_vectors, lanes_of<double>(), run_f64, pack_f64};
+}
 }  // namespace faltung::direct::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

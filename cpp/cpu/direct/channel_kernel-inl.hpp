@@ -9,6 +9,7 @@
 
 #include <hwy/highway.h>
 
+#include <algorithm>
 #include <cstdint>
 
 #include "cpp/cpu/direct/channel_kernel.hpp"
@@ -33,7 +34,10 @@ HWY_INLINE void channel_tile(D d, const ChannelSums<T>& a, std::int64_t first) {
   HWY_UNROLL(8)
   for (int k = 0; k < tile_channels; ++k) {
     HWY_UNROLL(4)
-    for (int v = 0; v < vectors; ++v) sums[k][v] = hn::Zero(d);
+    for (int v = 0; v < vectors; ++v) {
+      sums[k][v] =
+          a.adds ? hn::LoadU(d, a.y + (k * a.vector_count + first + v) * lanes) : hn::Zero(d);
+    }
   }
   const T* from[vectors];
   for (int v = 0; v < vectors; ++v) from[v] = a.x + a.vectors[first + v];
@@ -74,6 +78,45 @@ void channel_sums(const ChannelSums<T>& a) {
     for (; v + 2 <= a.vector_count; v += 2) channel_tile<2>(d, a, v);
   }
   for (; v < a.vector_count; ++v) channel_tile<1>(d, a, v);
+}
+
+// Reads and writes no value beyond the piece.
+template <class D, typename T = hn::TFromD<D>>
+HWY_INLINE void copy_piece(D d, const T* HWY_RESTRICT from, T* HWY_RESTRICT to,
+                           std::int64_t count) {
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  std::int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) hn::StoreU(hn::LoadU(d, from + i), d, to + i);
+  if (i == count) return;
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+  const auto rest = hn::FirstN(d, static_cast<std::size_t>(count - i));
+  hn::BlendedStore(hn::MaskedLoad(rest, d, from + i), rest, d, to + i);
+#else
+  if (count >= lanes) {
+    hn::StoreU(hn::LoadU(d, from + count - lanes), d, to + count - lanes);
+  } else {
+    for (; i < count; ++i) to[i] = from[i];
+  }
+#endif
+}
+
+template <typename T>
+void pack_panels(const PanelRows<T>& a) {
+  const hn::ScalableTag<T> d;
+  T* row = a.y;
+  for (std::int64_t c = 0; c < a.channels; ++c) {
+    const T* x = a.x + c * a.channel_step;
+    const PanelPiece* piece = a.pieces;
+    for (std::int64_t t = 0; t < a.tap_count; ++t, row += a.row_step) {
+      for (const PanelPiece* end = a.pieces + a.ends[t]; piece != end; ++piece) {
+        if (piece->from == PanelPiece::zeros) {
+          std::fill_n(row + piece->to, piece->count, T(0));
+        } else {
+          copy_piece(d, x + piece->from, row + piece->to, piece->count);
+        }
+      }
+    }
+  }
 }
 
 template <typename T>

@@ -6,6 +6,7 @@
 #include "cpp/cpu/parallel.hpp"
 #ifdef FALTUNG_HAVE_HIGHWAY
 #include "cpp/cpu/direct/channel_task.hpp"
+#include "cpp/cpu/direct/panel_task.hpp"
 #include "cpp/cpu/direct/stencil_task.hpp"
 #endif
 
@@ -39,6 +40,7 @@ class DirectEngine final : public Engine {
       using Acc = decltype(value);
 #ifdef FALTUNG_HAVE_HIGHWAY
       if constexpr (std::is_floating_point_v<Acc>) {
+        if (direct::PanelTask<Acc>::serves(p)) return std::make_unique<direct::PanelTask<Acc>>(p);
         if (direct::ChannelTask<Acc>::serves(p)) {
           return std::make_unique<direct::ChannelTask<Acc>>(p);
         }

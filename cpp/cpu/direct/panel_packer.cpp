@@ -1,0 +1,158 @@
+#include "cpp/cpu/direct/panel_packer.hpp"
+
+#include <algorithm>
+
+namespace faltung::direct {
+
+/// Collects the pieces of one row of all panels, from the first output to the last.
+template <typename Acc>
+class PanelPacker<Acc>::Pieces {
+ public:
+  Pieces(PanelPiece* pieces, std::int64_t width, std::int64_t panel_size)
+      : pieces_(pieces), width_(width), panel_size_(panel_size) {}
+
+  [[nodiscard]] std::int64_t count() const { return count_; }
+  void start_row() { position_ = 0; }
+  void add(std::int64_t from, std::int64_t count) {
+    while (count > 0) {
+      const std::int64_t lane = position_ % width_;
+      const std::int64_t n = std::min(count, width_ - lane);
+      if (lane > 0 && joins(from)) {
+        pieces_[count_ - 1].count += n;
+      } else {
+        pieces_[count_++] = {position_ / width_ * panel_size_ + lane, from, n};
+      }
+      if (from != PanelPiece::zeros) from += n;
+      position_ += n;
+      count -= n;
+    }
+  }
+
+ private:
+  [[nodiscard]] bool joins(std::int64_t from) const {
+    const PanelPiece& last = pieces_[count_ - 1];
+    return from == PanelPiece::zeros
+               ? last.from == from
+               : last.from != PanelPiece::zeros && last.from + last.count == from;
+  }
+
+  PanelPiece* pieces_;
+  std::int64_t width_, panel_size_;
+  std::int64_t count_ = 0, position_ = 0;
+};
+
+template <typename Acc>
+bool PanelPacker<Acc>::reads_in_place(const Problem& p, const ThreeAxes& t) {
+  return p.input == dtype_of<Acc> && t.x[2] == 1 && t.axes[2].stride == 1 &&
+         std::ranges::all_of(p.axes, [](const Axis& axis) {
+           const bool below = axis.pad_lo <= 0 || axis.below.kind == BoundaryKind::zero;
+           return below && (axis.above.kind == BoundaryKind::zero ||
+                            reach(axis, axis.output()) - axis.pad_lo <= axis.input);
+         });
+}
+
+template <typename Acc>
+PanelPacker<Acc>::PanelPacker(const Problem& p, const ThreeAxes& t, const Box& box,
+                              std::int64_t channels, const ChannelShape<Acc>& kernel)
+    : t_(t),
+      loader_(p, t, box),
+      kernel_(kernel),
+      in_place_(reads_in_place(p, t)),
+      tap_count_(element_count(filter_extents(p))),
+      width_(kernel.vectors * kernel.lanes),
+      panel_size_(channels * tap_count_ * width_) {
+  const std::int64_t panels = ceil_divide(box[0] * box[1] * box[2], width_);
+  // A row of outputs is at most zeros, values and zeros; and the end of a panel cuts a piece.
+  const std::int64_t most_pieces = 3 * box[0] * box[1] + panels;
+  panels_at_ = layout_.add<Acc>(panels * panel_size_);
+  vectors_at_ = layout_.add<std::int64_t>(panels * kernel.vectors);
+  pieces_at_ = layout_.add<PanelPiece>(tap_count_ * most_pieces);
+  ends_at_ = layout_.add<std::int64_t>(tap_count_);
+  segments_at_ = layout_.add<Segment>(in_place_ ? 0 : loader_.most_segments());
+  buffer_at_ = layout_.add<Acc>(in_place_ ? 0 : channels * loader_.size());
+}
+
+// The values that one tap meets under a row of outputs.
+template <typename Acc>
+void PanelPacker<Acc>::add_row(Pieces& pieces, const Box& output, std::int64_t columns,
+                               const Box& tap) const {
+  std::int64_t from = 0;
+  if (!in_place_) {
+    from = (output[0] * t_.axes[0].stride + tap[0] * t_.axes[0].dilation) * loader_.plane_size() +
+           (output[1] * t_.axes[1].stride + tap[1] * t_.axes[1].dilation) * loader_.row_size() +
+           output[2] + loader_.window().offsets[static_cast<std::size_t>(tap[2])];
+    return pieces.add(from, columns);
+  }
+  for (std::size_t a = 0; a < 2; ++a) {
+    const Axis& axis = t_.axes[a];
+    const std::int64_t at = output[a] * axis.stride + tap[a] * axis.dilation - axis.pad_lo;
+    if (at < 0 || at >= axis.input) return pieces.add(PanelPiece::zeros, columns);
+    from += at * t_.x[a];
+  }
+  const Axis& axis = t_.axes[2];
+  const std::int64_t start = output[2] + tap[2] * axis.dilation - axis.pad_lo;
+  const std::int64_t begin = std::clamp<std::int64_t>(-start, 0, columns);
+  const std::int64_t end = std::clamp(axis.input - start, begin, columns);
+  pieces.add(PanelPiece::zeros, begin);
+  pieces.add(from + start + begin, end - begin);
+  pieces.add(PanelPiece::zeros, columns - end);
+}
+
+template <typename Acc>
+std::int64_t PanelPacker<Acc>::start(std::byte* workspace, const Box& first,
+                                     const Box& outputs) const {
+  Pieces pieces(at<PanelPiece>(workspace, pieces_at_), width_, panel_size_);
+  std::int64_t* end = at<std::int64_t>(workspace, ends_at_);
+  const Box base = in_place_ ? first : Box{};  // a box starts with its first output
+  for (std::int64_t q = 0; q < t_.axes[0].filter; ++q) {
+    for (std::int64_t r = 0; r < t_.axes[1].filter; ++r) {
+      for (std::int64_t s = 0; s < t_.axes[2].filter; ++s) {
+        pieces.start_row();
+        for (std::int64_t z = 0; z < outputs[0]; ++z) {
+          for (std::int64_t y = 0; y < outputs[1]; ++y) {
+            add_row(pieces, {base[0] + z, base[1] + y, base[2]}, outputs[2], {q, r, s});
+          }
+        }
+        *end++ = pieces.count();
+      }
+    }
+  }
+  const std::int64_t count = ceil_divide(outputs[0] * outputs[1] * outputs[2], kernel_.lanes);
+  std::int64_t* vectors = at<std::int64_t>(workspace, vectors_at_);
+  for (std::int64_t v = 0; v < count; ++v) {
+    vectors[v] = v / kernel_.vectors * panel_size_ + v % kernel_.vectors * kernel_.lanes;
+  }
+  return count;
+}
+
+template <typename Acc>
+void PanelPacker<Acc>::pack(std::byte* workspace, const void* x, std::int64_t image,
+                            std::int64_t channel_step, std::int64_t channels, const Box& first,
+                            const Box& outputs) const {
+  const Acc* from = nullptr;
+  std::int64_t step = channel_step;
+  if (in_place_) {
+    from = static_cast<const Acc*>(x) + image;
+  } else {
+    Acc* buffer = at<Acc>(workspace, buffer_at_);
+    for (std::int64_t c = 0; c < channels; ++c) {
+      loader_.load(x, image + c * channel_step, first, outputs,
+                   at<Segment>(workspace, segments_at_), buffer + c * loader_.size());
+    }
+    from = buffer;
+    step = loader_.size();
+  }
+  kernel_.pack({.x = from,
+                .channels = channels,
+                .channel_step = step,
+                .pieces = at<PanelPiece>(workspace, pieces_at_),
+                .ends = at<std::int64_t>(workspace, ends_at_),
+                .tap_count = tap_count_,
+                .y = at<Acc>(workspace, panels_at_),
+                .row_step = width_});
+}
+
+template class PanelPacker<float>;
+template class PanelPacker<double>;
+
+}  // namespace faltung::direct

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "cpp/cpu/direct/box_loader.hpp"
+#include "cpp/cpu/direct/channel_kernel.hpp"
+#include "cpp/cpu/workspace_layout.hpp"
+
+namespace faltung::direct {
+
+/// What the outputs of a box read, as panels for the kernel: [panel, channel, tap, output], a panel
+/// having as many outputs as the kernel sums at once. The outputs of a box are counted row by row,
+/// so only its last vector may be partly empty.
+///
+/// Values come from x where they lie, if it has the type of the sums, rows without gaps and zeros
+/// around it, or else from boxes made by BoxLoader.
+template <typename Acc>
+class PanelPacker {
+ public:
+  /// @param p         with `t` its three axes
+  /// @param box       the largest
+  /// @param channels  that are packed at a time, at most
+  PanelPacker(const Problem& p, const ThreeAxes& t, const Box& box, std::int64_t channels,
+              const ChannelShape<Acc>& kernel);
+
+  [[nodiscard]] static bool reads_in_place(const Problem& p, const ThreeAxes& t);
+
+  [[nodiscard]] std::int64_t tap_count() const { return tap_count_; }
+  [[nodiscard]] std::int64_t row_step() const { return width_; }
+  [[nodiscard]] std::size_t workspace_bytes() const { return layout_.bytes(); }
+  [[nodiscard]] const Acc* panels(std::byte* workspace) const {
+    return at<Acc>(workspace, panels_at_);
+  }
+  [[nodiscard]] const std::int64_t* vectors(std::byte* workspace) const {
+    return at<std::int64_t>(workspace, vectors_at_);
+  }
+
+  /// Prepares the workspace for a box; returns how many vectors its outputs take.
+  std::int64_t start(std::byte* workspace, const Box& first, const Box& outputs) const;
+  /// Packs channels of an image of x.
+  ///
+  /// @param image, channel_step  offset of the first channel in x, and of the next from it
+  void pack(std::byte* workspace, const void* x, std::int64_t image, std::int64_t channel_step,
+            std::int64_t channels, const Box& first, const Box& outputs) const;
+
+ private:
+  class Pieces;
+  using Segment = typename BoxLoader<Acc>::Segment;
+
+  void add_row(Pieces& pieces, const Box& output, std::int64_t columns, const Box& tap) const;
+
+  ThreeAxes t_;
+  BoxLoader<Acc> loader_;
+  ChannelShape<Acc> kernel_;
+  bool in_place_;
+  std::int64_t tap_count_, width_, panel_size_;
+  WorkspaceLayout layout_;
+  std::size_t panels_at_, vectors_at_, pieces_at_, ends_at_, segments_at_, buffer_at_;
+};
+
+}  // namespace faltung::direct

@@ -1,0 +1,157 @@
+#include "cpp/cpu/direct/panel_task.hpp"
+
+#include <algorithm>
+
+#include "cpp/core/message.hpp"
+#include "cpp/cpu/cpu_target.hpp"
+#include "cpp/cpu/parallel.hpp"
+
+namespace faltung::direct {
+namespace {
+
+// Fewer output channels use the packed values too seldom; ChannelTask reads them from boxes.
+constexpr std::int64_t least_outputs = 32;
+constexpr std::int64_t most_taps = 4096;
+
+}  // namespace
+
+template <typename Acc>
+bool PanelTask<Acc>::serves(const Problem& p) {
+  return p.pass == Pass::forward && p.rank() <= 3 && p.out_channels / p.groups >= least_outputs &&
+         std::ranges::all_of(p.axes, [](const Axis& axis) { return axis.input_dilation == 1; }) &&
+         element_count(filter_extents(p)) <= most_taps && fits_in_boxes(p);
+}
+
+template <typename Acc>
+PanelTask<Acc>::PanelTask(const Problem& problem)
+    : p_(problem),
+      t_(problem),
+      kernel_(channel_kernel<Acc>()),
+      policy_(choose_panels(problem, {kernel_.channels, kernel_.lanes})),
+      counts_{},
+      general_(problem),
+      filter_(problem, kernel_.channels),
+      packer_(problem, t_, policy_.box, policy_.channels, kernel_),
+      result_(problem),
+      x_(x_strides(problem)),
+      y_(y_strides(problem)),
+      group_inputs_(problem.in_channels / problem.groups),
+      group_outputs_(problem.out_channels / problem.groups) {
+  parts_ = ceil_divide(filter_.group_tiles(), policy_.tiles);
+  blocks_ = p_.batch * p_.groups * parts_;
+  for (std::size_t a = 0; a < 3; ++a) {
+    counts_[a] = ceil_divide(t_.axes[a].output(), policy_.box[a]);
+    blocks_ *= counts_[a];
+  }
+  slots_ = static_cast<int>(std::min<std::int64_t>(policy_.threads, blocks_));
+
+  const Box& box = policy_.box;
+  const std::int64_t values =
+      ceil_divide(box[0] * box[1] * box[2], kernel_.lanes) * kernel_.lanes * kernel_.channels;
+  WorkspaceLayout slot;
+  packed_at_ = slot.add<std::byte>(static_cast<std::int64_t>(packer_.workspace_bytes()));
+  sums_at_ = slot.add<Acc>(values * (policy_.channels < group_inputs_ ? policy_.tiles : 1));
+  slot_bytes_ = slot.bytes();
+  WorkspaceLayout all;
+  tiles_at_ = all.add<Acc>(filter_.size());
+  slots_at_ = all.add<std::byte>(static_cast<std::int64_t>(slot_bytes_) * slots_);
+  bytes_ = std::max(all.bytes(), general_.workspace_bytes());
+}
+
+template <typename Acc>
+std::string PanelTask<Acc>::policy() const {
+  return message(cpu_target(), ", ", slots_, slots_ == 1 ? " thread" : " threads", ", panels of ",
+                 policy_.box[0], "x", policy_.box[1], "x", policy_.box[2], " outputs, ",
+                 policy_.channels, " input channels at a time, ", policy_.tiles * kernel_.channels,
+                 " output channels");
+}
+
+template <typename Acc>
+void PanelTask<Acc>::run(const RunArguments& arguments) const {
+  const Acc* tiles = filter_.find(arguments, at<Acc>(arguments.workspace, tiles_at_), slots_);
+  if (tiles == nullptr) return FilterTiles<Acc>::run_without(general_, arguments);
+  parallel_for(blocks_, slots_, [&](std::int64_t block, int slot) {
+    std::byte* workspace =
+        arguments.workspace + slots_at_ + static_cast<std::size_t>(slot) * slot_bytes_;
+    compute(arguments, tiles, work(block, workspace));
+  });
+}
+
+template <typename Acc>
+typename PanelTask<Acc>::Work PanelTask<Acc>::work(std::int64_t block, std::byte* workspace) const {
+  Work work{};
+  work.workspace = workspace;
+  work.first_tile = block % parts_ * policy_.tiles;
+  work.tiles = std::min(policy_.tiles, filter_.group_tiles() - work.first_tile);
+  block /= parts_;
+  for (std::size_t a = 3; a-- > 0; block /= counts_[a]) {
+    work.first[a] = block % counts_[a] * policy_.box[a];
+    work.outputs[a] = std::min(policy_.box[a], t_.axes[a].output() - work.first[a]);
+  }
+  work.group = block % p_.groups;
+  work.image = block / p_.groups;
+  return work;
+}
+
+template <typename Acc>
+void PanelTask<Acc>::compute(const RunArguments& arguments, const Acc* tiles,
+                             const Work& work) const {
+  std::byte* packed = work.workspace + packed_at_;
+  const std::int64_t vectors = packer_.start(packed, work.first, work.outputs);
+  const std::int64_t row_values = vectors * kernel_.lanes;
+  const std::int64_t tap_count = packer_.tap_count();
+  constexpr std::int64_t no_offset = 0;
+  for (std::int64_t c = 0; c < group_inputs_; c += policy_.channels) {
+    const std::int64_t channels = std::min(policy_.channels, group_inputs_ - c);
+    const std::int64_t channel = work.group * group_inputs_ + c;
+    packer_.pack(packed, arguments.first, work.image * x_.outer + channel * x_.channel, x_.channel,
+                 channels, work.first, work.outputs);
+    for (std::int64_t i = 0; i < work.tiles; ++i) {
+      const std::int64_t tile = work.first_tile + i;
+      const std::int64_t place = policy_.channels < group_inputs_ ? i : 0;
+      Acc* sums = at<Acc>(work.workspace, sums_at_) + place * kernel_.channels * row_values;
+      kernel_.run({.x = packer_.panels(packed),
+                   .channels = channels * tap_count,
+                   .channel_step = packer_.row_step(),
+                   .taps = &no_offset,
+                   .tap_count = 1,
+                   .vectors = packer_.vectors(packed),
+                   .vector_count = vectors,
+                   .w = tiles + (work.group * filter_.group_tiles() + tile) * filter_.tile_size() +
+                        c * tap_count * kernel_.channels,
+                   .y = sums,
+                   .adds = c > 0});
+      if (c + channels == group_inputs_) store(arguments, work, tile, sums, row_values);
+    }
+  }
+}
+
+template <typename Acc>
+void PanelTask<Acc>::store(const RunArguments& arguments, const Work& work, std::int64_t tile,
+                           const Acc* sums, std::int64_t row_values) const {
+  // Rows and planes without gaps between them are stored at once.
+  const bool joins_rows = t_.y[1] == work.outputs[2] * t_.y[2];
+  const bool joins_planes = joins_rows && t_.y[0] == work.outputs[1] * t_.y[1];
+  const std::int64_t rows = joins_rows ? 1 : work.outputs[1];
+  const std::int64_t planes = joins_planes ? 1 : work.outputs[0];
+  const std::int64_t count = work.outputs[0] * work.outputs[1] * work.outputs[2] / rows / planes;
+  const std::int64_t first = tile * kernel_.channels;
+  const std::int64_t channels = std::min(kernel_.channels, group_outputs_ - first);
+  for (std::int64_t i = 0; i < channels; ++i) {
+    const std::int64_t k = work.group * group_outputs_ + first + i;
+    const Acc* row = sums + i * row_values;
+    for (std::int64_t z = 0; z < planes; ++z) {
+      for (std::int64_t y = 0; y < rows; ++y, row += count) {
+        result_.store(arguments, k, row, count,
+                      work.image * y_.outer + k * y_.channel + (work.first[0] + z) * t_.y[0] +
+                          (work.first[1] + y) * t_.y[1] + work.first[2] * t_.y[2],
+                      t_.y[2]);
+      }
+    }
+  }
+}
+
+template class PanelTask<float>;
+template class PanelTask<double>;
+
+}  // namespace faltung::direct
