@@ -9,17 +9,28 @@
 #include "cuda/runtime/check.hpp"
 #include "tests/support/operands.hpp"
 
-// What only a GPU can show of the direct kernels; skipped, with the reason, where there is none.
+// What only a GPU can show of the direct and separable kernels; skipped, with the reason, where
+// there is none.
 namespace faltung {
 namespace {
 
 using cuda::check;
 
-// One problem for each kernel of cuda.direct.
-const char* const lines[] = {
-    "op=signal dtype=f32 in=70000 f=32", "op=filter dtype=f32 in=300x512 f=5x5",
-    "op=filter dtype=u8 in=300x512 f=5x5", "op=filter dtype=f16 in=200x256 f=9x9",
-    "op=fwd dtype=f32 n=2 c=3 in=40x41 k=4 f=3x3 stride=2 pad=1"};
+struct Case {
+  const char* engine;
+  const char* line;
+};
+// One problem for each kernel of cuda.direct and cuda.separable.
+const Case cases[] = {
+    {"cuda.direct", "op=signal dtype=f32 in=70000 f=32"},
+    {"cuda.direct", "op=filter dtype=f32 in=300x512 f=5x5"},
+    {"cuda.direct", "op=filter dtype=u8 in=300x512 f=5x5"},
+    {"cuda.direct", "op=filter dtype=f16 in=200x256 f=9x9"},
+    {"cuda.direct", "op=fwd dtype=f32 n=2 c=3 in=40x41 k=4 f=3x3 stride=2 pad=1"},
+    {"cuda.separable", "op=filter dtype=f32 in=300x512 f=25x25 boundary=reflect sep=1"},
+    {"cuda.separable", "op=filter dtype=u8 in=300x512 f=11x11 boundary=wrap sep=1"},
+    {"cuda.separable", "op=filter dtype=f64 in=200x301 f=7x9 boundary=mirror sep=1"},
+    {"cuda.separable", "op=filter dtype=f32 in=30x70x130 f=9x9x9 boundary=nearest sep=1"}};
 
 class OnGpu : public ::testing::Test {
  protected:
@@ -70,10 +81,10 @@ std::vector<std::byte> bytes_of(const Tensor& tensor) {
 
 // A captured run gives, replayed on other data, what a plain run gives.
 TEST_F(OnGpu, RunsInACudaGraph) {
-  for (const char* line : lines) {
+  for (const auto& [engine, line] : cases) {
     SCOPED_TRACE(line);
     const Problem problem = Problem::parse(line);
-    const Plan plan = Plan::make(problem, gpu, {.engine = "cuda.direct"});
+    const Plan plan = Plan::make(problem, gpu, {.engine = engine});
     OnDevice data(problem, 1), other(problem, 2);
     const CudaStream stream;
     plan.run(stream.stream(), other.x, other.w, other.y);
@@ -95,12 +106,37 @@ TEST_F(OnGpu, RunsInACudaGraph) {
   }
 }
 
-// Many threads run one plan, each with its own stream and result.
-TEST_F(OnGpu, ServesManyThreads) {
-  for (const char* line : lines) {
+// A filter bound to a plan serves a captured run, too: nothing of it is found again.
+TEST_F(OnGpu, RunsABoundFilterInACudaGraph) {
+  for (const auto& [engine, line] : cases) {
     SCOPED_TRACE(line);
     const Problem problem = Problem::parse(line);
-    const Plan plan = Plan::make(problem, gpu, {.engine = "cuda.direct"});
+    Plan plan = Plan::make(problem, gpu, {.engine = engine});
+    OnDevice data(problem, 1), unbound(problem, 1);
+    const CudaStream stream;
+    plan.run(stream.stream(), unbound.x, unbound.w, unbound.y);
+    plan.bind_filter(stream.stream(), data.w);
+    stream.wait();
+    cudaGraph_t graph = nullptr;
+    cudaGraphExec_t replay = nullptr;
+    check(cudaStreamBeginCapture(stream.handle, cudaStreamCaptureModeThreadLocal), "capture");
+    plan.run_bound(stream.stream(), data.x, data.y);
+    check(cudaStreamEndCapture(stream.handle, &graph), "end a capture");
+    check(cudaGraphInstantiate(&replay, graph, 0), "instantiate a graph");
+    check(cudaGraphLaunch(replay, stream.handle), "launch a graph");
+    stream.wait();
+    EXPECT_EQ(bytes_of(data.y), bytes_of(unbound.y));
+    (void)cudaGraphExecDestroy(replay);
+    (void)cudaGraphDestroy(graph);
+  }
+}
+
+// Many threads run one plan, each with its own stream and result.
+TEST_F(OnGpu, ServesManyThreads) {
+  for (const auto& [engine, line] : cases) {
+    SCOPED_TRACE(line);
+    const Problem problem = Problem::parse(line);
+    const Plan plan = Plan::make(problem, gpu, {.engine = engine});
     OnDevice data(problem, 1);
     const CudaStream stream;
     plan.run(stream.stream(), data.x, data.w, data.y);
@@ -125,7 +161,7 @@ TEST_F(OnGpu, ServesManyThreads) {
 
 // More than 2^31 elements: the input repeats a pattern of prime length, so that the value anywhere
 // is known; results are sampled at the ends, on both sides of 2^31, and everywhere between.
-class LargeOnGpu : public OnGpu, public ::testing::WithParamInterface<const char*> {};
+class LargeOnGpu : public OnGpu, public ::testing::WithParamInterface<Case> {};
 
 template <typename T>
 std::vector<T> fill_with_pattern(const Tensor& tensor, std::size_t elements) {
@@ -143,7 +179,7 @@ std::vector<T> fill_with_pattern(const Tensor& tensor, std::size_t elements) {
 }
 
 template <typename T>
-void expect_samples(const Problem& problem) {
+void expect_samples(const Problem& problem, const char* engine) {
   const Device gpu = Device::cuda(0);
   const auto elements = static_cast<std::size_t>(element_count(problem.x_shape()));
   std::size_t free = 0, total = 0;
@@ -154,10 +190,10 @@ void expect_samples(const Problem& problem) {
   const std::vector<T> pattern = fill_with_pattern<T>(x, elements);
   const test::Operands operands = test::filled_operands(
       Problem::parse(problem.rank() == 1 ? "op=fwd dtype=f32 n=1 c=1 in=8 k=1 f=3"
-                                         : "op=fwd dtype=f32 n=1 c=1 in=8x8 k=1 f=3x3"),
+                                         : "op=fwd dtype=f32 n=1 c=1 in=8x8 k=1 f=3x3 sep=1"),
       test::Fill::small_integers, 5);
   const Tensor w = OnDevice::upload(operands.second);
-  const Plan plan = Plan::make(problem, gpu, {.engine = "cuda.direct"});
+  const Plan plan = Plan::make(problem, gpu, {.engine = engine});
   const CudaStream stream;
   plan.run(stream.stream(), x, w, y);
   stream.wait();
@@ -193,21 +229,25 @@ void expect_samples(const Problem& problem) {
 }
 
 TEST_P(LargeOnGpu, IsRightBeyond32BitIndices) {
-  const Problem problem = Problem::parse(GetParam());
+  const Problem problem = Problem::parse(GetParam().line);
   if (problem.input == u8) {
-    expect_samples<std::uint8_t>(problem);
+    expect_samples<std::uint8_t>(problem, GetParam().engine);
   } else {
-    expect_samples<float>(problem);
+    expect_samples<float>(problem, GetParam().engine);
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Kernels, LargeOnGpu,
-    ::testing::Values("op=fwd dtype=f32 n=1 c=1 in=2147487744 k=1 f=3 pad=1",
-                      "op=fwd dtype=u8:f32:u8 n=1 c=1 in=2147487747 k=1 f=3 pad=1",
-                      "op=fwd dtype=u8:f32:u8 n=1 c=1 in=46352x46352 k=1 f=3x3 pad=1",
-                      "op=fwd dtype=f32 n=1 c=1 in=46352x46352 k=1 f=3x3 pad=1",
-                      "op=fwd dtype=f32 n=1 c=1 in=46349x46349 k=1 f=3x3 pad=1"));
+    ::testing::Values(
+        Case{"cuda.direct", "op=fwd dtype=f32 n=1 c=1 in=2147487744 k=1 f=3 pad=1"},
+        Case{"cuda.direct", "op=fwd dtype=u8:f32:u8 n=1 c=1 in=2147487747 k=1 f=3 pad=1"},
+        Case{"cuda.direct", "op=fwd dtype=u8:f32:u8 n=1 c=1 in=46352x46352 k=1 f=3x3 pad=1"},
+        Case{"cuda.direct", "op=fwd dtype=f32 n=1 c=1 in=46352x46352 k=1 f=3x3 pad=1"},
+        Case{"cuda.direct", "op=fwd dtype=f32 n=1 c=1 in=46349x46349 k=1 f=3x3 pad=1"},
+        Case{"cuda.separable",
+             "op=fwd dtype=u8:f32:u8 n=1 c=1 in=46352x46352 k=1 f=3x3 pad=1 sep=1"},
+        Case{"cuda.separable", "op=fwd dtype=f32 n=1 c=1 in=46349x46349 k=1 f=3x3 pad=1 sep=1"}));
 
 }  // namespace
 }  // namespace faltung

@@ -144,7 +144,8 @@ __device__ Pivot<Acc> find_pivot(const Arguments& a, std::int64_t k, int ky, int
 /// tolerance; the same answer for all threads, which then see the factors. The block calls it as a
 /// whole, with the factors of the strip before no longer in use.
 template <typename Acc>
-__device__ __forceinline__ bool find_factors(const Arguments& a, std::int64_t k, Factors<Acc> f) {
+__device__ __forceinline__ bool find_factors(const Arguments& a, std::int64_t k,
+                                             const Factors<Acc>& f) {
   FALTUNG_SHARED(Acc, measures, max_rank);
   const int extent[] = {static_cast<int>(a.geometry.axis[0].filter),
                         static_cast<int>(a.geometry.axis[1].filter),

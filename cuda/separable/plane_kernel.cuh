@@ -1,46 +1,11 @@
 #pragma once
 
-#include "cuda/separable/factors.cuh"
+#include "cuda/separable/bound_factors.cuh"
+#include "cuda/separable/finish.cuh"
 #include "cuda/separable/sliding_sums.cuh"
 #include "cuda/separable/stage.cuh"
 
 namespace faltung::cuda::separable {
-
-/// The outputs of one thread: rows of neighbouring columns.
-template <typename Acc>
-using Block = Vec<Acc, Shape<sizeof(Acc)>::columns>[Shape<sizeof(Acc)>::rows];
-
-/// Whether all sums are numbers.
-template <typename Acc>
-__device__ __forceinline__ bool all_finite(const Block<Acc>& sum) {
-  if constexpr (std::is_integral_v<Acc>) return true;
-  Acc checked{};  // stays 0 while they are
-#pragma unroll
-  for (int m = 0; m < Shape<sizeof(Acc)>::rows; ++m) {
-#pragma unroll
-    for (int v = 0; v < Shape<sizeof(Acc)>::columns; ++v) {
-      checked = multiply_add(Acc{}, sum[m][v], checked);
-    }
-  }
-  return checked == 0;
-}
-
-/// Stores whole vectors; a lane may own half a vector of the last one.
-template <typename Acc>
-__device__ __forceinline__ void store_vectors(Global<Acc> y, std::int64_t stride, int rows,
-                                              int columns, const Block<Acc>& sum) {
-  constexpr int all_columns = Shape<sizeof(Acc)>::columns;
-#pragma unroll
-  for (int m = 0; m < Shape<sizeof(Acc)>::rows; ++m) {
-    if (m >= rows) break;
-    if (columns >= all_columns) {
-      y.template store<all_columns>(0, sum[m]);
-    } else if (columns > 0) {
-      y[0] = sum[m][0];
-    }
-    y = y + stride;
-  }
-}
 
 /// The slow end, for any type and epilogue: sums go through shared memory, so that neighbouring
 /// lanes finish neighbouring elements and the epilogue is compiled once. Where the filter is no
@@ -161,7 +126,7 @@ __global__ void __launch_bounds__(threads, resident_blocks(sizeof(Acc)))
     map.rows = rows;
     load_stage(a, map, stage);
     copy_async_commit();
-    const bool separable = find_factors<Acc>(a, at.k, factors);
+    const bool separable = get_factors<Acc>(a, at.k, factors);
     int first = 0;  // ring row of the step's first input row
 #pragma unroll 1
     for (int step = 0; step < steps; ++step) {
@@ -204,13 +169,14 @@ __global__ void __launch_bounds__(threads, resident_blocks(sizeof(Acc)))
                                      s.ring_rows * s.ring_pitch};
         if (separable) sum_column(cursor, taps_y, static_cast<int>(ay.filter), sum);
         const int height = min(Mine::rows, outputs - done);
-        const bool fast = s.y_vectors && separable && all_finite<Acc>(sum);
+        const bool fast = s.y_vectors && separable && all_within<Acc>(a.most, sum);
         const std::int64_t y = at.y + done;
         if (__all_sync(0xffffffffu, fast)) {
-          const std::int64_t to = at.y_image + y * ay.y_stride + at.x + own;
           const std::int64_t left = ax.output - at.x - own;
-          store_vectors(a.y.template as<Acc>() + to, ay.y_stride, height,
-                        static_cast<int>(min(std::int64_t{Mine::columns}, left)), sum);
+          store_block<Acc>(a,
+                           {at.y_image + y * ay.y_stride + at.x + own, ay.y_stride, height,
+                            static_cast<int>(min(std::int64_t{Mine::columns}, left))},
+                           sum);
         } else {  // the rows of this step have been summed: their memory is free
           finish_warp<Acc>(a, at, separable, y, at.x + column, height,
                            stage + (step % 2 * stage_size + warp * 32 * Mine::rows * Mine::columns),

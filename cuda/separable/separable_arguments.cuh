@@ -7,6 +7,13 @@
 
 namespace faltung::cuda::separable {
 
+/// How sums of four bytes become integers of one or two: within `low` and `high`, then rounded,
+/// then cut to the lowest bits.
+struct NarrowRule {
+  std::int32_t low = 0, high = 0;
+  bool nearest = false;
+};
+
 struct Arguments {
   Global<const unsigned char> x, w;
   Global<unsigned char> y;
@@ -17,7 +24,16 @@ struct Arguments {
   EpilogueArguments epilogue;
   bool volume = false;  ///< three axes: for volume_kernel, else plane_kernel
   bool plain = true;    ///< results are sums, stored as they are
+  NarrowRule narrow;    ///< for integer results of Finish::narrow
+  double most = 0;      ///< in magnitude, of sums that plane_kernel finishes the fast way
+  /// From factor_kernel, bound_size() accumulators for each channel; null if no filter is bound.
+  Global<const unsigned char> bound;
 };
+
+/// What factor_kernel keeps of a channel: whether there are factors, and the lines of all axes.
+FALTUNG_HOST_DEVICE constexpr std::int64_t bound_size(const Geometry& g) {
+  return 1 + g.axis[0].filter + g.axis[1].filter + g.axis[2].filter;
+}
 
 /// Tap (z, y, x) of channel k.
 template <typename Acc>

@@ -1,7 +1,12 @@
 #include "cuda/separable/separable_engine.hpp"
 
+#include <limits>
+#include <utility>
+
+#include "cpp/core/backend.hpp"
 #include "cpp/core/error_terms.hpp"
 #include "cpp/core/message.hpp"
+#include "cpp/core/view_rules.hpp"
 #include "cuda/primitives/epilogue_lowering.cuh"
 #include "cuda/runtime/device_guard.hpp"
 #include "cuda/separable/separable_launch.hpp"
@@ -13,6 +18,7 @@ namespace faltung::cuda {
 namespace {
 
 using separable::Arguments;
+using separable::Finish;
 using separable::Geometry;
 using separable::Strips;
 
@@ -36,6 +42,36 @@ ErrorBound bound_of(const Problem& p, const Geometry& g) {
 // Whether sums are stored as they are.
 bool plain(const Problem& p) {
   return p.epilogue == Epilogue{} && p.result_dtype() == p.accumulator;
+}
+
+Finish finish_of(const Problem& p) {
+  if (plain(p)) return Finish::plain;
+  const bool narrow = p.epilogue == Epilogue{} && size_of(p.result_dtype()) <= 2 &&
+                      size_of(p.accumulator) == 4 && !separable::is_volume(p);
+  return narrow ? Finish::narrow : Finish::any;
+}
+
+// Of integers that wrap, the sum is finished fast while 32 bits hold it.
+constexpr std::int32_t widest = std::int32_t{1} << 30;
+
+separable::NarrowRule narrow_rule(const Problem& p) {
+  const DType type = p.result_dtype();
+  const bool whole = is_integer(p.accumulator);
+  separable::NarrowRule rule{.low = whole ? std::numeric_limits<std::int32_t>::min() : -widest,
+                             .high = whole ? std::numeric_limits<std::int32_t>::max() : widest,
+                             .nearest = p.rounding == Rounding::nearest_even};
+  if (!is_integer(type) || p.overflow == Overflow::wrap) return rule;
+  const int bits = static_cast<int>(8 * size_of(type));
+  if (bits > 16) return rule;
+  rule.low = is_signed(type) ? -(1 << (bits - 1)) : 0;
+  rule.high = (1 << (is_signed(type) ? bits - 1 : bits)) - 1;
+  return rule;
+}
+
+double most_of(const Problem& p) {
+  if (is_integer(p.result_dtype()) && p.overflow == Overflow::wrap) return widest;
+  return p.accumulator == DType::f64 ? std::numeric_limits<double>::max()
+                                     : std::numeric_limits<float>::max();
 }
 
 Strips cut(const Problem& p, const Geometry& g) {
@@ -72,10 +108,17 @@ bool all_multiples(const Geometry& g, bool of_x, int count) {
   return result && (of_x ? g.axis[2].x_stride : g.axis[2].y_stride) == 1;
 }
 
+// A copy of the taps, for outputs that are formed by the definition, and their factors.
+struct BoundFilter final : PreparedFilter {
+  Tensor taps;
+  const void* first = nullptr;  // tap 0 of the copy
+  Tensor factors;
+};
+
 class SeparableTask final : public Task {
  public:
   SeparableTask(const Problem& p, const Device& device)
-      : device_(device), accumulator_(p.accumulator) {
+      : device_(device), accumulator_(p.accumulator), w_rule_(w_rule(p)) {
     arguments_.x_type = input_type(p);
     arguments_.y_type = p.result_dtype();
     arguments_.w_type = p.filter;
@@ -86,11 +129,13 @@ class SeparableTask final : public Task {
     arguments_.strips = cut(p, g);
     arguments_.volume = separable::is_volume(p);
     arguments_.plain = plain(p);
+    arguments_.narrow = narrow_rule(p);
+    arguments_.most = most_of(p);
     bound_ = bound_of(p, g);
     x_vector_ = 16 / accumulator_bytes(p);
     y_vector_ = 8 / accumulator_bytes(p);
     x_fits_ = all_multiples(g, true, x_vector_);
-    y_fits_ = all_multiples(g, false, y_vector_) && plain(p);
+    y_fits_ = all_multiples(g, false, y_vector_) && finish_of(p) != Finish::any;
   }
 
   ErrorBound error_bound() const override { return bound_; }
@@ -107,39 +152,79 @@ class SeparableTask final : public Task {
 
   void run(const RunArguments& run) const override {
     Arguments arguments = arguments_;
-    arguments.x = Global<const unsigned char>(static_cast<const unsigned char*>(run.first));
-    arguments.w = Global<const unsigned char>(static_cast<const unsigned char*>(run.second));
+    arguments.x = bytes_at(run.first);
+    const auto* filter = static_cast<const BoundFilter*>(run.prepared);
+    arguments.w = bytes_at(filter == nullptr ? run.second : filter->first);
+    arguments.bound = bytes_at(filter == nullptr ? nullptr : filter->factors.data());
     arguments.y = Global<unsigned char>(static_cast<unsigned char*>(run.result));
-    arguments.epilogue.bias =
-        Global<const unsigned char>(static_cast<const unsigned char*>(run.bias));
+    arguments.epilogue.bias = bytes_at(run.bias);
     const auto aligned = [](const void* p, std::size_t bytes) {
       return reinterpret_cast<std::uintptr_t>(p) % bytes == 0;
     };
     const auto x_vector = static_cast<std::size_t>(x_vector_);
     arguments.strips.x_vectors =
         x_fits_ && aligned(run.first, x_vector * size_of(arguments.x_type));
-    arguments.strips.y_vectors = y_fits_ && aligned(run.result, 8);
+    const auto y_vector = static_cast<std::size_t>(y_vector_);
+    arguments.strips.y_vectors =
+        y_fits_ && aligned(run.result, y_vector * size_of(arguments.y_type));
     if (arguments.strips.x_vectors) {
       arguments.strips.shift =
           static_cast<int>(positive_remainder(-arguments.geometry.axis[2].pad_lo, x_vector_));
     }
     const DeviceGuard guard(device_.index);
     const auto stream = static_cast<cudaStream_t>(run.stream.handle);
-    switch (accumulator_) {
-      case DType::f64:
-        return separable::launch_separable<double>(arguments, stream);
-      case DType::i32:
-        return separable::launch_separable<std::uint32_t>(arguments, stream);
-      case DType::i64:
-        return separable::launch_separable<std::uint64_t>(arguments, stream);
-      default:
-        return separable::launch_separable<float>(arguments, stream);
-    }
+    visit_accumulator(
+        [&](auto zero) { separable::launch_separable<decltype(zero)>(arguments, stream); });
+  }
+
+  std::unique_ptr<PreparedFilter> prepare_filter(const Stream& stream,
+                                                 const void* w) const override {
+    auto filter = std::make_unique<BoundFilter>();
+    const Strides& strides = w_rule_.strides;
+    const ByteSpan span =
+        byte_span({w, w_rule_.dtype, w_rule_.shape,
+                   strides.empty() ? compact_strides(w_rule_.shape) : strides, device_});
+    filter->taps = Tensor(DType::u8, {span.end - span.begin}, device_);
+    cuda_backend().copy(filter->taps.data(), span.begin,
+                        static_cast<std::size_t>(span.end - span.begin), stream);
+    filter->first = static_cast<const std::byte*>(filter->taps.data()) +
+                    (static_cast<const std::byte*>(w) - span.begin);
+    const Geometry& g = arguments_.geometry;
+    const auto size = static_cast<std::int64_t>(size_of(accumulator_));
+    filter->factors = Tensor(DType::u8, {g.channels * separable::bound_size(g) * size}, device_);
+    Arguments arguments = arguments_;
+    arguments.w = bytes_at(filter->first);
+    const Global<unsigned char> to(static_cast<unsigned char*>(filter->factors.data()));
+    const DeviceGuard guard(device_.index);
+    visit_accumulator([&](auto zero) {
+      separable::launch_factors<decltype(zero)>(arguments, to,
+                                                static_cast<cudaStream_t>(stream.handle));
+    });
+    return filter;
   }
 
  private:
+  static Global<const unsigned char> bytes_at(const void* data) {
+    return Global<const unsigned char>(static_cast<const unsigned char*>(data));
+  }
+  /// Calls f with a zero of the type that the kernels sum in.
+  template <typename F>
+  void visit_accumulator(const F& f) const {
+    switch (accumulator_) {
+      case DType::f64:
+        return f(double{});
+      case DType::i32:
+        return f(std::uint32_t{});
+      case DType::i64:
+        return f(std::uint64_t{});
+      default:
+        return f(float{});
+    }
+  }
+
   Device device_;
   DType accumulator_;
+  ViewRule w_rule_;
   Arguments arguments_;
   ErrorBound bound_;
   int x_vector_ = 1, y_vector_ = 1;  ///< elements that move at once
@@ -164,7 +249,7 @@ class SeparableEngine final : public Engine {
     const auto predict =
         separable::is_volume(p) ? separable::predict_volume_us : separable::predict_us;
     return predict(g, cut(p, g), p.accumulator, size_of(input_type(p)), size_of(p.result_dtype()),
-                   plain(p));
+                   finish_of(p));
   }
 
   std::unique_ptr<Task> prepare(const Problem& p, const Device& device) const override {

@@ -25,6 +25,10 @@ struct Geometry {
   std::int64_t w_origin = 0;  ///< of tap 0
 };
 
+/// How a sum becomes a result: as it is; as a type of one or two bytes without an epilogue, from
+/// sums of four; or by the code for everything.
+enum class Finish : std::uint8_t { plain, narrow, any };
+
 /// Input rows of a step, one for each lane of a warp.
 inline constexpr int step_rows = 32;
 

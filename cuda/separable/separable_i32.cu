@@ -3,5 +3,6 @@
 namespace faltung::cuda::separable {
 
 template void launch_separable<std::uint32_t>(const Arguments&, cudaStream_t);
+template void launch_factors<std::uint32_t>(const Arguments&, Global<unsigned char>, cudaStream_t);
 
 }  // namespace faltung::cuda::separable

@@ -37,4 +37,17 @@ void launch_separable(const Arguments& arguments, cudaStream_t stream) {
   launch_volume<Acc, false, depths[0]>(config, arguments);
 }
 
+template <typename Acc>
+void launch_factors(const Arguments& arguments, Global<unsigned char> bound, cudaStream_t stream) {
+  constexpr std::int64_t most_blocks = 0x7fffffff;  // of a grid along x
+  const Geometry& g = arguments.geometry;
+  const LaunchConfig config{
+      .name = "factor_kernel",
+      .grid = static_cast<unsigned>(std::min(g.channels, most_blocks)),
+      .block = threads,
+      .shared_bytes = static_cast<std::size_t>(bound_shared_bytes(g, sizeof(Acc))),
+      .stream = stream};
+  launch(factor_kernel<Acc>, config, arguments, Global<Acc>(reinterpret_cast<Acc*>(bound.data())));
+}
+
 }  // namespace faltung::cuda::separable

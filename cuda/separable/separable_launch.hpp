@@ -11,4 +11,9 @@ namespace faltung::cuda::separable {
 template <typename Acc>
 void launch_separable(const Arguments& arguments, cudaStream_t stream);
 
+/// Finds the factors of every channel and keeps them in `bound`, bound_size() accumulators for
+/// each.
+template <typename Acc>
+void launch_factors(const Arguments& arguments, Global<unsigned char> bound, cudaStream_t stream);
+
 }  // namespace faltung::cuda::separable

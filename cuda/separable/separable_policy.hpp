@@ -74,6 +74,13 @@ inline std::int64_t shared_bytes(const Geometry& g, int accumulator_bytes) {
   return (ring + stages + taps) * accumulator_bytes + 4 * columns + rest;
 }
 
+/// Shared memory of factor_kernel: the lines of taps, each aligned.
+inline std::int64_t bound_shared_bytes(const Geometry& g, int accumulator_bytes) {
+  std::int64_t bytes = 0;
+  for (const AxisGeometry& axis : g.axis) bytes += round_up(axis.filter * accumulator_bytes, 16);
+  return bytes;
+}
+
 /// Strips as high as keeps all blocks resident at once, if the image allows it.
 inline Strips choose_strips(const Geometry& g, int accumulator_bytes) {
   const int vector = 16 / accumulator_bytes;
@@ -120,7 +127,9 @@ inline Strips choose_strips(const Geometry& g, int accumulator_bytes) {
 /// loads, stores, taps and addresses; and for results of another type or with an epilogue. Counted
 /// in the source, not measured.
 inline constexpr double other_instructions = 10;
-inline constexpr double finishing_instructions = 60;
+constexpr double finishing_instructions(Finish finish) {
+  return finish == Finish::plain ? 0 : finish == Finish::narrow ? 10 : 60;
+}
 
 /// Instructions of one multiply-add, by the units of its type.
 constexpr double multiply_add_cost(DType accumulator) {
@@ -137,7 +146,7 @@ inline double moved_bytes(std::int64_t stride, std::size_t size) {
 /// where one strip ends above another; columns that neighbours share come from L2, where they are
 /// in step. Multiply-adds count by the rate of their type.
 inline double predict_us(const Geometry& g, const Strips& s, DType accumulator, std::size_t x_bytes,
-                         std::size_t y_bytes, bool plain) {
+                         std::size_t y_bytes, Finish finish) {
   const AxisGeometry& ay = g.axis[1];
   const AxisGeometry& ax = g.axis[2];
   const double planes = static_cast<double>(s.count) / static_cast<double>(s.across * s.down);
@@ -150,7 +159,7 @@ inline double predict_us(const Geometry& g, const Strips& s, DType accumulator, 
                     moved_bytes(ax.y_stride, y_bytes));
   const double instructions =
       multiply_add_cost(accumulator) * static_cast<double>(ay.filter + ax.filter) +
-      other_instructions + (plain ? 0 : finishing_instructions);
+      other_instructions + finishing_instructions(finish);
   const double warps = static_cast<double>(s.count) * s.columns * s.steps;  // a row of a step each
   const double idle = std::max(1.0, H200::multiprocessors / static_cast<double>(s.count));
   return H200::launch_us + H200::factoring_us +

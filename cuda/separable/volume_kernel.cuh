@@ -1,6 +1,6 @@
 #pragma once
 
-#include "cuda/separable/factors.cuh"
+#include "cuda/separable/bound_factors.cuh"
 #include "cuda/separable/sliding_sums.cuh"
 #include "cuda/separable/stage.cuh"
 #include "cuda/separable/volume_policy.hpp"
@@ -169,7 +169,7 @@ __global__ void __launch_bounds__(threads, resident_tiles(sizeof(Acc)))
     }
     if (thread < before) taps_z[thread] = Acc{};
     __syncthreads();
-    const bool separable = find_factors<Acc>(a, at.k, factors);
+    const bool separable = get_factors<Acc>(a, at.k, factors);
     OpenSums<Acc, depth, rows> open{};
     Acc checked{};  // stays 0 while all sums are numbers; of integers it always does
 #pragma unroll 1

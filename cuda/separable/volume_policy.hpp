@@ -99,7 +99,7 @@ inline Strips choose_tiles(const Geometry& g, int accumulator_bytes, bool plain)
 /// Predicted microseconds on an H200; not measured on a GPU. Rows and columns that neighbours share
 /// come from L2: their blocks walk through the slices in step.
 inline double predict_volume_us(const Geometry& g, const Strips& s, DType accumulator,
-                                std::size_t x_bytes, std::size_t y_bytes, bool plain) {
+                                std::size_t x_bytes, std::size_t y_bytes, Finish finish) {
   const AxisGeometry& az = g.axis[0];
   const AxisGeometry& ay = g.axis[1];
   const AxisGeometry& ax = g.axis[2];
@@ -114,11 +114,12 @@ inline double predict_volume_us(const Geometry& g, const Strips& s, DType accumu
                 static_cast<double>(az.output) * area(ay.output, ax.output) *
                     moved_bytes(ax.y_stride, y_bytes));
   const double again = static_cast<double>(s.ring_rows) / s.rows;  // rows that tiles share
+  const bool plain = finish == Finish::plain;
   const int depth = choose_depth(az.filter, static_cast<int>(size_of(accumulator)), plain);
   const double terms = again * static_cast<double>(ax.filter) + static_cast<double>(ay.filter) +
                        static_cast<double>(depth);
   const double instructions = multiply_add_cost(accumulator) * terms + other_instructions + 6 +
-                              (plain ? 0 : finishing_instructions);
+                              (plain ? 0 : finishing_instructions(Finish::any));
   const double outputs = static_cast<double>(s.count) * s.columns * s.rows *
                          static_cast<double>(s.slices + az.filter - 1);
   const double idle = std::max(1.0, H200::multiprocessors / static_cast<double>(s.count));

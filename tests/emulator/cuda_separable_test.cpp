@@ -26,8 +26,8 @@ test::Array expected(const Problem& p, const test::Operands& operands) {
 }
 
 test::Array actual(const Problem& p, const test::Operands& operands,
-                   std::byte poison = std::byte{0xff}) {
-  return test::run_guarded(device(), separable_engine(), p, operands, {.poison = poison});
+                   test::RunOptions options = {.poison = std::byte{0xff}}) {
+  return test::run_guarded(device(), separable_engine(), p, operands, options);
 }
 
 double share_of_bound(const Problem& p, const test::Operands& operands) {
@@ -41,7 +41,8 @@ test::Operands filled(const Problem& p, test::Fill fill) {
 
 class Separable : public ::testing::TestWithParam<std::string> {};
 
-// Exact on small integers, within the derived bound on reals, the same bits from poisoned memory.
+// Exact on small integers, within the derived bound on reals, the same bits from poisoned memory
+// and from a bound filter.
 TEST_P(Separable, AgreesWithTheReference) {
   const Problem p = Problem::parse(GetParam());
   const Verdict verdict = separable_engine().supports(p, Device::cuda(0));
@@ -49,7 +50,8 @@ TEST_P(Separable, AgreesWithTheReference) {
   const test::Operands small = filled(p, test::Fill::small_integers);
   const test::Array result = actual(p, small);
   EXPECT_TRUE(test::equal_elements(expected(p, small), result));
-  EXPECT_TRUE(test::same_elements(result, actual(p, small, std::byte{0x5a})));
+  EXPECT_TRUE(test::same_elements(
+      result, actual(p, small, {.poison = std::byte{0x5a}, .bind_filter = true})));
   if (is_integer(p.accumulator)) {
     const test::Operands whole = filled(p, test::Fill::whole_range);
     EXPECT_TRUE(test::same_elements(expected(p, whole), actual(p, whole)));
@@ -73,6 +75,38 @@ TEST(SeparablePromise, IsCheckedAgainstEveryTap) {
     Extents last{0, 0};
     for (const Axis& axis : p.axes) last.push_back(axis.filter - 1);
     operands.second.set(last, operands.second.get(last) + 1.0);
+    EXPECT_TRUE(test::equal_elements(expected(p, operands), actual(p, operands))) << line;
+  }
+}
+
+TEST(SeparablePromise, IsCheckedWhenTheFilterIsBound) {
+  for (const char* line : {"op=filter dtype=f32 in=20x40 f=5x4 boundary=reflect sep=1",
+                           "op=fwd dtype=i64 n=1 c=2 in=4x6x9 k=2 f=3x3x3 pad=1 g=2 sep=1"}) {
+    const Problem p = Problem::parse(line);
+    test::Operands operands = filled(p, test::Fill::small_integers);
+    const Extents first = Extents::filled(p.rank() + 2, 0);
+    operands.second.set(first, operands.second.get(first) + 1.0);  // of one channel alone
+    EXPECT_TRUE(
+        test::equal_elements(expected(p, operands),
+                             actual(p, operands, {.poison = std::byte{0xff}, .bind_filter = true})))
+        << line;
+  }
+}
+
+// Sums beyond 32 bits wrap and saturate as the definition has them, beside those that are easy.
+TEST(SeparableStores, FinishLargeSumsAsTheDefinitionDoes) {
+  for (const char* line :
+       {"op=fwd dtype=f32:f32:u8 n=1 c=1 in=20x136 k=1 f=3x3 pad=1 sep=1",
+        "op=fwd dtype=f32:f32:i16 n=1 c=1 in=20x136 k=1 f=3x3 pad=1 sep=1",
+        "op=fwd dtype=f32:f32:i8 n=1 c=1 in=20x136 k=1 f=3x3 pad=1 sep=1 overflow=saturate",
+        "op=fwd dtype=f32:f32:f16 n=1 c=1 in=20x136 k=1 f=3x3 pad=1 sep=1"}) {
+    const Problem p = Problem::parse(line);
+    test::Operands operands = filled(p, test::Fill::small_integers);
+    operands.second.fill([](const Extents& at) { return at[2] == 1 && at[3] == 0 ? 1.0 : 0.0; });
+    operands.first.set({0, 0, 3, 4}, 0x1p29 + 64);
+    operands.first.set({0, 0, 3, 70}, 0x1p30 + 128);
+    operands.first.set({0, 0, 9, 71}, -0x1.000002p33);
+    operands.first.set({0, 0, 19, 135}, std::numeric_limits<double>::infinity());
     EXPECT_TRUE(test::equal_elements(expected(p, operands), actual(p, operands))) << line;
   }
 }
