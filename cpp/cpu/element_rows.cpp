@@ -130,6 +130,13 @@ void ResultRows<Acc>::store_as(const ResultRows& rows, Wide<Acc> bias, const Acc
       return;
     }
   }
+  if constexpr (std::is_same_v<Acc, float> &&
+                (std::is_same_v<T, BFloat16> || std::is_same_v<T, Half>)) {
+    if (plain) {
+      for (std::int64_t i = 0; i < count; ++i) to[i * step] = T(sums[i]);
+      return;
+    }
+  }
   if constexpr (std::is_integral_v<Acc> && std::is_integral_v<T>) {
     if (plain && rows.rule_.overflow == Overflow::wrap && sizeof(T) <= sizeof(Acc)) {
       for (std::int64_t i = 0; i < count; ++i) to[i * step] = static_cast<T>(sums[i]);
