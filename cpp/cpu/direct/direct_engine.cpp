@@ -29,9 +29,7 @@ class DirectEngine final : public Engine {
   }
 
   double estimate_us(const Problem& problem, const Device&) const override {
-    const Problem p = direct::lowered(problem);
-    const double run = has_vector_kernel(p) ? shared_us(direct::vector_us(p)) : direct::plain_us(p);
-    return direct::start_us + run;
+    return direct::start_us + run_us(direct::lowered(problem));
   }
 
   std::unique_ptr<Task> prepare(const Problem& problem, const Device&) const override {
@@ -56,12 +54,17 @@ class DirectEngine final : public Engine {
   }
 
  private:
-  static bool has_vector_kernel([[maybe_unused]] const Problem& p) {
+  static double run_us(const Problem& p) {
 #ifdef FALTUNG_HAVE_HIGHWAY
-    return p.accumulator != DType::i64 && direct::StencilTask<float>::serves(p);
-#else
-    return false;
+    const bool floating = p.accumulator == DType::f32 || p.accumulator == DType::f64;
+    if (floating && direct::PanelTask<float>::serves(p)) {
+      return direct::choose_panels(p, direct::widest_tile(p.accumulator)).microseconds;
+    }
+    if (p.accumulator != DType::i64 && direct::StencilTask<float>::serves(p)) {
+      return shared_us(direct::vector_us(p));
+    }
 #endif
+    return direct::plain_us(p);
   }
 };
 

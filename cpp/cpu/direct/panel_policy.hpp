@@ -19,6 +19,11 @@ struct PanelTile {
   std::int64_t channels, lanes;
 };
 
+/// That of AVX-512, for estimates.
+constexpr PanelTile widest_tile(DType accumulator) {
+  return {8, 64 / static_cast<std::int64_t>(size_of(accumulator))};
+}
+
 /// @param p  has at most three axes
 [[nodiscard]] PanelPolicy choose_panels(const Problem& p, const PanelTile& tile);
 
