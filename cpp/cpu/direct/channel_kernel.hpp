@@ -2,8 +2,31 @@
 
 #include <cstdint>
 
+#include <faltung/half.hpp>
+
 /// The vector kernels for sums over many input channels, in plain C++ terms.
 namespace faltung::direct {
+
+/// What the kernels multiply if it is not float or double: values of two neighbouring input
+/// channels, whose two products are added to one sum.
+struct BFloat16Pair {
+  BFloat16 first, second;
+};
+
+/// For a type of value that the kernels multiply: what sums are formed in, what x and w consist of,
+/// and of how many input channels a value holds an element.
+template <typename Value>
+struct ValueTraits {
+  using Sum = Value;
+  using Element = Value;
+  static constexpr std::int64_t channels = 1;
+};
+template <>
+struct ValueTraits<BFloat16Pair> {
+  using Sum = float;
+  using Element = BFloat16;
+  static constexpr std::int64_t channels = 2;
+};
 
 /// Sums for one tile of output channels, over vectors of neighbouring outputs:
 ///
@@ -19,7 +42,7 @@ struct ChannelSums {
   const std::int64_t* vectors;
   std::int64_t vector_count;
   const T* w;
-  T* y;
+  typename ValueTraits<T>::Sum* y;
   bool adds = false;  ///< to what is in y; the order of the sum is that of one call for all
 };
 
@@ -35,10 +58,11 @@ struct PanelPiece {
 ///
 ///     y[(c tap_count + t) row_step + to + i] = x[c channel_step + from + i]
 ///
-/// for the pieces from ends[t-1] to ends[t] (0 to ends[0] for the first t).
+/// for the pieces from ends[t-1] to ends[t] (0 to ends[0] for the first t). With pairs, c counts
+/// pairs of the channels of x, and beside an odd last channel stand zeros.
 template <typename T>
 struct PanelRows {
-  const T* x;
+  const typename ValueTraits<T>::Element* x;
   std::int64_t channels, channel_step;
   const PanelPiece* pieces;
   const std::int64_t* ends;
@@ -56,8 +80,18 @@ struct ChannelShape {
   void (*pack)(const PanelRows<T>&);
 };
 
-/// The kernels for the instruction set in use; T is float or double.
+/// The kernels for the instruction set in use.
 template <typename T>
 [[nodiscard]] ChannelShape<T> channel_kernel();
+template <>
+[[nodiscard]] ChannelShape<float> channel_kernel<float>();
+template <>
+[[nodiscard]] ChannelShape<double> channel_kernel<double>();
+/// Only where has_bfloat16_kernel(). Subnormal elements and sums count as 0 there.
+template <>
+[[nodiscard]] ChannelShape<BFloat16Pair> channel_kernel<BFloat16Pair>();
+
+/// Whether the instruction set in use multiplies pairs: AVX512_BF16.
+[[nodiscard]] bool has_bfloat16_kernel();
 
 }  // namespace faltung::direct

@@ -38,6 +38,9 @@ class DirectEngine final : public Engine {
       using Acc = decltype(value);
 #ifdef FALTUNG_HAVE_HIGHWAY
       if constexpr (std::is_floating_point_v<Acc>) {
+        if (std::is_same_v<Acc, float> && direct::PanelTask<direct::BFloat16Pair>::serves(p)) {
+          return std::make_unique<direct::PanelTask<direct::BFloat16Pair>>(p);
+        }
         if (direct::PanelTask<Acc>::serves(p)) return std::make_unique<direct::PanelTask<Acc>>(p);
         if (direct::ChannelTask<Acc>::serves(p)) {
           return std::make_unique<direct::ChannelTask<Acc>>(p);
@@ -58,7 +61,9 @@ class DirectEngine final : public Engine {
 #ifdef FALTUNG_HAVE_HIGHWAY
     const bool floating = p.accumulator == DType::f32 || p.accumulator == DType::f64;
     if (floating && direct::PanelTask<float>::serves(p)) {
-      return direct::choose_panels(p, direct::widest_tile(p.accumulator)).microseconds;
+      const bool pairs = direct::PanelTask<direct::BFloat16Pair>::serves(p);
+      return direct::choose_panels(p, direct::widest_tile(p.accumulator, pairs ? 2 : 1))
+          .microseconds;
     }
     if (p.accumulator != DType::i64 && direct::StencilTask<float>::serves(p)) {
       return shared_us(direct::vector_us(p));

@@ -8,9 +8,35 @@
 #include "cpp/cpu/parallel.hpp"
 
 namespace faltung::direct {
+namespace {
 
-template <typename Acc>
-FilterTiles<Acc>::FilterTiles(const Problem& p, std::int64_t channels)
+/// @param second  where the next channel lies; -1 if there is none
+template <typename Value, typename T>
+Value value_at(const T* element, [[maybe_unused]] std::int64_t second) {
+  if constexpr (std::is_same_v<Value, BFloat16Pair>) {
+    return {element[0], second < 0 ? BFloat16{} : element[second]};
+  } else {
+    return load_element<Value>(*element);
+  }
+}
+
+bool all_finite(const BFloat16Pair* values, std::int64_t count) {
+  const auto finite = [](BFloat16 value) { return (value.bits & 0x7f80) != 0x7f80; };
+  int others = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    others |= finite(values[i].first) && finite(values[i].second) ? 0 : 1;
+  }
+  return others == 0;
+}
+
+template <typename T, typename Value>
+constexpr bool readable =
+    std::is_same_v<Value, BFloat16Pair> ? std::is_same_v<T, BFloat16> : !is_complex(dtype_of<T>);
+
+}  // namespace
+
+template <typename Value>
+FilterTiles<Value>::FilterTiles(const Problem& p, std::int64_t channels)
     : p_(p),
       w_(w_strides(p)),
       channels_(channels),
@@ -26,26 +52,30 @@ FilterTiles<Acc>::FilterTiles(const Problem& p, std::int64_t channels)
     const std::int64_t offset = offset_of(r, w_.spatial);
     taps_.push_back(p.flip ? last - offset : offset);
   });
-  rows_ = group_inputs_ * static_cast<std::int64_t>(taps_.size());
+  rows_ = ceil_divide(group_inputs_, ValueTraits<Value>::channels) *
+          static_cast<std::int64_t>(taps_.size());
 }
 
 // Reads a few streams, one for each output channel, and writes one.
-template <typename Acc>
+template <typename Value>
 template <typename T, int channels>
-void FilterTiles<Acc>::pack_as(const FilterTiles& self, const void* w, std::int64_t tile, Acc* to) {
+void FilterTiles<Value>::pack_as(const FilterTiles& self, const void* w, std::int64_t tile,
+                                 Value* to) {
   const std::int64_t first = tile % self.group_tiles_ * channels;
   const std::int64_t count = std::min<std::int64_t>(channels, self.group_outputs_ - first);
   const std::int64_t k_step = self.w_.outer;
   const T* from =
       static_cast<const T*>(w) + (tile / self.group_tiles_ * self.group_outputs_ + first) * k_step;
-  for (std::int64_t c = 0; c < self.group_inputs_; ++c, from += self.w_.channel) {
+  constexpr std::int64_t merged = ValueTraits<Value>::channels;
+  for (std::int64_t c = 0; c < self.group_inputs_; c += merged, from += merged * self.w_.channel) {
+    const std::int64_t second = c + 1 < self.group_inputs_ ? self.w_.channel : -1;
     for (const std::int64_t tap : self.taps_) {
       const T* values = from + tap;
       if (count == channels) {
-        for (int k = 0; k < channels; ++k) to[k] = load_element<Acc>(values[k * k_step]);
+        for (int k = 0; k < channels; ++k) to[k] = value_at<Value>(values + k * k_step, second);
       } else {
         for (int k = 0; k < channels; ++k) {
-          to[k] = k < count ? load_element<Acc>(values[k * k_step]) : Acc(0);
+          to[k] = k < count ? value_at<Value>(values + k * k_step, second) : Value{};
         }
       }
       to += channels;
@@ -53,21 +83,21 @@ void FilterTiles<Acc>::pack_as(const FilterTiles& self, const void* w, std::int6
   }
 }
 
-template <typename Acc>
+template <typename Value>
 template <int channels>
-typename FilterTiles<Acc>::Pack FilterTiles<Acc>::pack_of(DType type) {
+typename FilterTiles<Value>::Pack FilterTiles<Value>::pack_of(DType type) {
   return visit_dtype(type, [](auto element) -> Pack {
     using T = decltype(element);
-    if constexpr (!is_complex(dtype_of<T>)) return pack_as<T, channels>;
+    if constexpr (readable<T, Value>) return pack_as<T, channels>;
     return nullptr;
   });
 }
 
-template <typename Acc>
-bool FilterTiles<Acc>::pack(const void* w, Acc* to, int threads) const {
+template <typename Value>
+bool FilterTiles<Value>::pack(const void* w, Value* to, int threads) const {
   std::atomic<bool> usable{true};
   parallel_for(p_.groups * group_tiles_, threads, [&](std::int64_t tile, int) {
-    Acc* values = to + tile * tile_size();
+    Value* values = to + tile * tile_size();
     pack_(*this, w, tile, values);
     if (pads_zeros_ && !all_finite(values, tile_size())) {
       usable.store(false, std::memory_order_relaxed);
@@ -76,8 +106,9 @@ bool FilterTiles<Acc>::pack(const void* w, Acc* to, int threads) const {
   return usable;
 }
 
-template <typename Acc>
-const Acc* FilterTiles<Acc>::find(const RunArguments& arguments, Acc* scratch, int threads) const {
+template <typename Value>
+const Value* FilterTiles<Value>::find(const RunArguments& arguments, Value* scratch,
+                                      int threads) const {
   if (arguments.prepared != nullptr) {
     const auto& prepared = static_cast<const Prepared&>(*arguments.prepared);
     return prepared.compact.empty() ? prepared.tiles.data() : nullptr;
@@ -85,14 +116,15 @@ const Acc* FilterTiles<Acc>::find(const RunArguments& arguments, Acc* scratch, i
   return pack(arguments.second, scratch, threads) ? scratch : nullptr;
 }
 
-template <typename Acc>
-void FilterTiles<Acc>::run_without(const DirectTask<Acc>& general, const RunArguments& arguments) {
+template <typename Value>
+void FilterTiles<Value>::run_without(const DirectTask<Acc>& general,
+                                     const RunArguments& arguments) {
   if (arguments.prepared == nullptr) return general.run(arguments);
   general.run_packed(arguments, static_cast<const Prepared&>(*arguments.prepared).compact.data());
 }
 
-template <typename Acc>
-std::unique_ptr<PreparedFilter> FilterTiles<Acc>::prepare(const void* w) const {
+template <typename Value>
+std::unique_ptr<PreparedFilter> FilterTiles<Value>::prepare(const void* w) const {
   auto prepared = std::make_unique<Prepared>();
   prepared->tiles.resize(static_cast<std::size_t>(size()));
   if (!pack(w, prepared->tiles.data(), 1)) {
@@ -101,12 +133,13 @@ std::unique_ptr<PreparedFilter> FilterTiles<Acc>::prepare(const void* w) const {
     RunArguments arguments;
     arguments.second = w;
     const Acc* filter = packer.filter(arguments, scratch.data());
-    prepared->compact.assign(filter, filter + p_.out_channels * rows_);
+    prepared->compact.assign(filter, filter + element_count(p_.w_shape()));
   }
   return prepared;
 }
 
 template class FilterTiles<float>;
 template class FilterTiles<double>;
+template class FilterTiles<BFloat16Pair>;
 
 }  // namespace faltung::direct

@@ -6,17 +6,20 @@
 
 #include "cpp/core/engine.hpp"
 #include "cpp/core/geometry.hpp"
+#include "cpp/cpu/direct/channel_kernel.hpp"
 #include "cpp/cpu/direct/direct_task.hpp"
 
 namespace faltung::direct {
 
-/// The filter as channel_kernel.hpp reads it: [group, tile, input channel, tap, output channel of
-/// the tile], output channels that do not exist as zeros.
+/// The filter as channel_kernel.hpp reads it: [group, tile, input channel or pair of them, tap,
+/// output channel of the tile], channels that do not exist as zeros.
 ///
 /// A filter that is not finite while taps meet the zeros of a boundary cannot be used so, since
 /// every weight is multiplied by what stands there.
-template <typename Acc>
+template <typename Value>
 class FilterTiles {
+  using Acc = typename ValueTraits<Value>::Sum;
+
  public:
   /// @param channels  output channels of a tile, 4 or 8
   FilterTiles(const Problem& p, std::int64_t channels);
@@ -27,30 +30,30 @@ class FilterTiles {
 
   /// The tiles of this run's filter, the prepared ones or made in `scratch`; null if it cannot be
   /// used.
-  [[nodiscard]] const Acc* find(const RunArguments& arguments, Acc* scratch, int threads) const;
+  [[nodiscard]] const Value* find(const RunArguments& arguments, Value* scratch, int threads) const;
   [[nodiscard]] std::unique_ptr<PreparedFilter> prepare(const void* w) const;
   /// Runs the problem where find() is null, in a workspace for `general`.
   static void run_without(const DirectTask<Acc>& general, const RunArguments& arguments);
 
  private:
   struct Prepared final : PreparedFilter {
-    std::vector<Acc> tiles;
+    std::vector<Value> tiles;
     std::vector<Acc> compact;  // FilterPacker's form, only if the tiles cannot be used
   };
-  using Pack = void (*)(const FilterTiles&, const void* w, std::int64_t tile, Acc* to);
+  using Pack = void (*)(const FilterTiles&, const void* w, std::int64_t tile, Value* to);
 
   template <typename T, int channels>
-  static void pack_as(const FilterTiles& self, const void* w, std::int64_t tile, Acc* to);
+  static void pack_as(const FilterTiles& self, const void* w, std::int64_t tile, Value* to);
   template <int channels>
   static Pack pack_of(DType type);
   /// Makes all tiles; false if they cannot be used.
-  bool pack(const void* w, Acc* to, int threads) const;
+  bool pack(const void* w, Value* to, int threads) const;
 
   Problem p_;
   TensorStrides w_;
   std::int64_t channels_, group_inputs_, group_outputs_, group_tiles_;
   std::vector<std::int64_t> taps_;  ///< where they lie in a channel's filter
-  std::int64_t rows_;               ///< c/g taps
+  std::int64_t rows_;               ///< of a tile: values of c/g, times taps
   bool pads_zeros_;
   Pack pack_;
 };

@@ -5,8 +5,8 @@
 namespace faltung::direct {
 
 /// Collects the pieces of one row of all panels, from the first output to the last.
-template <typename Acc>
-class PanelPacker<Acc>::Pieces {
+template <typename Value>
+class PanelPacker<Value>::Pieces {
  public:
   Pieces(PanelPiece* pieces, std::int64_t width, std::int64_t panel_size)
       : pieces_(pieces), width_(width), panel_size_(panel_size) {}
@@ -41,9 +41,9 @@ class PanelPacker<Acc>::Pieces {
   std::int64_t count_ = 0, position_ = 0;
 };
 
-template <typename Acc>
-bool PanelPacker<Acc>::reads_in_place(const Problem& p, const ThreeAxes& t) {
-  return p.input == dtype_of<Acc> && t.x[2] == 1 && t.axes[2].stride == 1 &&
+template <typename Value>
+bool PanelPacker<Value>::reads_in_place(const Problem& p, const ThreeAxes& t) {
+  return p.input == dtype_of<typename Traits::Element> && t.x[2] == 1 && t.axes[2].stride == 1 &&
          std::ranges::all_of(p.axes, [](const Axis& axis) {
            const bool below = axis.pad_lo <= 0 || axis.below.kind == BoundaryKind::zero;
            return below && (axis.above.kind == BoundaryKind::zero ||
@@ -51,20 +51,20 @@ bool PanelPacker<Acc>::reads_in_place(const Problem& p, const ThreeAxes& t) {
          });
 }
 
-template <typename Acc>
-PanelPacker<Acc>::PanelPacker(const Problem& p, const ThreeAxes& t, const Box& box,
-                              std::int64_t channels, const ChannelShape<Acc>& kernel)
+template <typename Value>
+PanelPacker<Value>::PanelPacker(const Problem& p, const ThreeAxes& t, const Box& box,
+                                std::int64_t channels, const ChannelShape<Value>& kernel)
     : t_(t),
       loader_(p, t, box),
       kernel_(kernel),
       in_place_(reads_in_place(p, t)),
       tap_count_(element_count(filter_extents(p))),
       width_(kernel.vectors * kernel.lanes),
-      panel_size_(channels * tap_count_ * width_) {
+      panel_size_(rows(channels) * width_) {
   const std::int64_t panels = ceil_divide(box[0] * box[1] * box[2], width_);
   // A row of outputs is at most zeros, values and zeros; and the end of a panel cuts a piece.
   const std::int64_t most_pieces = 3 * box[0] * box[1] + panels;
-  panels_at_ = layout_.add<Acc>(panels * panel_size_);
+  panels_at_ = layout_.add<Value>(panels * panel_size_);
   vectors_at_ = layout_.add<std::int64_t>(panels * kernel.vectors);
   pieces_at_ = layout_.add<PanelPiece>(tap_count_ * most_pieces);
   ends_at_ = layout_.add<std::int64_t>(tap_count_);
@@ -73,9 +73,9 @@ PanelPacker<Acc>::PanelPacker(const Problem& p, const ThreeAxes& t, const Box& b
 }
 
 // The values that one tap meets under a row of outputs.
-template <typename Acc>
-void PanelPacker<Acc>::add_row(Pieces& pieces, const Box& output, std::int64_t columns,
-                               const Box& tap) const {
+template <typename Value>
+void PanelPacker<Value>::add_row(Pieces& pieces, const Box& output, std::int64_t columns,
+                                 const Box& tap) const {
   std::int64_t from = 0;
   if (!in_place_) {
     from = (output[0] * t_.axes[0].stride + tap[0] * t_.axes[0].dilation) * loader_.plane_size() +
@@ -98,9 +98,9 @@ void PanelPacker<Acc>::add_row(Pieces& pieces, const Box& output, std::int64_t c
   pieces.add(PanelPiece::zeros, columns - end);
 }
 
-template <typename Acc>
-std::int64_t PanelPacker<Acc>::start(std::byte* workspace, const Box& first,
-                                     const Box& outputs) const {
+template <typename Value>
+std::int64_t PanelPacker<Value>::start(std::byte* workspace, const Box& first,
+                                       const Box& outputs) const {
   Pieces pieces(at<PanelPiece>(workspace, pieces_at_), width_, panel_size_);
   std::int64_t* end = at<std::int64_t>(workspace, ends_at_);
   const Box base = in_place_ ? first : Box{};  // a box starts with its first output
@@ -125,15 +125,16 @@ std::int64_t PanelPacker<Acc>::start(std::byte* workspace, const Box& first,
   return count;
 }
 
-template <typename Acc>
-void PanelPacker<Acc>::pack(std::byte* workspace, const void* x, std::int64_t image,
-                            std::int64_t channel_step, std::int64_t channels, const Box& first,
-                            const Box& outputs) const {
-  const Acc* from = nullptr;
+template <typename Value>
+void PanelPacker<Value>::pack(std::byte* workspace, const void* x, std::int64_t image,
+                              std::int64_t channel_step, std::int64_t channels, const Box& first,
+                              const Box& outputs) const {
+  using Element = typename Traits::Element;
+  const Element* from = nullptr;
   std::int64_t step = channel_step;
   if (in_place_) {
-    from = static_cast<const Acc*>(x) + image;
-  } else {
+    from = static_cast<const Element*>(x) + image;
+  } else if constexpr (std::is_same_v<Element, Acc>) {
     Acc* buffer = at<Acc>(workspace, buffer_at_);
     for (std::int64_t c = 0; c < channels; ++c) {
       loader_.load(x, image + c * channel_step, first, outputs,
@@ -148,11 +149,12 @@ void PanelPacker<Acc>::pack(std::byte* workspace, const void* x, std::int64_t im
                 .pieces = at<PanelPiece>(workspace, pieces_at_),
                 .ends = at<std::int64_t>(workspace, ends_at_),
                 .tap_count = tap_count_,
-                .y = at<Acc>(workspace, panels_at_),
+                .y = at<Value>(workspace, panels_at_),
                 .row_step = width_});
 }
 
 template class PanelPacker<float>;
 template class PanelPacker<double>;
+template class PanelPacker<BFloat16Pair>;
 
 }  // namespace faltung::direct

@@ -13,24 +13,30 @@ namespace faltung::direct {
 /// having as many outputs as the kernel sums at once. The outputs of a box are counted row by row,
 /// so only its last vector may be partly empty.
 ///
-/// Values come from x where they lie, if it has the type of the sums, rows without gaps and zeros
-/// around it, or else from boxes made by BoxLoader.
-template <typename Acc>
+/// Values come from x where they lie, if it consists of the kernel's elements, in rows without gaps
+/// and with zeros around it; or else from boxes made by BoxLoader, but not pairs.
+template <typename Value>
 class PanelPacker {
+  using Traits = ValueTraits<Value>;
+  using Acc = typename Traits::Sum;
+
  public:
   /// @param p         with `t` its three axes
   /// @param box       the largest
   /// @param channels  that are packed at a time, at most
   PanelPacker(const Problem& p, const ThreeAxes& t, const Box& box, std::int64_t channels,
-              const ChannelShape<Acc>& kernel);
+              const ChannelShape<Value>& kernel);
 
   [[nodiscard]] static bool reads_in_place(const Problem& p, const ThreeAxes& t);
 
-  [[nodiscard]] std::int64_t tap_count() const { return tap_count_; }
+  /// Rows of a panel for so many channels.
+  [[nodiscard]] std::int64_t rows(std::int64_t channels) const {
+    return ceil_divide(channels, Traits::channels) * tap_count_;
+  }
   [[nodiscard]] std::int64_t row_step() const { return width_; }
   [[nodiscard]] std::size_t workspace_bytes() const { return layout_.bytes(); }
-  [[nodiscard]] const Acc* panels(std::byte* workspace) const {
-    return at<Acc>(workspace, panels_at_);
+  [[nodiscard]] const Value* panels(std::byte* workspace) const {
+    return at<Value>(workspace, panels_at_);
   }
   [[nodiscard]] const std::int64_t* vectors(std::byte* workspace) const {
     return at<std::int64_t>(workspace, vectors_at_);
@@ -52,7 +58,7 @@ class PanelPacker {
 
   ThreeAxes t_;
   BoxLoader<Acc> loader_;
-  ChannelShape<Acc> kernel_;
+  ChannelShape<Value> kernel_;
   bool in_place_;
   std::int64_t tap_count_, width_, panel_size_;
   WorkspaceLayout layout_;

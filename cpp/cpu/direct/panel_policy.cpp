@@ -25,7 +25,8 @@ class Cost {
         tile_(tile),
         groups_(p.groups),
         images_(p.batch * p.groups),
-        rows_(p.in_channels / p.groups * element_count(filter_extents(p))),
+        rows_(ceil_divide(p.in_channels / p.groups, tile.merged) *
+              element_count(filter_extents(p))),
         tiles_(ceil_divide(p.out_channels / p.groups, tile.channels)),
         product_ns_(vector_product_ns(p.accumulator)) {}
 
@@ -64,13 +65,14 @@ class Cost {
 PanelPolicy choose_panels(const Problem& p, const PanelTile& tile) {
   const ThreeAxes t(p);
   const Cost cost(p, t, tile);
-  const std::int64_t inputs = p.in_channels / p.groups;
+  const std::int64_t inputs = ceil_divide(p.in_channels / p.groups, tile.merged);
   const std::int64_t taps = element_count(filter_extents(p));
   const std::int64_t most_channels = std::max<std::int64_t>(1, most_rows_at_once / taps);
   PanelPolicy best{};
-  best.channels = ceil_divide(inputs, ceil_divide(inputs, most_channels));
+  const std::int64_t values_at_once = ceil_divide(inputs, ceil_divide(inputs, most_channels));
+  best.channels = values_at_once * tile.merged;
   const std::int64_t values =
-      panel_bytes / static_cast<std::int64_t>(size_of(p.accumulator)) / (best.channels * taps);
+      panel_bytes / static_cast<std::int64_t>(size_of(p.accumulator)) / (values_at_once * taps);
   const std::int64_t most = std::clamp<std::int64_t>(values, 4 * tile.lanes, most_outputs);
 
   const std::int64_t tiles = ceil_divide(p.out_channels / p.groups, tile.channels);

@@ -14,14 +14,16 @@ struct PanelPolicy {
   double microseconds;  ///< what a run is expected to take
 };
 
-/// Tiles of output channels, and values, that the kernel sums at once.
+/// What the kernel takes at once.
 struct PanelTile {
-  std::int64_t channels, lanes;
+  std::int64_t channels;    ///< output channels
+  std::int64_t lanes;       ///< outputs
+  std::int64_t merged = 1;  ///< input channels, ValueTraits::channels
 };
 
 /// That of AVX-512, for estimates.
-constexpr PanelTile widest_tile(DType accumulator) {
-  return {8, 64 / static_cast<std::int64_t>(size_of(accumulator))};
+constexpr PanelTile widest_tile(DType accumulator, std::int64_t merged) {
+  return {8, 64 / static_cast<std::int64_t>(size_of(accumulator)), merged};
 }
 
 /// @param p  has at most three axes

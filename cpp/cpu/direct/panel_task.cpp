@@ -15,19 +15,26 @@ constexpr std::int64_t most_taps = 4096;
 
 }  // namespace
 
-template <typename Acc>
-bool PanelTask<Acc>::serves(const Problem& p) {
+template <typename Value>
+bool PanelTask<Value>::serves(const Problem& p) {
+  if constexpr (std::is_same_v<Value, BFloat16Pair>) {
+    if (p.rank() > 3 || p.filter != DType::bf16 || p.accumulator != DType::f32 ||
+        !has_bfloat16_kernel() || !PanelPacker<Value>::reads_in_place(p, ThreeAxes(p))) {
+      return false;
+    }
+  }
   return p.pass == Pass::forward && p.rank() <= 3 && p.out_channels / p.groups >= least_outputs &&
          std::ranges::all_of(p.axes, [](const Axis& axis) { return axis.input_dilation == 1; }) &&
          element_count(filter_extents(p)) <= most_taps && fits_in_boxes(p);
 }
 
-template <typename Acc>
-PanelTask<Acc>::PanelTask(const Problem& problem)
+template <typename Value>
+PanelTask<Value>::PanelTask(const Problem& problem)
     : p_(problem),
       t_(problem),
-      kernel_(channel_kernel<Acc>()),
-      policy_(choose_panels(problem, {kernel_.channels, kernel_.lanes})),
+      kernel_(channel_kernel<Value>()),
+      policy_(
+          choose_panels(problem, {kernel_.channels, kernel_.lanes, ValueTraits<Value>::channels})),
       counts_{},
       general_(problem),
       filter_(problem, kernel_.channels),
@@ -53,23 +60,26 @@ PanelTask<Acc>::PanelTask(const Problem& problem)
   sums_at_ = slot.add<Acc>(values * (policy_.channels < group_inputs_ ? policy_.tiles : 1));
   slot_bytes_ = slot.bytes();
   WorkspaceLayout all;
-  tiles_at_ = all.add<Acc>(filter_.size());
+  tiles_at_ = all.add<Value>(filter_.size());
   slots_at_ = all.add<std::byte>(static_cast<std::int64_t>(slot_bytes_) * slots_);
   bytes_ = std::max(all.bytes(), general_.workspace_bytes());
 }
 
-template <typename Acc>
-std::string PanelTask<Acc>::policy() const {
+template <typename Value>
+std::string PanelTask<Value>::policy() const {
   return message(cpu_target(), ", ", slots_, slots_ == 1 ? " thread" : " threads", ", panels of ",
                  policy_.box[0], "x", policy_.box[1], "x", policy_.box[2], " outputs, ",
                  policy_.channels, " input channels at a time, ", policy_.tiles * kernel_.channels,
-                 " output channels");
+                 " output channels",
+                 std::is_same_v<Value, BFloat16Pair>
+                     ? " in pairs of bf16 whose subnormal values and sums count as 0"
+                     : "");
 }
 
-template <typename Acc>
-void PanelTask<Acc>::run(const RunArguments& arguments) const {
-  const Acc* tiles = filter_.find(arguments, at<Acc>(arguments.workspace, tiles_at_), slots_);
-  if (tiles == nullptr) return FilterTiles<Acc>::run_without(general_, arguments);
+template <typename Value>
+void PanelTask<Value>::run(const RunArguments& arguments) const {
+  const Value* tiles = filter_.find(arguments, at<Value>(arguments.workspace, tiles_at_), slots_);
+  if (tiles == nullptr) return FilterTiles<Value>::run_without(general_, arguments);
   parallel_for(blocks_, slots_, [&](std::int64_t block, int slot) {
     std::byte* workspace =
         arguments.workspace + slots_at_ + static_cast<std::size_t>(slot) * slot_bytes_;
@@ -77,8 +87,9 @@ void PanelTask<Acc>::run(const RunArguments& arguments) const {
   });
 }
 
-template <typename Acc>
-typename PanelTask<Acc>::Work PanelTask<Acc>::work(std::int64_t block, std::byte* workspace) const {
+template <typename Value>
+typename PanelTask<Value>::Work PanelTask<Value>::work(std::int64_t block,
+                                                       std::byte* workspace) const {
   Work work{};
   work.workspace = workspace;
   work.first_tile = block % parts_ * policy_.tiles;
@@ -93,13 +104,12 @@ typename PanelTask<Acc>::Work PanelTask<Acc>::work(std::int64_t block, std::byte
   return work;
 }
 
-template <typename Acc>
-void PanelTask<Acc>::compute(const RunArguments& arguments, const Acc* tiles,
-                             const Work& work) const {
+template <typename Value>
+void PanelTask<Value>::compute(const RunArguments& arguments, const Value* tiles,
+                               const Work& work) const {
   std::byte* packed = work.workspace + packed_at_;
   const std::int64_t vectors = packer_.start(packed, work.first, work.outputs);
   const std::int64_t row_values = vectors * kernel_.lanes;
-  const std::int64_t tap_count = packer_.tap_count();
   constexpr std::int64_t no_offset = 0;
   for (std::int64_t c = 0; c < group_inputs_; c += policy_.channels) {
     const std::int64_t channels = std::min(policy_.channels, group_inputs_ - c);
@@ -111,14 +121,14 @@ void PanelTask<Acc>::compute(const RunArguments& arguments, const Acc* tiles,
       const std::int64_t place = policy_.channels < group_inputs_ ? i : 0;
       Acc* sums = at<Acc>(work.workspace, sums_at_) + place * kernel_.channels * row_values;
       kernel_.run({.x = packer_.panels(packed),
-                   .channels = channels * tap_count,
+                   .channels = packer_.rows(channels),
                    .channel_step = packer_.row_step(),
                    .taps = &no_offset,
                    .tap_count = 1,
                    .vectors = packer_.vectors(packed),
                    .vector_count = vectors,
                    .w = tiles + (work.group * filter_.group_tiles() + tile) * filter_.tile_size() +
-                        c * tap_count * kernel_.channels,
+                        packer_.rows(c) * kernel_.channels,
                    .y = sums,
                    .adds = c > 0});
       if (c + channels == group_inputs_) store(arguments, work, tile, sums, row_values);
@@ -126,9 +136,9 @@ void PanelTask<Acc>::compute(const RunArguments& arguments, const Acc* tiles,
   }
 }
 
-template <typename Acc>
-void PanelTask<Acc>::store(const RunArguments& arguments, const Work& work, std::int64_t tile,
-                           const Acc* sums, std::int64_t row_values) const {
+template <typename Value>
+void PanelTask<Value>::store(const RunArguments& arguments, const Work& work, std::int64_t tile,
+                             const Acc* sums, std::int64_t row_values) const {
   // Rows and planes without gaps between them are stored at once.
   const bool joins_rows = t_.y[1] == work.outputs[2] * t_.y[2];
   const bool joins_planes = joins_rows && t_.y[0] == work.outputs[1] * t_.y[1];
@@ -153,5 +163,6 @@ void PanelTask<Acc>::store(const RunArguments& arguments, const Work& work, std:
 
 template class PanelTask<float>;
 template class PanelTask<double>;
+template class PanelTask<BFloat16Pair>;
 
 }  // namespace faltung::direct

@@ -17,8 +17,12 @@ namespace faltung::direct {
 /// panels exist at a time, in cache.
 ///
 /// As in StencilTask, a filter that is not finite goes to DirectTask.
-template <typename Acc>
+///
+/// Value is what the kernel multiplies; see ValueTraits.
+template <typename Value>
 class PanelTask final : public Task {
+  using Acc = typename ValueTraits<Value>::Sum;
+
  public:
   [[nodiscard]] static bool serves(const Problem& p);
 
@@ -41,19 +45,19 @@ class PanelTask final : public Task {
   };
 
   [[nodiscard]] Work work(std::int64_t block, std::byte* workspace) const;
-  void compute(const RunArguments& arguments, const Acc* tiles, const Work& work) const;
+  void compute(const RunArguments& arguments, const Value* tiles, const Work& work) const;
   void store(const RunArguments& arguments, const Work& work, std::int64_t tile, const Acc* sums,
              std::int64_t row_values) const;
 
   Problem p_;
   ThreeAxes t_;
-  ChannelShape<Acc> kernel_;
+  ChannelShape<Value> kernel_;
   PanelPolicy policy_;
   Box counts_;          // boxes along each axis
   std::int64_t parts_;  // of a group's tiles
   DirectTask<Acc> general_;
-  FilterTiles<Acc> filter_;
-  PanelPacker<Acc> packer_;
+  FilterTiles<Value> filter_;
+  PanelPacker<Value> packer_;
   ResultRows<Acc> result_;
   TensorStrides x_, y_;
   std::int64_t group_inputs_, group_outputs_, blocks_;
