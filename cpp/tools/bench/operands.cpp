@@ -3,6 +3,8 @@
 #include <cmath>
 #include <complex>
 #include <random>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <faltung/error.hpp>
@@ -37,6 +39,47 @@ void fill(Tensor& tensor, std::uint64_t seed) {
       } else {
         element = T(uniform(seed));
       }
+    }
+  });
+}
+
+template <typename T>
+T rounded(double value) {
+  if constexpr (std::is_arithmetic_v<T>) {
+    return static_cast<T>(value);
+  } else {
+    return T(static_cast<float>(value));
+  }
+}
+
+// The promise of Problem::separable: each filter becomes a drawn number times one factor per axis,
+// integers of 1 or 2 along two axes at most, so that an i8 holds every product.
+void make_separable(const Problem& p, Tensor& w, std::uint64_t seed) {
+  std::vector<std::vector<double>> factors;
+  for (const Axis& axis : p.axes) {
+    std::vector<double> line;
+    for (std::int64_t i = 0; i < axis.filter; ++i) {
+      const double integer = factors.size() < 2 ? 1.0 + static_cast<double>(next(seed) % 2) : 1.0;
+      line.push_back(is_integer(p.filter) ? integer : uniform(seed));
+    }
+    factors.push_back(std::move(line));
+  }
+  const std::size_t first_axis = p.layout == Layout::channels_first ? 2 : 1;
+  const std::size_t channel = p.layout == Layout::channels_first ? 1 : w.shape().size() - 1;
+  visit_dtype(w.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    if constexpr (!is_complex(dtype_of<T>)) {
+      const auto taps = w.values<T>();
+      for_each_index(w.shape(), [&](std::int64_t position, const Extents& index) {
+        std::uint64_t state =
+            seed + 0x10001u * static_cast<std::uint64_t>(index[0] * 0x10001 + index[channel]);
+        double product = is_integer(p.filter) ? static_cast<double>(1 + next(state) % 12)
+                                              : 1 + 0.5 * static_cast<double>(uniform(state));
+        for (std::size_t a = 0; a < factors.size(); ++a) {
+          product *= factors[a][static_cast<std::size_t>(index[first_axis + a])];
+        }
+        taps[static_cast<std::size_t>(position)] = rounded<T>(product);
+      });
     }
   });
 }
@@ -145,6 +188,7 @@ Operands make_operands(const Problem& p, std::uint64_t seed) {
                     Tensor::zeros(p.result_dtype(), p.result_shape())};
   fill(operands.first, seed);
   fill(operands.second, seed ^ 0x5bd1e995);
+  if (p.separable && !filter) make_separable(p, operands.second, seed);
   return operands;
 }
 
