@@ -1,6 +1,7 @@
 #include "cpp/cpu/element_rows.hpp"
 
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "cpp/cpu/epilogue.hpp"
@@ -28,6 +29,12 @@ template <typename Acc, typename T>
 void load_as(const void* data, std::int64_t first, std::int64_t step, std::int64_t count, Acc* to,
              std::int64_t to_step) {
   const T* from = static_cast<const T*>(data) + first;
+  if constexpr (std::is_same_v<T, Acc>) {
+    if (step == 1 && to_step == 1) {
+      std::memcpy(to, from, static_cast<std::size_t>(count) * sizeof(T));
+      return;
+    }
+  }
   if (step == 1 && to_step == 1) {
     for (std::int64_t i = 0; i < count; ++i) to[i] = to_accumulator<Acc>(from[i]);
   } else {

@@ -7,6 +7,7 @@
 #ifdef FALTUNG_HAVE_HIGHWAY
 #include "cpp/cpu/direct/channel_task.hpp"
 #include "cpp/cpu/direct/panel_task.hpp"
+#include "cpp/cpu/direct/separable_task.hpp"
 #include "cpp/cpu/direct/stencil_task.hpp"
 #endif
 
@@ -37,6 +38,9 @@ class DirectEngine final : public Engine {
     return visit_accumulator(p.accumulator, [&](auto value) -> std::unique_ptr<Task> {
       using Acc = decltype(value);
 #ifdef FALTUNG_HAVE_HIGHWAY
+      if constexpr (direct::has_separable_sums<Acc>) {
+        if (is_faster_separable(p)) return std::make_unique<direct::SeparableTask<Acc>>(p);
+      }
       if constexpr (std::is_floating_point_v<Acc>) {
         if (std::is_same_v<Acc, float> && direct::PanelTask<direct::BFloat16Pair>::serves(p)) {
           return std::make_unique<direct::PanelTask<direct::BFloat16Pair>>(p);
@@ -59,6 +63,7 @@ class DirectEngine final : public Engine {
  private:
   static double run_us(const Problem& p) {
 #ifdef FALTUNG_HAVE_HIGHWAY
+    if (is_faster_separable(p)) return shared_us(direct::separable_us(p));
     const bool floating = p.accumulator == DType::f32 || p.accumulator == DType::f64;
     if (floating && direct::PanelTask<float>::serves(p)) {
       const bool pairs = direct::PanelTask<direct::BFloat16Pair>::serves(p);
@@ -71,6 +76,20 @@ class DirectEngine final : public Engine {
 #endif
     return direct::plain_us(p);
   }
+#ifdef FALTUNG_HAVE_HIGHWAY
+  // On one thread: what is chosen, and so every bit, depends on the problem alone.
+  static bool is_faster_separable(const Problem& p) {
+    return visit_accumulator(p.accumulator, [&](auto value) {
+      using Acc = decltype(value);
+      if constexpr (direct::has_separable_sums<Acc>) {
+        return direct::SeparableTask<Acc>::serves(p) &&
+               (!direct::StencilTask<Acc>::serves(p) ||
+                direct::separable_us(p) < direct::vector_us(p));
+      }
+      return false;
+    });
+  }
+#endif
 };
 
 }  // namespace

@@ -1,0 +1,314 @@
+#include "cpp/cpu/direct/separable_task.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+
+#include "cpp/core/message.hpp"
+#include "cpp/cpu/cpu_target.hpp"
+#include "cpp/cpu/parallel.hpp"
+
+namespace faltung::direct {
+namespace {
+
+// Rows whose elements are asked for before they are read: the hardware does not see the next row of
+// a strip coming.
+constexpr std::int64_t rows_ahead = 2;
+
+template <typename Acc>
+std::unique_ptr<Task> task_for_any_filter(const Problem& p) {
+  if (StencilTask<Acc>::serves(p)) return std::make_unique<StencilTask<Acc>>(p);
+  return std::make_unique<DirectTask<Acc>>(p);
+}
+
+// A filter type that rounds more than the sums lies too far from any outer product.
+bool keeps_accuracy(const Problem& p) {
+  return p.math == Math::fast || is_integer(p.filter) || is_integer(p.accumulator) ||
+         unit_roundoff(p.filter) <= unit_roundoff(p.accumulator);
+}
+
+}  // namespace
+
+template <typename Acc>
+struct SeparableTask<Acc>::Prepared final : PreparedFilter {
+  std::vector<Acc> lines;
+  std::unique_ptr<PreparedFilter> general;  // of general_, if there are no lines
+};
+
+template <typename Acc>
+bool SeparableTask<Acc>::serves(const Problem& p) {
+  return p.separable && p.pass == Pass::forward && p.rank() <= 3 && p.in_channels == p.groups &&
+         keeps_accuracy(p) &&
+         std::ranges::count_if(p.axes, [](const Axis& axis) { return axis.filter > 1; }) > 1 &&
+         std::ranges::all_of(p.axes,
+                             [](const Axis& axis) {
+                               return axis.stride == 1 && axis.dilation == 1 &&
+                                      axis.input_dilation == 1;
+                             }) &&
+         slices_fit(ThreeAxes(p), static_cast<std::int64_t>(sizeof(Acc)));
+}
+
+template <typename Acc>
+SeparableTask<Acc>::SeparableTask(const Problem& problem)
+    : p_(problem),
+      t_(problem),
+      policy_(choose_separable(t_, problem.batch * problem.out_channels,
+                               static_cast<std::int64_t>(sizeof(Acc)))),
+      general_(task_for_any_filter<Acc>(problem)),
+      packer_(problem),
+      loader_(problem, t_, {1, 1, policy_.box[2]}),
+      result_(problem),
+      kernel_(stencil_kernel<Part>()),
+      x_(x_strides(problem)),
+      y_(y_strides(problem)),
+      taps_{t_.axes[0].filter, t_.axes[1].filter, t_.axes[2].filter},
+      line_size_(taps_[0] + taps_[1] + taps_[2]),
+      pitch_(slice_pitch(policy_.box[2])),
+      slice_(slice_values(policy_)),
+      counts_{} {
+  stores_in_place_ = p_.output == dtype_of<Acc> && t_.y[2] == 1 && p_.epilogue == Epilogue{} &&
+                     !std::is_integral_v<Acc>;
+  std::int64_t blocks = p_.batch * p_.out_channels;
+  for (std::size_t a = 0; a < 3; ++a) {
+    counts_[a] = ceil_divide(t_.axes[a].output(), policy_.box[a]);
+    blocks *= counts_[a];
+  }
+  slots_ = plan_threads(blocks, separable_us(p_));
+
+  const std::int64_t rows = policy_.walk == 0 ? reach(t_.axes[1], policy_.box[1]) : 0;
+  WorkspaceLayout slot;
+  segments_at_ = slot.add<Segment>(loader_.most_segments());
+  stage_at_ = slot.add<Acc>(loader_.row_size());
+  rows_at_ = slot.add<Acc>(rows * pitch_ + row_slack);
+  slices_at_ = slot.add<Acc>(kept_values(t_, policy_) + row_slack);
+  sums_at_ = slot.add<Acc>(stores_in_place_ ? 0 : most_rows * pitch_);
+  slot_bytes_ = slot.bytes();
+  WorkspaceLayout all;
+  filter_at_ = all.add<Acc>(packer_.size());
+  lines_at_ = all.add<Acc>(p_.out_channels * line_size_);
+  scratch_at_ = all.add<FactorNumber<Acc>>(slots_ * line_size_);
+  slots_at_ = all.add<std::byte>(static_cast<std::int64_t>(slot_bytes_) * slots_);
+  bytes_ = std::max(all.bytes(), general_->workspace_bytes());
+}
+
+// What a product may differ from its tap, the comparison's own roundings included; then the sums
+// along the axes, each of which rounds what the next one sums. Filters that turn out to be no
+// products have the bound of the general task.
+template <typename Acc>
+ErrorBound SeparableTask<Acc>::error_bound() const {
+  if (is_integer(p_.accumulator)) return {};
+  double factor =
+      1 + factor_tolerance(p_) + static_cast<double>(p_.rank()) * unit_roundoff(p_.accumulator);
+  for (const Axis& axis : p_.axes) {
+    factor *= 1 + sum_error(static_cast<double>(axis.filter), p_.accumulator);
+  }
+  return {ErrorBound::Kind::elementwise, std::max(factor - 1, general_->error_bound().constant)};
+}
+
+template <typename Acc>
+std::string SeparableTask<Acc>::policy() const {
+  return message(cpu_target(), ", ", slots_, slots_ == 1 ? " thread" : " threads",
+                 ", separable, boxes of ", policy_.box[0], "x", policy_.box[1], "x", policy_.box[2],
+                 " outputs, ", policy_.step, " a step");
+}
+
+template <typename Acc>
+bool SeparableTask<Acc>::find_lines(const RunArguments& arguments, int slots, Acc* packed,
+                                    FactorNumber<Acc>* scratch, Acc* lines) const {
+  const Acc* filter = packer_.filter(arguments, packed);
+  const std::int64_t count = taps_[0] * taps_[1] * taps_[2];
+  std::atomic<bool> found{true};
+  parallel_for(p_.out_channels, slots, [&](std::int64_t k, int slot) {
+    if (!find_factors(filter + k * count, taps_, policy_.walk, factor_tolerance(p_),
+                      scratch + slot * line_size_, lines + k * line_size_)) {
+      found.store(false, std::memory_order_relaxed);
+    }
+  });
+  return found;
+}
+
+template <typename Acc>
+std::unique_ptr<PreparedFilter> SeparableTask<Acc>::prepare_filter(const Stream& stream,
+                                                                   const void* w) const {
+  auto prepared = std::make_unique<Prepared>();
+  std::vector<Acc> packed(static_cast<std::size_t>(packer_.size()));
+  std::vector<FactorNumber<Acc>> scratch(static_cast<std::size_t>(line_size_));
+  prepared->lines.resize(static_cast<std::size_t>(p_.out_channels * line_size_));
+  RunArguments arguments;
+  arguments.second = w;
+  if (find_lines(arguments, 1, packed.data(), scratch.data(), prepared->lines.data())) {
+    return prepared;
+  }
+  prepared->lines.clear();
+  prepared->general = general_->prepare_filter(stream, w);
+  if (prepared->general == nullptr) return nullptr;  // a copy serves, which `run` looks at again
+  return prepared;
+}
+
+template <typename Acc>
+void SeparableTask<Acc>::run(const RunArguments& arguments) const {
+  const Acc* lines = nullptr;
+  if (arguments.prepared != nullptr) {
+    const auto& prepared = static_cast<const Prepared&>(*arguments.prepared);
+    if (prepared.general != nullptr) {
+      RunArguments general = arguments;
+      general.prepared = prepared.general.get();
+      return general_->run(general);
+    }
+    lines = prepared.lines.data();
+  } else {
+    Acc* found = at<Acc>(arguments.workspace, lines_at_);
+    if (!find_lines(arguments, slots_, at<Acc>(arguments.workspace, filter_at_),
+                    at<FactorNumber<Acc>>(arguments.workspace, scratch_at_), found)) {
+      return general_->run(arguments);
+    }
+    lines = found;
+  }
+  const std::int64_t blocks = p_.batch * p_.out_channels * counts_[0] * counts_[1] * counts_[2];
+  parallel_for(blocks, slots_, [&](std::int64_t block, int slot) {
+    std::byte* workspace =
+        arguments.workspace + slots_at_ + static_cast<std::size_t>(slot) * slot_bytes_;
+    compute(arguments, work(block, lines, workspace));
+  });
+}
+
+template <typename Acc>
+typename SeparableTask<Acc>::Work SeparableTask<Acc>::work(std::int64_t block, const Acc* lines,
+                                                           std::byte* workspace) const {
+  Work work{};
+  for (std::size_t a = 3; a-- > 0; block /= counts_[a]) {
+    work.first[a] = block % counts_[a] * policy_.box[a];
+    work.outputs[a] = std::min(policy_.box[a], t_.axes[a].output() - work.first[a]);
+  }
+  work.channel = block % p_.out_channels;
+  work.image = block / p_.out_channels;
+  work.lines = lines + work.channel * line_size_;
+  work.workspace = workspace;
+  work.segments =
+      loader_.find_segments(work.first[2], work.outputs[2], at<Segment>(workspace, segments_at_));
+  return work;
+}
+
+template <typename Acc>
+void SeparableTask<Acc>::compute(const RunArguments& arguments, const Work& work) const {
+  Acc* slices = at<Acc>(work.workspace, slices_at_);
+  const std::int64_t kept = taps_[policy_.walk] - 1;
+  const std::int64_t outputs = work.outputs[policy_.walk];
+  for (std::int64_t place = 0; place < outputs; place += policy_.step) {
+    const std::int64_t count = std::min(policy_.step, outputs - place);
+    for (std::int64_t s = place == 0 ? 0 : kept; s < kept + count; ++s) {
+      sum_slice(arguments, work, place + s, slices + s * slice_);
+    }
+    store_outputs(arguments, work, place, count);
+    if (place + count < outputs) {
+      std::memmove(slices, slices + count * slice_,
+                   static_cast<std::size_t>(kept * slice_) * sizeof(Acc));
+    }
+  }
+}
+
+// The slice at one place of the walk, in positions of the extended input from the block's first.
+template <typename Acc>
+void SeparableTask<Acc>::sum_slice(const RunArguments& arguments, const Work& work,
+                                   std::int64_t place, Acc* slice) const {
+  if (policy_.walk == 1) {
+    return load_and_sum(arguments, work, {work.first[0], work.first[1] + place}, slice);
+  }
+  Acc* rows = at<Acc>(work.workspace, rows_at_);
+  for (std::int64_t y = 0; y < reach(t_.axes[1], work.outputs[1]); ++y) {
+    load_and_sum(arguments, work, {work.first[0] + place, work.first[1] + y}, rows + y * pitch_);
+  }
+  const std::int64_t shared = std::min(most_rows, taps_[1]);
+  for (std::int64_t y = 0; y < work.outputs[1]; y += shared) {
+    sum_across(rows + y * pitch_, pitch_, work.lines + taps_[0], taps_[1], slice + y * pitch_,
+               pitch_, std::min(shared, work.outputs[1] - y), work.outputs[2]);
+  }
+}
+
+// A row of the extended input, summed along x.
+template <typename Acc>
+void SeparableTask<Acc>::load_and_sum(const RunArguments& arguments, const Work& work,
+                                      std::array<std::int64_t, 2> position, Acc* to) const {
+  Acc* stage = at<Acc>(work.workspace, stage_at_);
+  const std::int64_t group = work.channel / (p_.out_channels / p_.groups);
+  const std::int64_t image = work.image * x_.outer + group * x_.channel;
+  const std::span<const Segment> segments = {at<Segment>(work.workspace, segments_at_),
+                                             static_cast<std::size_t>(work.segments)};
+  loader_.load_row_at(arguments.first, image, position, segments, stage);
+  loader_.prefetch_row_at(arguments.first, image, {position[0], position[1] + rows_ahead},
+                          segments);
+  constexpr std::int64_t start = 0;
+  kernel_({.x = reinterpret_cast<const Part*>(stage),
+           .planes = &start,
+           .plane_count = 1,
+           .tap_rows = 1,
+           .tap_row_step = 0,
+           .taps = taps_[2],
+           .tap_step = 1,
+           .offsets = nullptr,
+           .w = reinterpret_cast<const Part*>(work.lines + taps_[0] + taps_[1]),
+           .y = reinterpret_cast<Part*>(to),
+           .y_row_step = 0,
+           .rows = 1,
+           .columns = work.outputs[2]});
+}
+
+// Rows of sums along a slower axis, whose values lie `step` apart.
+template <typename Acc>
+void SeparableTask<Acc>::sum_across(const Acc* x, std::int64_t step, const Acc* line,
+                                    std::int64_t taps, Acc* y, std::int64_t y_step,
+                                    std::int64_t rows, std::int64_t columns) const {
+  constexpr std::int64_t start = 0;
+  kernel_({.x = reinterpret_cast<const Part*>(x),
+           .planes = &start,
+           .plane_count = 1,
+           .tap_rows = taps,
+           .tap_row_step = step,
+           .taps = 1,
+           .tap_step = 1,
+           .offsets = nullptr,
+           .w = reinterpret_cast<const Part*>(line),
+           .y = reinterpret_cast<Part*>(y),
+           .y_row_step = y_step,
+           .rows = rows,
+           .columns = columns});
+}
+
+// Sums the slices along the walk into `count` outputs from `place` on.
+template <typename Acc>
+void SeparableTask<Acc>::store_outputs(const RunArguments& arguments, const Work& work,
+                                       std::int64_t place, std::int64_t count) const {
+  const std::size_t walk = policy_.walk;
+  const Acc* slices = at<Acc>(work.workspace, slices_at_);
+  const Acc* line = work.lines + (walk == 0 ? 0 : taps_[0]);
+  Acc* sums = at<Acc>(work.workspace, sums_at_);
+  const std::int64_t shared = std::min(most_rows, taps_[walk]);
+  const std::int64_t slice_rows = walk == 0 ? work.outputs[1] : 1;
+  Box first = work.first;
+  first[walk] += place;
+  const std::int64_t origin = work.image * y_.outer + work.channel * y_.channel +
+                              first[0] * t_.y[0] + first[1] * t_.y[1] + first[2] * t_.y[2];
+  for (std::int64_t m = 0; m < count; m += shared) {
+    const std::int64_t rows = std::min(shared, count - m);
+    for (std::int64_t y = 0; y < slice_rows; ++y) {
+      const Acc* x = slices + m * slice_ + y * pitch_;
+      const std::int64_t to = origin + m * t_.y[walk] + y * t_.y[1];
+      if (stores_in_place_) {
+        sum_across(x, slice_, line, taps_[walk], static_cast<Acc*>(arguments.result) + to,
+                   t_.y[walk], rows, work.outputs[2]);
+        continue;
+      }
+      sum_across(x, slice_, line, taps_[walk], sums, pitch_, rows, work.outputs[2]);
+      for (std::int64_t i = 0; i < rows; ++i) {
+        result_.store(arguments, work.channel, sums + i * pitch_, work.outputs[2],
+                      to + i * t_.y[walk], t_.y[2]);
+      }
+    }
+  }
+}
+
+template class SeparableTask<float>;
+template class SeparableTask<double>;
+template class SeparableTask<std::uint32_t>;
+
+}  // namespace faltung::direct
