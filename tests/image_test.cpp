@@ -305,5 +305,73 @@ TEST(Random, SinglePrecisionSumsKeepTheirBound) {
   }
 }
 
+// What sobel and prewitt do axis by axis, each result stored in the type of the image.
+Tensor line_by_line(const Tensor& x, const Tensor& smoothing, std::size_t axis,
+                    const std::vector<Boundary>& boundary) {
+  const Tensor difference = row<double>({-1, 0, 1});
+  const auto along = [&](const Tensor& image, const Tensor& w, std::size_t i) {
+    return correlate1d(image, w, {.axis = static_cast<std::int64_t>(i), .boundary = boundary[i]});
+  };
+  Tensor y = along(x, difference, axis);
+  for (std::size_t i = 0; i < boundary.size(); ++i) {
+    if (i != axis) y = along(y, smoothing, i);
+  }
+  return y;
+}
+
+// Lines that run as one filter give what they give one after the other: on whole numbers to the
+// bit, integers that wrap included, and with constants, which lines continue on their own.
+TEST(Lines, AtOnceOrInTurnAreTheSame) {
+  std::mt19937 random(20240614);
+  const Boundary rules[] = {Boundary::zero(),    Boundary::constant(3), Boundary::nearest(),
+                            Boundary::reflect(), Boundary::mirror(),    Boundary::wrap()};
+  for (const DType type : all_dtypes) {
+    for (const Shape& shape : {Shape{40, 50}, Shape{9, 30, 20}}) {
+      for (std::size_t round = 0; round < std::size(rules); ++round) {
+        std::vector<Boundary> boundary(shape.size(), rules[round]);
+        boundary.back() = rules[(round + 1) % std::size(rules)];
+        const std::size_t axis = round % shape.size();
+        Tensor x = small_integers(shape, type, random).as(type);
+        if (type == u8) {  // and some that make the sums wrap
+          for (std::uint8_t& value : x.values<std::uint8_t>())
+            value = static_cast<std::uint8_t>(random());
+        }
+        const DerivativeOptions options{.axis = static_cast<std::int64_t>(axis),
+                                        .boundary = boundary};
+        EXPECT_EQ(numbers(sobel(x, options)),
+                  numbers(line_by_line(x, row<double>({1, 2, 1}), axis, boundary)))
+            << name(type) << ' ' << round;
+        EXPECT_EQ(numbers(prewitt(x, options)),
+                  numbers(line_by_line(x, row<double>({1, 1, 1}), axis, boundary)))
+            << name(type) << ' ' << round;
+      }
+    }
+  }
+}
+
+// With n taps on each of d axes: in turn each line errs by (n + 2) u, as above; at once every tap
+// is a product of d rounded ones, rounded, and of its factors, 2 (d + 1) + d + 1 roundings more.
+TEST(Lines, KeepTheirBoundInSinglePrecision) {
+  std::mt19937 random(20240615);
+  std::normal_distribution<double> draw;
+  for (const Shape& shape : {Shape{90, 70}, Shape{40, 50, 30}}) {
+    Tensor exact_x(f64, shape);
+    for (double& value : exact_x.values<double>()) value = static_cast<float>(draw(random));
+    Tensor magnitude_x = exact_x.clone();
+    for (double& value : magnitude_x.values<double>()) value = std::abs(value);
+    const GaussianOptions options{.sigma = 1.0};  // 9 taps, all positive
+    const Values exact = numbers(gaussian(exact_x, options));
+    const Values magnitude = numbers(gaussian(magnitude_x, options));
+    const Values single = numbers(gaussian(compact_copy(exact_x, f32), options));
+    const double u = 0x1p-24;
+    const auto d = static_cast<double>(shape.size());
+    const double roundings = d * (9 + 2) + 3 * (d + 1);
+    const double bound = std::expm1(roundings * u);
+    for (std::size_t i = 0; i < exact.size(); ++i) {
+      ASSERT_LE(std::abs(single[i] - exact[i]), bound * magnitude[i] + u * std::abs(exact[i]));
+    }
+  }
+}
+
 }  // namespace
 }  // namespace faltung::image

@@ -5,40 +5,12 @@
 #include <utility>
 
 #include <faltung/error.hpp>
-#include <faltung/plan.hpp>
 #include "cpp/core/message.hpp"
 #include "cpp/core/outer_product.hpp"
 #include "cpp/core/strided.hpp"
 
 namespace faltung::image {
 namespace {
-
-// The smallest signed integer type that holds every element, if all are whole numbers.
-std::optional<DType> whole_type(const ConstTensorView& w) {
-  if (w.device.kind != DeviceKind::cpu || is_complex(w.dtype)) return std::nullopt;
-  double low = 0;
-  double high = 0;
-  bool whole = true;
-  visit_dtype(w.dtype, [&](auto element) {
-    using T = decltype(element);
-    if constexpr (!is_complex(dtype_of<T>)) {
-      for_each_index(w.shape, [&](std::int64_t, const Extents& index) {
-        const auto value =
-            static_cast<double>(static_cast<const T*>(w.data)[offset_of(index, w.strides)]);
-        whole = whole && std::trunc(value) == value && std::isfinite(value);
-        low = std::min(low, value);
-        high = std::max(high, value);
-      });
-    }
-  });
-  if (!whole) return std::nullopt;
-  int bits = 8;
-  for (const DType type : {i8, i16, i32, i64}) {
-    if (low >= -std::ldexp(1.0, bits - 1) && high < std::ldexp(1.0, bits - 1)) return type;
-    bits *= 2;
-  }
-  return std::nullopt;
-}
 
 // One axis of the problem: a filtered axis of x, or neighbouring unfiltered ones that step as one
 // in x and in y.
@@ -139,6 +111,32 @@ DType widest_float(std::initializer_list<DType> types) {
 
 }  // namespace
 
+std::optional<DType> whole_type(const ConstTensorView& w) {
+  if (w.device.kind != DeviceKind::cpu || is_complex(w.dtype)) return std::nullopt;
+  double low = 0;
+  double high = 0;
+  bool whole = true;
+  visit_dtype(w.dtype, [&](auto element) {
+    using T = decltype(element);
+    if constexpr (!is_complex(dtype_of<T>)) {
+      for_each_index(w.shape, [&](std::int64_t, const Extents& index) {
+        const auto value =
+            static_cast<double>(static_cast<const T*>(w.data)[offset_of(index, w.strides)]);
+        whole = whole && std::trunc(value) == value && std::isfinite(value);
+        low = std::min(low, value);
+        high = std::max(high, value);
+      });
+    }
+  });
+  if (!whole) return std::nullopt;
+  int bits = 8;
+  for (const DType type : {i8, i16, i32, i64}) {
+    if (low >= -std::ldexp(1.0, bits - 1) && high < std::ldexp(1.0, bits - 1)) return type;
+    bits *= 2;
+  }
+  return std::nullopt;
+}
+
 SumTypes sum_types(DType x, DType y, bool complex_weights, std::optional<DType> whole,
                    const Pass& pass, const Call& call) {
   if (whole && is_integer(x) && is_integer(y) && pass.alpha == 1 &&
@@ -152,7 +150,8 @@ SumTypes sum_types(DType x, DType y, bool complex_weights, std::optional<DType> 
   return {complex_weights ? complex : real, is_complex(y) ? complex : real};
 }
 
-void run_pass(const ConstTensorView& x, const TensorView& y, const Pass& pass, const Call& call) {
+PlannedPass plan_pass(const ConstTensorView& x, const TensorView& y, const Pass& pass,
+                      const Call& call, const PlanOptions& options) {
   Lowered l = lower(x, y, pass);
   const SumTypes types =
       sum_types(x.dtype, y.dtype, is_complex(pass.w.dtype), whole_type(pass.w), pass, call);
@@ -178,32 +177,16 @@ void run_pass(const ConstTensorView& x, const TensorView& y, const Pass& pass, c
   } else if (!is_compact(l.w)) {
     l.problem.w_strides = l.w.strides;
   }
-  Plan::make(l.problem, x.device, {.engine = call.engine}).run(call.stream, l.x, l.w, l.y);
+  return {l.x, l.w, l.y, std::move(w), Plan::make(l.problem, x.device, options)};
+}
+
+void run_pass(const ConstTensorView& x, const TensorView& y, const Pass& pass, const Call& call) {
+  plan_pass(x, y, pass, call, {.engine = call.engine}).run(call.stream);
 }
 
 void copy(const ConstTensorView& x, const TensorView& y, const Call& call, double beta) {
   const Tensor one = Tensor::from<double>({1}, {});
   run_pass(x, y, {.axes = {}, .w = one, .beta = beta}, call);
-}
-
-void run_lines(const ConstTensorView& x, const TensorView& y, std::span<const Line> lines,
-               const Call& call, double beta) {
-  if (lines.empty()) return copy(x, y, call, beta);
-  std::optional<Temporary> buffers[2];
-  ConstTensorView source = x;
-  for (std::size_t i = 0; i < lines.size(); ++i) {
-    const bool last = i + 1 == lines.size();
-    std::optional<Temporary>& buffer = buffers[i % 2];
-    if (!last && !buffer) buffer.emplace(y.dtype, y.shape, call.stream);
-    const TensorView target = last ? y : buffer->view();
-    run_pass(source, target,
-             {.axes = {lines[i].where},
-              .w = lines[i].taps,
-              .alpha = lines[i].alpha,
-              .beta = last ? beta : 0},
-             call);
-    source = target;
-  }
 }
 
 Line centred_line(std::size_t axis, std::initializer_list<double> taps, const Boundary& boundary) {

@@ -9,6 +9,7 @@
 
 #include <faltung/allocator.hpp>
 #include <faltung/boundary.hpp>
+#include <faltung/plan.hpp>
 #include <faltung/problem.hpp>
 #include <faltung/tensor.hpp>
 
@@ -38,7 +39,21 @@ struct Pass {
   double beta = 0;
 };
 
-/// Runs one pass in stream order. x and y have the same shape, any strides, and do not overlap.
+/// A pass with its plan and the views that it runs on.
+struct PlannedPass {
+  ConstTensorView x, w;
+  TensorView y;
+  Tensor taps;  ///< what w shows, unless that is the caller's
+  Plan plan;
+  void run(const Stream& stream) const { plan.run(stream, x, w, y); }
+};
+
+/// Plans one pass. x and y have the same shape, any strides, and do not overlap; their data need
+/// not be there before the pass runs.
+PlannedPass plan_pass(const ConstTensorView& x, const TensorView& y, const Pass& pass,
+                      const Call& call, const PlanOptions& options);
+
+/// Runs one pass in stream order.
 void run_pass(const ConstTensorView& x, const TensorView& y, const Pass& pass, const Call& call);
 
 /// y = x + beta y in the type of y, by the rules of a pass.
@@ -50,7 +65,11 @@ struct SumTypes {
   DType accumulator;
 };
 
-/// @param whole  the smallest signed type that holds every weight, if all are whole numbers
+/// The smallest signed integer type that holds every element, if all are whole numbers and on the
+/// CPU.
+std::optional<DType> whole_type(const ConstTensorView& w);
+
+/// @param whole  of the weights, from whole_type
 SumTypes sum_types(DType x, DType y, bool complex_weights, std::optional<DType> whole,
                    const Pass& pass, const Call& call);
 
@@ -62,7 +81,8 @@ struct Line {
 };
 
 /// All lines in turn, each result stored in the type of y; the last adds beta y. Without lines:
-/// copies.
+/// copies. Where the types and boundaries make it the same, all lines run as one filter, if the
+/// planner expects that to be faster.
 void run_lines(const ConstTensorView& x, const TensorView& y, std::span<const Line> lines,
                const Call& call, double beta = 0);
 

@@ -1,0 +1,118 @@
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include <faltung/error.hpp>
+#include "cpp/frontend/image_pass.hpp"
+
+namespace faltung::image {
+namespace {
+
+// Lines in turn continue what the lines before gave, so a constant other than 0 differs from one
+// that is filtered along; all other rules only repeat elements, which all lines filter alike.
+bool repeats_or_vanishes(const Line& line) {
+  const Boundary& boundary = line.where.boundary;
+  return boundary.kind != BoundaryKind::constant || boundary.value == 0.0;
+}
+
+// Whether storing the results of all lines but the last changes nothing: floating sums are stored
+// in their own type, and whole ones wrap, which may as well wait for the last store.
+bool stores_are_free(DType x, DType y, std::span<const Line> lines, const Call& call, double beta) {
+  if (is_integer(y)) {
+    return is_integer(x) && (beta == 0 || beta == 1) &&
+           std::ranges::all_of(
+               lines, [](const Line& line) { return line.alpha == 1 && whole_type(line.taps); });
+  }
+  const DType first = sum_types(x, y, false, std::nullopt, {}, call).accumulator;
+  const DType later = sum_types(y, y, false, std::nullopt, {}, call).accumulator;
+  return first == y && later == y;
+}
+
+// Every line's taps multiplied out, one axis for each line.
+Tensor outer_product(std::span<const Line> lines) {
+  std::vector<double> taps = {1};
+  Shape shape;
+  for (const Line& line : lines) {
+    std::vector<double> next;
+    next.reserve(taps.size() * line.taps.values<double>().size());
+    for (const double tap : taps) {
+      for (const double factor : line.taps.values<double>()) next.push_back(tap * factor);
+    }
+    taps = std::move(next);
+    shape.push_back(line.taps.shape()[0]);
+  }
+  return Tensor::from<double>(taps, shape);
+}
+
+// A filter of more taps would cost about as much to multiply out and to check as to apply.
+bool is_worth_it(const TensorView& y, std::span<const Line> lines) {
+  constexpr double elements_per_tap = 16;
+  double taps = elements_per_tap;
+  for (const Line& line : lines) taps *= static_cast<double>(line.taps.shape()[0]);
+  return taps <= static_cast<double>(element_count(y.shape));
+}
+
+// The plan for all lines as one filter, if that gives the same. No engine is asked that errs by the
+// norm: the lines would not.
+std::optional<PlannedPass> plan_product(const ConstTensorView& x, const TensorView& y,
+                                        std::span<const Line> lines, const Call& call,
+                                        double beta) {
+  if (lines.size() < 2 || !std::ranges::all_of(lines, repeats_or_vanishes) ||
+      !stores_are_free(x.dtype, y.dtype, lines, call, beta) || !is_worth_it(y, lines)) {
+    return std::nullopt;
+  }
+  const Tensor product = outer_product(lines);
+  Pass pass{.axes = {}, .w = product, .beta = beta};
+  for (const Line& line : lines) {
+    pass.axes.push_back(line.where);
+    pass.alpha *= line.alpha;
+  }
+  try {
+    return plan_pass(x, y, pass, call, {.engine = call.engine, .elementwise = call.engine.empty()});
+  } catch (const NoEngine&) {
+    return std::nullopt;  // the lines may fare better, or explain why not
+  }
+}
+
+}  // namespace
+
+void run_lines(const ConstTensorView& x, const TensorView& y, std::span<const Line> lines,
+               const Call& call, double beta) {
+  if (lines.empty()) return copy(x, y, call, beta);
+  const std::optional<PlannedPass> product = plan_product(x, y, lines, call, beta);
+  const TensorView between{nullptr, y.dtype, y.shape, compact_strides(y.shape), y.device};
+  const auto plan_line = [&](std::size_t i) {
+    const bool last = i + 1 == lines.size();
+    return plan_pass(i == 0 ? x : between, last ? y : between,
+                     {.axes = {lines[i].where},
+                      .w = lines[i].taps,
+                      .alpha = lines[i].alpha,
+                      .beta = last ? beta : 0},
+                     call, {.engine = call.engine});
+  };
+  std::vector<PlannedPass> passes;
+  double estimate_us = 0;
+  try {
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      passes.push_back(plan_line(i));
+      estimate_us += passes.back().plan.estimate_us();
+    }
+  } catch (const NoEngine&) {
+    if (!product) throw;
+    return product->run(call.stream);
+  }
+  if (product && product->plan.estimate_us() <= estimate_us) return product->run(call.stream);
+
+  std::optional<Temporary> buffers[2];
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    if (i > 0) passes[i].x.data = buffers[(i - 1) % 2]->view().data;
+    if (i + 1 < lines.size()) {
+      std::optional<Temporary>& buffer = buffers[i % 2];
+      if (!buffer) buffer.emplace(y.dtype, y.shape, call.stream);
+      passes[i].y.data = buffer->view().data;
+    }
+    passes[i].run(call.stream);
+  }
+}
+
+}  // namespace faltung::image
