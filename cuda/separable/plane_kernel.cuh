@@ -1,8 +1,8 @@
 #pragma once
 
 #include "cuda/separable/bound_factors.cuh"
+#include "cuda/separable/equal_sums.cuh"
 #include "cuda/separable/finish.cuh"
-#include "cuda/separable/sliding_sums.cuh"
 #include "cuda/separable/stage.cuh"
 
 namespace faltung::cuda::separable {
@@ -127,6 +127,8 @@ __global__ void __launch_bounds__(threads, resident_blocks(sizeof(Acc)))
     load_stage(a, map, stage);
     copy_async_commit();
     const bool separable = get_factors<Acc>(a, at.k, factors);
+    const bool equal_x = separable && are_equal(factors.line[2], static_cast<int>(ax.filter));
+    const bool equal_y = separable && are_equal(factors.line[1], static_cast<int>(ay.filter));
     int first = 0;  // ring row of the step's first input row
 #pragma unroll 1
     for (int step = 0; step < steps; ++step) {
@@ -142,8 +144,12 @@ __global__ void __launch_bounds__(threads, resident_blocks(sizeof(Acc)))
         const int row = thread % step_rows;
         const int column = thread / step_rows * Mine::run;
         Acc sum[Mine::run] = {};
-        sum_row(stage + (step % 2 * stage_size + row * s.stage_pitch + column), taps_x, row_taps,
-                sum);
+        const Shared<Acc> from = stage + (step % 2 * stage_size + row * s.stage_pitch + column);
+        if (equal_x) {
+          sum_equal_row(from, s.shift, static_cast<int>(ax.filter), Acc{taps_x[s.shift]}, sum);
+        } else {
+          sum_row(from, taps_x, row_taps, sum);
+        }
         int to = first + row;
         if (to >= s.ring_rows) to -= s.ring_rows;
 #pragma unroll
@@ -167,7 +173,11 @@ __global__ void __launch_bounds__(threads, resident_blocks(sizeof(Acc)))
         Block<Acc> sum = {};
         const RingCursor<Acc> cursor{ring + own, from * s.ring_pitch, s.ring_pitch,
                                      s.ring_rows * s.ring_pitch};
-        if (separable) sum_column(cursor, taps_y, static_cast<int>(ay.filter), sum);
+        if (equal_y) {
+          sum_equal_column(cursor, static_cast<int>(ay.filter), Acc{taps_y[0]}, sum);
+        } else if (separable) {
+          sum_column(cursor, taps_y, static_cast<int>(ay.filter), sum);
+        }
         const int height = min(Mine::rows, outputs - done);
         const bool fast = s.y_vectors && separable && all_within<Acc>(a.most, sum);
         const std::int64_t y = at.y + done;

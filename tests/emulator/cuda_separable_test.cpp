@@ -4,40 +4,17 @@
 #include <limits>
 #include <utility>
 
-#include "cpp/cpu/reference_engine.hpp"
 #include "cuda/direct/direct_engine.hpp"
-#include "cuda/separable/separable_engine.hpp"
 #include "cuda/separable/separable_launch.hpp"
 #include "cuda/separable/separable_lowering.hpp"
 #include "cuda/separable/separable_policy.hpp"
 #include "cuda/separable/volume_policy.hpp"
-#include "tests/emulator/emulated_device.hpp"
 #include "tests/emulator/emulator.hpp"
-#include "tests/support/error_check.hpp"
+#include "tests/emulator/separable_support.hpp"
 #include "tests/support/problem_file.hpp"
 
 namespace faltung::cuda::separable {
 namespace {
-
-const test::TestDevice& device() { return *test::test_devices()[0]; }
-
-test::Array expected(const Problem& p, const test::Operands& operands) {
-  return test::run_guarded(test::cpu_device(), reference_engine(), p, operands);
-}
-
-test::Array actual(const Problem& p, const test::Operands& operands,
-                   test::RunOptions options = {.poison = std::byte{0xff}}) {
-  return test::run_guarded(device(), separable_engine(), p, operands, options);
-}
-
-double share_of_bound(const Problem& p, const test::Operands& operands) {
-  const ErrorBound bound = separable_engine().prepare(p, Device::cuda(0))->error_bound();
-  return test::error_ratio(p, operands, expected(p, operands), actual(p, operands), bound);
-}
-
-test::Operands filled(const Problem& p, test::Fill fill) {
-  return test::filled_operands(p, fill, test::test_seed());
-}
 
 class Separable : public ::testing::TestWithParam<std::string> {};
 
@@ -93,24 +70,6 @@ TEST(SeparablePromise, IsCheckedWhenTheFilterIsBound) {
   }
 }
 
-// Sums beyond 32 bits wrap and saturate as the definition has them, beside those that are easy.
-TEST(SeparableStores, FinishLargeSumsAsTheDefinitionDoes) {
-  for (const char* line :
-       {"op=fwd dtype=f32:f32:u8 n=1 c=1 in=20x136 k=1 f=3x3 pad=1 sep=1",
-        "op=fwd dtype=f32:f32:i16 n=1 c=1 in=20x136 k=1 f=3x3 pad=1 sep=1",
-        "op=fwd dtype=f32:f32:i8 n=1 c=1 in=20x136 k=1 f=3x3 pad=1 sep=1 overflow=saturate",
-        "op=fwd dtype=f32:f32:f16 n=1 c=1 in=20x136 k=1 f=3x3 pad=1 sep=1"}) {
-    const Problem p = Problem::parse(line);
-    test::Operands operands = filled(p, test::Fill::small_integers);
-    operands.second.fill([](const Extents& at) { return at[2] == 1 && at[3] == 0 ? 1.0 : 0.0; });
-    operands.first.set({0, 0, 3, 4}, 0x1p29 + 64);
-    operands.first.set({0, 0, 3, 70}, 0x1p30 + 128);
-    operands.first.set({0, 0, 9, 71}, -0x1.000002p33);
-    operands.first.set({0, 0, 19, 135}, std::numeric_limits<double>::infinity());
-    EXPECT_TRUE(test::equal_elements(expected(p, operands), actual(p, operands))) << line;
-  }
-}
-
 // Nothing is spread: an output is not finite only if the definition says so.
 void expect_same_finite(const char* line, bool in_filter) {
   const Problem p = Problem::parse(line);
@@ -148,7 +107,7 @@ TEST(SeparablePromise, KeepsNonFiniteValuesWhereTheDefinitionHasThem) {
 
 // One strip high, however small the image: as tall images are cut.
 template <typename Acc>
-emulator::Report run_tall(const Problem& p, Strips& s) {
+emulator::Report run_tall(const Problem& p, Strips& s, const test::Operands& operands) {
   Arguments a;
   a.geometry = lower(p);
   a.x_type = p.input;
@@ -163,7 +122,7 @@ emulator::Report run_tall(const Problem& p, Strips& s) {
   s.x_vectors = s.y_vectors = true;
   s.shift = static_cast<int>(positive_remainder(-p.axes[1].pad_lo, Shape<sizeof(Acc)>::vector));
   a.strips = s;
-  const test::Operands operands = filled(p, test::Fill::reals);
+  a.most = std::numeric_limits<float>::max();
   const test::GuardedMemory x(device(), operands.first.bytes());
   const test::GuardedMemory w(device(), operands.second.bytes());
   const test::GuardedMemory y(device(), operands.before.bytes());
@@ -182,8 +141,9 @@ void expect_counters(const char* line) {
   SCOPED_TRACE(line);
   const Problem p = Problem::parse(line);
   Strips s;
-  const emulator::Report report =
-      p.accumulator == DType::f32 ? run_tall<float>(p, s) : run_tall<double>(p, s);
+  const test::Operands operands = filled(p, test::Fill::reals);
+  const emulator::Report report = p.accumulator == DType::f32 ? run_tall<float>(p, s, operands)
+                                                              : run_tall<double>(p, s, operands);
   // Strips side by side both read the columns where they meet; each block reads the taps, those of
   // a column of the filter a sector each.
   const double size = static_cast<double>(size_of(p.input));
@@ -215,6 +175,17 @@ TEST(SeparableCounters, AreThoseOfTheKernelsHeader) {
   expect_counters("op=fwd dtype=f32 n=1 c=1 in=160x264 k=1 f=9x9 sep=1");
   expect_counters("op=fwd dtype=f32 n=1 c=1 in=154x264 k=1 f=3x9 sep=1");
   expect_counters("op=fwd dtype=f64 n=1 c=1 in=128x152 k=1 f=25x25 sep=1");
+}
+
+TEST(SeparableCounters, OfEqualTapsAreAMultiplyAddForEachOutput) {
+  const Problem p = Problem::parse("op=fwd dtype=f32 n=1 c=1 in=176x304 k=1 f=49x49 sep=1");
+  test::Operands operands = filled(p, test::Fill::reals);
+  operands.second.fill([](const Extents&) { return 0.25; });
+  Strips s;
+  const emulator::Report report = run_tall<float>(p, s, operands);
+  EXPECT_LE(report.counters.multiply_adds, 128 * 256 + 8000);
+  EXPECT_NO_THROW(emulator::expect_within(
+      report, {.conflict_factor = 1.1, .read_sector_use = 0.9, .read_redundancy = 1.5}));
 }
 
 // A tile alone: reads a slice with the filter's reach once, in whole sectors, and writes each
