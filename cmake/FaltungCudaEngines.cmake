@@ -7,6 +7,8 @@ set(FALTUNG_CUDA_ENGINE_SOURCES
     cuda/depthwise/depthwise_engine.cu
     cuda/depthwise/depthwise_gather.cu
     cuda/depthwise/depthwise_gradient.cu
+    cuda/depthwise/depthwise_gradient_mma.cu
+    cuda/depthwise/depthwise_gradient_window.cu
     cuda/depthwise/depthwise_lowering.cpp
     cuda/depthwise/depthwise_window.cu
     cuda/direct/direct_band.cu

@@ -14,19 +14,6 @@ struct BandGroup {
   int thread, threads;    ///< within the group
 };
 
-/// X of one plane where it may lie outside.
-template <typename T>
-__device__ __forceinline__ T extended_element(const Geometry& g, Global<const T> plane,
-                                              std::int64_t y, std::int64_t x) {
-  const AxisGeometry& ay = g.axis[1];
-  const AxisGeometry& ax = g.axis[2];
-  if (y >= 0 && y < ay.input && x >= 0 && x < ax.input) return plane[y * ay.x_stride + x];
-  const Place place = place_along(ax, place_along(ay, Place{}, y), x);
-  if (place.what == Stands::element) return plane[place.offset];
-  if (place.what == Stands::constant) return from_float<T>(static_cast<float>(place.side->real));
-  return T{};
-}
-
 /// Starts to load a tile of x: whole pieces of 8 columns by cp.async, what touches the frame or is
 /// not aligned an element at a time.
 template <typename T>

@@ -9,6 +9,8 @@
 #include "cuda/depthwise/depthwise_lowering.hpp"
 #include "cuda/depthwise/depthwise_policy.hpp"
 #include "cuda/depthwise/gradient_kernel.cuh"
+#include "cuda/depthwise/gradient_mma_policy.hpp"
+#include "cuda/depthwise/gradient_window_policy.hpp"
 #include "cuda/depthwise/window_policy.hpp"
 #include "cuda/primitives/epilogue_lowering.cuh"
 #include "cuda/runtime/device_guard.hpp"
@@ -180,6 +182,88 @@ class GradientTask final : public DepthwiseTask {
   depthwise::GradientCut cut_;
 };
 
+class GradientMmaTask final : public DepthwiseTask {
+ public:
+  GradientMmaTask(const Problem& p, const Device& device)
+      : DepthwiseTask(p, device), tiling_(depthwise::gradient_mma_tiling(geometry())) {}
+
+  std::size_t workspace_bytes() const override {
+    return static_cast<std::size_t>(tiling_.chunks * geometry().channels * geometry().taps()) *
+           sizeof(float);
+  }
+  // Steps of eight products on tensor cores, as in BandTask; then the diagonals of all warps and
+  // the pieces of a channel are added one by one.
+  ErrorBound error_bound() const override {
+    const double steps = 2 * depthwise::gradient_mma_chain(tiling_);
+    const double added = 8.0 * depthwise::gradient_mma_warps + static_cast<double>(tiling_.chunks);
+    const double terms = static_cast<double>(geometry().batch * geometry().positions());
+    return {ErrorBound::Kind::elementwise,
+            std::max(sum_error(terms, DType::f32), steps * 0x1p-23 + added * 0x1p-24)};
+  }
+  std::string policy() const override {
+    const depthwise::GradientTiling& t = tiling_;
+    return message("on tensor cores, tiles of ", t.rows, 'x', t.cols, t.folded ? " in one row" : "",
+                   ", ", t.planes, " at a time, ", t.chunks, " pieces of a channel, added in order",
+                   t.x_vectors && t.y_vectors ? ", vectors" : "",
+                   "; spreads NaN and infinity over the taps of a channel");
+  }
+  void run(const RunArguments& run) const override {
+    depthwise::GradientTiling tiling = tiling_;
+    tiling.x_vectors = tiling.x_vectors && aligned(run.first);
+    tiling.y_vectors = tiling.y_vectors && aligned(run.second);
+    const DeviceGuard guard(device_.index);
+    const auto stream = static_cast<cudaStream_t>(run.stream.handle);
+    if (arguments_.type == DType::f16) {
+      depthwise::launch_gradient_mma<Half>(bind(run), tiling, run.workspace, stream);
+    } else {
+      depthwise::launch_gradient_mma<BFloat16>(bind(run), tiling, run.workspace, stream);
+    }
+  }
+
+ private:
+  depthwise::GradientTiling tiling_;
+};
+
+class GradientWindowTask final : public DepthwiseTask {
+ public:
+  GradientWindowTask(const Problem& p, const Device& device)
+      : DepthwiseTask(p, device),
+        tiling_(depthwise::gradient_window_tiling(geometry(), static_cast<int>(size_of(p.input)))),
+        runs_(depthwise::gradient_window_runs(geometry(), tiling_)) {}
+
+  std::size_t workspace_bytes() const override {
+    return static_cast<std::size_t>(runs_.chunks * geometry().channels * geometry().taps()) *
+           size_of(sums_);
+  }
+  std::string policy() const override {
+    const depthwise::WindowTiling& t = tiling_;
+    return message("tiles of ", t.rows, 'x', t.cols, ", ", t.slots,
+                   " to a block, sums in registers, ", runs_.chunks,
+                   " pieces of a channel, added in order",
+                   t.x_vectors && t.y_vectors ? ", vectors" : "",
+                   "; spreads NaN and infinity over the taps of a channel");
+  }
+  void run(const RunArguments& run) const override {
+    depthwise::WindowTiling tiling = tiling_;
+    tiling.x_vectors = tiling.x_vectors && aligned(run.first);
+    tiling.y_vectors = tiling.y_vectors && aligned(run.second);
+    const DeviceGuard guard(device_.index);
+    const auto stream = static_cast<cudaStream_t>(run.stream.handle);
+    if (arguments_.type == DType::f32) {
+      depthwise::launch_gradient_window<float>(bind(run), tiling, run.workspace, stream);
+    } else {
+      depthwise::launch_gradient_window<double>(bind(run), tiling, run.workspace, stream);
+    }
+  }
+
+ private:
+  double terms() const override {
+    return static_cast<double>(geometry().batch) * static_cast<double>(geometry().positions());
+  }
+  depthwise::WindowTiling tiling_;
+  depthwise::GradientRuns runs_;
+};
+
 class DepthwiseEngine final : public Engine {
  public:
   std::string_view name() const override { return "cuda.depthwise"; }
@@ -192,6 +276,13 @@ class DepthwiseEngine final : public Engine {
 
   double estimate_us(const Problem& p, const Device&) const override {
     const Geometry g = depthwise::lower(p);
+    if (depthwise::can_gradient_mma(p, g)) {
+      return depthwise::predict_gradient_mma_us(g, depthwise::gradient_mma_tiling(g), p.bytes());
+    }
+    if (depthwise::can_gradient_window(p, g)) {
+      return depthwise::predict_gradient_window_us(
+          p, g, depthwise::gradient_window_tiling(g, static_cast<int>(size_of(p.input))));
+    }
     if (p.pass == Pass::backward_filter) return depthwise::predict_gradient_us(p, g);
     if (depthwise::can_band(p, g)) {
       return depthwise::predict_band_us(g, depthwise::band_tiling(g), p.bytes());
@@ -204,13 +295,14 @@ class DepthwiseEngine final : public Engine {
   }
 
   std::unique_ptr<Task> prepare(const Problem& p, const Device& device) const override {
+    const Geometry g = depthwise::lower(p);
+    if (depthwise::can_gradient_mma(p, g)) return std::make_unique<GradientMmaTask>(p, device);
+    if (depthwise::can_gradient_window(p, g)) {
+      return std::make_unique<GradientWindowTask>(p, device);
+    }
     if (p.pass == Pass::backward_filter) return std::make_unique<GradientTask>(p, device);
-    if (depthwise::can_band(p, depthwise::lower(p))) {
-      return std::make_unique<BandTask>(p, device);
-    }
-    if (depthwise::can_window(p, depthwise::lower(p))) {
-      return std::make_unique<WindowTask>(p, device);
-    }
+    if (depthwise::can_band(p, g)) return std::make_unique<BandTask>(p, device);
+    if (depthwise::can_window(p, g)) return std::make_unique<WindowTask>(p, device);
     return std::make_unique<GatherTask>(p, device);
   }
 };

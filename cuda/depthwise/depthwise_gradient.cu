@@ -6,6 +6,18 @@
 namespace faltung::cuda::depthwise {
 
 template <typename T>
+void launch_gradient_sum(const Arguments& arguments, std::int64_t pieces, const void* partial,
+                         cudaStream_t stream) {
+  const Geometry& g = arguments.geometry;
+  const LaunchConfig config{.name = "depthwise_gradient_sum",
+                            .grid = grid_of(divide_up(g.channels * g.taps(), gather_threads)),
+                            .block = gather_threads,
+                            .stream = stream};
+  launch(gradient_sum_kernel<T>, config, arguments, pieces,
+         Global<const Sum<T>>(static_cast<const Sum<T>*>(partial)));
+}
+
+template <typename T>
 void launch_gradient(const Arguments& arguments, const GradientCut& cut, void* partial,
                      cudaStream_t stream) {
   const Geometry& g = arguments.geometry;
@@ -16,13 +28,15 @@ void launch_gradient(const Arguments& arguments, const GradientCut& cut, void* p
                            .stream = stream};
   launch(cut.block_channels > 1 ? gradient_kernel<T, true> : gradient_kernel<T, false>, first,
          arguments, cut, sums);
-  const LaunchConfig second{.name = "depthwise_gradient_sum",
-                            .grid = grid_of(divide_up(g.channels * g.taps(), gather_threads)),
-                            .block = gather_threads,
-                            .stream = stream};
-  launch(gradient_sum_kernel<T>, second, arguments, cut.chunks, Global<const Sum<T>>(sums));
+  launch_gradient_sum<T>(arguments, cut.chunks, partial, stream);
 }
 
+template void launch_gradient_sum<Half>(const Arguments&, std::int64_t, const void*, cudaStream_t);
+template void launch_gradient_sum<BFloat16>(const Arguments&, std::int64_t, const void*,
+                                            cudaStream_t);
+template void launch_gradient_sum<float>(const Arguments&, std::int64_t, const void*, cudaStream_t);
+template void launch_gradient_sum<double>(const Arguments&, std::int64_t, const void*,
+                                          cudaStream_t);
 template void launch_gradient<Half>(const Arguments&, const GradientCut&, void*, cudaStream_t);
 template void launch_gradient<BFloat16>(const Arguments&, const GradientCut&, void*, cudaStream_t);
 template void launch_gradient<float>(const Arguments&, const GradientCut&, void*, cudaStream_t);

@@ -4,6 +4,7 @@
 
 #include "cuda/depthwise/band_geometry.hpp"
 #include "cuda/depthwise/depthwise_kernel.cuh"
+#include "cuda/depthwise/gradient_mma_geometry.hpp"
 #include "cuda/depthwise/window_geometry.hpp"
 
 /// Starts the kernels. Each of them is compiled in a file of its own, for every element type.
@@ -17,9 +18,24 @@ template <typename T>
 void launch_gradient(const Arguments& arguments, const GradientCut& cut, void* partial,
                      cudaStream_t stream);
 
+/// The second half of a filter gradient: adds `pieces` of channels x taps sums in their order.
+template <typename T>
+void launch_gradient_sum(const Arguments& arguments, std::int64_t pieces, const void* partial,
+                         cudaStream_t stream);
+
+/// Half or BFloat16; `partial` holds tiling.chunks x channels x taps sums.
+template <typename T>
+void launch_gradient_mma(const Arguments& arguments, const GradientTiling& tiling, void* partial,
+                         cudaStream_t stream);
+
 /// Half or BFloat16.
 template <typename T>
 void launch_band(const Arguments& arguments, const BandTiling& tiling, cudaStream_t stream);
+
+/// float or double; `partial` holds gradient_window_runs().chunks x channels x taps sums.
+template <typename T>
+void launch_gradient_window(const Arguments& arguments, const WindowTiling& tiling, void* partial,
+                            cudaStream_t stream);
 
 /// float or double.
 template <typename T>

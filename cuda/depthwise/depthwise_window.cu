@@ -25,7 +25,7 @@ void launch_window(const Arguments& arguments, const WindowTiling& t, cudaStream
   if (arguments.geometry.axis[0].filter == 3) return launch_one<T, 3, 3>(arguments, t, stream);
   if (size == 3) return launch_one<T, 1, 3>(arguments, t, stream);
   if (size == 5) return launch_one<T, 1, 5>(arguments, t, stream);
-  if constexpr (sizeof(T) == 4) launch_one<T, 1, 7>(arguments, t, stream);
+  launch_one<T, 1, 7>(arguments, t, stream);
 }
 
 template void launch_window<float>(const Arguments&, const WindowTiling&, cudaStream_t);

@@ -53,8 +53,8 @@ FALTUNG_HOST_DEVICE constexpr int window_vectors(int size, int columns) {
 }
 
 /// Output rows of a thread: they share the values of a row, and fit its registers.
-FALTUNG_HOST_DEVICE constexpr int window_rows(int depth, int size) {
-  return depth > 1 ? 2 : size == 7 ? 7 : 4;
+FALTUNG_HOST_DEVICE constexpr int window_rows(int depth, int size, int bytes) {
+  return depth > 1 ? 2 : size == 7 && bytes == 4 ? 7 : 4;
 }
 
 /// Slices of a slot in shared memory: one is summed, the others are on their way. The slices of a

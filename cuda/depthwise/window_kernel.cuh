@@ -38,7 +38,7 @@ __device__ void load_window_tile(const Arguments& a, const WindowTiling& t, cons
     const int piece = i - row * t.pieces;
     const std::int64_t y = at.y + row - ay.pad_lo;
     const std::int64_t x = at.x - t.left + columns * piece;
-    const Shared<T> to = tile + columns * (i + row / window_rows(depth, size) * t.skew);
+    const Shared<T> to = tile + columns * (i + row / window_rows(depth, size, sizeof(T)) * t.skew);
     const bool inside = slice.what == Stands::element && y >= 0 && y < ay.input && x >= 0 &&
                         x + columns <= ax.input;
     const bool nothing =
@@ -117,9 +117,9 @@ __device__ __forceinline__ void store_window(const Arguments& a, const WindowTil
 template <typename T, int depth, int size>
 __device__ __forceinline__ void add_window(
     const WindowTiling& t, Shared<const T> tile, const T (&w)[depth][size][size],
-    T (&sum)[depth][window_rows(depth, size)][window_columns<T>]) {
+    T (&sum)[depth][window_rows(depth, size, sizeof(T))][window_columns<T>]) {
   constexpr int columns = window_columns<T>;
-  constexpr int rows = window_rows(depth, size);
+  constexpr int rows = window_rows(depth, size, sizeof(T));
   constexpr int vectors = window_vectors(size, columns);
   constexpr int slack = (columns - size / 2 % columns) % columns;
 #pragma unroll
@@ -150,9 +150,10 @@ __device__ __forceinline__ void add_window(
 }
 
 /// Planes and volumes of f32 or f64 with small filters, `same` along rows, stride 1. A thread owns
-/// a vector of columns times window_rows(depth, size) rows of every slice its slot walks through;
-/// its taps stay in registers, each shared row is read once for all of them, and each slice once
-/// for the `depth` output slices it meets. The next slice is on its way while one is summed.
+/// a vector of columns times window_rows() rows of every slice its slot walks
+/// through; its taps stay in registers, each shared row is read once for all of them, and each
+/// slice once for the `depth` output slices it meets. The next slice is on its way while one is
+/// summed.
 ///
 ///   grid    x: window_blocks(), in the order of window_tile
 ///   block   t.threads(), rounded up to whole warps
@@ -164,10 +165,10 @@ __device__ __forceinline__ void add_window(
 ///   wavefronts  a quarter of (R + size - 1) window_vectors for loads, half a vector a lane for
 ///   copies products    depth R C size^2, all of them useful
 template <typename T, int depth, int size>
-__global__ void __launch_bounds__(window_threads, 2)
+__global__ void __launch_bounds__(window_threads, sizeof(T) * size > 40 ? 1 : 2)
     window_kernel(const __grid_constant__ Arguments a, const __grid_constant__ WindowTiling t) {
   constexpr int columns = window_columns<T>;
-  constexpr int rows = window_rows(depth, size);
+  constexpr int rows = window_rows(depth, size, sizeof(T));
   const Geometry& g = a.geometry;
   constexpr int stages = window_stages(depth);
   const AxisGeometry& az = g.axis[0];

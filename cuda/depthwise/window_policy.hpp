@@ -5,16 +5,16 @@
 
 namespace faltung::cuda::depthwise {
 
-/// Most threads of a block: two of six warps on a multiprocessor leave a thread 168 registers.
+/// Most threads of a block: two of six warps on a multiprocessor leave a thread 168 registers. The
+/// 49 taps of f64 7x7 alone are 98, so there one block has it for itself.
 inline constexpr int window_threads = 192;
 inline constexpr int window_most_x = 16;  ///< threads along a row of a tile
 inline constexpr std::int64_t window_shared_budget = 100 * 1024;
 
-/// Whether window_kernel computes it.
-inline bool can_window(const Problem& p, const Geometry& g) {
-  if (p.pass == Pass::backward_filter || (p.input != DType::f32 && p.input != DType::f64)) {
-    return false;
-  }
+/// Whether the tiles of window_kernel fit, whatever the pass: small filters of f32 or f64, unit
+/// steps, `same` along rows.
+inline bool window_shape(const Problem& p, const Geometry& g) {
+  if (p.input != DType::f32 && p.input != DType::f64) return false;
   const auto& [az, ay, ax] = g.axis;
   constexpr std::int64_t most = std::int64_t{1} << 28;
   for (const AxisGeometry* axis : {&az, &ay, &ax}) {
@@ -24,11 +24,17 @@ inline bool can_window(const Problem& p, const Geometry& g) {
     }
   }
   const std::int64_t size = ax.filter;
-  const bool known = size == 3 || size == 5 || (size == 7 && p.input == DType::f32);
+  const bool known = size == 3 || size == 5 || size == 7;
   const bool plane = az.filter == 1 && az.pad_lo == 0 && az.output <= az.input;
   const bool volume = az.filter == 3 && size == 3;
-  return light_epilogue(p.epilogue) && g.inputs == 1 && known && (plane || volume) &&
-         ay.filter == size && ax.pad_lo == size / 2 && ax.x_stride == 1 && ax.y_stride == 1;
+  return known && (plane || volume) && ay.filter == size && ax.pad_lo == size / 2 &&
+         ax.x_stride == 1 && ax.y_stride == 1;
+}
+
+/// Whether window_kernel computes it.
+inline bool can_window(const Problem& p, const Geometry& g) {
+  return p.pass != Pass::backward_filter && window_shape(p, g) && light_epilogue(p.epilogue) &&
+         g.inputs == 1;
 }
 
 inline WindowTiling window_tiling(const Geometry& g, int bytes) {
@@ -36,7 +42,7 @@ inline WindowTiling window_tiling(const Geometry& g, int bytes) {
   const int columns = 16 / bytes;
   const int size = static_cast<int>(ax.filter);
   const int depth = static_cast<int>(az.filter);
-  const int rows = window_rows(depth, size);
+  const int rows = window_rows(depth, size, bytes);
   WindowTiling t;
   t.threads_x =
       static_cast<int>(std::min<std::int64_t>(divide_up(ax.output, columns), window_most_x));
@@ -84,27 +90,40 @@ inline std::int64_t window_blocks(const Geometry& g, const WindowTiling& t) {
   return divide_up(t.count, std::int64_t{t.slots} * (g.axis[0].filter == 1 ? t.run : 1));
 }
 
-/// Predicted microseconds of window_kernel on an H200; not measured. 51 TFLOP/s of f32 are measured
-/// for FMAs alone; three quarters of a thread's instructions are FMAs.
-///
-///     f32 64x192x28x28 7x7          77 MB    472e6 products   32 us (target 26)
-///     f32 8x64x32x56x56 3x3x3      411 MB   1387e6           118 us (125), copying alone
-inline double predict_window_us(const Problem& p, const Geometry& g, const WindowTiling& t) {
-  const double rate = (p.input == DType::f64 ? 0.5 : 1) * 25.5e6 * 0.75;
+/// f32 or f64 products a microsecond: 51 TFLOP/s of f32 are measured for FMAs alone; three quarters
+/// of a thread's instructions are FMAs.
+inline double window_rate(const Problem& p) {
+  return (p.input == DType::f64 ? 0.5 : 1) * 25.5e6 * 0.75;
+}
+
+/// Products of all lanes, idle ones included.
+inline double window_products(const Problem& p, const Geometry& g, const WindowTiling& t) {
   const double covered = static_cast<double>(t.tiles_x * t.cols) *
                          static_cast<double>(t.tiles_y * t.rows) /
                          static_cast<double>(g.axis[1].output * g.axis[2].output);
   const double lanes = 32.0 * static_cast<double>(divide_up(t.threads(), 32)) / t.threads();
-  const double idle =
-      std::max(1.0, H200::multiprocessors / static_cast<double>(window_blocks(g, t)));
-  // Half of the bytes are read; tiles and runs read what they share with their neighbours again.
+  return p.multiply_adds() * covered * lanes;
+}
+
+/// Bytes moved against the least. Half of the bytes are x; tiles and runs read what they share with
+/// their neighbours again.
+inline double window_again(const Geometry& g, const WindowTiling& t) {
   const double size = static_cast<double>(g.axis[2].filter - 1);
   const double halo = (t.tiles_y == 1 ? 1 : 1 + size / t.rows) *
                       (t.tiles_x == 1 ? 1 : 1 + 2.0 * t.left / t.cols) *
                       (g.axis[0].filter == 1 || t.tiles_z == 1 ? 1 : 1 + 2.0 / t.run);
-  const double again = (1 + halo) / 2;
-  return H200::launch_us + idle * std::max(p.multiply_adds() * covered * lanes / rate,
-                                           again * p.bytes() / H200::bytes);
+  return (1 + halo) / 2;
+}
+
+/// Predicted microseconds of window_kernel on an H200; not measured.
+///
+///     f32 64x192x28x28 7x7          77 MB    472e6 products   32 us (target 26)
+///     f32 8x64x32x56x56 3x3x3      411 MB   1387e6           118 us (125), copying alone
+inline double predict_window_us(const Problem& p, const Geometry& g, const WindowTiling& t) {
+  const double idle =
+      std::max(1.0, H200::multiprocessors / static_cast<double>(window_blocks(g, t)));
+  return H200::launch_us + idle * std::max(window_products(p, g, t) / window_rate(p),
+                                           window_again(g, t) * p.bytes() / H200::bytes);
 }
 
 }  // namespace faltung::cuda::depthwise

@@ -4,6 +4,8 @@
 #include "cuda/depthwise/band_policy.hpp"
 #include "cuda/depthwise/depthwise_engine.hpp"
 #include "cuda/depthwise/depthwise_lowering.hpp"
+#include "cuda/depthwise/gradient_mma_policy.hpp"
+#include "cuda/depthwise/gradient_window_policy.hpp"
 #include "cuda/depthwise/window_policy.hpp"
 #include "tests/emulator/emulated_device.hpp"
 #include "tests/emulator/emulator.hpp"
@@ -87,6 +89,35 @@ TEST(DepthwiseBand, MovesAndMultipliesWhatItsHeaderSays) {
   expect("op=fwd dtype=bf16 n=2 c=2 in=8192 k=2 f=128 pad=127:0 g=2", 4 * 4 * 16 * 9);
 }
 
+// Filter gradients: x and dy move once, but for the rows and pieces that tiles share.
+TEST(DepthwiseGradientMma, MovesAndMultipliesWhatItsHeaderSays) {
+  const auto expect = [](const std::string& line, double reads) {
+    const Problem p = Problem::parse(line);
+    const emulator::Report report = run_once(line);
+    EXPECT_EQ(report.kernel, "depthwise_gradient_mma");
+    const emulator::Counters& c = report.counters;
+    const Geometry g = lower(p);
+    const GradientTiling t = gradient_mma_tiling(g);
+    EXPECT_LE(32.0 * static_cast<double>(c.read.cluster_sectors), reads * p.bytes()) << line;
+    // The sums of a block: nothing beside its operands.
+    EXPECT_EQ(static_cast<double>(c.write.useful_bytes),
+              4.0 * static_cast<double>(t.chunks * g.channels * g.taps()));
+    // Taps more than 8 columns apart share banks when the diagonals are added.
+    EXPECT_LE(c.shared.conflict_factor(), g.taps() > 900 ? 1.15 : 1.1) << line;
+    const GradientCounts counts = gradient_mma_counts(g, t);
+    const double tiles = static_cast<double>(t.tiles * g.channels);
+    EXPECT_EQ(static_cast<double>(c.tensor_instructions), counts.mma * tiles) << line;
+    EXPECT_LE(static_cast<double>(c.shared.wavefronts),
+              1.15 * (counts.wavefronts * tiles + counts.end))
+        << line;
+  };
+  expect("op=wgrad dtype=f16 n=8 c=2 in=56x56 k=2 f=7x7 pad=3 g=2", 1.01);
+  expect("op=wgrad dtype=bf16 n=8 c=2 in=56x56 k=2 f=3x3 pad=1 g=2", 1.01);
+  // Two blocks share the groups of taps, each reads all.
+  expect("op=wgrad dtype=f16 n=4 c=1 in=32x32 k=1 f=31x31 pad=15", 2.1);
+  expect("op=wgrad dtype=bf16 n=2 c=2 in=16384 k=2 f=4 pad=3:0 g=2", 1.2);
+}
+
 // The same for f32: only the halo of tiles and of runs of slices is read again, and every product
 // is one of the problem's, but for those of the last tile's idle threads.
 TEST(DepthwiseWindow, MovesAndMultipliesWhatItsHeaderSays) {
@@ -113,6 +144,23 @@ TEST(DepthwiseWindow, MovesAndMultipliesWhatItsHeaderSays) {
   // Three tiles of 20 rows, the last 4 of them idle; each reads a row of each neighbour. A slice
   // beyond the ends is passed over, the first and the last one within meet one output for nothing.
   expect("op=fwd dtype=f32 n=1 c=2 in=8x56x56 k=2 f=3x3x3 pad=1 g=2", 1.1, 60.0 / 56);
+}
+
+// Filter gradients of f32 and f64: x and dy move once, every product is one of the problem's, but
+// for those with the zeros of dy that fill a tile.
+TEST(DepthwiseGradientWindow, MovesAndMultipliesWhatItsHeaderSays) {
+  const auto expect = [](const std::string& line, double products) {
+    const Problem p = Problem::parse(line);
+    const emulator::Report report = run_once(line);
+    EXPECT_EQ(report.kernel, "depthwise_gradient_window");
+    const emulator::Counters& c = report.counters;
+    EXPECT_LE(32.0 * static_cast<double>(c.read.cluster_sectors), 1.02 * p.bytes()) << line;
+    EXPECT_LE(c.shared.conflict_factor(), 1.1) << line;
+    EXPECT_EQ(static_cast<double>(c.multiply_adds), products * p.multiply_adds()) << line;
+  };
+  expect("op=wgrad dtype=f32 n=8 c=2 in=28x28 k=2 f=7x7 pad=3 g=2", 1);
+  expect("op=wgrad dtype=f64 n=8 c=2 in=28x28 k=2 f=5x5 pad=2 g=2", 1);
+  expect("op=wgrad dtype=f32 n=8 c=2 in=14x16 k=2 f=3x3 pad=1 g=2", 16.0 / 14);
 }
 
 // An infinite tap meets nothing beyond a zero boundary, so those outputs stay finite.

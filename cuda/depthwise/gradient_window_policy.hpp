@@ -1,0 +1,66 @@
+#pragma once
+
+#include "cuda/depthwise/window_policy.hpp"
+
+namespace faltung::cuda::depthwise {
+
+/// How the slices of a channel are shared out: chunk c is a block, and its slots take slices
+/// c run slots + slot, then the next `slots`, `run` times.
+struct GradientRuns {
+  std::int64_t slices = 0;  ///< tiles of all images of one channel
+  std::int64_t chunks = 1;
+  int run = 1;
+};
+
+/// Whether gradient_window_kernel computes it.
+inline bool can_gradient_window(const Problem& p, const Geometry& g) {
+  return p.pass == Pass::backward_filter && window_shape(p, g) && g.axis[0].filter == 1;
+}
+
+/// Shared memory of a block, in elements: two slices of x for each slot, and the threads' own dy.
+inline std::int64_t gradient_window_shared(const WindowTiling& t, int rows, int columns) {
+  return 2 * (std::int64_t{t.slots} * t.tile_size +
+              round_up(t.threads(), 32) * std::int64_t{rows} * columns);
+}
+
+inline WindowTiling gradient_window_tiling(const Geometry& g, int bytes) {
+  WindowTiling t = window_tiling(g, bytes);
+  const int rows = window_rows(1, static_cast<int>(g.axis[2].filter), bytes);
+  while (t.slots > 1 &&
+         gradient_window_shared(t, rows, 16 / bytes) * bytes > window_shared_budget) {
+    --t.slots;
+  }
+  return t;
+}
+
+/// Four blocks on a multiprocessor, one after the other; by the shape alone.
+inline GradientRuns gradient_window_runs(const Geometry& g, const WindowTiling& t) {
+  GradientRuns runs;
+  runs.slices = t.tiles_x * t.tiles_y * g.axis[0].output * g.batch;
+  const std::int64_t rounds = std::max<std::int64_t>(1, divide_up(runs.slices, t.slots));
+  const std::int64_t wanted = divide_up(132 * 8, std::max<std::int64_t>(1, g.channels));
+  runs.run = static_cast<int>(
+      std::min<std::int64_t>(divide_up(rounds, std::min(wanted, rounds)), std::int64_t{1} << 20));
+  runs.chunks = divide_up(rounds, runs.run);
+  return runs;
+}
+
+/// Predicted microseconds of gradient_window_kernel and the sum of its pieces on an H200, as
+/// predict_window_us; not measured.
+///
+///     f32 64x192x28x28 7x7    77 MB    472e6 products   39 us
+inline double predict_gradient_window_us(const Problem& p, const Geometry& g,
+                                         const WindowTiling& t) {
+  const GradientRuns runs = gradient_window_runs(g, t);
+  const double blocks = static_cast<double>(runs.chunks) * static_cast<double>(g.channels);
+  const double idle = std::max(1.0, H200::multiprocessors / std::max(1.0, blocks));
+  // Lanes are added by five shuffles and sums for each tap.
+  const double ends = blocks * static_cast<double>(divide_up(t.threads(), 32)) * 10.0 *
+                      static_cast<double>(g.taps());
+  const double instructions = H200::instructions / 32;  // of warps
+  return 2 * H200::launch_us + idle * (std::max(window_products(p, g, t) / window_rate(p),
+                                                window_again(g, t) * p.bytes() / H200::bytes) +
+                                       ends / instructions);
+}
+
+}  // namespace faltung::cuda::depthwise
