@@ -4,6 +4,7 @@ set(FALTUNG_CUDA_ENGINE_SOURCES
     cuda/engine_list.cpp
     cuda/depthwise/depthwise_band_bf16.cu
     cuda/depthwise/depthwise_band_f16.cu
+    cuda/depthwise/depthwise_channels.cu
     cuda/depthwise/depthwise_engine.cu
     cuda/depthwise/depthwise_gather.cu
     cuda/depthwise/depthwise_gradient.cu

@@ -8,8 +8,8 @@
 #include "cuda/depthwise/depthwise_lowering.hpp"
 #include "cuda/depthwise/depthwise_policy.hpp"
 #include "cuda/depthwise/gradient_kernel.cuh"
-#include "cuda/depthwise/gradient_mma_policy.hpp"
 #include "cuda/depthwise/window_policy.hpp"
+#include "tests/support/depthwise_geometry.hpp"
 
 namespace faltung::cuda::depthwise {
 namespace {
@@ -23,24 +23,6 @@ TEST(DepthwiseDivision, IsThatOfTheLanguage) {
       EXPECT_EQ(divide(n, d).rest, n % d) << n << ' ' << d;
     }
   }
-}
-
-Geometry small_geometry(std::int64_t z, std::int64_t y, std::int64_t x, std::int64_t batch,
-                        std::int64_t channels, bool channels_last) {
-  Geometry g;
-  g.axis[0].output = z;
-  g.axis[1].output = y;
-  g.axis[2].output = x;
-  g.batch = batch;
-  g.channels = channels;
-  g.channels_last = channels_last;
-  const std::int64_t step = channels_last ? channels : 1;
-  g.y_channel = channels_last ? 1 : x * y * z;
-  g.axis[2].y_stride = step;
-  g.axis[1].y_stride = step * x;
-  g.axis[0].y_stride = step * x * y;
-  g.y_batch = channels * x * y * z;
-  return g;
 }
 
 // Results are numbered as they lie in compact memory, so every one of them comes once.
@@ -240,77 +222,6 @@ TEST(DepthwiseBand, TilesCoverEveryOutputOnce) {
         std::set<int> banks;  // of 16 bytes: 8 strips are read together
         for (int m = 0; m < 8; ++m) banks.insert(band_place(t, m * t.strip, 0) / 8 % 8);
         EXPECT_EQ(banks.size(), 8u);
-      }
-    }
-  }
-}
-
-// Every tap belongs to one group of one block, whose pieces of x hold what its diagonal meets.
-TEST(DepthwiseGradientMma, GroupsHoldEveryTapOnce) {
-  for (const std::int64_t rows : {1, 2, 4, 5, 8, 9, 31, 64}) {
-    for (const std::int64_t columns : {1, 2, 3, 7, 9, 17, 18, 31, 128, 256}) {
-      for (const std::int64_t pad : {-5, 0, 1, 3, 7, 8, 20, 127}) {
-        Geometry g = small_geometry(1, 40, 50, 2, 3, false);
-        g.axis[1].filter = rows;
-        g.axis[2].filter = columns;
-        g.axis[2].pad_lo = pad;
-        const GradientTiling t = gradient_mma_tiling(g);
-        ASSERT_EQ(gradient_mma_warps % t.warp_groups, 0);
-        std::map<std::vector<int>, int> seen;
-        for (int group = 0; group < t.warp_groups * t.grid_groups; ++group) {
-          const GradientTaps taps = gradient_group(g, t, group);
-          ASSERT_LE(taps.rows, t.tap_rows);
-          ASSERT_LE(8 * (t.pieces - 1 + taps.delta + t.deltas), t.x_pitch);
-          for (int r = 0; r < taps.rows; ++r) {
-            ASSERT_LT(16 * (t.blocks - 1) + taps.row + r + 15, t.x_rows + 16);
-            ASSERT_LT(16 * t.blocks + taps.row + r, t.x_height);
-            for (int s = taps.column; s < taps.column + taps.columns; ++s) {
-              ++seen[{taps.row + r, s}];
-              for (int n = 0; n < 8; ++n) {
-                const std::int64_t at = n + s - pad - 8 * (t.first + taps.delta);
-                ASSERT_GE(at, 0);
-                ASSERT_LT(at, 8 * t.deltas);
-                ASSERT_LT(at / 8 + taps.delta + t.pieces - 1, t.x_pieces);
-              }
-            }
-          }
-        }
-        ASSERT_EQ(static_cast<std::int64_t>(seen.size()), rows * columns) << columns << ' ' << pad;
-        for (const auto& [tap, count] : seen) ASSERT_EQ(count, 1);
-      }
-    }
-  }
-}
-
-// Every column of dy lies in one tile of one load of one block of every group.
-TEST(DepthwiseGradientMma, BlocksShareEveryProductOnce) {
-  for (const std::int64_t height : {1, 7, 16, 33, 64, 65, 130}) {
-    for (const std::int64_t width : {1, 7, 56, 128, 129, 300, 5000}) {
-      for (const std::int64_t batch : {1, 5, 17}) {
-        for (const std::int64_t filter : {1, 3, 31}) {
-          Geometry g = small_geometry(1, height, width, batch, 2, false);
-          g.axis[1].filter = height == 1 ? 1 : filter;
-          g.axis[2].filter = filter;
-          const GradientTiling t = gradient_mma_tiling(g);
-          std::map<std::vector<std::int64_t>, std::int64_t> columns;  // by channel, image and group
-          for (std::int64_t i = 0; i < g.channels * t.chunks * t.grid_groups; ++i) {
-            const GradientWork work = gradient_work(t, i);
-            ASSERT_LT(work.first, work.last);
-            for (std::int64_t n = work.first * t.planes;
-                 n < std::min(work.last * t.planes, t.tiles); ++n) {
-              const GradientTile at = gradient_tile(g, t, n);
-              const std::int64_t rows =
-                  t.folded ? 1 : std::min<std::int64_t>(t.rows, height - at.y);
-              const std::int64_t wide = t.folded ? t.rows * t.cols : t.cols;
-              ASSERT_GT(rows, 0);
-              ASSERT_TRUE(t.folded || at.y + t.rows >= height || t.rows % 16 == 0);
-              ASSERT_TRUE(at.x + t.cols >= width || t.cols % 8 == 0);
-              columns[{work.k, at.b, work.group}] += rows * std::min(wide, width - at.x);
-            }
-          }
-          EXPECT_EQ(static_cast<std::int64_t>(columns.size()), 2 * batch * t.grid_groups);
-          for (const auto& [image, count] : columns) EXPECT_EQ(count, height * width);
-        }
       }
     }
   }

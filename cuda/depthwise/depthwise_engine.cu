@@ -5,6 +5,7 @@
 #include "cpp/core/error_terms.hpp"
 #include "cpp/core/message.hpp"
 #include "cuda/depthwise/band_policy.hpp"
+#include "cuda/depthwise/channels_policy.hpp"
 #include "cuda/depthwise/depthwise_launch.hpp"
 #include "cuda/depthwise/depthwise_lowering.hpp"
 #include "cuda/depthwise/depthwise_policy.hpp"
@@ -152,6 +153,37 @@ class WindowTask final : public DepthwiseTask {
   depthwise::WindowTiling tiling_;
 };
 
+class ChannelsTask final : public DepthwiseTask {
+ public:
+  ChannelsTask(const Problem& p, const Device& device)
+      : DepthwiseTask(p, device),
+        tiling_(depthwise::channels_tiling(geometry(), static_cast<int>(size_of(p.input)))) {}
+
+  std::string policy() const override {
+    const depthwise::ChannelsTiling& t = tiling_;
+    return message("lanes along ", t.words, " words of channels, tiles of ", t.rows, 'x', t.cols,
+                   ", runs of ", t.run, ", taps of ", t.size, 'x', t.size, " in registers",
+                   t.x_vectors && t.y_words ? ", vectors" : "");
+  }
+  void run(const RunArguments& run) const override {
+    depthwise::ChannelsTiling tiling = tiling_;
+    tiling.x_vectors = tiling.x_vectors && aligned(run.first);
+    tiling.y_words = tiling.y_words && aligned(run.result);
+    const DeviceGuard guard(device_.index);
+    const auto stream = static_cast<cudaStream_t>(run.stream.handle);
+    if (arguments_.type == DType::f16) {
+      depthwise::launch_channels<Half>(bind(run), tiling, stream);
+    } else if (arguments_.type == DType::bf16) {
+      depthwise::launch_channels<BFloat16>(bind(run), tiling, stream);
+    } else {
+      depthwise::launch_channels<float>(bind(run), tiling, stream);
+    }
+  }
+
+ private:
+  depthwise::ChannelsTiling tiling_;
+};
+
 class GradientTask final : public DepthwiseTask {
  public:
   GradientTask(const Problem& p, const Device& device)
@@ -291,6 +323,10 @@ class DepthwiseEngine final : public Engine {
       return depthwise::predict_window_us(
           p, g, depthwise::window_tiling(g, static_cast<int>(size_of(p.input))));
     }
+    if (depthwise::can_channels(p, g)) {
+      return depthwise::predict_channels_us(
+          p, depthwise::channels_tiling(g, static_cast<int>(size_of(p.input))));
+    }
     return depthwise::predict_gather_us(p, g);
   }
 
@@ -303,6 +339,7 @@ class DepthwiseEngine final : public Engine {
     if (p.pass == Pass::backward_filter) return std::make_unique<GradientTask>(p, device);
     if (depthwise::can_band(p, g)) return std::make_unique<BandTask>(p, device);
     if (depthwise::can_window(p, g)) return std::make_unique<WindowTask>(p, device);
+    if (depthwise::can_channels(p, g)) return std::make_unique<ChannelsTask>(p, device);
     return std::make_unique<GatherTask>(p, device);
   }
 };

@@ -3,6 +3,7 @@
 #include <cuda_runtime.h>
 
 #include "cuda/depthwise/band_geometry.hpp"
+#include "cuda/depthwise/channels_geometry.hpp"
 #include "cuda/depthwise/depthwise_kernel.cuh"
 #include "cuda/depthwise/gradient_mma_geometry.hpp"
 #include "cuda/depthwise/window_geometry.hpp"
@@ -36,6 +37,10 @@ void launch_band(const Arguments& arguments, const BandTiling& tiling, cudaStrea
 template <typename T>
 void launch_gradient_window(const Arguments& arguments, const WindowTiling& tiling, void* partial,
                             cudaStream_t stream);
+
+/// Half, BFloat16 or float.
+template <typename T>
+void launch_channels(const Arguments& arguments, const ChannelsTiling& tiling, cudaStream_t stream);
 
 /// float or double.
 template <typename T>

@@ -2,6 +2,7 @@
 
 #include "cpp/cpu/reference_engine.hpp"
 #include "cuda/depthwise/band_policy.hpp"
+#include "cuda/depthwise/channels_policy.hpp"
 #include "cuda/depthwise/depthwise_engine.hpp"
 #include "cuda/depthwise/depthwise_lowering.hpp"
 #include "cuda/depthwise/gradient_mma_policy.hpp"
@@ -163,9 +164,40 @@ TEST(DepthwiseGradientWindow, MovesAndMultipliesWhatItsHeaderSays) {
   expect("op=wgrad dtype=f32 n=8 c=2 in=14x16 k=2 f=3x3 pad=1 g=2", 16.0 / 14);
 }
 
+// Channels last: tiles read one row and column of each neighbour, products are the problem's, in
+// full sectors, without conflicts.
+TEST(DepthwiseChannels, MovesAndMultipliesWhatItsHeaderSays) {
+  const auto expect = [](const std::string& line, double reads) {
+    const Problem p = Problem::parse(line);
+    const emulator::Report report = run_once(line);
+    EXPECT_EQ(report.kernel, "depthwise_channels");
+    const emulator::Counters& c = report.counters;
+    // Every block reads its filters.
+    const double bytes = static_cast<double>(size_of(p.input));
+    const Geometry g = lower(p);
+    const ChannelsTiling t = channels_tiling(g, static_cast<int>(bytes));
+    const double filters = static_cast<double>(divide_up(t.count, t.run)) * t.words * 4 *
+                           static_cast<double>(g.taps());
+    const double x = static_cast<double>(element_count(p.x_shape())) * bytes;
+    EXPECT_LE(32.0 * static_cast<double>(c.read.cluster_sectors), reads * x + filters) << line;
+    EXPECT_EQ(c.write.redundancy(), 1) << line;
+    EXPECT_EQ(c.write.sector_use(), 1) << line;
+    EXPECT_LE(c.shared.conflict_factor(), 1.1) << line;
+    EXPECT_EQ(static_cast<double>(c.multiply_adds), p.multiply_adds()) << line;
+  };
+  expect("op=fwd dtype=f16 n=2 c=64 in=32x32 k=64 f=3x3 pad=1 g=64 layout=nhwc",
+         38.0 * 34 / 1024);  // 8 x 16 outputs
+  expect("op=fwd dtype=f32 n=2 c=32 in=32x32 k=32 f=3x3 pad=1 g=32 layout=nhwc", 38.0 * 34 / 1024);
+  // 16 x 16; 16 words, so two sub-tiles share a wavefront.
+  expect("op=fwd dtype=bf16 n=2 c=96 in=32x32 k=96 f=3x3 pad=1 g=96 layout=nhwc", 17.0 * 17 / 256);
+  // 8 x 8 outputs from 16 x 16 inputs and a row before them.
+  expect("op=fwd dtype=f16 n=2 c=32 in=32x32 k=32 f=3x3 pad=1 stride=2 g=32 layout=nhwc",
+         17.0 * 17 / 256);
+}
+
 // An infinite tap meets nothing beyond a zero boundary, so those outputs stay finite.
-TEST(DepthwiseWindow, MendsSumsWhereNothingStands) {
-  const Problem p = Problem::parse("op=fwd dtype=f32 n=1 c=1 in=18x32 k=1 f=3x3 pad=1");
+void expect_mended(const std::string& line, int least) {
+  const Problem p = Problem::parse(line);
   test::Operands operands = test::filled_operands(p, test::Fill::small_integers, 5);
   operands.second.set({0, 0, 0, 0}, std::numeric_limits<double>::infinity());
   const test::Array result = test::run_guarded(device(), depthwise_engine(), p, operands);
@@ -179,7 +211,16 @@ TEST(DepthwiseWindow, MendsSumsWhereNothingStands) {
       ++finite;
     }
   });
-  EXPECT_GE(finite, 18 + 31);
+  EXPECT_GE(finite, least);
+}
+
+TEST(DepthwiseWindow, MendsSumsWhereNothingStands) {
+  expect_mended("op=fwd dtype=f32 n=1 c=1 in=18x32 k=1 f=3x3 pad=1", 18 + 31);
+}
+
+TEST(DepthwiseChannels, MendsSumsWhereNothingStands) {
+  expect_mended("op=fwd dtype=f32 n=1 c=8 in=8x9 k=8 f=3x3 pad=1 g=8 layout=nhwc", 8 + 8);
+  expect_mended("op=fwd dtype=f16 n=1 c=8 in=8x9 k=8 f=2x2 pad=1 dil=2 g=8 layout=nhwc", 8 + 8);
 }
 
 }  // namespace

@@ -1,0 +1,97 @@
+#pragma once
+
+#include "cuda/depthwise/band_policy.hpp"
+#include "cuda/depthwise/channels_geometry.hpp"
+
+namespace faltung::cuda::depthwise {
+
+/// Extent of a filter with its dilation: the taps between are zeros.
+constexpr std::int64_t spread(const AxisGeometry& axis) {
+  return (axis.filter - 1) * axis.dilation + 1;
+}
+
+/// Whether channels_kernel computes it.
+inline bool can_channels(const Problem& p, const Geometry& g) {
+  const auto& [az, ay, ax] = g.axis;
+  constexpr std::int64_t most = std::int64_t{1} << 28;
+  for (const AxisGeometry* axis : {&az, &ay, &ax}) {
+    if (axis->input > most || axis->output > most || axis->pad_lo > most || axis->pad_lo < -most) {
+      return false;
+    }
+  }
+  const bool steps = ax.stride <= 2 && (ay.stride == ax.stride || ay.output == 1) &&
+                     ax.dilation <= 6 && ay.dilation <= 6;
+  const bool plane = az.filter == 1 && az.pad_lo == 0 && az.stride == 1 && az.input_dilation == 1 &&
+                     az.output <= az.input;
+  return p.pass != Pass::backward_filter && p.input != DType::f64 && light_epilogue(p.epilogue) &&
+         g.channels_last && g.inputs == 1 && g.multiplier == 1 && g.x_channel == 1 &&
+         g.y_channel == 1 && g.channels >= 8 && plane && steps && spread(ax) <= 7 &&
+         spread(ay) <= 7;
+}
+
+/// Shared memory of a block, so that channels_blocks fit.
+constexpr std::int64_t channels_budget(int size) { return 220 / channels_blocks(size) * 1024; }
+
+inline ChannelsTiling channels_tiling(const Geometry& g, int bytes) {
+  const auto& [az, ay, ax] = g.axis;
+  ChannelsTiling t;
+  const std::int64_t extent = std::max(spread(ax), spread(ay));
+  t.size = extent <= 3 ? 3 : extent <= 5 ? 5 : 7;
+  t.stride = static_cast<int>(ax.stride);
+  const int each = 4 / bytes;  // channels of a word
+  const std::int64_t words = divide_up(g.channels, each);
+  t.words = round_up(words, 32) * 10 > round_up(words, 16) * 11 ? 16 : 32;
+  t.groups = divide_up(words, t.words);
+  const int sub_rows = channels_rows(t.size, t.stride);
+  // As large as fits; rows are given up first.
+  for (int most_rows = 16, most_cols = 16;; (most_rows == most_cols ? most_rows : most_cols) /= 2) {
+    const auto side = [](std::int64_t output, int most, int sub) {
+      const std::int64_t tiles = std::max<std::int64_t>(1, divide_up(output, most));
+      return static_cast<int>(std::max<std::int64_t>(sub, round_up(divide_up(output, tiles), sub)));
+    };
+    t.rows = side(ay.output, most_rows, sub_rows);
+    t.cols = side(ax.output, most_cols, channels_columns);
+    t.smem_rows = (t.rows - 1) * t.stride + t.size;
+    t.smem_cols = (t.cols - 1) * t.stride + t.size;
+    // 16 banks on after the rows of a sub-tile, in whole vectors.
+    const int wanted = 16 / (sub_rows * t.stride);
+    t.pitch = t.smem_cols * t.words;
+    while (t.pitch % (2 * wanted) != wanted) t.pitch += 4;
+    t.tile_size = t.smem_rows * t.pitch;
+    if (most_cols == 4 || 2 * 4 * std::int64_t{t.tile_size} <= channels_budget(t.size)) break;
+  }
+  t.tiles_x = divide_up(ax.output, t.cols);
+  t.tiles_y = divide_up(ay.output, t.rows);
+  t.count = t.tiles_x * t.tiles_y * az.output * g.batch * t.groups;
+  t.run = static_cast<int>(std::clamp<std::int64_t>(t.count / (std::int64_t{132} * 8), 1, 16));
+  bool aligned = g.channels * bytes % 16 == 0 && g.x_batch * bytes % 16 == 0;
+  bool words_aligned = g.channels % each == 0 && g.y_batch % each == 0;
+  for (const AxisGeometry& axis : g.axis) {
+    aligned = aligned && axis.x_stride * bytes % 16 == 0;
+    words_aligned = words_aligned && axis.y_stride % each == 0;
+  }
+  t.x_vectors = aligned;
+  t.y_words = words_aligned;
+  return t;
+}
+
+/// Predicted microseconds of channels_kernel on an H200; not measured. A copy of 16 bytes takes 25
+/// instructions and an output of a word 12 beside its products, counted by hand; three quarters of
+/// the issue slots are taken. The L2, which serves what tiles share, reads at twice the rate of
+/// copying.
+inline double predict_channels_us(const Problem& p, const ChannelsTiling& t) {
+  const int bytes = static_cast<int>(size_of(p.input));
+  const double tiles = static_cast<double>(t.count);
+  const double pixels = static_cast<double>(t.smem_rows) * t.smem_cols;
+  const double copies = pixels * t.words / 4 * (t.x_vectors ? 25 : 25.0 * 16 / bytes);
+  const double outputs = static_cast<double>(t.rows) * t.cols * t.words;
+  const double each = 4.0 / bytes;
+  const double products = outputs * each * t.size * t.size;
+  const double instructions = tiles * (copies + products + outputs * 12);
+  const double l2 = tiles * (pixels + t.rows * t.cols) * t.words * 4;
+  const double idle = std::max(1.0, H200::multiprocessors * t.run / std::max(1.0, tiles));
+  return H200::launch_us + std::max({idle * instructions / (0.75 * H200::instructions),
+                                     l2 / (2 * H200::bytes), p.bytes() / H200::bytes});
+}
+
+}  // namespace faltung::cuda::depthwise
