@@ -9,8 +9,8 @@
 #include "cuda/runtime/check.hpp"
 #include "tests/support/operands.hpp"
 
-// What only a GPU can show of the direct and separable kernels; skipped, with the reason, where
-// there is none.
+// What only a GPU can show of the direct, separable and depthwise kernels; skipped, with the
+// reason, where there is none.
 namespace faltung {
 namespace {
 
@@ -20,7 +20,7 @@ struct Case {
   const char* engine;
   const char* line;
 };
-// One problem for each kernel of cuda.direct and cuda.separable.
+// One problem for each kernel.
 const Case cases[] = {
     {"cuda.direct", "op=signal dtype=f32 in=70000 f=32"},
     {"cuda.direct", "op=filter dtype=f32 in=300x512 f=5x5"},
@@ -30,7 +30,17 @@ const Case cases[] = {
     {"cuda.separable", "op=filter dtype=f32 in=300x512 f=25x25 boundary=reflect sep=1"},
     {"cuda.separable", "op=filter dtype=u8 in=300x512 f=11x11 boundary=wrap sep=1"},
     {"cuda.separable", "op=filter dtype=f64 in=200x301 f=7x9 boundary=mirror sep=1"},
-    {"cuda.separable", "op=filter dtype=f32 in=30x70x130 f=9x9x9 boundary=nearest sep=1"}};
+    {"cuda.separable", "op=filter dtype=f32 in=30x70x130 f=9x9x9 boundary=nearest sep=1"},
+    {"cuda.depthwise", "op=fwd dtype=f16 n=4 c=12 in=56x56 k=12 f=7x7 pad=3 g=12"},
+    {"cuda.depthwise", "op=fwd dtype=bf16 n=2 c=12 in=4096 k=12 f=4 pad=3:0 g=12"},
+    {"cuda.depthwise", "op=fwd dtype=f32 n=4 c=12 in=28x28 k=12 f=7x7 pad=3 g=12"},
+    {"cuda.depthwise", "op=fwd dtype=f32 n=1 c=6 in=20x30x28 k=6 f=3x3x3 pad=1 g=6"},
+    {"cuda.depthwise", "op=fwd dtype=f16 n=4 c=12 in=30x31 k=12 f=3x3 pad=1 stride=2 g=12"},
+    {"cuda.depthwise", "op=fwd dtype=f16 n=4 c=72 in=30x31 k=72 f=3x3 pad=1 g=72 layout=nhwc"},
+    {"cuda.depthwise", "op=dgrad dtype=f32 n=4 c=12 in=30x31 k=12 f=3x3 pad=1 stride=2 g=12"},
+    {"cuda.depthwise", "op=wgrad dtype=f16 n=4 c=12 in=56x56 k=12 f=7x7 pad=3 g=12"},
+    {"cuda.depthwise", "op=wgrad dtype=f32 n=4 c=12 in=28x28 k=12 f=7x7 pad=3 g=12"},
+    {"cuda.depthwise", "op=wgrad dtype=f32 n=4 c=12 in=29x28 k=12 f=3x3 pad=1 stride=2 g=12"}};
 
 class OnGpu : public ::testing::Test {
  protected:
@@ -111,6 +121,7 @@ TEST_F(OnGpu, RunsABoundFilterInACudaGraph) {
   for (const auto& [engine, line] : cases) {
     SCOPED_TRACE(line);
     const Problem problem = Problem::parse(line);
+    if (problem.pass == Pass::backward_filter) continue;  // has none
     Plan plan = Plan::make(problem, gpu, {.engine = engine});
     OnDevice data(problem, 1), unbound(problem, 1);
     const CudaStream stream;
@@ -167,7 +178,8 @@ template <typename T>
 std::vector<T> fill_with_pattern(const Tensor& tensor, std::size_t elements) {
   constexpr std::size_t period = 65521;
   std::vector<T> pattern(period);
-  for (std::size_t i = 0; i < period; ++i) pattern[i] = static_cast<T>(i * 7 % 13);
+  for (std::size_t i = 0; i < period; ++i)
+    pattern[i] = static_cast<T>(static_cast<float>(i * 7 % 13));
   char* data = static_cast<char*>(const_cast<void*>(tensor.view().data));
   check(cudaMemcpy(data, pattern.data(), period * sizeof(T), cudaMemcpyHostToDevice), "write");
   for (std::size_t done = period; done < elements; done *= 2) {
@@ -188,9 +200,10 @@ void expect_samples(const Problem& problem, const char* engine) {
   const Tensor x = Tensor::zeros(problem.input, problem.x_shape(), gpu);
   Tensor y = Tensor::zeros(problem.output, problem.y_shape(), gpu);
   const std::vector<T> pattern = fill_with_pattern<T>(x, elements);
+  const std::string filter = "op=fwd dtype=" + std::string(name(problem.filter));
   const test::Operands operands = test::filled_operands(
-      Problem::parse(problem.rank() == 1 ? "op=fwd dtype=f32 n=1 c=1 in=8 k=1 f=3"
-                                         : "op=fwd dtype=f32 n=1 c=1 in=8x8 k=1 f=3x3 sep=1"),
+      Problem::parse(filter + (problem.rank() == 1 ? " n=1 c=1 in=8 k=1 f=3"
+                                                   : " n=1 c=1 in=8x8 k=1 f=3x3 sep=1")),
       test::Fill::small_integers, 5);
   const Tensor w = OnDevice::upload(operands.second);
   const Plan plan = Plan::make(problem, gpu, {.engine = engine});
@@ -213,7 +226,11 @@ void expect_samples(const Problem& problem, const char* engine) {
         sum += tap * static_cast<double>(pattern[i % pattern.size()]);
       }
     }
-    return static_cast<T>(static_cast<std::int64_t>(sum));  // u8 wraps
+    if constexpr (std::is_integral_v<T>) {
+      return static_cast<T>(static_cast<std::int64_t>(sum));  // u8 wraps
+    } else {
+      return static_cast<T>(static_cast<float>(sum));  // exact
+    }
   };
   constexpr std::int64_t border = std::int64_t{1} << 31;
   const std::int64_t last = width * height - 1;
@@ -232,6 +249,8 @@ TEST_P(LargeOnGpu, IsRightBeyond32BitIndices) {
   const Problem problem = Problem::parse(GetParam().line);
   if (problem.input == u8) {
     expect_samples<std::uint8_t>(problem, GetParam().engine);
+  } else if (problem.input == f16) {
+    expect_samples<Half>(problem, GetParam().engine);
   } else {
     expect_samples<float>(problem, GetParam().engine);
   }
@@ -247,7 +266,11 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"cuda.direct", "op=fwd dtype=f32 n=1 c=1 in=46349x46349 k=1 f=3x3 pad=1"},
         Case{"cuda.separable",
              "op=fwd dtype=u8:f32:u8 n=1 c=1 in=46352x46352 k=1 f=3x3 pad=1 sep=1"},
-        Case{"cuda.separable", "op=fwd dtype=f32 n=1 c=1 in=46349x46349 k=1 f=3x3 pad=1 sep=1"}));
+        Case{"cuda.separable", "op=fwd dtype=f32 n=1 c=1 in=46349x46349 k=1 f=3x3 pad=1 sep=1"},
+        Case{"cuda.depthwise", "op=fwd dtype=f16 n=1 c=1 in=46352x46352 k=1 f=3x3 pad=1"},
+        Case{"cuda.depthwise", "op=fwd dtype=f16 n=1 c=1 in=46349x46349 k=1 f=3x3 pad=1"},
+        Case{"cuda.depthwise", "op=fwd dtype=f32 n=1 c=1 in=46352x46352 k=1 f=3x3 pad=1"},
+        Case{"cuda.depthwise", "op=fwd dtype=f32 n=1 c=1 in=2147487744 k=1 f=3 pad=1"}));
 
 }  // namespace
 }  // namespace faltung
