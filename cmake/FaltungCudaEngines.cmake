@@ -25,6 +25,8 @@ set(FALTUNG_CUDA_ENGINE_SOURCES
     cuda/direct/direct_lowering.cpp
     cuda/direct/direct_slab.cu
     cuda/direct/direct_walk.cu
+    cuda/direct/direct_walk_general.cu
+    cuda/direct/direct_walk_integer.cu
     cuda/separable/separable_engine.cu
     cuda/separable/separable_f32.cu
     cuda/separable/separable_f64.cu

@@ -249,7 +249,7 @@ TEST(DirectTiles, OfEveryKernelCoverSmallExtents) {
       Geometry g;
       g.axis[1] = axis_of(height, 3);
       g.axis[2] = axis_of(width, 3);
-      expect_cover(g, walk_tiling(g), 0);
+      expect_cover(g, walk_tiling(g, false), 0);
       expect_cover(g, band_tiling(g, 2), band_shift(band_lead(g), 2));
       g.axis[1] = axis_of(height, 1);
       expect_cover(g, fir_tiling(g, 8), 0);

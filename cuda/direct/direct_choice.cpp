@@ -10,15 +10,24 @@
 namespace faltung::cuda::direct {
 namespace {
 
+// What is gathered.
+DType x_type(const Problem& p) { return p.pass == Pass::forward ? p.input : p.output; }
+
 // Whether the elements of x and y are accumulators, stored as they are.
 bool native(const Problem& p) {
-  const DType x = p.pass == Pass::forward ? p.input : p.output;
-  return x == p.accumulator && p.result_dtype() == p.accumulator && p.epilogue == Epilogue{};
+  return x_type(p) == p.accumulator && p.result_dtype() == p.accumulator &&
+         p.epilogue == Epilogue{};
 }
 
+// Elements of one or two bytes, which walk_kernel unpacks.
+bool narrow_integer(DType type) { return is_integer(type) && size_of(type) <= 2; }
+
 bool walks(const Problem& p, const Geometry& g) {
-  return (p.accumulator == DType::f32 || p.accumulator == DType::f64) && native(p) &&
-         can_walk(g, static_cast<int>(size_of(p.accumulator)));
+  const DType x = x_type(p);
+  const DType sums = p.accumulator;
+  const bool types = ((sums == DType::f32 || sums == DType::f64) && x == sums) ||
+                     ((sums == DType::f32 || sums == DType::i32) && narrow_integer(x));
+  return types && can_walk(g, static_cast<int>(size_of(sums)));
 }
 
 bool is_fir(const Problem& p, const Geometry& g) {
@@ -28,9 +37,9 @@ bool is_fir(const Problem& p, const Geometry& g) {
 
 // Matrix instructions take taps and elements of one half type, or any taps with bytes.
 bool is_band(const Problem& p, const Geometry& g) {
-  const DType x = p.pass == Pass::forward ? p.input : p.output;
-  const DType y = p.result_dtype();
+  const DType x = x_type(p);
   const bool types = x == DType::u8 || ((x == DType::f16 || x == DType::bf16) && p.filter == x);
+  const DType y = p.result_dtype();
   return p.accumulator == DType::f32 && types && p.epilogue == Epilogue{} &&
          (y == DType::u8 || y == DType::f16 || y == DType::bf16 || y == DType::f32) && can_band(g);
 }
@@ -48,7 +57,8 @@ std::string Choice::policy() const {
   const Tiling& t = tiling;
   switch (kernel) {
     case Kernel::walk:
-      return message("strips of ", t.rows, 'x', t.cols, ", taps in registers");
+      return message("strips of ", t.rows, 'x', t.cols, ", taps in registers",
+                     t.general ? ", sums finished in order" : "");
     case Kernel::fir:
       return message("rows of ", t.cols, ", ", t.threads(), " threads, the next row on its way");
     case Kernel::band:
@@ -68,18 +78,18 @@ Choice choose(const Problem& p, const Geometry& g, bool aligned) {
   const int size = static_cast<int>(size_of(type));
   const double products = p.multiply_adds();
   const double bytes = p.bytes();
-  if (aligned && walks(p, g)) {
-    const Tiling t = walk_tiling(g);
-    return {Kernel::walk, t, predict_walk_us(g, t, type, products, bytes)};
-  }
   if (is_fir(p, g)) {
     const Tiling t = fir_tiling(g, size);
     return {Kernel::fir, t, predict_fir_us(g, t, type, products, bytes)};
   }
   if (is_band(p, g)) {
-    const int input = static_cast<int>(size_of(p.pass == Pass::forward ? p.input : p.output));
+    const int input = static_cast<int>(size_of(x_type(p)));
     const Tiling t = band_tiling(g, input);
     return {Kernel::band, t, predict_band_us(g, t, p.filter, bytes)};
+  }
+  if (walks(p, g)) {
+    const Tiling t = walk_tiling(g, !(aligned && native(p) && walk_aligned(g, size)));
+    return {Kernel::walk, t, predict_walk_us(g, t, type, products, bytes)};
   }
   if (type == DType::f32 && native(p) && can_slab(g)) {
     const Tiling t = slab_tiling(g);

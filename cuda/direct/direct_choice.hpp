@@ -11,7 +11,7 @@ namespace faltung::cuda::direct {
 /// The kernels of this folder.
 enum class Kernel : std::uint8_t {
   tile,  ///< direct_kernel: anything
-  walk,  ///< walk_kernel: 3x3, 5x5, 7x7 in f32 and f64, on aligned tensors
+  walk,  ///< walk_kernel: 3x3, 5x5, 7x7 in f32 and f64, and of short integers
   fir,   ///< fir_kernel: short filters along rows
   band,  ///< band_kernel: short 2-D filters of u8, f16 and bf16 on tensor cores
   slab   ///< slab_kernel: 3x3x3 and 5x5x5 in f32
@@ -23,7 +23,7 @@ struct Choice {
   Tiling tiling;
   double us = 0;
   /// Whether x and y must be multiples of 16 bytes.
-  [[nodiscard]] bool needs_alignment() const { return kernel == Kernel::walk; }
+  [[nodiscard]] bool needs_alignment() const { return kernel == Kernel::walk && !tiling.general; }
   /// Relative error of a sum beside its own magnitudes.
   [[nodiscard]] double error(const Problem& problem, const Geometry& geometry) const;
   /// One line for Plan::explain.

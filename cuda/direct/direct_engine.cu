@@ -78,7 +78,7 @@ class DirectTask final : public Task {
   void launch(Kernel kernel, const Arguments& arguments, cudaStream_t stream) const {
     visit_accumulator(accumulator_, [&](auto value) {
       using Acc = decltype(value);
-      if constexpr (std::is_floating_point_v<Acc>) {
+      if constexpr (std::is_floating_point_v<Acc> || std::is_same_v<Acc, std::uint32_t>) {
         if (kernel == Kernel::walk) return direct::launch_walk<Acc>(arguments, stream);
       }
       if constexpr (std::is_same_v<Acc, float>) {

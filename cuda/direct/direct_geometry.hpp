@@ -45,6 +45,7 @@ struct Tiling {
   std::int64_t blocks = 1;  ///< of kernels whose blocks walk over tiles
   int window_size = 1, taps_size = 1;
   int lead = 0;            ///< of band_kernel: columns of zeros before the taps
+  bool general = false;    ///< sums are finished in order, whatever the epilogue and result
   std::int64_t depth = 1;  ///< outputs of a tile along the first axis
 
   FALTUNG_HOST_DEVICE constexpr int threads() const { return threads_x * threads_y; }

@@ -10,7 +10,8 @@ namespace faltung::cuda::direct {
 template <typename Acc>
 void launch_direct(const Arguments& arguments, cudaStream_t stream);
 
-/// Starts walk_kernel for arguments whose tiling is a walk_tiling; float or double.
+/// Starts walk_kernel for arguments whose tiling is a walk_tiling; float, double or
+/// std::uint32_t.
 template <typename Acc>
 void launch_walk(const Arguments& arguments, cudaStream_t stream);
 
@@ -22,7 +23,7 @@ void launch_fir(const Arguments& arguments, cudaStream_t stream);
 /// in float.
 void launch_band(const Arguments& arguments, cudaStream_t stream);
 
-/// Starts slab_kernel for arguments whose tiling is a slab_tiling; everything in f32.
+/// Starts slab_kernel for arguments whose tiling is a slab_tiling; inputs and sums in float.
 void launch_slab(const Arguments& arguments, cudaStream_t stream);
 
 }  // namespace faltung::cuda::direct

@@ -155,38 +155,47 @@ inline constexpr int walk_columns = 4;
 inline constexpr int walk_strip = 32 * walk_columns;
 inline constexpr int walk_warps = 4;
 inline constexpr int walk_ahead = 3;
+inline constexpr int walk_rows = 128;  ///< of a strip, at most
 
 /// Blocks of walk_kernel that fit a multiprocessor by their registers: taps, partial sums, rows.
-constexpr int walk_blocks(int size, std::size_t accumulator_bytes) {
-  if (accumulator_bytes == 8) return size == 3 ? 3 : 2;
-  return size == 3 ? 4 : 3;
+constexpr int walk_blocks(int size, std::size_t accumulator_bytes, bool general) {
+  if (accumulator_bytes == 8) return size == 3 && !general ? 3 : 2;
+  return (size == 3 ? 4 : 3) - (general ? 1 : 0);
 }
 
-/// Whether walk_kernel computes it; its pointers must be multiples of 16 bytes, too.
+/// Whether walk_kernel computes it, with columns enough to keep its lanes busy.
 constexpr bool can_walk(const Geometry& g, int accumulator_bytes) {
   const AxisGeometry& az = g.axis[0];
   const AxisGeometry& ay = g.axis[1];
   const AxisGeometry& ax = g.axis[2];
+  constexpr std::int64_t limit = std::int64_t{1} << 29;  // columns are counted in 32 bits
   const auto plain = [](const AxisGeometry& axis) {
     return axis.stride == 1 && axis.dilation == 1 && axis.input_dilation == 1;
   };
+  const std::int64_t size = ax.filter;
+  // The taps of a lane stay in registers: 49 floats or 25 doubles.
+  const bool known = size == 3 || size == 5 || (size == 7 && accumulator_bytes == 4);
+  return g.group_inputs == 1 && plain(az) && plain(ay) && plain(ax) && az.filter == 1 &&
+         az.pad_lo == 0 && az.output <= az.input && ay.filter == size && known &&
+         ay.x_stride >= 0 && ax.x_stride == 1 && ax.input < limit && ax.output < limit &&
+         ax.pad_lo < limit && ax.pad_lo > -limit && ax.output >= 32;
+}
+
+/// Whether its vectors of columns are aligned if its pointers are multiples of 16 bytes.
+constexpr bool walk_aligned(const Geometry& g, int accumulator_bytes) {
   const int vector = 16 / accumulator_bytes;
+  const AxisGeometry& ax = g.axis[2];
   bool aligned = g.x_origin % vector == 0 && g.y_origin % vector == 0 &&
-                 g.x_channel % vector == 0 && g.y_channel % vector == 0;
-  for (const AxisGeometry* axis : {&az, &ay}) {
+                 g.x_channel % vector == 0 && g.y_channel % vector == 0 && ax.y_stride == 1 &&
+                 (ax.pad_lo - ax.filter / 2) % vector == 0;
+  for (const AxisGeometry* axis : {&g.axis[0], &g.axis[1]}) {
     aligned = aligned && axis->x_stride % vector == 0 && axis->y_stride % vector == 0;
   }
   for (int i = 0; i < g.outer_count; ++i) {
     aligned = aligned && (g.outer[i].extent == 1 ||
                           (g.outer[i].x_stride % vector == 0 && g.outer[i].y_stride % vector == 0));
   }
-  const std::int64_t size = ax.filter;
-  // The taps of a lane stay in registers: 49 floats or 25 doubles.
-  const bool known = size == 3 || size == 5 || (size == 7 && accumulator_bytes == 4);
-  return aligned && g.group_inputs == 1 && plain(az) && plain(ay) && plain(ax) && az.filter == 1 &&
-         az.pad_lo == 0 && az.output <= az.input && ay.output <= ay.input && ay.x_stride >= 0 &&
-         ax.input < (std::int64_t{1} << 30) && ay.filter == size && known &&
-         ay.pad_lo == size / 2 && ax.pad_lo == size / 2 && ax.x_stride == 1 && ax.y_stride == 1;
+  return aligned;
 }
 
 /// Strips for walk_kernel: as high as leaves 16 warps to a multiprocessor, at least 16 rows (an
@@ -199,8 +208,9 @@ constexpr bool can_walk(const Geometry& g, int accumulator_bytes) {
 ///     f32 3x2160x3840 5x5        203 MB    622e6   58 us (60)
 ///     f32 64x1024x1024 5x5       546 MB   1678e6  149 us (150)
 ///     f64 4096x4096 5x5          276 MB    419e6   77 us (75)
-inline Tiling walk_tiling(const Geometry& g) {
+inline Tiling walk_tiling(const Geometry& g, bool general) {
   Tiling t;
+  t.general = general;
   t.threads_x = 32;
   t.threads_y = walk_warps;
   t.cols = walk_strip;
@@ -208,7 +218,7 @@ inline Tiling walk_tiling(const Geometry& g) {
   std::int64_t planes = g.axis[0].output * g.groups * g.group_outputs;
   for (int i = 0; i < g.outer_count; ++i) planes *= g.outer[i].extent;
   const std::int64_t rows = divide_up(g.axis[1].output * t.tiles_x * planes, 132 * 16);
-  t.rows = static_cast<int>(std::clamp<std::int64_t>(rows, 16, 128));
+  t.rows = static_cast<int>(std::clamp<std::int64_t>(rows, 16, walk_rows));
   t.tiles_y = divide_up(g.axis[1].output, t.rows);
   t.tiles = t.tiles_x * t.tiles_y * planes;
   return t;
@@ -220,6 +230,8 @@ inline Tiling walk_tiling(const Geometry& g) {
 struct H200 {
   static constexpr double launch_us = 3.4;
   static constexpr double bytes = 0.88 * 4.27e6;
+  /// Instructions that the lanes of one multiprocessor issue: 128 a clock of 1755 MHz.
+  static constexpr double slots = 128 * 1755.0;
   static constexpr double products(DType accumulator) {
     return 25.5e6 * (accumulator == DType::f32    ? 1.0
                      : accumulator == DType::f64  ? 0.5
@@ -247,13 +259,18 @@ inline double predict_us(const Geometry& g, const Tiling& t, DType accumulator, 
 }
 
 /// The same for walk_kernel: four fifths of the arithmetic rate, and each strip reads filter - 1
-/// rows of the next.
+/// rows of the next. What the general one does to a sum costs as much as some 30 multiply-adds.
 inline double predict_walk_us(const Geometry& g, const Tiling& t, DType accumulator,
                               double products, double bytes) {
+  const AxisGeometry& ay = g.axis[1];
+  const AxisGeometry& ax = g.axis[2];
   const double idle = std::max(1.0, 132.0 * walk_warps / static_cast<double>(t.tiles));
-  const double again = 1 + 0.5 * static_cast<double>(g.axis[1].filter - 1) / t.rows;
-  return H200::launch_us + idle * std::max(products / (0.8 * H200::products(accumulator)),
-                                           again * bytes / H200::bytes);
+  const double again = 1 + 0.5 * static_cast<double>(ay.filter - 1) / t.rows;
+  const double unused = static_cast<double>(t.tiles_x) * t.cols / static_cast<double>(ax.output);
+  const double finish = t.general ? 30 / static_cast<double>(ay.filter * ax.filter) : 0;
+  return H200::launch_us +
+         idle * std::max(unused * (1 + finish) * products / (0.8 * H200::products(accumulator)),
+                         again * bytes / H200::bytes);
 }
 
 }  // namespace faltung::cuda::direct

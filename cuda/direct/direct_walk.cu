@@ -1,30 +1,35 @@
-#include <algorithm>
-
 #include "cuda/direct/direct_launch.hpp"
-#include "cuda/direct/walk_kernel.cuh"
-#include "cuda/runtime/launch.hpp"
+#include "cuda/direct/walk_launch.cuh"
 
 namespace faltung::cuda::direct {
 
+extern template void launch_walk_of<float, float, true>(const Arguments&, cudaStream_t);
+extern template void launch_walk_of<double, double, true>(const Arguments&, cudaStream_t);
+extern template void launch_walk_of<float, std::uint8_t, true>(const Arguments&, cudaStream_t);
+extern template void launch_walk_of<float, std::uint16_t, true>(const Arguments&, cudaStream_t);
+extern template void launch_walk_of<std::uint32_t, std::uint8_t, true>(const Arguments&,
+                                                                       cudaStream_t);
+extern template void launch_walk_of<std::uint32_t, std::uint16_t, true>(const Arguments&,
+                                                                        cudaStream_t);
+
 template <typename Acc>
 void launch_walk(const Arguments& arguments, cudaStream_t stream) {
-  constexpr std::int64_t most_blocks = 0x7fffffff;  // of a grid along x
-  const std::int64_t blocks = divide_up(arguments.tiling.tiles, walk_warps);
-  const LaunchConfig config{.name = "walk_kernel",
-                            .grid = static_cast<unsigned>(std::min(blocks, most_blocks)),
-                            .block = {32, walk_warps},
-                            .stream = stream};
-  switch (arguments.geometry.axis[2].filter) {
-    case 3:
-      return launch(walk_kernel<Acc, 3>, config, arguments);
-    case 5:
-      return launch(walk_kernel<Acc, 5>, config, arguments);
-    default:
-      if constexpr (sizeof(Acc) == 4) launch(walk_kernel<Acc, 7>, config, arguments);
+  if constexpr (std::is_floating_point_v<Acc>) {
+    if (arguments.x_type == native_type<Acc>) {
+      return arguments.tiling.general ? launch_walk_of<Acc, Acc, true>(arguments, stream)
+                                      : launch_walk_of<Acc, Acc, false>(arguments, stream);
+    }
+  }
+  if constexpr (sizeof(Acc) == 4) {
+    if (size_of(arguments.x_type) == 1) {
+      return launch_walk_of<Acc, std::uint8_t, true>(arguments, stream);
+    }
+    launch_walk_of<Acc, std::uint16_t, true>(arguments, stream);
   }
 }
 
 template void launch_walk<float>(const Arguments&, cudaStream_t);
 template void launch_walk<double>(const Arguments&, cudaStream_t);
+template void launch_walk<std::uint32_t>(const Arguments&, cudaStream_t);
 
 }  // namespace faltung::cuda::direct

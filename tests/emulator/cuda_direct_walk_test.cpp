@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "cuda/direct/direct_choice.hpp"
 #include "cuda/direct/direct_policy.hpp"
 #include "tests/emulator/direct_support.hpp"
 
@@ -12,7 +13,7 @@ TEST(DirectWalk, AgreesWithTheReference) {
            "op=filter dtype=f32 in=20x300 f=3x3 boundary=reflect",
            "op=filter dtype=f32 in=33x128 f=5x5 boundary=mirror",
            "op=filter dtype=f32 in=17x132 f=7x7 boundary=wrap",
-           "op=filter dtype=f32 in=2x4 f=7x7 boundary=mirror",
+           "op=filter dtype=f32 in=2x32 f=7x7 boundary=mirror",
            "op=filter dtype=f64 in=18x400 f=5x5 boundary=nearest",
            "op=filter dtype=f64 in=35x130 f=3x3 boundary=constant",
            "op=fwd dtype=f32 n=2 c=3 in=19x260 k=6 f=3x3 pad=1 g=3",
@@ -21,6 +22,65 @@ TEST(DirectWalk, AgreesWithTheReference) {
            "op=fwd dtype=f32 n=1 c=2 in=3x18x128 k=2 f=1x3x3 pad=0x1x1 g=2 flip=1",
        }) {
     expect_agreement(line, "walk_kernel");
+  }
+}
+
+// Pads that are not `same`, far beyond the image or within it, pitches and strides that leave
+// nothing aligned, other types of the result, epilogues.
+TEST(DirectWalk, TakesAnyPadsPitchesTypesAndEpilogues) {
+  for (const char* line : {
+           "op=filter dtype=f32 in=20x301 f=3x3 boundary=reflect",
+           "op=filter dtype=f64 in=18x129 f=5x5 boundary=wrap",
+           "op=filter dtype=f64 in=17x33 f=3x3 boundary=nearest",
+           "op=fwd dtype=f32 n=1 c=1 in=19x140 k=1 f=7x7 pad=0x0",
+           "op=fwd dtype=f32 n=1 c=1 in=9x136 k=1 f=5x5 pad=11:-3x-5:40 boundary=mirror",
+           "op=fwd dtype=f32 n=1 c=1 in=9x136 k=1 f=3x3 pad=150:1x133:2 boundary=wrap",
+           "op=fwd dtype=f32 n=2 c=2 in=18x132 k=4 f=3x3 pad=1 g=2 alpha=0.5 beta=2 bias=1 "
+           "act=relu",
+           "op=fwd dtype=f64 n=1 c=2 in=18x40 k=2 f=5x5 pad=2 g=2 bias=1 act=gelu",
+           "op=fwd dtype=f32:f32:f16 n=1 c=1 in=18x132 k=1 f=5x5 pad=2",
+           "op=fwd dtype=f32:f32:u8 n=1 c=1 in=18x132 k=1 f=3x3 pad=1 overflow=saturate",
+           "op=fwd dtype=f32 n=1 c=1 in=18x64 k=1 f=3x3 pad=1 ystrides=4000,4000,200,3",
+           "op=dgrad dtype=f32 n=1 c=2 in=20x70 k=2 f=3x3 pad=0 g=2",
+       }) {
+    expect_agreement(line, "walk_kernel");
+  }
+}
+
+// Integers of one and two bytes, signed and not, summed in floats or exactly.
+TEST(DirectWalk, UnpacksShortIntegers) {
+  for (const char* line : {
+           "op=filter dtype=u16 in=20x256 f=3x3 boundary=reflect",
+           "op=filter dtype=i16 in=33x131 f=5x5 boundary=mirror",
+           "op=filter dtype=i8 in=17x140 f=7x7 boundary=wrap",
+           "op=fwd dtype=i16:f32:i16 n=1 c=2 in=9x136 k=2 f=7x7 pad=3:0x1:5 g=2 "
+           "boundary=constant(-7) overflow=saturate",
+           "op=fwd dtype=i16:i16:i32 acc=i32 n=1 c=1 in=19x132 k=1 f=5x5 pad=2",
+           "op=fwd dtype=u8:i8:i32 acc=i32 n=2 c=1 in=19x70 k=1 f=3x3 pad=1 boundary=nearest",
+           "op=fwd dtype=u16:i8:u16 acc=i32 n=1 c=1 in=12x66 k=1 f=7x7 pad=3 overflow=saturate",
+           "op=fwd dtype=i8:i8:i8 acc=i32 n=1 c=1 in=12x66 k=1 f=3x3 pad=1 bias=1 act=relu",
+       }) {
+    expect_agreement(line, "walk_kernel");
+  }
+}
+
+TEST(DirectWalk, KeepsNonFiniteValuesWhereTheyBelong) {
+  expect_non_finite_as_defined("op=fwd dtype=f32 n=1 c=1 in=18x133 k=1 f=3x3 pad=1");
+  expect_non_finite_as_defined("op=fwd dtype=f64 n=1 c=1 in=18x40 k=1 f=5x5 pad=3 beta=1");
+}
+
+// Without the alignment that its vectors need, the general kernel takes over at run time.
+TEST(DirectWalk, TakesPointersThatAreNotAligned) {
+  for (const char* line :
+       {"op=filter dtype=f32 in=20x300 f=5x5", "op=filter dtype=u16 in=20x300 f=3x3"}) {
+    DirectRun run(line, size_of(Problem::parse(line).input));
+    const Choice choice = choose(run.problem, run.arguments.geometry, false);
+    ASSERT_EQ(choice.kernel, Kernel::walk);
+    EXPECT_TRUE(choice.tiling.general);
+    EXPECT_FALSE(choice.needs_alignment());
+    run.arguments.tiling = choice.tiling;
+    launch_walk<float>(run.arguments, nullptr);
+    EXPECT_TRUE(run.is_right());
   }
 }
 
@@ -43,11 +103,11 @@ TEST(DirectWalk, MendsSumsWhereNothingStands) {
 // with each neighbour.
 TEST(DirectWalk, MovesHardlyMoreThanTheLeast) {
   const Problem large = Problem::parse("op=filter dtype=f32 in=4096x4096 f=3x3");
-  EXPECT_EQ(walk_tiling(lower(large)).rows, 63);
+  EXPECT_EQ(walk_tiling(lower(large), false).rows, 63);
 
   DirectRun run("op=filter dtype=f32 in=126x1536 f=3x3");
   Tiling& tiling = run.arguments.tiling;
-  tiling = walk_tiling(run.arguments.geometry);
+  tiling = walk_tiling(run.arguments.geometry, false);
   tiling.rows = 63;
   tiling.tiles_y = 2;
   tiling.tiles = 2 * tiling.tiles_x;

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "cpp/cpu/reference_engine.hpp"
 #include "cuda/direct/direct_engine.hpp"
@@ -71,28 +74,44 @@ inline void expect_non_finite_as_defined(const std::string& line) {
 }
 
 /// A problem whose arguments a test may change before it launches a kernel itself.
+/// Its tensors begin `shift` bytes behind a multiple of 256.
 struct DirectRun {
-  explicit DirectRun(const std::string& line)
-      : problem(Problem::parse(line)),
-        operands(test::filled_operands(problem, test::Fill::small_integers, 1)),
-        x(device(), operands.first.bytes()),
+  explicit DirectRun(const std::string& line, std::size_t shift_by = 0,
+                     test::Fill fill = test::Fill::small_integers)
+      : shift(shift_by),
+        problem(Problem::parse(line)),
+        operands(test::filled_operands(problem, fill, 1)),
+        x(device(), shifted(operands.first.bytes())),
         w(device(), operands.second.bytes()),
-        y(device(), operands.before.bytes()) {
+        y(device(), shifted(operands.before.bytes())) {
     arguments.geometry = lower(problem);
     arguments.x_type = problem.input;
     arguments.w_type = problem.filter;
     arguments.y_type = problem.output;
     arguments.epilogue = epilogue_arguments(problem);
-    arguments.x = Global<const unsigned char>(reinterpret_cast<unsigned char*>(x.data()));
+    arguments.x = Global<const unsigned char>(reinterpret_cast<unsigned char*>(x.data()) + shift);
     arguments.w = Global<const unsigned char>(reinterpret_cast<unsigned char*>(w.data()));
-    arguments.y = Global<unsigned char>(reinterpret_cast<unsigned char*>(y.data()));
+    arguments.y = Global<unsigned char>(reinterpret_cast<unsigned char*>(y.data()) + shift);
+  }
+  [[nodiscard]] test::Array result() const {
+    std::vector<std::byte> bytes = shifted(operands.before.bytes());
+    y.read(bytes);
+    test::Array array = operands.before;
+    std::copy(bytes.begin() + static_cast<std::ptrdiff_t>(shift), bytes.end(),
+              array.bytes().begin());
+    return array;
   }
   [[nodiscard]] bool is_right() const {
-    test::Array result = operands.before;
-    y.read(result.bytes());
-    return y.intact() && test::equal_elements(expected(problem, operands), result);
+    return y.intact() && test::equal_elements(expected(problem, operands), result());
   }
 
+  [[nodiscard]] std::vector<std::byte> shifted(std::span<const std::byte> bytes) const {
+    std::vector<std::byte> result(shift);
+    result.insert(result.end(), bytes.begin(), bytes.end());
+    return result;
+  }
+
+  std::size_t shift;
   Problem problem;
   test::Operands operands;
   test::GuardedMemory x, w, y;
