@@ -64,7 +64,8 @@ std::string Choice::policy() const {
     case Kernel::band:
       return message("strips of ", t.rows, 'x', t.cols, " on tensor cores, taps in registers");
     case Kernel::slab:
-      return message("slabs of ", t.depth, 'x', t.rows, 'x', t.cols, ", a slice at a time");
+      return message("slabs of ", t.depth, 'x', t.rows, 'x', t.cols, ", a slice at a time",
+                     t.general ? ", sums finished in order" : "");
     case Kernel::tile:
       break;
   }
@@ -91,9 +92,10 @@ Choice choose(const Problem& p, const Geometry& g, bool aligned) {
     const Tiling t = walk_tiling(g, !(aligned && native(p) && walk_aligned(g, size)));
     return {Kernel::walk, t, predict_walk_us(g, t, type, products, bytes)};
   }
-  if (type == DType::f32 && native(p) && can_slab(g)) {
-    const Tiling t = slab_tiling(g);
-    return {Kernel::slab, t, predict_slab_us(g, t, products, bytes)};
+  const bool floats = type == DType::f32 && x_type(p) == DType::f32;
+  if (floats && can_slab(g)) {
+    const Tiling t = slab_tiling(g, !(native(p) && g.axis[2].y_stride == 1));
+    return {Kernel::slab, t, predict_slab_us(g, t, bytes)};
   }
   const Tiling t = choose_tiling(g, size);
   return {Kernel::tile, t, predict_us(g, t, type, products, bytes)};

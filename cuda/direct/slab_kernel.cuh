@@ -1,8 +1,7 @@
 #pragma once
 
-#include "cuda/direct/direct_kernel.cuh"
 #include "cuda/direct/slab_policy.hpp"
-#include "cuda/primitives/async_copy.cuh"
+#include "cuda/direct/window_vector.cuh"
 
 namespace faltung::cuda::direct {
 
@@ -15,47 +14,54 @@ __device__ __forceinline__ std::int64_t slab_channel(const Geometry& g, const Ti
   return at.x_image + at.k / g.group_outputs * g.x_channel;
 }
 
-/// Four neighbours through the boundary map; in a function of its own, so that the walk keeps its
-/// registers.
-__device__ __noinline__ void map_vector(const Arguments& a, std::int64_t channel, int z, int row,
-                                        int column, Shared<float> to) {
-  const Geometry& g = a.geometry;
-  const Place line = place_along(g.axis[1], place_along(g.axis[0], Place{}, z), row);
-#pragma unroll 1
-  for (int v = 0; v < 4; ++v) {
-    const Place place = place_along(g.axis[2], line, column + v);
-    if (place.what == Stands::element) {
-      copy_async<4>(to + v, a.x.template as<const float>() + (channel + place.offset));
-    } else {
-      to[v] = place.what == Stands::constant ? constant_of<float>(*place.side) : 0.0f;
-    }
-  }
-}
-
-/// Brings slice `z` of the window into shared memory, 16 bytes at a time where they are elements at
-/// a multiple of 16 bytes, else one by one through the boundary map.
+/// Where the window of a tile begins, and whether all of it lies within the rows and columns of the
+/// input, in vectors of 16 bytes whatever the slice.
+struct SlabWindow {
+  std::int64_t row, column;
+  bool interior;
+};
 template <int size>
-__device__ __forceinline__ void load_slice(const Arguments& a, const TileIndex& at, int z,
-                                           Shared<float> window) {
-  constexpr int vectors = slab_window / 4;
-  const AxisGeometry& az = a.geometry.axis[0];
+__device__ __forceinline__ SlabWindow slab_place(const Arguments& a, const TileIndex& at) {
   const AxisGeometry& ay = a.geometry.axis[1];
   const AxisGeometry& ax = a.geometry.axis[2];
-  const std::int64_t channel = slab_channel(a.geometry, at);
+  SlabWindow w{at.y - ay.pad_lo, at.x - ax.pad_lo - (slab_columns - size / 2), false};
+  const Global<const float> corner =
+      a.x.template as<const float>() +
+      (slab_channel(a.geometry, at) + w.row * ay.x_stride + w.column);
+  w.interior = w.row >= 0 && w.row + slab_rows + size - 1 <= ay.input && w.column >= 0 &&
+               w.column + slab_window <= ax.input && ay.x_stride % 4 == 0 &&
+               a.geometry.axis[0].x_stride % 4 == 0 &&
+               reinterpret_cast<std::uintptr_t>(corner.data()) % 16 == 0;
+  return w;
+}
+
+/// Brings slice `z` of the window into shared memory.
+template <int size>
+__device__ __forceinline__ void load_slice(const Arguments& a, const SlabWindow& at,
+                                           std::int64_t channel, int z, Shared<float> window) {
+  constexpr int vectors = slab_window / 4;
+  constexpr int rows_on = slab_threads / vectors;
+  constexpr int columns_on = slab_threads % vectors;
+  const AxisGeometry& az = a.geometry.axis[0];
+  const AxisGeometry& ay = a.geometry.axis[1];
   const bool inside = z >= 0 && z < az.input;
-  const Global<const float> x = a.x.template as<const float>();
+  const Global<const float> corner = a.x.template as<const float>() +
+                                     (channel + z * az.x_stride + at.row * ay.x_stride + at.column);
+  int row = slab_thread() / vectors;
+  int column = slab_thread() % vectors;
 #pragma unroll 1
-  for (int i = slab_thread(); i < (slab_rows + size - 1) * vectors; i += 32 * slab_rows) {
-    const std::int64_t row = at.y - ay.pad_lo + i / vectors;
-    const std::int64_t column = at.x - slab_columns + i % vectors * 4;
-    const Global<const float> from = x + (channel + z * az.x_stride + row * ay.x_stride + column);
-    const Shared<float> to = window + i * 4;
-    if (inside && row >= 0 && row < ay.input && column >= 0 && column + 4 <= ax.input &&
-        reinterpret_cast<std::uintptr_t>(from.data()) % 16 == 0) {
-      copy_async<16>(to, from);
-      continue;
+  for (; row < slab_rows + size - 1; row += rows_on) {
+    const Shared<float> to = window + (row * slab_window + 4 * column);
+    if (inside && at.interior) {
+      copy_async<16>(to, corner + (row * ay.x_stride + 4 * column));
+    } else {
+      load_vector(a, channel, z, inside, at.row + row, at.column + 4 * column, to);
     }
-    map_vector(a, channel, z, static_cast<int>(row), static_cast<int>(column), to);
+    column += columns_on;
+    if (column >= vectors) {
+      column -= vectors;
+      ++row;
+    }
   }
   copy_async_commit();
 }
@@ -68,7 +74,7 @@ inline constexpr int slab_pitch = (size * size + 3) / 4 * 4;
 template <int size>
 __device__ __forceinline__ void load_cube(const Arguments& a, std::int64_t k, Shared<float> taps) {
   constexpr int pitch = slab_pitch<size>;
-  for (int i = slab_thread(); i < size * pitch; i += 32 * slab_rows) {
+  for (int i = slab_thread(); i < size * pitch; i += slab_threads) {
     const int tap = i % pitch;
     taps[i] = tap < size * size ? tap_at<float>(a, k, 0, tap / size, i / pitch, tap % size) : 0.0f;
   }
@@ -77,17 +83,21 @@ __device__ __forceinline__ void load_cube(const Arguments& a, std::int64_t k, Sh
 /// One slice of the input into the sums of the `size` outputs along the depth that it meets: that
 /// of output i - q is sum[(phase - q) % size].
 template <int size>
-__device__ __forceinline__ void add_slice(float (&sum)[size][slab_columns], int phase,
-                                          Shared<const float> window, Shared<const float> taps) {
+__device__ __forceinline__ void add_slice(float (&sum)[size][slab_lane_rows][slab_columns],
+                                          int phase, Shared<const float> window,
+                                          Shared<const float> taps) {
   constexpr int pitch = slab_pitch<size>;
 #pragma unroll 1
   for (int r = 0; r < size; ++r) {
-    float x[3 * slab_columns];
+    float x[slab_lane_rows][3 * slab_columns];
 #pragma unroll
-    for (int i = 0; i < 3; ++i) {
-      const auto vector = window.template load<4>(r * slab_window + 4 * i);
+    for (int m = 0; m < slab_lane_rows; ++m) {
 #pragma unroll
-      for (int v = 0; v < 4; ++v) x[4 * i + v] = vector[v];
+      for (int i = 0; i < 3; ++i) {
+        const auto vector = window.template load<4>((r + m) * slab_window + 4 * i);
+#pragma unroll
+        for (int v = 0; v < 4; ++v) x[m][4 * i + v] = vector[v];
+      }
     }
     float w[pitch];
 #pragma unroll
@@ -98,113 +108,193 @@ __device__ __forceinline__ void add_slice(float (&sum)[size][slab_columns], int 
     }
 #pragma unroll
     for (int q = 0; q < size; ++q) {
-      float(&to)[slab_columns] = sum[(phase - q + size) % size];
+      float(&to)[slab_lane_rows][slab_columns] = sum[(phase - q + size) % size];
 #pragma unroll
       for (int s = 0; s < size; ++s) {
 #pragma unroll
-        for (int v = 0; v < slab_columns; ++v) {
-          to[v] = multiply_add(w[q * size + s], x[slab_columns - size / 2 + v + s], to[v]);
+        for (int m = 0; m < slab_lane_rows; ++m) {
+#pragma unroll
+          for (int v = 0; v < slab_columns; ++v) {
+            to[m][v] =
+                multiply_add(w[q * size + s], x[m][slab_columns - size / 2 + v + s], to[m][v]);
+          }
         }
       }
     }
   }
 }
 
+/// Where row `row` of the outputs of a warp begins in y, in the slice of `at`.
+__device__ __forceinline__ std::int64_t slab_output(const Geometry& g, const TileIndex& at,
+                                                    std::int64_t row) {
+  return at.y_image + at.k * g.y_channel + at.z * g.axis[0].y_stride +
+         (at.y + row) * g.axis[1].y_stride + at.x * g.axis[2].y_stride;
+}
+
 /// Sums that an infinite tap spoilt where nothing stands are formed again, by the definition.
-__device__ __noinline__ void mend_slab(const Arguments& a, std::int64_t number) {
+__device__ __noinline__ inline void mend_slab(const Arguments& a, std::int64_t number) {
   const Geometry& g = a.geometry;
   const TileIndex at = tile_index(g, a.tiling, number);
-  const std::int64_t y = at.y + threadIdx.y;
   const std::int64_t column = at.x + static_cast<int>(threadIdx.x) * slab_columns;
-  if (y >= g.axis[1].output) return;
 #pragma unroll 1
-  for (TileIndex place = at; place.z < min(at.z + a.tiling.depth, g.axis[0].output); ++place.z) {
+  for (int m = 0; m < slab_lane_rows; ++m) {
+    const int row = static_cast<int>(threadIdx.y) * slab_lane_rows + m;
+    if (at.y + row >= g.axis[1].output) return;
 #pragma unroll 1
-    for (std::int64_t x = column; x < min(column + slab_columns, g.axis[2].output); ++x) {
-      const Global<float> to =
-          a.y.template as<float>() + (at.y_image + at.k * g.y_channel +
-                                      place.z * g.axis[0].y_stride + y * g.axis[1].y_stride + x);
-      const float value = to[0];
-      if (!is_finite(value)) to[0] = sum_of_terms<float>(a, place, y, x);
+    for (TileIndex place = at; place.z < min(at.z + a.tiling.depth, g.axis[0].output); ++place.z) {
+      const Global<float> to = a.y.template as<float>() + (slab_output(g, place, row) - at.x);
+#pragma unroll 1
+      for (std::int64_t x = column; x < min(column + slab_columns, g.axis[2].output); ++x) {
+        const float value = to[x];
+        if (!is_finite(value)) to[x] = sum_of_terms<float>(a, place, at.y + row, x);
+      }
     }
   }
 }
 
-/// A cube of size^3 taps over volumes of floats, `same` along rows, without epilogue: slices of the
-/// input pass through shared memory once, the next two on their way while one is summed.
+/// Stores the rows of a warp, whatever their type, from `stage` through the epilogue; `depth` is
+/// that of the slice in the slab. A function of its own, so that the walk keeps its registers.
+__device__ __noinline__ inline void finish_slice(const Arguments& a, const TileIndex& slab,
+                                                 int depth, Shared<float> stage) {
+  __syncwarp();
+  TileIndex at = slab;
+  at.z += depth;
+  const AxisGeometry& ax = a.geometry.axis[2];
+  const int count = static_cast<int>(min(std::int64_t{slab_width}, ax.output - at.x));
+#pragma unroll 1
+  for (int m = 0; m < slab_lane_rows; ++m) {
+    const int row = static_cast<int>(threadIdx.y) * slab_lane_rows + m;
+    if (at.y + row >= a.geometry.axis[1].output) break;
+#pragma unroll 1
+    for (int i = static_cast<int>(threadIdx.x); i < count; i += 32) {
+      float value = stage[m * slab_width + i];
+      if (!is_finite(value)) value = sum_of_terms<float>(a, at, at.y + row, at.x + i);
+      finish_element(a.epilogue, value, at.k, a.y, a.y_type,
+                     slab_output(a.geometry, at, row) + i * ax.y_stride);
+    }
+  }
+  __syncwarp();  // the stage has been read
+}
+
+/// Each sum takes the place of the one before it, the first that of the last.
+template <int size>
+__device__ __forceinline__ void move_on(float (&sum)[size][slab_lane_rows][slab_columns]) {
+#pragma unroll
+  for (int m = 0; m < slab_lane_rows; ++m) {
+#pragma unroll
+    for (int v = 0; v < slab_columns; ++v) {
+      const float first = sum[0][m][v];
+#pragma unroll
+      for (int j = 0; j + 1 < size; ++j) sum[j][m][v] = sum[j + 1][m][v];
+      sum[size - 1][m][v] = first;
+    }
+  }
+}
+
+/// The first `columns` outputs of a lane in one row.
+__device__ __forceinline__ void store_slice(Global<float> y, int columns,
+                                            const float (&sum)[slab_columns]) {
+  if (columns == slab_columns && reinterpret_cast<std::uintptr_t>(y.data()) % 16 == 0) {
+    y.template store<4>(0, {{sum[0], sum[1], sum[2], sum[3]}});
+    return;
+  }
+#pragma unroll
+  for (int v = 0; v < slab_columns; ++v) {
+    if (v < columns) y[v] = sum[v];
+  }
+}
+
+/// A cube of size^3 taps over volumes of floats: slices of the input pass through shared memory
+/// once, the next two on their way while one is summed. Unless `general`, sums are stored as they
+/// are in rows of neighbours.
 ///
 ///   grid    x: slabs in the order of tile_index, as often as needed
-///   block   32 x slab_rows
-template <int size>
-__global__ void __launch_bounds__(32 * slab_rows, slab_residents)
+///   block   32 x slab_warps
+template <int size, bool general>
+__global__ void __launch_bounds__(slab_threads, slab_residents(general))
     slab_kernel(const __grid_constant__ Arguments a) {
   constexpr int slice = (slab_rows + size - 1) * slab_window;
+  // Sums take turns in `size` places, or move on after each slice, so that there is one call.
+  constexpr int phases = general ? 1 : size;
+  constexpr int stage_rows = slab_lane_rows * slab_width;  // of a warp
   FALTUNG_SHARED(float, windows, 3 * slice);
-  FALTUNG_SHARED(float, taps, size* size* slab_pitch<size>);
+  FALTUNG_SHARED(float, taps, size* slab_pitch<size>);
+  FALTUNG_SHARED(float, stages, general ? slab_warps* stage_rows : 1);
   FALTUNG_SHARED(TileIndex, places, 1);
   const Geometry& g = a.geometry;
   const int lane = static_cast<int>(threadIdx.x);
+  const int warp = static_cast<int>(threadIdx.y);
+  const int row = warp * slab_lane_rows;
   for (std::int64_t number = blockIdx.x; number < a.tiling.tiles; number += gridDim.x) {
     __syncthreads();  // the slab before has been summed
     if (slab_thread() == 0) places[0] = tile_index(g, a.tiling, number);
     __syncthreads();
+    const SlabWindow place = slab_place<size>(a, places[0]);
+    const std::int64_t channel = slab_channel(g, places[0]);
     const int top = static_cast<int>(TileIndex(places[0]).z - g.axis[0].pad_lo);
     load_cube<size>(a, TileIndex(places[0]).k, taps);
-    load_slice<size>(a, places[0], top, windows);
-    load_slice<size>(a, places[0], top + 1, windows + slice);
+    load_slice<size>(a, place, channel, top, windows);
+    load_slice<size>(a, place, channel, top + 1, windows + slice);
     const int depth =
         static_cast<int>(min(a.tiling.depth, g.axis[0].output - TileIndex(places[0]).z));
     const int slices = depth + size - 1;
-    const auto left = [&](std::int64_t count) {
-      return static_cast<int>(max(std::int64_t{0}, min(std::int64_t{slab_columns}, count)));
+    const auto within = [](std::int64_t most, std::int64_t count) {
+      return static_cast<int>(max(std::int64_t{0}, min(most, count)));
     };
-    int columns = left(g.axis[2].output - TileIndex(places[0]).x - lane * slab_columns);
-    if (TileIndex(places[0]).y + threadIdx.y >= g.axis[1].output) columns = 0;
-    Global<float> y = a.y.template as<float>();
-    {
-      const TileIndex at = places[0];
-      y = y + (at.y_image + at.k * g.y_channel + at.z * g.axis[0].y_stride +
-               (at.y + threadIdx.y) * g.axis[1].y_stride + at.x + lane * slab_columns);
-    }
-    float sum[size][slab_columns] = {};
+    const int columns =
+        within(slab_columns, g.axis[2].output - TileIndex(places[0]).x - lane * slab_columns);
+    const int rows = within(slab_lane_rows, g.axis[1].output - TileIndex(places[0]).y - row);
+    Global<float> y =
+        a.y.template as<float>() + (slab_output(g, places[0], row) + lane * slab_columns);
+    float sum[size][slab_lane_rows][slab_columns] = {};
     float checked = 0;  // stays 0 while all sums are finite
     int buffer = 0;
 #pragma unroll 1
-    for (int first = 0; first < slices; first += size) {
+    for (int first = 0; first < slices; first += phases) {
 #pragma unroll
-      for (int phase = 0; phase < size; ++phase) {
+      for (int phase = 0; phase < phases; ++phase) {
         const int i = first + phase;
         if (i >= slices) break;
         copy_async_wait<1>();
         __syncthreads();  // this slice is whole, the one before has been read
         const Shared<const float> window =
-            windows + (buffer + static_cast<int>(threadIdx.y) * slab_window + lane * slab_columns);
+            windows + (buffer + row * slab_window + lane * slab_columns);
         const int before = buffer == 0 ? 2 * slice : buffer - slice;
         if (i + 2 < slices) {
-          load_slice<size>(a, places[0], top + i + 2, windows + before);
+          load_slice<size>(a, place, channel, top + i + 2, windows + before);
         } else {
           copy_async_commit();
         }
         buffer = buffer == 2 * slice ? 0 : buffer + slice;
 #pragma unroll
-        for (int v = 0; v < slab_columns; ++v) sum[phase][v] = 0;
+        for (int m = 0; m < slab_lane_rows; ++m) {
+#pragma unroll
+          for (int v = 0; v < slab_columns; ++v) sum[phase][m][v] = 0;
+        }
         add_slice<size>(sum, phase, window, taps);
-        if (i < size - 1) continue;
-        const float(&done)[slab_columns] = sum[(phase + 1) % size];
-        if (columns == slab_columns && reinterpret_cast<std::uintptr_t>(y.data()) % 16 == 0) {
-          y.template store<4>(0, {{done[0], done[1], done[2], done[3]}});
+        if (!general && i < size - 1) continue;
+        const float(&done)[slab_lane_rows][slab_columns] = sum[(phase + 1) % size];
+        if constexpr (general) {
+          const Shared<float> stage = stages + warp * stage_rows;
+#pragma unroll
+          for (int m = 0; m < slab_lane_rows; ++m) {
+            stage.template store<4>(m * slab_width + lane * slab_columns,
+                                    {{done[m][0], done[m][1], done[m][2], done[m][3]}});
+          }
+          if (i >= size - 1) finish_slice(a, places[0], i - size + 1, stage);
+          move_on<size>(sum);
         } else {
 #pragma unroll
-          for (int v = 0; v < slab_columns; ++v) {
-            if (v < columns) y[v] = done[v];
-          }
-        }
-        y = y + g.axis[0].y_stride;
+          for (int m = 0; m < slab_lane_rows; ++m) {
+            if (m < rows) store_slice(y + m * g.axis[1].y_stride, columns, done[m]);
 #pragma unroll
-        for (int v = 0; v < slab_columns; ++v) checked += done[v] - done[v];
+            for (int v = 0; v < slab_columns; ++v) checked += done[m][v] - done[m][v];
+          }
+          y = y + g.axis[0].y_stride;
+        }
       }
     }
-    if (checked != 0) mend_slab(a, number);
+    if (!general && checked != 0) mend_slab(a, number);
   }
 }
 

@@ -6,27 +6,30 @@
 
 namespace faltung::cuda::direct {
 
-/// How slab_kernel is cut: a block walks along the depth of a volume, a warp owns one row of 128
-/// columns, a lane four of them and a partial sum for every slice of the filter.
+/// How slab_kernel is cut: a block walks along the depth of a volume, a warp owns two rows of 128
+/// columns, a lane four columns of each and a partial sum for every slice of the filter.
 ///
-/// A slice costs a warp, for 128 outputs: size x 3 vector reads of the input, 4 wavefronts each,
-/// and size x 3 (3x3x3) or x 7 (5x5x5) of taps, 1 to 4 each as a broadcast is merged or not, for 4
-/// size^3 multiply-adds: 27 clocks of arithmetic beside 45 to 72 of shared memory and, at 0.88 of
-/// 4.27 TB/s, 63 of device memory for 3x3x3; 125 beside 95 to 200 and 63 for 5x5x5, 90 % of whose
-/// instructions are FMA.
-inline constexpr int slab_rows = 8;
+/// A slice costs a warp, for 256 outputs: size x 6 vector reads of the input, 4 wavefronts each,
+/// and size x 3 (3x3x3) or x 7 (5x5x5) of taps, 1 to 4 each as a broadcast is merged or not, for 8
+/// size^3 multiply-adds: 54 clocks of arithmetic beside 81 to 108 of shared memory and, at 0.88 of
+/// 4.27 TB/s, 126 of device memory for 3x3x3; 250 beside 155 to 260 and 126 for 5x5x5.
+inline constexpr int slab_warps = 8;
+inline constexpr int slab_threads = 32 * slab_warps;
+inline constexpr int slab_lane_rows = 2;
+inline constexpr int slab_rows = slab_warps * slab_lane_rows;
 inline constexpr int slab_columns = 4;
 inline constexpr int slab_width = 32 * slab_columns;
 /// Columns of a window: four on each side, so that rows are whole vectors.
 inline constexpr int slab_window = slab_width + 2 * slab_columns;
 
-inline constexpr int slab_residents = 2;  ///< blocks to a multiprocessor, by their registers
+/// Blocks to a multiprocessor, by their registers.
+constexpr int slab_residents(bool general) { return general ? 1 : 2; }
 
 /// Whether slab_kernel computes it: a cube of taps, as wide as high as deep, one input channel.
 constexpr bool can_slab(const Geometry& g) {
   const std::int64_t size = g.axis[2].filter;
-  bool good = (size == 3 || size == 5) && g.group_inputs == 1 && g.axis[2].pad_lo == size / 2 &&
-              g.axis[2].x_stride == 1 && g.axis[2].y_stride == 1 && g.axis[0].output >= 4;
+  bool good = (size == 3 || size == 5) && g.group_inputs == 1 && g.axis[2].x_stride == 1 &&
+              g.axis[0].output >= 4;
   for (const AxisGeometry& axis : g.axis) {
     good = good && axis.filter == size && axis.stride == 1 && axis.dilation == 1 &&
            axis.input_dilation == 1 && axis.input < (std::int64_t{1} << 30) &&
@@ -38,12 +41,13 @@ constexpr bool can_slab(const Geometry& g) {
 
 /// Slabs as deep as leaves the fewest slices to the block that has most, each slab walking over
 /// size - 1 slices of the next, with all blocks resident.
-inline Tiling slab_tiling(const Geometry& g) {
+inline Tiling slab_tiling(const Geometry& g, bool general) {
   const std::int64_t size = g.axis[0].filter;
-  const std::int64_t blocks = std::int64_t{132} * slab_residents;
+  const std::int64_t blocks = std::int64_t{132} * slab_residents(general);
   Tiling t;
+  t.general = general;
   t.threads_x = 32;
-  t.threads_y = slab_rows;
+  t.threads_y = slab_warps;
   t.rows = slab_rows;
   t.cols = slab_width;
   t.tiles_x = divide_up(g.axis[2].output, t.cols);
@@ -64,23 +68,31 @@ inline Tiling slab_tiling(const Geometry& g) {
   return t;
 }
 
-/// Predicted microseconds on an H200; not measured on a GPU:
+/// Instructions of a thread for one slice: multiply-adds, the vector reads of add_slice and its
+/// loop, copies of the window, barriers and stores.
+constexpr double slab_instructions(std::int64_t size, bool general) {
+  const auto taps = static_cast<double>(size);
+  const double sums = slab_lane_rows * slab_columns;
+  const double reads = taps * (slab_lane_rows * 3 + static_cast<double>((size * size + 3) / 4) + 3);
+  const double copies =
+      static_cast<double>((slab_rows + size - 1) * slab_window / 4) / slab_threads * 10;
+  return sums * taps * taps * taps + reads + copies + 60 + (general ? 30 * sums : 0);
+}
+
+/// Predicted microseconds on an H200; not measured on a GPU: the instructions of the block that has
+/// most, at one for each of 128 lanes and clocks of 1755 MHz, or the bytes.
 ///
 ///     f32 512^3 3x3x3          1074 MB      3624e6 multiply-adds   290 us (target 300): memory
-///     f32 100x1000x1000 5x5x5   800 MB     12500e6                 616 us (560), 467 if every
-///     clock
-///                                                                  at 1.98 GHz issued one
-inline double predict_slab_us(const Geometry& g, const Tiling& t, double products, double bytes) {
-  const auto size = static_cast<double>(g.axis[0].filter);
-  const double share = size == 3 ? 0.8 : 0.9;
-  const double blocks = 132.0 * slab_residents;
-  const double waves = static_cast<double>(divide_up(t.tiles, static_cast<std::int64_t>(blocks)));
-  const double depth = static_cast<double>(t.depth);
-  const double walked = waves * blocks * (depth + size - 1) * t.rows * t.cols;
-  const double wanted = products / (size * size * size);
-  const double again = (depth + size - 1) / depth;
+///     f32 100x1000x1000 5x5x5   800 MB     12500e6                 550 us (560)
+inline double predict_slab_us(const Geometry& g, const Tiling& t, double bytes) {
+  const std::int64_t size = g.axis[0].filter;
+  const std::int64_t blocks = std::int64_t{132} * slab_residents(t.general);
+  const auto slices = static_cast<double>(divide_up(t.tiles, blocks) * (t.depth + size - 1) *
+                                          slab_residents(t.general));
+  const auto depth = static_cast<double>(t.depth);
+  const double again = (depth + static_cast<double>(size) - 1) / depth;
   return H200::launch_us +
-         std::max(walked / wanted * products / (share * H200::products(DType::f32)),
+         std::max(slices * slab_threads * slab_instructions(size, t.general) / H200::slots,
                   (0.5 * again + 0.5) * bytes / H200::bytes);
 }
 

@@ -10,13 +10,18 @@ namespace {
 TEST(DirectSlab, AgreesWithTheReference) {
   for (const char* line : {
            "op=filter dtype=f32 in=6x9x132 f=3x3x3 boundary=reflect",
-           "op=filter dtype=f32 in=9x8x128 f=3x3x3 boundary=constant",
-           "op=filter dtype=f32 in=7x10x37 f=5x5x5 boundary=nearest",
+           "op=filter dtype=f32 in=4x17x37 f=5x5x5 boundary=constant",
            "op=filter dtype=f32 in=4x3x5 f=5x5x5 boundary=mirror",
-           "op=fwd dtype=f32 n=2 c=2 in=5x9x20 k=4 f=3x3x3 pad=1 g=2",
-           "op=fwd dtype=f32 n=1 c=1 in=8x11x24 k=1 f=5x5x5 pad=0:3x4:-1x2 flip=1 "
+           "op=fwd dtype=f32 n=2 c=1 in=5x9x20 k=2 f=3x3x3 pad=1",
+           "op=fwd dtype=f32 n=1 c=1 in=5x11x24 k=1 f=5x5x5 pad=0:3x4:-1x2 flip=1 "
            "boundary=wrap:zeroxconstant(2):mirrorxwrap",
            "op=dgrad dtype=f32 n=1 c=2 in=6x9x20 k=2 f=3x3x3 pad=1 g=2",
+           "op=fwd dtype=f32 n=1 c=1 in=4x18x140 k=1 f=3x3x3 pad=1x1x0",
+           "op=fwd dtype=f32 n=1 c=1 in=4x9x37 k=1 f=5x5x5 pad=2x2x9:3 boundary=wrap",
+           "op=fwd dtype=f32 n=1 c=2 in=5x17x20 k=2 f=3x3x3 pad=1 g=2 alpha=2 beta=-1 bias=1 "
+           "act=relu",
+           "op=fwd dtype=f32:f32:f16 n=1 c=1 in=4x7x22 k=1 f=5x5x5 pad=2",
+           "op=fwd dtype=f32 n=1 c=1 in=5x9x20 k=1 f=3x3x3 pad=1 ystrides=9000,9000,1000,80,2",
        }) {
     expect_agreement(line, "slab_kernel");
   }
@@ -25,12 +30,13 @@ TEST(DirectSlab, AgreesWithTheReference) {
 TEST(DirectSlab, KeepsNonFiniteValuesWhereTheyBelong) {
   expect_non_finite_as_defined("op=fwd dtype=f32 n=1 c=1 in=14x15x30 k=1 f=3x3x3 pad=1");
   expect_non_finite_as_defined("op=filter dtype=f32 in=6x13x20 f=5x5x5 boundary=nearest");
+  expect_non_finite_as_defined("op=fwd dtype=f32 n=1 c=1 in=14x15x30 k=1 f=3x3x3 pad=1 beta=1");
 }
 
 TEST(DirectSlab, WalksOverSlabsOfManyChannels) {
   DirectRun run("op=fwd dtype=f32 n=2 c=3 in=10x17x20 k=3 f=3x3x3 pad=1 g=3");
   Tiling& t = run.arguments.tiling;
-  t = slab_tiling(run.arguments.geometry);
+  t = slab_tiling(run.arguments.geometry, false);
   t.depth = 4;
   t.tiles = t.tiles_x * t.tiles_y * 3 * 6;
   for (const std::int64_t blocks : {1, 7}) {
@@ -40,12 +46,12 @@ TEST(DirectSlab, WalksOverSlabsOfManyChannels) {
   }
 }
 
-// Every slice is read once by its block: what is read twice is the halo of rows, (8 + 2) / 8 rows
+// Every slice is read once by its block: what is read twice is the halo of rows, (16 + 2) / 16 rows
 // and 136 / 128 columns, and the two slices that slabs share.
 TEST(DirectSlab, ReadsEverySliceOnce) {
   DirectRun run("op=filter dtype=f32 in=32x32x384 f=3x3x3");
   Tiling& t = run.arguments.tiling;
-  t = slab_tiling(run.arguments.geometry);
+  t = slab_tiling(run.arguments.geometry, false);
   t.depth = 32;
   t.tiles = t.blocks = t.tiles_x * t.tiles_y;
   const emulator::Recorder recorder;
