@@ -5,6 +5,7 @@
 #include "cuda/direct/band_policy.hpp"
 #include "cuda/direct/direct_policy.hpp"
 #include "cuda/direct/fir_policy.hpp"
+#include "cuda/direct/patch_policy.hpp"
 #include "cuda/direct/slab_policy.hpp"
 
 namespace faltung::cuda::direct {
@@ -66,6 +67,9 @@ std::string Choice::policy() const {
     case Kernel::slab:
       return message("slabs of ", t.depth, 'x', t.rows, 'x', t.cols, ", a slice at a time",
                      t.general ? ", sums finished in order" : "");
+    case Kernel::patch:
+      return message("tiles of ", t.rows, 'x', t.cols, ", patches of ", patch_rows, 'x',
+                     patch_columns, " in registers");
     case Kernel::tile:
       break;
   }
@@ -98,7 +102,11 @@ Choice choose(const Problem& p, const Geometry& g, bool aligned) {
     return {Kernel::slab, t, predict_slab_us(g, t, bytes)};
   }
   const Tiling t = choose_tiling(g, size);
-  return {Kernel::tile, t, predict_us(g, t, type, products, bytes)};
+  const Choice tile{Kernel::tile, t, predict_us(g, t, type, products, bytes)};
+  if (!floats || !can_patch(g)) return tile;
+  const Tiling patches = patch_tiling(g);
+  const Choice patch{Kernel::patch, patches, predict_patch_us(g, patches, bytes)};
+  return patch.us < tile.us ? patch : tile;
 }
 
 }  // namespace faltung::cuda::direct

@@ -14,7 +14,8 @@ enum class Kernel : std::uint8_t {
   walk,  ///< walk_kernel: 3x3, 5x5, 7x7 in f32 and f64, and of short integers
   fir,   ///< fir_kernel: short filters along rows
   band,  ///< band_kernel: short 2-D filters of u8, f16 and bf16 on tensor cores
-  slab   ///< slab_kernel: 3x3x3 and 5x5x5 in f32
+  slab,  ///< slab_kernel: 3x3x3 and 5x5x5 in f32
+  patch  ///< patch_kernel: 6 to 15 columns of taps in f32
 };
 
 /// A kernel, how it is cut, and its predicted time.

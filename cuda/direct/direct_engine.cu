@@ -84,6 +84,7 @@ class DirectTask final : public Task {
       if constexpr (std::is_same_v<Acc, float>) {
         if (kernel == Kernel::band) return direct::launch_band(arguments, stream);
         if (kernel == Kernel::slab) return direct::launch_slab(arguments, stream);
+        if (kernel == Kernel::patch) return direct::launch_patch(arguments, stream);
       }
       if constexpr (std::is_floating_point_v<Acc> || std::is_same_v<Acc, Complex<float>>) {
         if (kernel == Kernel::fir) return direct::launch_fir<Acc>(arguments, stream);

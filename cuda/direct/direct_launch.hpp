@@ -26,4 +26,7 @@ void launch_band(const Arguments& arguments, cudaStream_t stream);
 /// Starts slab_kernel for arguments whose tiling is a slab_tiling; inputs and sums in float.
 void launch_slab(const Arguments& arguments, cudaStream_t stream);
 
+/// Starts patch_kernel for arguments whose tiling is a patch_tiling; inputs and sums in float.
+void launch_patch(const Arguments& arguments, cudaStream_t stream);
+
 }  // namespace faltung::cuda::direct

@@ -130,7 +130,7 @@ TEST(DirectWalk, MovesHardlyMoreThanTheLeast) {
 // in five of them, and twice that where it goes from one row of the window to the next.
 TEST(DirectTile, ReadsAndWritesInOrder) {
   for (const char* line :
-       {"op=fwd dtype=i32 n=1 c=1 in=16384 k=1 f=129", "op=filter dtype=f32 in=128x512 f=15x15",
+       {"op=fwd dtype=i32 n=1 c=1 in=16384 k=1 f=129", "op=filter dtype=f64 in=64x512 f=15x15",
         "op=fwd dtype=i64 n=1 c=1 in=8192 k=1 f=65", "op=signal dtype=c128 in=8192 f=31"}) {
     const Problem p = Problem::parse(line);
     const test::Operands operands = test::filled_operands(p, test::Fill::small_integers, 1);
