@@ -85,7 +85,7 @@ Choice choose(const Problem& p, const Geometry& g, bool aligned) {
   const double bytes = p.bytes();
   if (is_fir(p, g)) {
     const Tiling t = fir_tiling(g, size);
-    return {Kernel::fir, t, predict_fir_us(g, t, type, products, bytes)};
+    return {Kernel::fir, t, predict_fir_us(g, t, type, bytes)};
   }
   if (is_band(p, g)) {
     const int input = static_cast<int>(size_of(x_type(p)));

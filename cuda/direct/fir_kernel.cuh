@@ -6,44 +6,86 @@
 
 namespace faltung::cuda::direct {
 
-/// Offset in x of position 0 of the row that a tile lies in.
-__device__ __forceinline__ std::int64_t fir_row(const Geometry& g, const TileIndex& at) {
-  return at.x_image + at.k / g.group_outputs * g.x_channel + at.z * g.axis[0].x_stride +
-         at.y * g.axis[1].x_stride;
+/// Where a tile lies; found by one thread, so that the others spend no instructions on it.
+struct Span {
+  TileIndex at;
+  std::int64_t x;     ///< offset of the first position of the window, within the row or not
+  std::int64_t y;     ///< offset of the first output
+  int begin, end;     ///< the elements of the row in the window; beyond stands the boundary
+  int outputs;        ///< up to the end of the row
+  bool whole_window;  ///< all of it elements of the accumulator's type, on 16 bytes
+  bool whole_result;  ///< all outputs are stored as they are, on 16 bytes
+};
+
+template <typename Acc>
+__device__ __forceinline__ Span find_span(const Arguments& a, std::int64_t number) {
+  const Geometry& g = a.geometry;
+  const AxisGeometry& ax = g.axis[2];
+  const std::int64_t size = a.tiling.window_cols;
+  Span span;
+  span.at = tile_index(g, a.tiling, number);
+  const TileIndex& at = span.at;
+  const std::int64_t first = at.x - ax.pad_lo;
+  span.x = at.x_image + at.k / g.group_outputs * g.x_channel + at.z * g.axis[0].x_stride +
+           at.y * g.axis[1].x_stride + first;
+  span.y = at.y_image + at.k * g.y_channel + at.z * g.axis[0].y_stride + at.y * g.axis[1].y_stride +
+           at.x * ax.y_stride;
+  const auto within = [](std::int64_t most, std::int64_t i) {
+    return static_cast<int>(max(std::int64_t{0}, min(most, i)));
+  };
+  const auto aligned = [](const auto* data) {
+    return reinterpret_cast<std::uintptr_t>(data) % 16 == 0;
+  };
+  span.begin = within(size, -first);
+  span.end = within(size, ax.input - first);
+  span.outputs = within(a.tiling.cols, ax.output - at.x);
+  const bool interior = span.begin == 0 && span.end == size;
+  span.whole_window = interior && a.x_type == native_type<Acc> &&
+                      aligned((a.x.template as<const Acc>() + span.x).data());
+  span.whole_result = interior && span.outputs == a.tiling.cols && a.epilogue.plain &&
+                      a.y_type == native_type<Acc> && ax.y_stride == 1 &&
+                      aligned((a.y.template as<Acc>() + span.y).data());
+  return span;
+}
+
+/// The window of a tile, element by element, through the boundary map where it leaves the row.
+template <typename Acc>
+__device__ __noinline__ void load_any_span(const Arguments& a, Shared<const Span> place,
+                                           Shared<Acc> window) {
+  const Span span = place[0];
+  const AxisGeometry& ax = a.geometry.axis[2];
+  const std::int64_t first = span.at.x - ax.pad_lo;
+  const Global<const Acc> x = a.x.template as<const Acc>() + span.x;
+#pragma unroll 1
+  for (int i = static_cast<int>(threadIdx.x); i < a.tiling.window_cols; i += a.tiling.threads_x) {
+    if (i < span.begin || i >= span.end) {
+      window[i] = value_at<Acc>(a, place_along(ax, Place{}, first + i), span.x - first);
+    } else if (a.x_type == native_type<Acc>) {
+      copy_async<static_cast<int>(sizeof(Acc))>(window + i, x + i);
+    } else {
+      window[i] = load_element<Acc>(a.x, a.x_type, span.x + i);
+    }
+  }
 }
 
 /// Starts to bring the window of a tile into shared memory; whole after copy_async_wait and a
-/// barrier. What lies beyond the ends of the row comes through the boundary map.
+/// barrier.
 template <typename Acc>
-__device__ __forceinline__ void load_span(const Arguments& a, const TileIndex& at,
+__device__ __forceinline__ void load_span(const Arguments& a, Shared<const Span> place,
                                           Shared<Acc> window) {
   constexpr int vector = static_cast<int>(16 / sizeof(Acc));
-  const AxisGeometry& ax = a.geometry.axis[2];
-  const int size = a.tiling.window_cols;
-  const int threads = a.tiling.threads_x;
-  const std::int64_t first = at.x - ax.pad_lo;
-  const std::int64_t row = fir_row(a.geometry, at);
-  const auto within = [&](std::int64_t i) {
-    return static_cast<int>(max(std::int64_t{0}, min(std::int64_t{size}, i)));
-  };
-  const int begin = within(-first);
-  const int end = within(ax.input - first);
-  const bool native = a.x_type == native_type<Acc>;
-  const Global<const Acc> x = a.x.template as<const Acc>() + (row + first);
-  if (native && begin == 0 && end == size && reinterpret_cast<std::uintptr_t>(x.data()) % 16 == 0) {
-    for (int i = static_cast<int>(threadIdx.x) * vector; i < size; i += threads * vector) {
-      copy_async<16>(window + i, x + i);
+  const Span span = place[0];
+  if (span.whole_window) {
+    const int first = static_cast<int>(threadIdx.x) * vector;
+    const int step = a.tiling.threads_x * vector;
+    Global<const Acc> x = a.x.template as<const Acc>() + (span.x + first);
+#pragma unroll 4
+    for (int i = first; i < a.tiling.window_cols; i += step) {
+      copy_async<16>(window + i, x);
+      x = x + step;
     }
   } else {
-    for (int i = static_cast<int>(threadIdx.x); i < size; i += threads) {
-      if (i < begin || i >= end) {
-        window[i] = value_at<Acc>(a, place_along(ax, Place{}, first + i), row);
-      } else if (native) {
-        copy_async<static_cast<int>(sizeof(Acc))>(window + i, x + i);
-      } else {
-        window[i] = load_element<Acc>(a.x, a.x_type, row + first + i);
-      }
-    }
+    load_any_span(a, place, window);
   }
   copy_async_commit();
 }
@@ -92,32 +134,27 @@ __device__ __forceinline__ void slide(Acc (&sum)[outputs], Shared<Acc> window, S
   }
 }
 
-/// Whether the window of a tile reaches beyond the ends of its row.
-__device__ __forceinline__ bool is_framed(const Arguments& a, const TileIndex& at) {
-  const std::int64_t first = at.x - a.geometry.axis[2].pad_lo;
-  return first < 0 || first + a.tiling.window_cols > a.geometry.axis[2].input;
-}
-
-/// Any result: `count` sums in `stage`, the outputs of a tile from column `first` on.
+/// Any result: the sums of a warp in `stage`, the outputs of a tile from column `first` on.
 template <typename Acc>
-__device__ __noinline__ void finish_span(const Arguments& a, const TileIndex& at, std::int64_t y,
-                                         int first, int count, Shared<Acc> stage) {
-  const bool framed = is_framed(a, at);
+__device__ __noinline__ void finish_span(const Arguments& a, Shared<const Span> place, int first,
+                                         int count, Shared<Acc> stage) {
+  const Span span = place[0];
+  const bool framed = span.begin != 0 || span.end != a.tiling.window_cols;
 #pragma unroll 1
-  for (int i = static_cast<int>(threadIdx.x) % 32; i < count; i += 32) {
+  for (int i = static_cast<int>(threadIdx.x) % 32; i < count && first + i < span.outputs; i += 32) {
     Acc value = stage[i];
-    if (framed && !is_finite(value)) value = sum_of_terms<Acc>(a, at, at.y, at.x + first + i);
-    finish_element(a.epilogue, value, at.k, a.y, a.y_type,
-                   y + (first + i) * a.geometry.axis[2].y_stride);
+    if (framed && !is_finite(value)) {
+      value = sum_of_terms<Acc>(a, span.at, span.at.y, span.at.x + first + i);
+    }
+    finish_element(a.epilogue, value, span.at.k, a.y, a.y_type,
+                   span.y + (first + i) * a.geometry.axis[2].y_stride);
   }
 }
 
 /// Stores the sums of a warp, which passes them through `stage` so that its lanes store neighbours.
 template <typename Acc, int vector, int outputs>
-__device__ __forceinline__ void store_span(const Arguments& a, const TileIndex& at,
+__device__ __forceinline__ void store_span(const Arguments& a, Shared<const Span> place,
                                            Shared<Acc> stage, const Acc (&sum)[outputs]) {
-  const Geometry& g = a.geometry;
-  const AxisGeometry& ax = g.axis[2];
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const int first = static_cast<int>(threadIdx.x) / 32 * 32 * outputs;  // of the warp
   stage = stage + first;
@@ -129,25 +166,22 @@ __device__ __forceinline__ void store_span(const Arguments& a, const TileIndex& 
     stage.template store<vector>(lane * outputs + i, part);
   }
   __syncwarp();
-  const std::int64_t y = at.y_image + at.k * g.y_channel + at.z * g.axis[0].y_stride +
-                         at.y * g.axis[1].y_stride + at.x * ax.y_stride;
-  const int count = static_cast<int>(min(std::int64_t{32 * outputs}, ax.output - at.x - first));
-  const Global<Acc> to = a.y.template as<Acc>() + (y + first);
-  if (count < 32 * outputs || !a.epilogue.plain || a.y_type != native_type<Acc> ||
-      ax.y_stride != 1 || reinterpret_cast<std::uintptr_t>(to.data()) % 16 != 0 ||
-      is_framed(a, at)) {
-    return finish_span(a, at, y, first, count, stage);
+  const Span span = place[0];
+  if (!span.whole_result) {
+    return finish_span(a, place, first, 32 * outputs, stage);
   }
+  const Global<Acc> to = a.y.template as<Acc>() + (span.y + first + lane * vector);
 #pragma unroll
-  for (int i = lane * vector; i < 32 * outputs; i += 32 * vector) {
-    to.template store<vector>(i, stage.template load<vector>(i));
+  for (int i = 0; i < 32 * outputs; i += 32 * vector) {
+    to.template store<vector>(i, stage.template load<vector>(lane * vector + i));
   }
 }
 
 /// Brings the taps of channel `k` into shared memory, unless they are there.
 template <typename Acc>
-__device__ __forceinline__ void load_row_taps(const Arguments& a, std::int64_t k, Shared<Acc> taps,
-                                              std::int64_t& loaded) {
+__device__ __forceinline__ void load_row_taps(const Arguments& a, Shared<const Span> place,
+                                              Shared<Acc> taps, std::int64_t& loaded) {
+  const std::int64_t k = Span(place[0]).at.k;
   if (k == loaded) return;
   loaded = k;
   const int count = static_cast<int>(a.geometry.axis[2].filter);
@@ -174,10 +208,15 @@ __global__ void __launch_bounds__(fir_threads, fir_residents)
   SharedMemory memory;
   const Shared<Acc> windows = memory.take<Acc>(2 * t.window_size);
   const Shared<Acc> taps = memory.take<Acc>(t.taps_size);
-  // Places of this tile, the next and the one after, found by one thread: 64-bit divisions.
-  FALTUNG_SHARED(TileIndex, places, 3);
+  // Of this tile, the next and the one after.
+  FALTUNG_SHARED(Span, places, 3);
+  // One warp after the other finds them, so that none of a multiprocessor's four parts has it all.
+  int finder = 0;
   const auto find = [&](std::int64_t number, int slot) {
-    if (threadIdx.x == 0 && number < t.tiles) places[slot] = tile_index(g, t, number);
+    if (static_cast<int>(threadIdx.x) == finder && number < t.tiles) {
+      places[slot] = find_span<Acc>(a, number);
+    }
+    finder = finder + 32 == t.threads_x ? 0 : finder + 32;
   };
   std::int64_t number = blockIdx.x;
   int slot = 0;
@@ -185,7 +224,7 @@ __global__ void __launch_bounds__(fir_threads, fir_residents)
   find(number, 0);
   find(number + gridDim.x, 1);
   __syncthreads();
-  load_span(a, places[0], windows);
+  load_span<Acc>(a, places, windows);
   std::int64_t loaded = -1;  // the channel whose taps are in shared memory
 #pragma unroll 1
   for (; number < t.tiles; number += gridDim.x) {
@@ -193,14 +232,14 @@ __global__ void __launch_bounds__(fir_threads, fir_residents)
     copy_async_wait<0>();
     __syncthreads();  // the window is whole, and the other has been stored from
     if (number + gridDim.x < t.tiles)
-      load_span(a, places[next], windows + (t.window_size - window));
+      load_span<Acc>(a, places + next, windows + (t.window_size - window));
     find(number + 2 * std::int64_t{gridDim.x}, next == 2 ? 0 : next + 1);
-    load_row_taps(a, TileIndex(places[slot]).k, taps, loaded);
+    load_row_taps(a, places + slot, taps, loaded);
     Acc sum[outputs] = {};
     slide<Acc, vector>(sum, windows + (window + static_cast<int>(threadIdx.x) * outputs), taps,
                        static_cast<int>(g.axis[2].filter));
     __syncthreads();  // the window has been read
-    store_span<Acc, vector>(a, places[slot], windows + window, sum);
+    store_span<Acc, vector>(a, places + slot, windows + window, sum);
     window = t.window_size - window;
     slot = next;
   }

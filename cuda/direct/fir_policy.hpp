@@ -7,14 +7,14 @@ namespace faltung::cuda::direct {
 /// How fir_kernel is cut. A thread owns `fir_vectors` 16-byte vectors of neighbouring outputs: with
 /// an odd number of them the vector reads of a warp's lanes meet no bank conflicts.
 ///
-/// A vector of taps (4 floats, 2 doubles or complex floats) on the outputs of a warp is 48 FFMA (12
-/// DFMA, 48 x 2 FFMA for complex floats) on two vector reads of 4 wavefronts each, the second, of
-/// taps, fewer if a broadcast is merged: 12 clocks of a multiprocessor's arithmetic (6, 24), 8 of
-/// its shared memory, 96 % of the issued instructions FMA.
-inline constexpr int fir_vectors = 3;
-inline constexpr int fir_ring = 4;              ///< vectors of x held: those and the next
+/// A vector of taps (4 floats, 2 doubles or complex floats) on the outputs of a warp is 112 FFMA
+/// (28 DFMA, 112 x 2 FFMA for complex floats) on two vector reads of 4 wavefronts each, the second,
+/// of taps, fewer if a broadcast is merged: 28 clocks of a multiprocessor's arithmetic (14, 56), 8
+/// of its shared memory.
+inline constexpr int fir_vectors = 7;
+inline constexpr int fir_ring = 8;              ///< vectors of x held: those and the next
 inline constexpr int fir_threads = 128;         ///< at most
-inline constexpr int fir_residents = 5;         ///< blocks of so many threads to a multiprocessor
+inline constexpr int fir_residents = 4;         ///< blocks of so many threads to a multiprocessor
 inline constexpr std::int64_t fir_taps = 1024;  ///< at most: two windows and the taps take < 48 KiB
 
 /// Whether fir_kernel computes it: one short dense filter along rows of neighbouring elements.
@@ -36,7 +36,7 @@ inline Tiling fir_tiling(const Geometry& g, int accumulator_bytes) {
   const int vector = 16 / accumulator_bytes;
   Tiling t;
   std::int64_t least = -1;
-  for (int threads = fir_threads; threads >= 64; threads -= 32) {
+  for (int threads = fir_threads; threads >= 32; threads -= 32) {
     const std::int64_t cols = std::int64_t{threads} * fir_vectors * vector;
     const std::int64_t cost = divide_up(ax.output, cols) * (cols + ax.filter / 4);
     if (least >= 0 && cost >= least) continue;
@@ -54,25 +54,31 @@ inline Tiling fir_tiling(const Geometry& g, int accumulator_bytes) {
   t.window_cols = t.window_size = t.cols + t.taps_size;
   t.dense = true;
   // All blocks are resident, and none has more than one tile more than others.
-  const std::int64_t residents = 132 * fir_residents * (fir_threads / t.threads_x);
+  const std::int64_t residents = 132 * (fir_residents * fir_threads / t.threads_x);
   t.blocks = divide_up(t.tiles, divide_up(t.tiles, residents));
   return t;
 }
 
-/// Predicted microseconds on an H200; not measured on a GPU. Bytes and products of the targets:
-///
-///     f32 16.8M taps 32       134 MB     537e6 FFMA    39 us (target 40): memory
-///     f32 268M taps 64       2147 MB   17180e6 FFMA   677 us (620) at the rate of a measured GEMM,
-///                                                     515 if every clock at 1.98 GHz were an FFMA
-///     f32 16.8M taps 128      134 MB    2147e6 FFMA    88 us
-///     f32 4096 x 4096 taps 127  134 MB  2131e6 FFMA    97 us
-inline double predict_fir_us(const Geometry& g, const Tiling& t, DType accumulator, double products,
-                             double bytes) {
+/// Instructions of a thread for one tile beside its multiply-adds, as the machine code has them:
+/// two vector reads for a vector of taps, a loop of 7 for a ring of them, 10 for each vector that
+/// comes, 3 for each that goes, and 150 for barriers and the place of the tile.
+constexpr double fir_overhead(const Tiling& t, int vector) {
+  const double steps = static_cast<double>(t.taps_size) / vector;
+  const double copies = static_cast<double>(t.window_cols) / (t.threads_x * vector);
+  return steps * (2 + 7.0 / fir_ring) + 10 * copies + 3 * fir_vectors + 150;
+}
+
+/// Predicted microseconds on an H200; not measured on a GPU: the instructions of all tiles, at one
+/// for each of 128 lanes and clocks of 1755 MHz (half of them for DFMA), or the bytes.
+inline double predict_fir_us(const Geometry& g, const Tiling& t, DType accumulator, double bytes) {
+  const int vector = 16 / static_cast<int>(size_of(accumulator));
+  const double slots = accumulator == DType::c64 ? 4 : accumulator == DType::f64 ? 2 : 1;
+  const double terms = slots * fir_vectors * vector * static_cast<double>(g.axis[2].filter);
   const double idle = std::max(1.0, 132.0 / static_cast<double>(t.tiles));
-  const double unused =
-      static_cast<double>(t.tiles_x) * t.cols / static_cast<double>(g.axis[2].output);
+  const double thread = terms + fir_overhead(t, vector);
   return H200::launch_us +
-         idle * std::max(unused * products / H200::products(accumulator), bytes / H200::bytes);
+         idle * std::max(static_cast<double>(t.tiles) * t.threads_x * thread / (132 * H200::slots),
+                         bytes / H200::bytes);
 }
 
 }  // namespace faltung::cuda::direct
