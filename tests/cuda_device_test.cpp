@@ -1,8 +1,10 @@
 #include <cuda_runtime_api.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <faltung/error.hpp>
 #include <faltung/plan.hpp>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -20,12 +22,23 @@ struct Case {
   const char* engine;
   const char* line;
 };
-// One problem for each kernel.
+// Problems for each kernel; of cuda.direct fir, walk (aligned, and general), band, slab, patch and
+// tile, as they are and through the epilogue.
 const Case cases[] = {
     {"cuda.direct", "op=signal dtype=f32 in=70000 f=32"},
+    {"cuda.direct", "op=fwd dtype=f32 n=1 c=1 in=70001 k=1 f=31 pad=15 alpha=2 act=relu"},
     {"cuda.direct", "op=filter dtype=f32 in=300x512 f=5x5"},
+    {"cuda.direct", "op=filter dtype=f64 in=300x515 f=3x3"},
+    {"cuda.direct", "op=fwd dtype=f32 n=1 c=2 in=300x515 k=2 f=7x7 pad=0:6x1 g=2 alpha=2 act=relu"},
+    {"cuda.direct", "op=filter dtype=u16 in=300x512 f=5x5"},
+    {"cuda.direct", "op=fwd dtype=i16:i16:i32 acc=i32 n=1 c=1 in=300x515 k=1 f=3x3 pad=1"},
     {"cuda.direct", "op=filter dtype=u8 in=300x512 f=5x5"},
     {"cuda.direct", "op=filter dtype=f16 in=200x256 f=9x9"},
+    {"cuda.direct", "op=fwd dtype=f16 n=1 c=2 in=200x255 k=2 f=3x3 pad=1 g=2 alpha=2 act=relu"},
+    {"cuda.direct", "op=filter dtype=f32 in=40x60x300 f=3x3x3 boundary=mirror"},
+    {"cuda.direct", "op=fwd dtype=f32 n=1 c=1 in=40x60x301 k=1 f=5x5x5 pad=2 alpha=2"},
+    {"cuda.direct", "op=filter dtype=f32 in=1000x1030 f=15x15 boundary=wrap"},
+    {"cuda.direct", "op=fwd dtype=f32 n=1 c=1 in=1000x1031 k=1 f=10x10 pad=4 alpha=2 act=relu"},
     {"cuda.direct", "op=fwd dtype=f32 n=2 c=3 in=40x41 k=4 f=3x3 stride=2 pad=1"},
     {"cuda.separable", "op=filter dtype=f32 in=300x512 f=25x25 boundary=reflect sep=1"},
     {"cuda.separable", "op=filter dtype=u8 in=300x512 f=11x11 boundary=wrap sep=1"},
@@ -142,6 +155,44 @@ TEST_F(OnGpu, RunsABoundFilterInACudaGraph) {
   }
 }
 
+// Extents one less than a multiple of what a block or a warp computes, just that, and one more.
+TEST_F(OnGpu, IsRightAroundTheEdgesOfTiles) {
+  const auto expect_exact = [&](const std::string& line) {
+    SCOPED_TRACE(line);
+    const Problem problem = Problem::parse(line);
+    OnDevice data(problem, 3);
+    const CudaStream stream;
+    Plan::make(problem, gpu, {.engine = "cuda.direct"})
+        .run(stream.stream(), data.x, data.w, data.y);
+    stream.wait();
+    Tensor y = Tensor::zeros(problem.result_dtype(), problem.result_shape());
+    Plan::make(problem, Device::cpu(), {.engine = "cpu.reference"})
+        .run(Stream{}, data.x.to(Device::cpu()), data.w.to(Device::cpu()), y);
+    const auto* expected = static_cast<const std::byte*>(y.view().data);
+    const std::vector<std::byte> result = bytes_of(data.y);
+    EXPECT_TRUE(std::equal(result.begin(), result.end(), expected));
+  };
+  const auto text = [](std::int64_t n) { return std::to_string(n); };
+  for (const int more : {-1, 0, 1}) {
+    expect_exact("op=signal dtype=f32 f=9 in=" + text(2 * 3584 + more));
+    expect_exact("op=signal dtype=f64 f=9 in=" + text(2 * 1792 + more));
+    for (const char* type : {"f32", "f64", "u16", "u8", "f16"}) {
+      for (const std::int64_t height : {16, 64, 128}) {
+        for (const std::int64_t width : {128, 256}) {
+          expect_exact(std::string("op=filter dtype=") + type + " f=5x5 in=" + text(height + more) +
+                       "x" + text(width + more));
+        }
+      }
+    }
+    for (const std::int64_t width : {128, 512}) {
+      expect_exact("op=filter dtype=f32 f=15x15 in=" + text(24 * 40 + more) + "x" +
+                   text(width + more));
+      expect_exact("op=filter dtype=f32 f=3x3x3 in=17x" + text(32 + more) + "x" +
+                   text(width + more));
+    }
+  }
+}
+
 // Many threads run one plan, each with its own stream and result.
 TEST_F(OnGpu, ServesManyThreads) {
   for (const auto& [engine, line] : cases) {
@@ -227,7 +278,7 @@ void expect_samples(const Problem& problem, const char* engine) {
       }
     }
     if constexpr (std::is_integral_v<T>) {
-      return static_cast<T>(static_cast<std::int64_t>(sum));  // u8 wraps
+      return static_cast<T>(static_cast<std::int64_t>(sum));  // u8 and u16 wrap
     } else {
       return static_cast<T>(static_cast<float>(sum));  // exact
     }
@@ -247,7 +298,9 @@ void expect_samples(const Problem& problem, const char* engine) {
 
 TEST_P(LargeOnGpu, IsRightBeyond32BitIndices) {
   const Problem problem = Problem::parse(GetParam().line);
-  if (problem.input == u8) {
+  if (problem.input == u16) {
+    expect_samples<std::uint16_t>(problem, GetParam().engine);
+  } else if (problem.input == u8) {
     expect_samples<std::uint8_t>(problem, GetParam().engine);
   } else if (problem.input == f16) {
     expect_samples<Half>(problem, GetParam().engine);
@@ -262,6 +315,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"cuda.direct", "op=fwd dtype=f32 n=1 c=1 in=2147487744 k=1 f=3 pad=1"},
         Case{"cuda.direct", "op=fwd dtype=u8:f32:u8 n=1 c=1 in=2147487747 k=1 f=3 pad=1"},
         Case{"cuda.direct", "op=fwd dtype=u8:f32:u8 n=1 c=1 in=46352x46352 k=1 f=3x3 pad=1"},
+        Case{"cuda.direct", "op=fwd dtype=u16:f32:u16 n=1 c=1 in=46351x46351 k=1 f=3x3 pad=1"},
         Case{"cuda.direct", "op=fwd dtype=f32 n=1 c=1 in=46352x46352 k=1 f=3x3 pad=1"},
         Case{"cuda.direct", "op=fwd dtype=f32 n=1 c=1 in=46349x46349 k=1 f=3x3 pad=1"},
         Case{"cuda.separable",

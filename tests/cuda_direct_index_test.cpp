@@ -9,6 +9,8 @@
 #include "cuda/direct/direct_lowering.hpp"
 #include "cuda/direct/direct_policy.hpp"
 #include "cuda/direct/fir_policy.hpp"
+#include "cuda/direct/patch_policy.hpp"
+#include "cuda/direct/slab_policy.hpp"
 
 namespace faltung::cuda::direct {
 namespace {
@@ -188,6 +190,9 @@ TEST(DirectTiles, WalkBeyond32BitNumbers) {
            "op=fwd dtype=u8:f32:u8 n=3 c=1 in=80000x80000 k=1 f=5x5 pad=2",   // band
            "op=fwd dtype=f16 n=90000 c=64 in=512x512 k=64 f=3x3 pad=1 g=64",  // band
            "op=fwd dtype=f32 n=1 c=1 in=3000x3000x3000 k=1 f=3x3x3 pad=1",    // slab
+           "op=fwd dtype=f32 n=1 c=1 in=80001x80001 k=1 f=3x3 bias=1",        // walk, general
+           "op=fwd dtype=u16:f32:u16 n=90 c=1 in=80000x8000 k=1 f=5x5",       // walk, general
+           "op=fwd dtype=f32 n=1 c=1 in=80000x80000 k=1 f=15x15 pad=7",       // patch
            "op=fwd dtype=u8:f32:u8 n=1 c=1 in=5000000000x3 k=1 f=5x2 stride=2",
            "op=fwd dtype=i32 n=5000000000 c=2 in=7 k=3 f=5 dil=2 pad=4",
        }) {
@@ -251,10 +256,85 @@ TEST(DirectTiles, OfEveryKernelCoverSmallExtents) {
       g.axis[2] = axis_of(width, 3);
       expect_cover(g, walk_tiling(g, false), 0);
       expect_cover(g, band_tiling(g, 2), band_shift(band_lead(g), 2));
+      g.axis[2].filter = 9;
+      expect_cover(g, patch_tiling(g), 0);
       g.axis[1] = axis_of(height, 1);
       expect_cover(g, fir_tiling(g, 8), 0);
     }
   }
+}
+
+// Slabs of every depth and small extent hold each output of each slice once.
+TEST(DirectTiles, OfSlabsCoverSmallVolumes) {
+  for (std::int64_t depth = 1; depth <= 40; ++depth) {
+    for (const std::int64_t height : {1, 15, 16, 17, 33}) {
+      for (const std::int64_t width : {1, 127, 128, 129}) {
+        Geometry g;
+        g.axis[0] = axis_of(depth, 3);
+        g.axis[1] = axis_of(height, 3);
+        g.axis[2] = axis_of(width, 3);
+        Tiling t = slab_tiling(g, false);
+        for (const std::int64_t high : {std::int64_t{1}, std::int64_t{4}, t.depth}) {
+          t.depth = high;
+          t.tiles = t.tiles_x * t.tiles_y * divide_up(depth, high);
+          std::int64_t covered = 0;
+          std::set<std::vector<std::int64_t>> firsts;
+          for (std::int64_t number = 0; number < t.tiles; ++number) {
+            const TileIndex at = tile_index(g, t, number);
+            firsts.insert({at.z, at.y, at.x});
+            covered += std::min(high, depth - at.z) *
+                       std::min<std::int64_t>(t.rows, height - at.y) *
+                       std::min<std::int64_t>(t.cols, width - at.x);
+          }
+          ASSERT_EQ(static_cast<std::int64_t>(firsts.size()), t.tiles);
+          ASSERT_EQ(covered, depth * height * width);
+        }
+      }
+    }
+  }
+}
+
+// What the threads of patch_kernel read lies in the window and holds all that their outputs meet;
+// the windows of `same` filters begin at multiples of 16 bytes.
+TEST(DirectPatchWindow, HoldsWhatEveryPatchMeets) {
+  for (std::int64_t filter = 1; filter <= 20; ++filter) {
+    const int width = patch_width(filter);
+    EXPECT_EQ(width != 0, filter >= 6 && filter <= 15);
+    if (width == 0) continue;
+    EXPECT_TRUE(width == filter || width == filter + 1);
+    EXPECT_EQ((width / 2 + patch_shift(width)) % 4, 0);
+    const int read = 4 * patch_vectors(width);
+    for (int column = 0; column < patch_tile_columns; column += patch_columns) {
+      EXPECT_LE(column + read, 4 * patch_window(width));
+    }
+    // The last tap on the last column of a patch.
+    EXPECT_LT(patch_shift(width) + patch_columns - 1 + width - 1, read);
+    // A warp's quarter reads 4 patches of two lines: all 32 banks.
+    std::set<int> banks;
+    for (int lane = 0; lane < 8; ++lane) {
+      const int at =
+          lane / patch_lanes * patch_rows * patch_pitch(width) + lane % patch_lanes * patch_columns;
+      for (int v = 0; v < 4; ++v) banks.insert((at + v) % 32);
+    }
+    EXPECT_EQ(banks.size(), 32u);
+  }
+}
+
+// Filters that walk_kernel takes have rows and columns it can count, whatever the pads; its vectors
+// are aligned only where every row, plane and image begins at a multiple of 16 bytes.
+TEST(DirectWalkPolicy, KnowsWhatIsAligned) {
+  const auto geometry = [](const std::string& line) { return lower(Problem::parse(line)); };
+  const auto aligned = [&](const std::string& line) { return walk_aligned(geometry(line), 4); };
+  EXPECT_TRUE(aligned("op=fwd dtype=f32 n=2 c=1 in=33x128 k=1 f=5x5 pad=2"));
+  EXPECT_TRUE(aligned("op=fwd dtype=f32 n=2 c=1 in=33x128 k=1 f=5x5 pad=7:0x6:2"));
+  EXPECT_FALSE(aligned("op=fwd dtype=f32 n=2 c=1 in=33x128 k=1 f=5x5 pad=2x3:1"));
+  EXPECT_FALSE(aligned("op=fwd dtype=f32 n=2 c=1 in=33x130 k=1 f=5x5 pad=2"));
+  EXPECT_FALSE(aligned("op=fwd dtype=f32 n=2 c=1 in=33x128 k=1 f=5x5"));  // rows of 124 results
+  EXPECT_TRUE(can_walk(geometry("op=fwd dtype=f32 n=1 c=1 in=33x130 k=1 f=5x5 pad=9x40"), 4));
+  EXPECT_FALSE(can_walk(geometry("op=fwd dtype=f32 n=1 c=1 in=33x130 k=1 f=5x3 pad=1"), 4));
+  EXPECT_FALSE(can_walk(geometry("op=fwd dtype=f64 n=1 c=1 in=33x130 k=1 f=7x7 pad=1"), 8));
+  EXPECT_FALSE(
+      can_walk(geometry("op=fwd dtype=f32 n=1 c=1 in=33x130 k=1 f=3x3 pad=1x600000000"), 4));
 }
 
 TEST(DirectLowering, FoldsBatchAxesAndSaysWhatItCannot) {
