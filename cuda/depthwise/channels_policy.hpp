@@ -5,11 +5,6 @@
 
 namespace faltung::cuda::depthwise {
 
-/// Extent of a filter with its dilation: the taps between are zeros.
-constexpr std::int64_t spread(const AxisGeometry& axis) {
-  return (axis.filter - 1) * axis.dilation + 1;
-}
-
 /// Whether channels_kernel computes it.
 inline bool can_channels(const Problem& p, const Geometry& g) {
   const auto& [az, ay, ax] = g.axis;

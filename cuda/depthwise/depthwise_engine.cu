@@ -127,9 +127,10 @@ class BandTask final : public DepthwiseTask {
 
 class WindowTask final : public DepthwiseTask {
  public:
-  WindowTask(const Problem& p, const Device& device)
-      : DepthwiseTask(p, device),
-        tiling_(depthwise::window_tiling(geometry(), static_cast<int>(size_of(p.input)))) {}
+  WindowTask(const Problem& p, const Device& device) : DepthwiseTask(p, device) {
+    arguments_.geometry = depthwise::dense(geometry());
+    tiling_ = depthwise::window_tiling(geometry(), static_cast<int>(size_of(p.input)));
+  }
 
   std::string policy() const override {
     const depthwise::WindowTiling& t = tiling_;
@@ -320,8 +321,9 @@ class DepthwiseEngine final : public Engine {
       return depthwise::predict_band_us(g, depthwise::band_tiling(g), p.bytes());
     }
     if (depthwise::can_window(p, g)) {
+      const Geometry walked = depthwise::dense(g);
       return depthwise::predict_window_us(
-          p, g, depthwise::window_tiling(g, static_cast<int>(size_of(p.input))));
+          p, walked, depthwise::window_tiling(walked, static_cast<int>(size_of(p.input))));
     }
     if (depthwise::can_channels(p, g)) {
       return depthwise::predict_channels_us(

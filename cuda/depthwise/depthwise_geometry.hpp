@@ -22,6 +22,7 @@ struct Geometry {
   std::int64_t multiplier = 1, inputs = 1;
   std::int64_t x_batch = 0, x_channel = 0, y_batch = 0, y_channel = 0;  ///< strides
   std::int64_t w_channel = 0, w_input = 0, w_origin = 0;
+  int thin = 1;                ///< 2: only results of even rows and columns are kept; see dense()
   bool channels_last = false;  ///< neighbouring results are neighbouring channels
 
   FALTUNG_HOST_DEVICE constexpr std::int64_t positions() const {
@@ -35,6 +36,23 @@ struct Geometry {
     return multiplier == 1 ? k * inputs : k / multiplier * inputs;
   }
 };
+
+/// Extent of a filter with its dilation: the taps between are zeros.
+FALTUNG_HOST_DEVICE constexpr std::int64_t spread(const AxisGeometry& axis) {
+  return (axis.filter - 1) * axis.dilation + 1;
+}
+
+/// Stride 2 of rows and columns as stride 1 whose results are not all kept: for kernels that wait
+/// for memory, not for products.
+FALTUNG_HOST_DEVICE constexpr Geometry dense(Geometry g) {
+  if (g.axis[1].stride != 2 || g.axis[2].stride != 2) return g;
+  g.thin = 2;
+  for (int i = 1; i < max_rank; ++i) {
+    g.axis[i].stride = 1;
+    g.axis[i].output = g.axis[i].output == 0 ? 0 : 2 * g.axis[i].output - 1;
+  }
+  return g;
+}
 
 struct Quotient {
   std::int64_t whole, rest;

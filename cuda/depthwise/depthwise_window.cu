@@ -21,7 +21,7 @@ void launch_one(const Arguments& arguments, const WindowTiling& t, cudaStream_t 
 
 template <typename T>
 void launch_window(const Arguments& arguments, const WindowTiling& t, cudaStream_t stream) {
-  const std::int64_t size = arguments.geometry.axis[2].filter;
+  const std::int64_t size = spread(arguments.geometry.axis[2]);
   if (arguments.geometry.axis[0].filter == 3) return launch_one<T, 3, 3>(arguments, t, stream);
   if (size == 3) return launch_one<T, 1, 3>(arguments, t, stream);
   if (size == 5) return launch_one<T, 1, 5>(arguments, t, stream);

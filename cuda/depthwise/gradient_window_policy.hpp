@@ -14,7 +14,8 @@ struct GradientRuns {
 
 /// Whether gradient_window_kernel computes it.
 inline bool can_gradient_window(const Problem& p, const Geometry& g) {
-  return p.pass == Pass::backward_filter && window_shape(p, g) && g.axis[0].filter == 1;
+  return p.pass == Pass::backward_filter && window_shape(p, g) && unit_steps(g) &&
+         g.axis[0].filter == 1;
 }
 
 /// Shared memory of a block, in elements: two slices of x for each slot, and the threads' own dy.
@@ -58,9 +59,10 @@ inline double predict_gradient_window_us(const Problem& p, const Geometry& g,
   const double ends = blocks * static_cast<double>(divide_up(t.threads(), 32)) * 10.0 *
                       static_cast<double>(g.taps());
   const double instructions = H200::instructions / 32;  // of warps
-  return 2 * H200::launch_us + idle * (std::max(window_products(p, g, t) / window_rate(p),
-                                                window_again(g, t) * p.bytes() / H200::bytes) +
-                                       ends / instructions);
+  return 2 * H200::launch_us +
+         idle * (std::max((window_products(g, t) + window_singles(g, t)) / window_rate(p),
+                          window_again(g, t) * p.bytes() / H200::bytes) +
+                 ends / instructions);
 }
 
 }  // namespace faltung::cuda::depthwise

@@ -39,10 +39,10 @@ __device__ void load_window_tile(const Arguments& a, const WindowTiling& t, cons
     const std::int64_t y = at.y + row - ay.pad_lo;
     const std::int64_t x = at.x - t.left + columns * piece;
     const Shared<T> to = tile + columns * (i + row / window_rows(depth, size, sizeof(T)) * t.skew);
-    const bool inside = slice.what == Stands::element && y >= 0 && y < ay.input && x >= 0 &&
-                        x + columns <= ax.input;
-    const bool nothing =
-        slice.what == Stands::element && !inside && meets_nothing(g, y, x, columns);
+    const bool plain =
+        slice.what == Stands::element && ay.input_dilation == 1 && ax.input_dilation == 1;
+    const bool inside = plain && y >= 0 && y < ay.input && x >= 0 && x + columns <= ax.input;
+    const bool nothing = plain && !inside && meets_nothing(g, y, x, columns);
     if (nothing || (inside && t.x_vectors)) {  // a copy of no bytes arrives as zeros
       copy_async<16>(to, image + (inside ? slice.offset + y * ay.x_stride + x : 0),
                      inside ? 16 : 0);
@@ -56,7 +56,8 @@ __device__ void load_window_tile(const Arguments& a, const WindowTiling& t, cons
   }
 }
 
-/// Outputs of one thread that an infinite tap has spoilt beyond a zero boundary, by the definition.
+/// Outputs of one thread that an infinite tap beyond a zero boundary or an infinite element between
+/// dilated taps has spoilt, by the definition.
 template <typename T>
 __device__ __noinline__ void mend_window(const Arguments& a, const WindowTile& at, std::int64_t z,
                                          int rows, int columns) {
@@ -68,9 +69,11 @@ __device__ __noinline__ void mend_window(const Arguments& a, const WindowTile& a
 #pragma unroll 1
   for (int i = 0; i < rows * columns; ++i) {
     const std::int64_t o[max_rank] = {z, at.y + i / columns, at.x + i % columns};
+    if (o[1] % g.thin != 0 || o[2] % g.thin != 0) continue;
     const Sum<T> sum = sum_framed<T>(g, window_of(g, o), x, w, Sum<T>{});
     a.y.template as<T>()[at.b * g.y_batch + at.k * g.y_channel + z * g.axis[0].y_stride +
-                         o[1] * g.axis[1].y_stride + o[2]] = light_result<T>(a.epilogue, sum, bias);
+                         o[1] / g.thin * g.axis[1].y_stride + o[2] / g.thin] =
+        light_result<T>(a.epilogue, sum, bias);
   }
 }
 
@@ -84,8 +87,9 @@ __device__ __forceinline__ void store_window(const Arguments& a, const WindowTil
   const AxisGeometry& ay = g.axis[1];
   const AxisGeometry& ax = g.axis[2];
   const double bias = load_bias(a.epilogue, at.k);
-  const Global<T> y = a.y.template as<T>() + (at.b * g.y_batch + at.k * g.y_channel +
-                                              z * g.axis[0].y_stride + at.y * ay.y_stride + at.x);
+  const Global<T> y =
+      a.y.template as<T>() + (at.b * g.y_batch + at.k * g.y_channel + z * g.axis[0].y_stride);
+  const int shift = g.thin - 1;
   const int rows_left = static_cast<int>(min(std::int64_t{rows}, ay.output - at.y));
   const int columns_left = static_cast<int>(min(std::int64_t{columns}, ax.output - at.x));
   T checked{};  // stays 0 while all sums are finite
@@ -99,16 +103,20 @@ __device__ __forceinline__ void store_window(const Arguments& a, const WindowTil
       vector[v] = light_result<T>(a.epilogue, sum[m][v], bias);
     }
     if (t.y_vectors && columns_left == columns) {
-      y.template store<columns>(m * ay.y_stride, vector);
-    } else {
+      y.template store<columns>((at.y + m) * ay.y_stride + at.x, vector);
+    } else if (((at.y + m) & shift) == 0) {
+      const std::int64_t row = ((at.y + m) >> shift) * ay.y_stride;
 #pragma unroll
       for (int v = 0; v < columns; ++v) {
-        if (v < columns_left) y[m * ay.y_stride + v] = vector[v];
+        if (v < columns_left && (v & shift) == 0) y[row + ((at.x + v) >> shift)] = vector[v];
       }
     }
   }
-  const bool framed = at.y < ay.pad_lo || at.y + rows + ay.filter - 1 - ay.pad_lo > ay.input ||
-                      at.x < ax.pad_lo || at.x + columns + ax.filter - 1 - ax.pad_lo > ax.input;
+  const bool zeros = ay.dilation > 1 || ax.dilation > 1 || ay.input_dilation > 1 ||
+                     ax.input_dilation > 1;  // for taps, or between elements
+  const bool framed = zeros || at.y < ay.pad_lo ||
+                      at.y + rows + ay.filter - 1 - ay.pad_lo > ay.input || at.x < ax.pad_lo ||
+                      at.x + columns + ax.filter - 1 - ax.pad_lo > ax.input;
   if (framed && checked != 0 && columns_left > 0) mend_window<T>(a, at, z, rows_left, columns_left);
 }
 
@@ -222,13 +230,20 @@ __global__ void __launch_bounds__(window_threads, sizeof(T) * size > 40 ? 1 : 2)
     if (at.k != channel) {
       channel = at.k;
       const auto taps = a.w.template as<const T>() + (g.w_origin + channel * g.w_channel);
+      const int dilation_y = static_cast<int>(g.axis[1].dilation);
+      const int dilation_x = static_cast<int>(g.axis[2].dilation);
 #pragma unroll
       for (int q = 0; q < depth; ++q) {
 #pragma unroll
         for (int r = 0; r < size; ++r) {
 #pragma unroll
           for (int s = 0; s < size; ++s) {
-            w[q][r][s] = taps[q * az.w_stride + r * g.axis[1].w_stride + s * g.axis[2].w_stride];
+            // Every place holds a tap or a zero after the tap that is loaded: no branches, which
+            // would move the taps to memory.
+            const int row = r / dilation_y, column = s / dilation_x;
+            const T tap =
+                taps[q * az.w_stride + row * g.axis[1].w_stride + column * g.axis[2].w_stride];
+            w[q][r][s] = row * dilation_y == r && column * dilation_x == s ? tap : T{};
           }
         }
       }

@@ -11,36 +11,46 @@ inline constexpr int window_threads = 192;
 inline constexpr int window_most_x = 16;  ///< threads along a row of a tile
 inline constexpr std::int64_t window_shared_budget = 100 * 1024;
 
-/// Whether the tiles of window_kernel fit, whatever the pass: small filters of f32 or f64, unit
-/// steps, `same` along rows.
+/// Whether the tiles of window_kernel fit, whatever the pass: small filters of f32 or f64, `same`
+/// along rows. Dilated filters count with the zeros between their taps.
 inline bool window_shape(const Problem& p, const Geometry& g) {
   if (p.input != DType::f32 && p.input != DType::f64) return false;
   const auto& [az, ay, ax] = g.axis;
   constexpr std::int64_t most = std::int64_t{1} << 28;
   for (const AxisGeometry* axis : {&az, &ay, &ax}) {
-    if (axis->stride != 1 || axis->dilation != 1 || axis->input_dilation != 1) return false;
     if (axis->input > most || axis->output > most || axis->pad_lo > most || axis->pad_lo < -most) {
       return false;
     }
   }
-  const std::int64_t size = ax.filter;
+  const std::int64_t size = spread(ax);
   const bool known = size == 3 || size == 5 || size == 7;
-  const bool plane = az.filter == 1 && az.pad_lo == 0 && az.output <= az.input;
+  const bool plane = az.filter == 1 && az.pad_lo == 0 && az.stride == 1 && az.input_dilation == 1 &&
+                     az.output <= az.input;
   const bool volume = az.filter == 3 && size == 3;
-  return known && (plane || volume) && ay.filter == size && ax.pad_lo == size / 2 &&
+  return known && (plane || volume) && spread(ay) == size && ax.pad_lo == size / 2 &&
          ax.x_stride == 1 && ax.y_stride == 1;
 }
 
-/// Whether window_kernel computes it.
+/// Whether no axis has a stride or a dilation.
+constexpr bool unit_steps(const Geometry& g) {
+  for (const AxisGeometry& axis : g.axis) {
+    if (axis.stride != 1 || axis.dilation != 1 || axis.input_dilation != 1) return false;
+  }
+  return true;
+}
+
+/// Whether window_kernel computes it, then as dense(g): planes with stride 1 or 2 and any dilation,
+/// volumes without either.
 inline bool can_window(const Problem& p, const Geometry& g) {
+  const bool steps = g.axis[1].stride == g.axis[2].stride && g.axis[2].stride <= 2;
   return p.pass != Pass::backward_filter && window_shape(p, g) && light_epilogue(p.epilogue) &&
-         g.inputs == 1;
+         g.inputs == 1 && (unit_steps(g) || (g.axis[0].filter == 1 && steps));
 }
 
 inline WindowTiling window_tiling(const Geometry& g, int bytes) {
   const auto& [az, ay, ax] = g.axis;
   const int columns = 16 / bytes;
-  const int size = static_cast<int>(ax.filter);
+  const int size = static_cast<int>(spread(ax));
   const int depth = static_cast<int>(az.filter);
   const int rows = window_rows(depth, size, bytes);
   WindowTiling t;
@@ -80,8 +90,10 @@ inline WindowTiling window_tiling(const Geometry& g, int bytes) {
     t.tiles_z = divide_up(az.output, t.run);
   }
   t.count = planes * t.tiles_z;
-  t.x_vectors = rows_aligned(g, columns, g.x_batch, g.x_channel, &AxisGeometry::x_stride);
-  t.y_vectors = rows_aligned(g, columns, g.y_batch, g.y_channel, &AxisGeometry::y_stride);
+  t.x_vectors = ay.input_dilation == 1 && ax.input_dilation == 1 &&
+                rows_aligned(g, columns, g.x_batch, g.x_channel, &AxisGeometry::x_stride);
+  t.y_vectors =
+      g.thin == 1 && rows_aligned(g, columns, g.y_batch, g.y_channel, &AxisGeometry::y_stride);
   return t;
 }
 
@@ -96,19 +108,29 @@ inline double window_rate(const Problem& p) {
   return (p.input == DType::f64 ? 0.5 : 1) * 25.5e6 * 0.75;
 }
 
-/// Products of all lanes, idle ones included.
-inline double window_products(const Problem& p, const Geometry& g, const WindowTiling& t) {
-  const double covered = static_cast<double>(t.tiles_x * t.cols) *
-                         static_cast<double>(t.tiles_y * t.rows) /
-                         static_cast<double>(g.axis[1].output * g.axis[2].output);
+/// Products of all lanes, idle ones and zeros for taps included.
+inline double window_products(const Geometry& g, const WindowTiling& t) {
+  const double slices = static_cast<double>(g.batch * g.channels * g.axis[0].output);
+  const double covered =
+      static_cast<double>(t.tiles_x * t.cols) * static_cast<double>(t.tiles_y * t.rows);
   const double lanes = 32.0 * static_cast<double>(divide_up(t.threads(), 32)) / t.threads();
-  return p.multiply_adds() * covered * lanes;
+  const double taps = static_cast<double>(g.axis[0].filter * spread(g.axis[1]) * spread(g.axis[2]));
+  return slices * covered * taps * lanes;
+}
+
+/// Products' worth of instructions for elements that are copied or stored one at a time: 40 and 10,
+/// counted by hand.
+inline double window_singles(const Geometry& g, const WindowTiling& t) {
+  const double tiles = static_cast<double>(g.batch * g.channels * g.axis[0].output) *
+                       static_cast<double>(t.tiles_x * t.tiles_y);
+  return tiles * ((t.x_vectors ? 0 : 40.0 * t.tile_size) +
+                  (t.y_vectors ? 0 : 10.0 * t.rows * t.cols / (g.thin * g.thin)));
 }
 
 /// Bytes moved against the least. Half of the bytes are x; tiles and runs read what they share with
 /// their neighbours again.
 inline double window_again(const Geometry& g, const WindowTiling& t) {
-  const double size = static_cast<double>(g.axis[2].filter - 1);
+  const double size = static_cast<double>(spread(g.axis[2]) - 1);
   const double halo = (t.tiles_y == 1 ? 1 : 1 + size / t.rows) *
                       (t.tiles_x == 1 ? 1 : 1 + 2.0 * t.left / t.cols) *
                       (g.axis[0].filter == 1 || t.tiles_z == 1 ? 1 : 1 + 2.0 / t.run);
@@ -122,8 +144,9 @@ inline double window_again(const Geometry& g, const WindowTiling& t) {
 inline double predict_window_us(const Problem& p, const Geometry& g, const WindowTiling& t) {
   const double idle =
       std::max(1.0, H200::multiprocessors / static_cast<double>(window_blocks(g, t)));
-  return H200::launch_us + idle * std::max(window_products(p, g, t) / window_rate(p),
-                                           window_again(g, t) * p.bytes() / H200::bytes);
+  return H200::launch_us +
+         idle * std::max((window_products(g, t) + window_singles(g, t)) / window_rate(p),
+                         window_again(g, t) * p.bytes() / H200::bytes);
 }
 
 }  // namespace faltung::cuda::depthwise

@@ -216,6 +216,8 @@ void expect_mended(const std::string& line, int least) {
 
 TEST(DepthwiseWindow, MendsSumsWhereNothingStands) {
   expect_mended("op=fwd dtype=f32 n=1 c=1 in=18x32 k=1 f=3x3 pad=1", 18 + 31);
+  expect_mended("op=fwd dtype=f32 n=1 c=1 in=18x32 k=1 f=3x3 pad=2 dil=2", 2 * (18 + 30));
+  expect_mended("op=fwd dtype=f32 n=1 c=1 in=18x32 k=1 f=3x3 pad=1 stride=2", 9 + 15);
 }
 
 TEST(DepthwiseChannels, MendsSumsWhereNothingStands) {
