@@ -36,6 +36,7 @@ constexpr const char* large[] = {
     "op=fwd dtype=f32 n=1 c=20 in=7x9x11 k=33 f=3x3x3 pad=1",
     "op=fwd dtype=f32 n=1 c=33 in=3001 k=40 f=5 pad=-2:9 dil=3",
     "op=fwd dtype=f32 n=3 c=130 in=13x17 k=70 f=1x1 g=2",
+    "op=fwd dtype=f32 n=1 c=1 in=183x181 k=65 f=1x1",
     "op=fwd dtype=bf16 n=1 c=75 in=29x31 k=45 f=3x3 pad=1",
     "op=fwd dtype=f32 n=1 c=16 in=29x31 k=45 f=3x3 pad=1 stride=2 layout=nhwc",
     "op=fwd dtype=f64 n=2 c=24 in=19x17 k=36 f=3x3 pad=2 dil=2 g=3",

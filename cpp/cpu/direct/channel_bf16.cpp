@@ -112,7 +112,8 @@ bool has_bfloat16_kernel() {
 
 template <>
 ChannelShape<BFloat16Pair> channel_kernel<BFloat16Pair>() {
-  return {tile_channels, tile_vectors, lanes, channel_sums, pack_panels};
+  return {tile_channels, tile_vectors, lanes,
+          channel_sums,  pack_panels,  channel_kernel<float>().stream};
 }
 
 #else

@@ -8,8 +8,9 @@ HWY_BEFORE_NAMESPACE();
 namespace faltung::direct::HWY_NAMESPACE {
 void run_f32(const ChannelSums<float>& sums) { channel_sums(sums); }
 void pack_f32(const PanelRows<float>& rows) { pack_panels(rows); }
+void stream_f32(const RowCopies<float>& rows) { stream_rows(rows); }
 ChannelShape<float> shape_f32() {
-  return {tile_channels, tile_vectors, lanes_of<float>(), run_f32, pack_f32};
+  return {tile_channels, tile_vectors, lanes_of<float>(), run_f32, pack_f32, stream_f32};
 }
 }  // namespace faltung::direct::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -8,8 +8,9 @@ HWY_BEFORE_NAMESPACE();
 namespace faltung::direct::HWY_NAMESPACE {
 void run_f64(const ChannelSums<double>& sums) { channel_sums(sums); }
 void pack_f64(const PanelRows<double>& rows) { pack_panels(rows); }
+void stream_f64(const RowCopies<double>& rows) { stream_rows(rows); }
 ChannelShape<double> shape_f64() {
-  return {tile_channels, tile_vectors, lanes_of<double>(), run_f64, pack_f64};
+  return {tile_channels, tile_vectors, lanes_of<double>(), run_f64, pack_f64, stream_f64};
 }
 }  // namespace faltung::direct::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -7,6 +7,7 @@
 #define FALTUNG_CHANNEL_KERNEL_INL
 #endif
 
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include <algorithm>
@@ -117,6 +118,25 @@ void pack_panels(const PanelRows<T>& a) {
       }
     }
   }
+}
+
+template <typename T>
+void stream_rows(const RowCopies<T>& a) {
+  const hn::ScalableTag<T> d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  const auto bytes = static_cast<std::uintptr_t>(lanes) * sizeof(T);
+  for (std::int64_t row = 0; row < a.rows; ++row) {
+    const T* from = a.from + row * a.from_step;
+    T* to = a.to + row * a.to_step;
+    std::int64_t i = 0;
+    while (i < a.count && reinterpret_cast<std::uintptr_t>(to + i) % bytes != 0) {
+      to[i] = from[i];
+      ++i;
+    }
+    for (; i + lanes <= a.count; i += lanes) hn::Stream(hn::LoadU(d, from + i), d, to + i);
+    for (; i < a.count; ++i) to[i] = from[i];
+  }
+  hwy::FlushStream();
 }
 
 template <typename T>

@@ -71,6 +71,16 @@ struct PanelRows {
   std::int64_t row_step;
 };
 
+/// Rows to be copied.
+template <typename T>
+struct RowCopies {
+  const T* from;
+  std::int64_t from_step;
+  T* to;
+  std::int64_t to_step;
+  std::int64_t rows, count;
+};
+
 template <typename T>
 struct ChannelShape {
   std::int64_t channels;  ///< output channels of a tile
@@ -78,6 +88,8 @@ struct ChannelShape {
   std::int64_t lanes;     ///< values of a vector
   void (*run)(const ChannelSums<T>&);
   void (*pack)(const PanelRows<T>&);
+  /// Past the caches: for results of which nothing will be left in them anyway.
+  void (*stream)(const RowCopies<typename ValueTraits<T>::Sum>&);
 };
 
 /// The kernels for the instruction set in use.

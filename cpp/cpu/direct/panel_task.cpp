@@ -12,6 +12,8 @@ namespace {
 // Fewer output channels use the packed values too seldom; ChannelTask reads them from boxes.
 constexpr std::int64_t least_outputs = 32;
 constexpr std::int64_t most_taps = 4096;
+// Of a result that leaves the caches before it is complete.
+constexpr std::int64_t streamed_bytes = 8 * 1024 * 1024;
 
 }  // namespace
 
@@ -50,6 +52,8 @@ PanelTask<Value>::PanelTask(const Problem& problem)
     counts_[a] = ceil_divide(t_.axes[a].output(), policy_.box[a]);
     blocks_ *= counts_[a];
   }
+  streams_ = p_.output == dtype_of<Acc> && p_.epilogue == Epilogue{} && t_.y[2] == 1 &&
+             element_count(p_.y_shape()) * static_cast<std::int64_t>(sizeof(Acc)) >= streamed_bytes;
   slots_ = static_cast<int>(std::min<std::int64_t>(policy_.threads, blocks_));
 
   const Box& box = policy_.box;
@@ -147,14 +151,22 @@ void PanelTask<Value>::store(const RunArguments& arguments, const Work& work, st
   const std::int64_t count = work.outputs[0] * work.outputs[1] * work.outputs[2] / rows / planes;
   const std::int64_t first = tile * kernel_.channels;
   const std::int64_t channels = std::min(kernel_.channels, group_outputs_ - first);
+  std::int64_t to = work.image * y_.outer + (work.group * group_outputs_ + first) * y_.channel;
+  for (std::size_t a = 0; a < 3; ++a) to += work.first[a] * t_.y[a];
+  if (streams_ && rows == 1 && planes == 1) {
+    return kernel_.stream({.from = sums,
+                           .from_step = row_values,
+                           .to = static_cast<Acc*>(arguments.result) + to,
+                           .to_step = y_.channel,
+                           .rows = channels,
+                           .count = count});
+  }
   for (std::int64_t i = 0; i < channels; ++i) {
     const std::int64_t k = work.group * group_outputs_ + first + i;
     const Acc* row = sums + i * row_values;
     for (std::int64_t z = 0; z < planes; ++z) {
       for (std::int64_t y = 0; y < rows; ++y, row += count) {
-        result_.store(arguments, k, row, count,
-                      work.image * y_.outer + k * y_.channel + (work.first[0] + z) * t_.y[0] +
-                          (work.first[1] + y) * t_.y[1] + work.first[2] * t_.y[2],
+        result_.store(arguments, k, row, count, to + i * y_.channel + z * t_.y[0] + y * t_.y[1],
                       t_.y[2]);
       }
     }

@@ -61,6 +61,7 @@ class PanelTask final : public Task {
   ResultRows<Acc> result_;
   TensorStrides x_, y_;
   std::int64_t group_inputs_, group_outputs_, blocks_;
+  bool streams_;  // results past the caches
   int slots_;
   std::size_t tiles_at_, slots_at_, slot_bytes_, bytes_;
   std::size_t packed_at_, sums_at_;  // within a slot
