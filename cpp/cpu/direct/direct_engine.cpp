@@ -67,8 +67,8 @@ class DirectEngine final : public Engine {
     const bool floating = p.accumulator == DType::f32 || p.accumulator == DType::f64;
     if (floating && direct::PanelTask<float>::serves(p)) {
       const bool pairs = direct::PanelTask<direct::BFloat16Pair>::serves(p);
-      return direct::choose_panels(p, direct::widest_tile(p.accumulator, pairs ? 2 : 1))
-          .microseconds;
+      return shared_us(
+          direct::choose_panels(p, direct::widest_tile(p.accumulator, pairs ? 2 : 1)).microseconds);
     }
     if (p.accumulator != DType::i64 && direct::StencilTask<float>::serves(p)) {
       return shared_us(direct::vector_us(p));

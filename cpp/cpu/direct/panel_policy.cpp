@@ -76,28 +76,29 @@ PanelPolicy choose_panels(const Problem& p, const PanelTile& tile) {
   const std::int64_t most = std::clamp<std::int64_t>(values, 4 * tile.lanes, most_outputs);
 
   const std::int64_t tiles = ceil_divide(p.out_channels / p.groups, tile.channels);
+  double least = 0;
   const auto consider = [&](const Box& box) {
     for (const std::int64_t parts : {1, 2, 3, 4, 6, 8, 12, 16}) {
       if (parts > tiles) break;
       const std::int64_t part = ceil_divide(tiles, parts);
       const double us = 1e-3 * cost.of(box, part, best.threads);
-      if (best.microseconds > 0 && us >= best.microseconds) continue;
+      if (least > 0 && us >= least) continue;
       best.box = box;
       best.tiles = part;
-      best.microseconds = us;
+      least = us;
     }
   };
   const Box all = {t.axes[0].output(), t.axes[1].output(), t.axes[2].output()};
   // Boxes as large as fit, and a few smaller ones: they may share out better, or fill vectors.
   const auto cut = [&](std::int64_t count, std::int64_t values_each, std::int64_t unit, auto box) {
-    const std::int64_t least = ceil_divide(count * values_each, most);
-    for (std::int64_t pieces = least; pieces <= std::min(count, least + 8); ++pieces) {
+    const std::int64_t fewest = ceil_divide(count * values_each, most);
+    for (std::int64_t pieces = fewest; pieces <= std::min(count, fewest + 8); ++pieces) {
       const std::int64_t size = ceil_divide(ceil_divide(count, pieces), unit) * unit;
       if (size * values_each <= std::max(most, unit)) consider(box(std::min(size, count)));
     }
   };
   const auto choose = [&] {
-    best.microseconds = 0;
+    least = 0;
     const std::int64_t plane = all[1] * all[2];
     if (all[2] > most) {
       cut(all[2], 1, tile.lanes, [&](std::int64_t columns) { return Box{1, 1, columns}; });
@@ -110,6 +111,7 @@ PanelPolicy choose_panels(const Problem& p, const PanelTile& tile) {
   };
   best.threads = 1;
   choose();
+  best.microseconds = least;
   best.threads = plan_threads(std::numeric_limits<std::int64_t>::max(), best.microseconds);
   if (best.threads > 1) choose();
   return best;

@@ -11,7 +11,7 @@ struct PanelPolicy {
   std::int64_t channels;  ///< input channels of a group that are packed at once
   std::int64_t tiles;     ///< of output channels that share the packed panels
   int threads;
-  double microseconds;  ///< what a run is expected to take
+  double microseconds;  ///< what one thread is expected to take
 };
 
 /// What the kernel takes at once.
