@@ -141,6 +141,17 @@ TEST_F(PlanTest, OptionsAreChecked) {
   }
 }
 
+// The definition is there to check with, however small the problem.
+TEST(PlanChoice, SmallCallsDoNotGoToTheReference) {
+  for (const char* line :
+       {"op=signal dtype=f32 in=8 f=3", "op=signal dtype=i32 in=8 f=3",
+        "op=signal dtype=c64 in=1 f=1", "op=filter dtype=f32 in=4x4 f=3x3",
+        "op=filter dtype=u8 in=1x1 f=1x1", "op=fwd dtype=f32 n=1 c=4 in=4x4 k=4 f=3x3 pad=1",
+        "op=dgrad dtype=f64 n=1 c=1 in=4 k=1 f=3", "op=wgrad dtype=f32 n=1 c=1 in=4 k=1 f=3"}) {
+    EXPECT_NE(Plan::make(Problem::parse(line)).engine(), "cpu.reference") << line;
+  }
+}
+
 TEST(PlanWorkspace, ComesFromTheCallerOrTheHook) {
   const Problem problem = Problem::parse("op=dgrad dtype=f32 in=4 f=3 pad=1");
   struct Counts {
