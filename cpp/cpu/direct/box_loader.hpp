@@ -119,24 +119,6 @@ class BoxLoader {
     }
   }
 
-  /// Asks for the elements of a row that load_row_at will read soon.
-  void prefetch_row_at(const void* x, std::int64_t image, std::array<std::int64_t, 2> position,
-                       std::span<const Segment> segments) const {
-    constexpr std::int64_t line_bytes = 64;
-    for (std::size_t a = 0; a < 2; ++a) {
-      const Axis& axis = t_.axes[a];
-      const std::int64_t at = position[a] - axis.pad_lo;
-      if (at < 0 || at >= axis.input) return;
-      image += at * t_.x[a];
-    }
-    const auto bytes = static_cast<std::int64_t>(size_of(input_));
-    for (const Segment& s : segments) {
-      if (s.constant != nullptr || s.step * t_.x[2] != 1) continue;
-      const char* from = static_cast<const char*>(x) + (image + s.from * t_.x[2]) * bytes;
-      for (std::int64_t i = 0; i < s.count * bytes; i += line_bytes) __builtin_prefetch(from + i);
-    }
-  }
-
  private:
   static bool joins(const Segment& a, const Segment& b) {
     if (a.constant != b.constant || b.to != a.to + a.count) return false;

@@ -51,8 +51,10 @@ inline SeparablePolicy choose_separable(const ThreeAxes& t, std::int64_t images,
   const auto part = [](std::int64_t extent, std::int64_t most) {
     return ceil_divide(extent, ceil_divide(extent, most));
   };
-  s.step = std::max<std::int64_t>(volume ? 8 : 16, 2 * (taps - 1));
-  s.box = {1, volume ? part(outputs[1], 64) : 1, part(outputs[2], volume ? 256 : 512)};
+  s.step = std::max<std::int64_t>(volume ? 8 : 16, taps - 1);
+  // Wide strips touch few pages: 2048 x 2048 took 1.9 times as long in strips of 128 columns as in
+  // whole rows, 1.3 times in strips of 512.
+  s.box = {1, volume ? part(outputs[1], 64) : 1, part(outputs[2], volume ? 256 : 4096)};
   const auto too_large = [&] { return kept_values(t, s) * bytes > cache_bytes; };
   while (too_large() && s.box[2] > 128) s.box[2] = ceil_divide(s.box[2], 2);
   while (too_large() && s.step > 8) s.step = std::max<std::int64_t>(8, s.step / 2);
@@ -85,14 +87,15 @@ inline bool slices_fit(const ThreeAxes& t, std::int64_t bytes) {
 }
 
 /// Microseconds of one thread: what is read into rows and stored, and the products along the axes,
-/// of which all but the last are formed again where blocks overlap. Measured on a Zen 4 core: sums
-/// along x load unaligned vectors, sums across rows from the second-level cache.
+/// of which all but the last are formed again where blocks overlap. Fitted to one Zen 4 core with
+/// flushed caches, 2 to 25 taps a side: sums along x load unaligned vectors, sums across rows load
+/// from the second-level cache.
 inline double separable_us(const Problem& p) {
   constexpr double read_ns = 0.4;
-  constexpr double store_ns = 0.45;
+  constexpr double store_ns = 0.5;
   constexpr double row_ns = 30;
-  constexpr double along_x = 1.55;  // times vector_product_ns
-  constexpr double across = 1.25;
+  constexpr double along_x = 1.4;  // times vector_product_ns
+  constexpr double across = 1.1;
   const ThreeAxes t(p);
   const std::int64_t images = p.batch * p.out_channels;
   const auto bytes = static_cast<std::int64_t>(size_of(p.accumulator));

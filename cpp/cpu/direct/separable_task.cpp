@@ -11,10 +11,6 @@
 namespace faltung::direct {
 namespace {
 
-// Rows whose elements are asked for before they are read: the hardware does not see the next row of
-// a strip coming.
-constexpr std::int64_t rows_ahead = 2;
-
 template <typename Acc>
 std::unique_ptr<Task> task_for_any_filter(const Problem& p) {
   if (StencilTask<Acc>::serves(p)) return std::make_unique<StencilTask<Acc>>(p);
@@ -235,8 +231,6 @@ void SeparableTask<Acc>::load_and_sum(const RunArguments& arguments, const Work&
   const std::span<const Segment> segments = {at<Segment>(work.workspace, segments_at_),
                                              static_cast<std::size_t>(work.segments)};
   loader_.load_row_at(arguments.first, image, position, segments, stage);
-  loader_.prefetch_row_at(arguments.first, image, {position[0], position[1] + rows_ahead},
-                          segments);
   constexpr std::int64_t start = 0;
   kernel_({.x = reinterpret_cast<const Part*>(stage),
            .planes = &start,
