@@ -43,6 +43,11 @@ constexpr const char* large[] = {
     "op=dgrad dtype=f32 n=1 c=19 in=29x31 k=45 f=3x3 pad=1",
     "op=dgrad dtype=f32 n=1 c=19 in=29x31 k=45 f=3x3 pad=1 stride=2",
     "op=wgrad dtype=f32 n=2 c=19 in=29x31 k=45 f=3x3 pad=1",
+    "op=wgrad dtype=f32 n=3 c=22 in=29x31 k=70 f=3x2 pad=1:2x0:1 stride=2x1 dil=1x2 g=2",
+    "op=wgrad dtype=f64 n=1 c=7 in=9x19x21 k=37 f=2x3x3 pad=1 stride=1x2x2 layout=nhwc flip=1",
+    "op=wgrad dtype=bf16 n=5 c=12 in=403 k=24 f=5 pad=2 boundary=mirror",
+    "op=wgrad dtype=f32 n=2 c=50 in=23x37 k=50 f=5x3 pad=2x1 g=50",
+    "op=wgrad dtype=f64 n=2 c=42 in=33x41 k=42 f=3x3 pad=1 stride=2 dil=2 g=21 layout=nhwc",
 };
 
 std::vector<Problem> all_problems() {

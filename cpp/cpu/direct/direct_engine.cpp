@@ -6,6 +6,8 @@
 #include "cpp/cpu/parallel.hpp"
 #ifdef FALTUNG_HAVE_HIGHWAY
 #include "cpp/cpu/direct/channel_task.hpp"
+#include "cpp/cpu/direct/gradient_policy.hpp"
+#include "cpp/cpu/direct/gradient_task.hpp"
 #include "cpp/cpu/direct/panel_task.hpp"
 #include "cpp/cpu/direct/separable_task.hpp"
 #include "cpp/cpu/direct/stencil_task.hpp"
@@ -49,6 +51,9 @@ class DirectEngine final : public Engine {
         if (direct::ChannelTask<Acc>::serves(p)) {
           return std::make_unique<direct::ChannelTask<Acc>>(p);
         }
+        if (direct::GradientTask<Acc>::serves(p)) {
+          return std::make_unique<direct::GradientTask<Acc>>(p);
+        }
       }
       if constexpr (!std::is_same_v<Acc, std::uint64_t>) {  // SSE and AVX2 cannot multiply these
         if (direct::StencilTask<Acc>::serves(p)) {
@@ -69,6 +74,9 @@ class DirectEngine final : public Engine {
       const bool pairs = direct::PanelTask<direct::BFloat16Pair>::serves(p);
       return shared_us(
           direct::choose_panels(p, direct::widest_tile(p.accumulator, pairs ? 2 : 1)).microseconds);
+    }
+    if (floating && direct::GradientTask<float>::serves(p)) {
+      return shared_us(direct::gradient_us(p));
     }
     if (p.accumulator != DType::i64 && direct::StencilTask<float>::serves(p)) {
       return shared_us(direct::vector_us(p));

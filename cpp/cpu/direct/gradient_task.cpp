@@ -1,0 +1,389 @@
+#include "cpp/cpu/direct/gradient_task.hpp"
+
+#include <algorithm>
+#include <atomic>
+
+#include "cpp/core/message.hpp"
+#include "cpp/cpu/cpu_target.hpp"
+#include "cpp/cpu/direct/finite.hpp"
+#include "cpp/cpu/direct/gradient_policy.hpp"
+#include "cpp/cpu/filter_rows.hpp"
+#include "cpp/cpu/parallel.hpp"
+
+namespace faltung::direct {
+namespace {
+
+// The gradients of a box and the inputs loaded together: a quarter each of a cache of 1 MiB.
+constexpr std::int64_t cache_bytes = 256 * 1024;
+constexpr std::int64_t enough_units = 8;
+constexpr std::int64_t most_sum_bytes = 64 * 1024 * 1024;
+
+constexpr std::int64_t fill_up(std::int64_t count, std::int64_t step) {
+  return ceil_divide(count, step) * step;
+}
+
+// Rows first: with whole rows a box reads least twice.
+Box gradient_box(const ThreeAxes& t, std::int64_t most_outputs) {
+  Box box = {1, 1, std::min(t.axes[2].output(), most_outputs)};
+  for (const std::size_t a : {1u, 0u}) {
+    const std::int64_t room = std::max<std::int64_t>(1, most_outputs / (box[0] * box[1] * box[2]));
+    // Boxes of nearly the same size.
+    const std::int64_t outputs = t.axes[a].output();
+    box[a] = ceil_divide(outputs, ceil_divide(outputs, room));
+    if (box[a] < outputs) break;
+  }
+  return box;
+}
+
+// Slices that give every thread work, beside the parts: a part reads all gradients again, which
+// must cost little beside its products.
+constexpr std::int64_t least_part_rows = 384;
+std::int64_t part_limit(const Problem& p) {
+  const std::int64_t rows = p.in_channels / p.groups * element_count(filter_extents(p));
+  return std::clamp<std::int64_t>(rows / least_part_rows, 1, p.in_channels / p.groups);
+}
+std::int64_t wanted_slices(const Problem& p) {
+  return ceil_divide(enough_units, part_limit(p) * p.groups);
+}
+
+// As many as the caches hold, but few enough that there are the slices wanted.
+std::int64_t most_outputs(const Problem& p, std::int64_t bytes, bool channels_in_lanes) {
+  if (!channels_in_lanes) return 2048;  // inputs and gradients stay in a first-level cache
+  const std::int64_t outputs = element_count(output_extents(p)) * p.batch;
+  const std::int64_t most = cache_bytes / (p.out_channels / p.groups * bytes);
+  return std::clamp<std::int64_t>(std::min(most, outputs / wanted_slices(p)), 256, 1024);
+}
+
+// Small images of at most two axes are taken together: their sums are read and written less often.
+std::int64_t images_of_box(const Problem& p, const ThreeAxes& t, const Box& box,
+                           std::int64_t outputs) {
+  const bool whole = box[1] == t.axes[1].output() && box[2] == t.axes[2].output();
+  if (p.rank() > 2 || !whole) return 1;
+  const std::int64_t wanted = ceil_divide(p.batch, wanted_slices(p));
+  return std::clamp<std::int64_t>(outputs / (box[1] * box[2]), 1, wanted);
+}
+
+template <typename Acc>
+bool fills_lanes(const Problem& p) {
+  return 4 * (p.out_channels / p.groups) > gradient_kernels<Acc>().lanes;
+}
+
+}  // namespace
+
+template <typename Acc>
+bool GradientTask<Acc>::serves(const Problem& p) {
+  // Sums of one unit: lanes and tiles may fill them up a hundredfold, in the smallest filters.
+  constexpr double most_taps = 1 << 20;
+  constexpr double most_weights = 1 << 28;
+  double taps = 1;
+  for (const Axis& axis : p.axes) taps *= static_cast<double>(axis.filter);
+  const double weights =
+      taps * static_cast<double>(p.in_channels / p.groups) * static_cast<double>(p.out_channels);
+  return taps <= most_taps && weights <= most_weights && p.pass == Pass::backward_filter &&
+         p.rank() <= 3 &&
+         std::ranges::all_of(p.axes, [](const Axis& axis) { return axis.input_dilation == 1; }) &&
+         fits_in_boxes(p);
+}
+
+template <typename Acc>
+GradientTask<Acc>::GradientTask(const Problem& problem)
+    : p_(problem),
+      t_(problem),
+      kernels_(gradient_kernels<Acc>()),
+      channels_in_lanes_(fills_lanes<Acc>(problem)),
+      box_(gradient_box(t_, most_outputs(problem, sizeof(Acc), channels_in_lanes_))),
+      counts_{},
+      images_(images_of_box(p_, t_, box_, most_outputs(problem, sizeof(Acc), channels_in_lanes_))),
+      general_(problem),
+      loader_(problem, t_, box_),
+      load_y_(load_row<Acc>(problem.output)),
+      result_(problem),
+      x_(x_strides(problem)),
+      w_(w_strides(problem)),
+      y_(y_strides(problem)),
+      group_inputs_(problem.in_channels / problem.groups),
+      group_outputs_(problem.out_channels / problem.groups),
+      taps_(element_count(filter_extents(problem))),
+      pads_zeros_(meets_zeros(problem)) {
+  cut();
+  find_tap_rows();
+  lay_out();
+}
+
+// Slices, parts and the channels that are loaded together, from the problem alone.
+template <typename Acc>
+void GradientTask<Acc>::cut() {
+  constexpr auto bytes = static_cast<std::int64_t>(sizeof(Acc));
+  boxes_ = ceil_divide(p_.batch, images_);
+  for (std::size_t a = 0; a < 3; ++a) {
+    counts_[a] = ceil_divide(t_.axes[a].output(), box_[a]);
+    boxes_ *= counts_[a];
+  }
+  lane_channels_ = fill_up(group_outputs_, kernels_.lanes);
+  const std::int64_t filled_taps = fill_up(taps_, kernels_.taps);
+  channel_size_ =
+      channels_in_lanes_ ? taps_ * lane_channels_ : group_outputs_ * filled_taps * kernels_.lanes;
+  const std::int64_t filter_bytes = p_.in_channels * channel_size_ * bytes;
+  slices_ = std::clamp<std::int64_t>(most_sum_bytes / filter_bytes, 1,
+                                     std::min(boxes_, 2 * wanted_slices(p_)));
+  parts_ =
+      std::clamp<std::int64_t>(ceil_divide(enough_units, p_.groups * slices_), 1, part_limit(p_));
+  part_channels_ = ceil_divide(group_inputs_, parts_);
+  parts_ = ceil_divide(group_inputs_, part_channels_);
+  shared_channels_ = std::clamp<std::int64_t>(cache_bytes / (channel_step() * bytes), 1,
+                                              channels_in_lanes_ ? part_channels_ : 1);
+
+  for (std::int64_t c = 0; c < shared_channels_; ++c) {
+    for (std::int64_t q = 0; q < t_.axes[0].filter; ++q) {
+      for (std::int64_t r = 0; r < t_.axes[1].filter; ++r) {
+        for (const std::int64_t offset : loader_.window().offsets) {
+          rows_.push_back(c * channel_step() + q * t_.axes[0].dilation * loader_.plane_size() +
+                          r * t_.axes[1].dilation * loader_.row_size() + offset);
+        }
+      }
+    }
+  }
+  const std::int64_t tile = channels_in_lanes_ ? kernels_.rows : kernels_.taps;
+  const auto count = static_cast<std::int64_t>(rows_.size());
+  rows_.resize(static_cast<std::size_t>(fill_up(count, tile)), rows_.back());
+  shared_size_ = channels_in_lanes_ ? fill_up(count, tile) * lane_channels_ : channel_size_;
+  unit_size_ = ceil_divide(part_channels_, shared_channels_) * shared_size_;
+}
+
+// Taps are stored row by row, or all at once if they lie in one row.
+template <typename Acc>
+void GradientTask<Acc>::find_tap_rows() {
+  const Shape extents = filter_extents(p_);
+  const std::int64_t step = w_.spatial.back();
+  bool one_row = true;
+  for (std::size_t a = extents.size() - 1; a-- > 0;) {
+    one_row &= w_.spatial[a] == w_.spatial[a + 1] * extents[a + 1];
+  }
+  tap_row_ = one_row ? taps_ : extents.back();
+  tap_step_ = p_.flip ? -step : step;
+  std::int64_t last = 0;
+  for (std::size_t a = 0; a < extents.size(); ++a) last += (extents[a] - 1) * w_.spatial[a];
+  if (one_row) {
+    tap_rows_.push_back(p_.flip ? last : 0);
+    return;
+  }
+  for_each_index(slow_extents(extents), [&](std::int64_t, const Extents& r) {
+    const std::int64_t offset = offset_of(r, w_.spatial);
+    tap_rows_.push_back(p_.flip ? last - offset : offset);
+  });
+}
+
+template <typename Acc>
+void GradientTask<Acc>::lay_out() {
+  const std::int64_t units = p_.groups * parts_ * slices_;
+  slots_ = plan_threads(units, gradient_us(p_));
+  const std::int64_t outputs = images_ * box_[0] * box_[1] * box_[2];
+  WorkspaceLayout slot;
+  inputs_at_ = slot.add<Acc>(shared_channels_ * channel_step());
+  segments_at_ = slot.add<Segment>(loader_.most_segments());
+  gradient_at_ = slot.add<Acc>(outputs * (channels_in_lanes_ ? lane_channels_ : group_outputs_) +
+                               kernels_.lanes);
+  values_at_ = slot.add<Acc>(taps_);
+  slot_bytes_ = slot.bytes();
+  WorkspaceLayout all;
+  sums_at_ = all.add<Acc>(units * unit_size_);
+  slots_at_ = all.add<std::byte>(static_cast<std::int64_t>(slot_bytes_) * slots_);
+  bytes_ = std::max(all.bytes(), general_.workspace_bytes());
+}
+
+template <typename Acc>
+std::string GradientTask<Acc>::policy() const {
+  return message(cpu_target(), ", ", slots_, slots_ == 1 ? " thread" : " threads", ", ",
+                 channels_in_lanes_ ? "channels" : "outputs", " in the lanes, ", slices_,
+                 slices_ == 1 ? " slice" : " slices", ", ", parts_,
+                 parts_ == 1 ? " part" : " parts", ", boxes of ", images_ * box_[0], "x", box_[1],
+                 "x", box_[2], " outputs");
+}
+
+template <typename Acc>
+void GradientTask<Acc>::run(const RunArguments& arguments) const {
+  const auto workspace = [&](int slot) {
+    return arguments.workspace + slots_at_ + static_cast<std::size_t>(slot) * slot_bytes_;
+  };
+  std::atomic<bool> finite{true};
+  parallel_for(p_.groups * parts_ * slices_, slots_, [&](std::int64_t index, int slot) {
+    if (!compute(arguments, unit(index, arguments, workspace(slot)))) finite = false;
+  });
+  if (!finite) return general_.run(arguments);
+  parallel_for(p_.in_channels, slots_, [&](std::int64_t channel, int slot) {
+    store_channel(arguments, channel, at<Acc>(workspace(slot), values_at_));
+  });
+}
+
+template <typename Acc>
+typename GradientTask<Acc>::Unit GradientTask<Acc>::unit(std::int64_t index,
+                                                         const RunArguments& arguments,
+                                                         std::byte* workspace) const {
+  const std::int64_t first = index / slices_ % parts_ * part_channels_;
+  return {.group = index / slices_ / parts_,
+          .slice = index % slices_,
+          .first_channel = first,
+          .channels = std::min(part_channels_, group_inputs_ - first),
+          .sums = sums_of(arguments, index),
+          .workspace = workspace};
+}
+
+template <typename Acc>
+typename GradientTask<Acc>::Place GradientTask<Acc>::place(std::int64_t box) const {
+  Place place{};
+  for (std::size_t a = 3; a-- > 0; box /= counts_[a]) {
+    place.first[a] = box % counts_[a] * box_[a];
+    place.outputs[a] = std::min(box_[a], t_.axes[a].output() - place.first[a]);
+  }
+  place.image = box * images_;
+  place.images = std::min(images_, p_.batch - place.image);
+  return place;
+}
+
+// False if a gradient is not finite that would meet zeros.
+template <typename Acc>
+bool GradientTask<Acc>::compute(const RunArguments& arguments, const Unit& unit) const {
+  std::fill_n(unit.sums, unit_size_, Acc(0));
+  const Acc* gradient = at<Acc>(unit.workspace, gradient_at_);
+  for (std::int64_t box = unit.slice * boxes_ / slices_; box < (unit.slice + 1) * boxes_ / slices_;
+       ++box) {
+    const Place where = place(box);
+    load_gradient(arguments, unit, where);
+    const std::int64_t outputs = where.count();
+    const std::int64_t width = channels_in_lanes_ ? lane_channels_ : group_outputs_;
+    if (pads_zeros_ && !all_finite(gradient, outputs * width)) return false;
+    for (std::int64_t c = 0; c < unit.channels; c += shared_channels_) {
+      const std::int64_t channels = std::min(shared_channels_, unit.channels - c);
+      load_inputs(arguments, unit, where, c, channels);
+      add_products(unit, where, c, channels);
+    }
+  }
+  return true;
+}
+
+// As [output, channel] filled up with zeros, or as [channel, output].
+template <typename Acc>
+void GradientTask<Acc>::load_gradient(const RunArguments& arguments, const Unit& unit,
+                                      const Place& place) const {
+  Acc* to = at<Acc>(unit.workspace, gradient_at_);
+  const std::int64_t columns = place.outputs[2];
+  const std::int64_t step = channels_in_lanes_ ? lane_channels_ : 1;
+  for (std::int64_t b = place.image; b < place.image + place.images; ++b) {
+    const std::int64_t first =
+        b * y_.outer + unit.group * group_outputs_ * y_.channel + place.first[2] * t_.y[2];
+    for (std::int64_t z = place.first[0]; z < place.first[0] + place.outputs[0]; ++z) {
+      for (std::int64_t y = place.first[1]; y < place.first[1] + place.outputs[1]; ++y) {
+        load_gradient_row(arguments, first + z * t_.y[0] + y * t_.y[1], columns,
+                          channels_in_lanes_ ? 1 : place.count(), to);
+        to += columns * step;
+      }
+    }
+  }
+}
+
+template <typename Acc>
+void GradientTask<Acc>::load_gradient_row(const RunArguments& arguments, std::int64_t first,
+                                          std::int64_t columns, std::int64_t channel_step,
+                                          Acc* to) const {
+  const std::int64_t step = channels_in_lanes_ ? lane_channels_ : 1;
+  if (y_.channel == 1) {
+    for (std::int64_t x = 0; x < columns; ++x) {
+      load_y_(arguments.second, first + x * t_.y[2], 1, group_outputs_, to + x * step,
+              channel_step);
+    }
+  } else {
+    for (std::int64_t k = 0; k < group_outputs_; ++k) {
+      load_y_(arguments.second, first + k * y_.channel, t_.y[2], columns, to + k * channel_step,
+              step);
+    }
+  }
+  if (!channels_in_lanes_ || lane_channels_ == group_outputs_) return;
+  for (std::int64_t x = 0; x < columns; ++x) {
+    std::fill_n(to + x * step + group_outputs_, step - group_outputs_, Acc(0));
+  }
+}
+
+template <typename Acc>
+void GradientTask<Acc>::load_inputs(const RunArguments& arguments, const Unit& unit,
+                                    const Place& place, std::int64_t first,
+                                    std::int64_t channels) const {
+  const std::int64_t group_first = unit.group * group_inputs_ + unit.first_channel + first;
+  Acc* inputs = at<Acc>(unit.workspace, inputs_at_);
+  for (std::int64_t c = 0; c < channels; ++c) {
+    for (std::int64_t b = 0; b < place.images; ++b) {
+      loader_.load(arguments.first, (place.image + b) * x_.outer + (group_first + c) * x_.channel,
+                   place.first, place.outputs, at<Segment>(unit.workspace, segments_at_),
+                   inputs + c * channel_step() + b * loader_.size());
+    }
+  }
+}
+
+template <typename Acc>
+void GradientTask<Acc>::add_products(const Unit& unit, const Place& place, std::int64_t first,
+                                     std::int64_t channels) const {
+  // Several images stand where planes would.
+  const GradientBox box{
+      .outputs = {place.images * place.outputs[0], place.outputs[1], place.outputs[2]},
+      .plane_step = images_ > 1 ? loader_.size() : t_.axes[0].stride * loader_.plane_size(),
+      .row_step = t_.axes[1].stride * loader_.row_size(),
+  };
+  const Acc* inputs = at<Acc>(unit.workspace, inputs_at_);
+  const Acc* gradient = at<Acc>(unit.workspace, gradient_at_);
+  Acc* sums = unit.sums + channel_at(first);
+  if (channels_in_lanes_) {
+    // A tile may reach into channels that were not loaded: their sums are never stored.
+    return kernels_.channels({.box = box,
+                              .x = inputs,
+                              .rows = rows_.data(),
+                              .row_count = fill_up(channels * taps_, kernels_.rows),
+                              .dy = gradient,
+                              .channels = lane_channels_,
+                              .sums = sums});
+  }
+  const auto taps = static_cast<std::int64_t>(rows_.size());
+  for (std::int64_t k = 0; k < group_outputs_; ++k) {
+    kernels_.stencil({.box = box,
+                      .x = inputs,
+                      .taps = rows_.data(),
+                      .tap_count = taps,
+                      .dy = gradient + k * place.count(),
+                      .sums = sums + k * taps * kernels_.lanes});
+  }
+}
+
+// Adds up what the slices have and stores the gradients of one input channel.
+template <typename Acc>
+void GradientTask<Acc>::store_channel(const RunArguments& arguments, std::int64_t channel,
+                                      Acc* values) const {
+  const std::int64_t group = channel / group_inputs_;
+  const std::int64_t c = channel % group_inputs_;
+  const std::int64_t unit = (group * parts_ + c / part_channels_) * slices_;
+  Acc* sums = sums_of(arguments, unit) + channel_at(c % part_channels_);
+  for (std::int64_t slice = 1; slice < slices_; ++slice) {
+    const Acc* more = sums + slice * unit_size_;
+    for (std::int64_t i = 0; i < channel_size_; ++i) sums[i] += more[i];
+  }
+  for (std::int64_t k = 0; k < group_outputs_; ++k) {
+    for (std::int64_t t = 0; t < taps_; ++t) {
+      if (channels_in_lanes_) {
+        values[t] = sums[t * lane_channels_ + k];
+        continue;
+      }
+      const Acc* lanes = sums + (k * static_cast<std::int64_t>(rows_.size()) + t) * kernels_.lanes;
+      values[t] = lanes[0];
+      for (std::int64_t l = 1; l < kernels_.lanes; ++l) values[t] += lanes[l];
+    }
+    const std::int64_t to_channel = group * group_outputs_ + k;
+    const std::int64_t first = to_channel * w_.outer + c * w_.channel;
+    const Acc* row = values;
+    for (const std::int64_t offset : tap_rows_) {
+      result_.store(arguments, to_channel, row, tap_row_, first + offset, tap_step_);
+      row += tap_row_;
+    }
+  }
+}
+
+template class GradientTask<float>;
+template class GradientTask<double>;
+
+}  // namespace faltung::direct

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cpp/cpu/direct/box.hpp"
+#include "cpp/cpu/direct/box_loader.hpp"
+#include "cpp/cpu/direct/direct_task.hpp"
+#include "cpp/cpu/direct/gradient_kernel.hpp"
+
+namespace faltung::direct {
+
+/// The gradient of the filter of at most three axes in real floating sums.
+///
+/// The outputs are cut into boxes, the boxes of all images into slices, the input channels of a
+/// group into parts. A unit is one slice of one part: it forms sums of its own, box by box, and
+/// these are added up slice by slice. The lanes hold output channels, or neighbouring outputs where
+/// a group has only few channels.
+///
+/// The kernels multiply the zeros beyond a boundary, which a gradient with NaN or infinity would
+/// make NaN; such a gradient goes to DirectTask, which leaves them out.
+template <typename Acc>
+class GradientTask final : public Task {
+ public:
+  [[nodiscard]] static bool serves(const Problem& p);
+
+  explicit GradientTask(const Problem& problem);
+  [[nodiscard]] std::size_t workspace_bytes() const override { return bytes_; }
+  [[nodiscard]] ErrorBound error_bound() const override { return general_.error_bound(); }
+  [[nodiscard]] std::string policy() const override;
+  void run(const RunArguments& arguments) const override;
+
+ private:
+  using Segment = typename BoxLoader<Acc>::Segment;
+
+  struct Unit {
+    std::int64_t group, slice;
+    std::int64_t first_channel, channels;  ///< of the group's inputs
+    Acc* sums;
+    std::byte* workspace;
+  };
+  struct Place {
+    std::int64_t image, images;
+    Box first, outputs;
+    [[nodiscard]] std::int64_t count() const {
+      return images * outputs[0] * outputs[1] * outputs[2];
+    }
+  };
+
+  void cut();
+  void lay_out();
+  void find_tap_rows();
+  [[nodiscard]] Unit unit(std::int64_t index, const RunArguments& arguments,
+                          std::byte* workspace) const;
+  [[nodiscard]] Place place(std::int64_t box) const;
+  [[nodiscard]] Acc* sums_of(const RunArguments& arguments, std::int64_t unit) const {
+    return at<Acc>(arguments.workspace, sums_at_) + unit * unit_size_;
+  }
+  /// Where the sums of a part's channel lie in those of a unit.
+  [[nodiscard]] std::int64_t channel_at(std::int64_t channel) const {
+    return channel / shared_channels_ * shared_size_ + channel % shared_channels_ * channel_size_;
+  }
+  [[nodiscard]] std::int64_t channel_step() const { return images_ * loader_.size(); }
+  [[nodiscard]] bool compute(const RunArguments& arguments, const Unit& unit) const;
+  void load_gradient(const RunArguments& arguments, const Unit& unit, const Place& place) const;
+  void load_gradient_row(const RunArguments& arguments, std::int64_t first, std::int64_t columns,
+                         std::int64_t channel_step, Acc* to) const;
+  void load_inputs(const RunArguments& arguments, const Unit& unit, const Place& place,
+                   std::int64_t first, std::int64_t channels) const;
+  void add_products(const Unit& unit, const Place& place, std::int64_t first,
+                    std::int64_t channels) const;
+  void store_channel(const RunArguments& arguments, std::int64_t channel, Acc* values) const;
+
+  Problem p_;
+  ThreeAxes t_;
+  GradientKernels<Acc> kernels_;
+  bool channels_in_lanes_;
+  Box box_, counts_;     // outputs of a box; boxes along each axis
+  std::int64_t images_;  // of a box
+  DirectTask<Acc> general_;
+  BoxLoader<Acc> loader_;
+  LoadRow<Acc> load_y_;
+  ResultRows<Acc> result_;
+  TensorStrides x_, w_, y_;
+  std::int64_t group_inputs_, group_outputs_, taps_;
+  std::int64_t boxes_ = 0, slices_ = 0, parts_ = 0, part_channels_ = 0;
+  std::int64_t lane_channels_ = 0;    // output channels, filled up to vectors
+  std::int64_t shared_channels_ = 0;  // input channels that are loaded together
+  std::int64_t channel_size_ = 0, shared_size_ = 0, unit_size_ = 0;  // sums
+  std::vector<std::int64_t> rows_;      // of the loaded channels' taps, filled up to tiles
+  std::vector<std::int64_t> tap_rows_;  // where the rows of taps start in one channel's dw
+  std::int64_t tap_row_ = 0, tap_step_ = 0;
+  bool pads_zeros_;
+  int slots_ = 1;
+  std::size_t sums_at_ = 0, slots_at_ = 0, slot_bytes_ = 0, bytes_ = 0;
+  std::size_t inputs_at_ = 0, segments_at_ = 0, gradient_at_ = 0, values_at_ = 0;  // in a slot
+};
+
+}  // namespace faltung::direct
