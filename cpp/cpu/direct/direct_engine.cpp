@@ -5,10 +5,10 @@
 #include "cpp/cpu/direct/lowering.hpp"
 #include "cpp/cpu/parallel.hpp"
 #ifdef FALTUNG_HAVE_HIGHWAY
-#include "cpp/cpu/direct/channel_task.hpp"
+#include "cpp/cpu/direct/forward_task.hpp"
 #include "cpp/cpu/direct/gradient_policy.hpp"
 #include "cpp/cpu/direct/gradient_task.hpp"
-#include "cpp/cpu/direct/panel_task.hpp"
+#include "cpp/cpu/direct/phase_task.hpp"
 #include "cpp/cpu/direct/separable_task.hpp"
 #include "cpp/cpu/direct/stencil_task.hpp"
 #endif
@@ -43,22 +43,14 @@ class DirectEngine final : public Engine {
       if constexpr (direct::has_separable_sums<Acc>) {
         if (is_faster_separable(p)) return std::make_unique<direct::SeparableTask<Acc>>(p);
       }
+      if (auto task = direct::forward_task<Acc>(p)) return task;
       if constexpr (std::is_floating_point_v<Acc>) {
-        if (std::is_same_v<Acc, float> && direct::PanelTask<direct::BFloat16Pair>::serves(p)) {
-          return std::make_unique<direct::PanelTask<direct::BFloat16Pair>>(p);
-        }
-        if (direct::PanelTask<Acc>::serves(p)) return std::make_unique<direct::PanelTask<Acc>>(p);
-        if (direct::ChannelTask<Acc>::serves(p)) {
-          return std::make_unique<direct::ChannelTask<Acc>>(p);
-        }
         if (direct::GradientTask<Acc>::serves(p)) {
           return std::make_unique<direct::GradientTask<Acc>>(p);
         }
       }
-      if constexpr (!std::is_same_v<Acc, std::uint64_t>) {  // SSE and AVX2 cannot multiply these
-        if (direct::StencilTask<Acc>::serves(p)) {
-          return std::make_unique<direct::StencilTask<Acc>>(p);
-        }
+      if constexpr (!std::is_same_v<Acc, std::uint64_t>) {
+        if (direct::PhaseTask<Acc>::serves(p)) return std::make_unique<direct::PhaseTask<Acc>>(p);
       }
 #endif
       return std::make_unique<direct::DirectTask<Acc>>(p);
@@ -69,17 +61,13 @@ class DirectEngine final : public Engine {
   static double run_us(const Problem& p) {
 #ifdef FALTUNG_HAVE_HIGHWAY
     if (is_faster_separable(p)) return shared_us(direct::separable_us(p));
+    if (const auto us = direct::forward_us(p)) return shared_us(*us);
     const bool floating = p.accumulator == DType::f32 || p.accumulator == DType::f64;
-    if (floating && direct::PanelTask<float>::serves(p)) {
-      const bool pairs = direct::PanelTask<direct::BFloat16Pair>::serves(p);
-      return shared_us(
-          direct::choose_panels(p, direct::widest_tile(p.accumulator, pairs ? 2 : 1)).microseconds);
-    }
     if (floating && direct::GradientTask<float>::serves(p)) {
       return shared_us(direct::gradient_us(p));
     }
-    if (p.accumulator != DType::i64 && direct::StencilTask<float>::serves(p)) {
-      return shared_us(direct::vector_us(p));
+    if (p.accumulator != DType::i64 && direct::PhaseTask<float>::serves(p)) {
+      return shared_us(direct::phases_us(p));
     }
 #endif
     return direct::plain_us(p);

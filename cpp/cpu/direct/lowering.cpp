@@ -8,11 +8,6 @@
 namespace faltung::direct {
 namespace {
 
-// Frames of zeros and of constants send nothing back.
-bool sends_back(const Boundary& boundary) {
-  return boundary.kind != BoundaryKind::zero && boundary.kind != BoundaryKind::constant;
-}
-
 bool is_forward_in_disguise(const Problem& p) {
   const bool dense = p.groups == 1;
   const bool depthwise = p.groups == p.in_channels && p.groups == p.out_channels;
@@ -54,6 +49,10 @@ bool needs_32_bits(const Problem& p) {
 }
 
 }  // namespace
+
+bool sends_back(const Boundary& boundary) {
+  return boundary.kind != BoundaryKind::zero && boundary.kind != BoundaryKind::constant;
+}
 
 Problem lowered(const Problem& p) {
   Problem q = is_forward_in_disguise(p) ? as_forward(p) : p;

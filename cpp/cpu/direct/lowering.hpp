@@ -12,4 +12,8 @@ namespace faltung::direct {
 ///     i64 sums       whose result wraps at 32 bits need only 32 bits
 [[nodiscard]] Problem lowered(const Problem& p);
 
+/// Whether backward_data adds what lies beyond such a boundary to elements of dx: frames of zeros
+/// and of constants send nothing back.
+[[nodiscard]] bool sends_back(const Boundary& boundary);
+
 }  // namespace faltung::direct

@@ -1,0 +1,42 @@
+#include "cpp/cpu/direct/forward_task.hpp"
+
+#include "cpp/cpu/direct/channel_task.hpp"
+#include "cpp/cpu/direct/direct_policy.hpp"
+#include "cpp/cpu/direct/panel_task.hpp"
+#include "cpp/cpu/direct/stencil_task.hpp"
+
+namespace faltung::direct {
+
+template <typename Acc>
+std::unique_ptr<Task> forward_task(const Problem& p) {
+  if constexpr (std::is_floating_point_v<Acc>) {
+    if (std::is_same_v<Acc, float> && PanelTask<BFloat16Pair>::serves(p)) {
+      return std::make_unique<PanelTask<BFloat16Pair>>(p);
+    }
+    if (PanelTask<Acc>::serves(p)) return std::make_unique<PanelTask<Acc>>(p);
+    if (ChannelTask<Acc>::serves(p)) return std::make_unique<ChannelTask<Acc>>(p);
+  }
+  if constexpr (!std::is_same_v<Acc, std::uint64_t>) {  // SSE and AVX2 cannot multiply these
+    if (StencilTask<Acc>::serves(p)) return std::make_unique<StencilTask<Acc>>(p);
+  }
+  return nullptr;
+}
+
+template std::unique_ptr<Task> forward_task<float>(const Problem&);
+template std::unique_ptr<Task> forward_task<double>(const Problem&);
+template std::unique_ptr<Task> forward_task<std::complex<float>>(const Problem&);
+template std::unique_ptr<Task> forward_task<std::complex<double>>(const Problem&);
+template std::unique_ptr<Task> forward_task<std::uint32_t>(const Problem&);
+template std::unique_ptr<Task> forward_task<std::uint64_t>(const Problem&);
+
+std::optional<double> forward_us(const Problem& p) {
+  const bool floating = p.accumulator == DType::f32 || p.accumulator == DType::f64;
+  if (floating && PanelTask<float>::serves(p)) {
+    const bool pairs = PanelTask<BFloat16Pair>::serves(p);
+    return choose_panels(p, widest_tile(p.accumulator, pairs ? 2 : 1)).microseconds;
+  }
+  if (p.accumulator != DType::i64 && StencilTask<float>::serves(p)) return vector_us(p);
+  return {};
+}
+
+}  // namespace faltung::direct

@@ -1,0 +1,184 @@
+#include "cpp/cpu/direct/phase_task.hpp"
+
+#include <algorithm>
+#include <functional>
+
+#include "cpp/core/message.hpp"
+#include "cpp/cpu/cpu_target.hpp"
+#include "cpp/cpu/direct/forward_task.hpp"
+#include "cpp/cpu/parallel.hpp"
+
+namespace faltung::direct {
+namespace {
+
+// Neighbouring input channels lie side by side in the filter: they are packed together.
+constexpr std::int64_t packed_channels = 16;
+
+}  // namespace
+
+// The forward filters of all phases, and their forms for the tasks that have one.
+template <typename Acc>
+struct PhaseTask<Acc>::Filters final : PreparedFilter {
+  std::vector<Acc> values;
+  std::vector<std::unique_ptr<PreparedFilter>> forms;
+};
+
+template <typename Acc>
+bool PhaseTask<Acc>::serves(const Problem& p) {
+  return has_phases(p) && std::ranges::all_of(phases(p), [&](const Phase& phase) {
+           return phase.is_empty() || forward_us(forward_problem(p, phase));
+         });
+}
+
+template <typename Acc>
+PhaseTask<Acc>::PhaseTask(const Problem& problem)
+    : p_(problem),
+      packer_(problem),
+      result_(problem),
+      x_(x_strides(problem)),
+      group_inputs_(problem.in_channels / problem.groups),
+      group_outputs_(problem.out_channels / problem.groups),
+      taps_(element_count(filter_extents(problem))) {
+  for (const Phase& phase : phases(p_)) add_step(phase);
+  // The longest first, so that the threads end together.
+  std::ranges::stable_sort(steps_, std::greater{},
+                           [](const Step& step) { return step.taps.size(); });
+  slots_ = plan_threads(static_cast<std::int64_t>(steps_.size()), phases_us(p_));
+  std::size_t most = 0;
+  for (const Step& step : steps_) {
+    if (step.task) most = std::max(most, step.task->workspace_bytes());
+  }
+  WorkspaceLayout layout;
+  filter_at_ = layout.add<Acc>(packer_.size());
+  filters_at_ = layout.add<Acc>(filters_size_);
+  zeros_at_ = layout.add<Acc>(p_.axes.back().input);
+  steps_at_ = layout.bytes();
+  for (int i = 0; i < slots_; ++i) {
+    layout.add<std::byte>(static_cast<std::int64_t>(most));
+    if (i == 0) step_bytes_ = layout.bytes() - steps_at_;
+  }
+  bytes_ = layout.bytes();
+}
+
+template <typename Acc>
+void PhaseTask<Acc>::add_step(const Phase& phase) {
+  Step step{.task = nullptr,
+            .first = 0,
+            .taps = {},
+            .filter = filters_size_,
+            .inputs = {},
+            .strides = {}};
+  for (std::size_t a = 0; a < p_.rank(); ++a) {
+    step.first += phase.parts[a].first * x_.spatial[a];
+    step.inputs.push_back(phase.parts[a].count);
+    step.strides.push_back(p_.axes[a].stride * x_.spatial[a]);
+  }
+  if (!phase.is_empty()) {
+    step.task = forward_task<Acc>(forward_problem(p_, phase));
+    step.taps = phase.taps(p_);
+    filters_size_ += p_.in_channels * group_outputs_ * static_cast<std::int64_t>(step.taps.size());
+  }
+  steps_.push_back(std::move(step));
+}
+
+template <typename Acc>
+ErrorBound PhaseTask<Acc>::error_bound() const {
+  if (is_integer(p_.accumulator)) return {};
+  return {ErrorBound::Kind::elementwise, sum_error(longest_sum(p_), p_.accumulator)};
+}
+
+template <typename Acc>
+std::string PhaseTask<Acc>::policy() const {
+  if (steps_.size() == 1 && steps_[0].task) return message("1 phase; ", steps_[0].task->policy());
+  return message(cpu_target(), ", ", slots_, slots_ == 1 ? " thread, " : " threads, ",
+                 steps_.size(), " phases");
+}
+
+// What some input channels need of the filters: [c, k/g, taps] for each phase.
+template <typename Acc>
+void PhaseTask<Acc>::pack(const Acc* filter, std::int64_t first_channel, std::int64_t channels,
+                          Acc* to) const {
+  for (const Step& step : steps_) {
+    const auto taps = static_cast<std::int64_t>(step.taps.size());
+    for (std::int64_t k = 0; k < group_outputs_; ++k) {
+      for (std::int64_t c = first_channel; c < first_channel + channels; ++c) {
+        const std::int64_t group = c / group_inputs_;
+        const Acc* from =
+            filter + ((group * group_outputs_ + k) * group_inputs_ + c % group_inputs_) * taps_;
+        Acc* values = to + step.filter + (c * group_outputs_ + k) * taps;
+        for (std::int64_t t = 0; t < taps; ++t) {
+          values[t] = from[step.taps[static_cast<std::size_t>(t)]];
+        }
+      }
+    }
+  }
+}
+
+template <typename Acc>
+std::unique_ptr<PreparedFilter> PhaseTask<Acc>::prepare_filter(const Stream& stream,
+                                                               const void* w) const {
+  auto filters = std::make_unique<Filters>();
+  filters->values.resize(static_cast<std::size_t>(filters_size_));
+  std::vector<Acc> scratch(static_cast<std::size_t>(packer_.size()));
+  RunArguments arguments;
+  arguments.second = w;
+  pack(packer_.filter(arguments, scratch.data()), 0, p_.in_channels, filters->values.data());
+  for (const Step& step : steps_) {
+    filters->forms.push_back(
+        step.task ? step.task->prepare_filter(stream, filters->values.data() + step.filter)
+                  : nullptr);
+  }
+  return filters;
+}
+
+template <typename Acc>
+void PhaseTask<Acc>::run(const RunArguments& arguments) const {
+  std::fill_n(at<Acc>(arguments.workspace, zeros_at_), p_.axes.back().input, Acc(0));
+  const auto* prepared = static_cast<const Filters*>(arguments.prepared);
+  const Acc* values = prepared != nullptr ? prepared->values.data() : nullptr;
+  if (prepared == nullptr) {
+    const Acc* filter = packer_.filter(arguments, at<Acc>(arguments.workspace, filter_at_));
+    Acc* packed = at<Acc>(arguments.workspace, filters_at_);
+    parallel_for(ceil_divide(p_.in_channels, packed_channels), slots_,
+                 [&](std::int64_t block, int) {
+                   const std::int64_t first = block * packed_channels;
+                   pack(filter, first, std::min(packed_channels, p_.in_channels - first), packed);
+                 });
+    values = packed;
+  }
+  parallel_for(static_cast<std::int64_t>(steps_.size()), slots_, [&](std::int64_t i, int slot) {
+    const auto index = static_cast<std::size_t>(i);
+    const Step& step = steps_[index];
+    if (!step.task) return store_zeros(arguments, step);
+    RunArguments own = arguments;
+    own.second = values + step.filter;
+    own.prepared = prepared != nullptr ? prepared->forms[index].get() : nullptr;
+    own.result = static_cast<std::byte*>(arguments.result) +
+                 step.first * static_cast<std::int64_t>(size_of(p_.input));
+    own.workspace += steps_at_ + static_cast<std::size_t>(slot) * step_bytes_;
+    step.task->run(own);
+  });
+}
+
+template <typename Acc>
+void PhaseTask<Acc>::store_zeros(const RunArguments& arguments, const Step& step) const {
+  const Acc* zeros = at<Acc>(arguments.workspace, zeros_at_);
+  const std::int64_t columns = step.inputs.back();
+  for (std::int64_t b = 0; b < p_.batch; ++b) {
+    for (std::int64_t c = 0; c < p_.in_channels; ++c) {
+      for_each_index(slow_extents(step.inputs), [&](std::int64_t, const Extents& i) {
+        result_.store(arguments, c, zeros, columns,
+                      step.first + b * x_.outer + c * x_.channel + offset_of(i, step.strides),
+                      step.strides.back());
+      });
+    }
+  }
+}
+
+template class PhaseTask<float>;
+template class PhaseTask<double>;
+template class PhaseTask<std::complex<float>>;
+template class PhaseTask<std::complex<double>>;
+template class PhaseTask<std::uint32_t>;
+
+}  // namespace faltung::direct

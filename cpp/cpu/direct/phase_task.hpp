@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cpp/cpu/direct/direct_task.hpp"
+#include "cpp/cpu/direct/phases.hpp"
+
+namespace faltung::direct {
+
+/// The gradient of the data as one forward problem for each phase of the stride, by the vector
+/// kernels. The threads share the phases, and each phase is shared once more if it is large.
+template <typename Acc>
+class PhaseTask final : public Task {
+ public:
+  [[nodiscard]] static bool serves(const Problem& p);
+
+  explicit PhaseTask(const Problem& problem);
+  [[nodiscard]] std::size_t workspace_bytes() const override { return bytes_; }
+  [[nodiscard]] ErrorBound error_bound() const override;
+  [[nodiscard]] std::string policy() const override;
+  [[nodiscard]] std::unique_ptr<PreparedFilter> prepare_filter(const Stream& stream,
+                                                               const void* w) const override;
+  void run(const RunArguments& arguments) const override;
+
+ private:
+  struct Step {
+    std::unique_ptr<Task> task;      ///< null if no tap meets these inputs
+    std::int64_t first;              ///< where they start in dx
+    std::vector<std::int64_t> taps;  ///< of the filter
+    std::int64_t filter;             ///< where the filter starts among the packed ones
+    Shape inputs;                    ///< how many
+    Strides strides;                 ///< between them, in dx
+  };
+  struct Filters;
+
+  void add_step(const Phase& phase);
+  void pack(const Acc* filter, std::int64_t first_channel, std::int64_t channels, Acc* to) const;
+  void store_zeros(const RunArguments& arguments, const Step& step) const;
+
+  Problem p_;
+  FilterPacker<Acc> packer_;
+  ResultRows<Acc> result_;
+  TensorStrides x_;
+  std::int64_t group_inputs_, group_outputs_, taps_;
+  std::vector<Step> steps_;
+  std::int64_t filters_size_ = 0;
+  int slots_;
+  std::size_t filter_at_, filters_at_, zeros_at_, steps_at_, step_bytes_ = 0, bytes_;
+};
+
+}  // namespace faltung::direct
