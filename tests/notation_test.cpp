@@ -105,7 +105,8 @@ TEST(Notation, PrintsTheCanonicalForm) {
   p.axes[0].input_dilation = 3;
   p.axes[0].below = Boundary::wrap();
   p.axes[1].below = p.axes[1].above = Boundary::constant(-0.1);
-  p.flip = p.conjugate = p.separable = true;
+  p.flip = p.conjugate = true;
+  p.separable = 3;
   p.math = Math::fast;
   p.overflow = Overflow::saturate;
   p.rounding = Rounding::nearest_even;
@@ -114,7 +115,7 @@ TEST(Notation, PrintsTheCanonicalForm) {
   EXPECT_EQ(to_string(p),
             "op=wgrad dtype=f16:f16:f32 acc=f64 n=2 c=6 in=9x8 k=4 f=1x3 stride=2 pad=-1:0x3 "
             "dil=1x2 idil=3x1 g=2 layout=nhwc boundary=wrap:zeroxconstant(-0.1) flip=1 conj=1 "
-            "sep=1 math=fast overflow=saturate round=nearest_even alpha=0.1 beta=1e+22 "
+            "sep=3 math=fast overflow=saturate round=nearest_even alpha=0.1 beta=1e+22 "
             "act=clamp(0,6) ystrides=-400,40,4,1");
   std::ostringstream stream;
   stream << p;

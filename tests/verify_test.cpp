@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <faltung/plan.hpp>
 #include <vector>
@@ -103,6 +104,30 @@ TEST(Operands, KeepThePromiseOfSeparableFilters) {
       }
     }
   }
+}
+
+TEST(Operands, KeepThePromiseOfSumsOfTwoOuterProducts) {
+  const Problem problem = Problem::parse("op=fwd dtype=bf16 in=9x9 f=4x5 sep=2 pad=2");
+  const Operands operands = make_operands(problem, Fill::small_integers, 1);
+  const Tensor copy = compact_copy(operands.second.view(), f64);
+  const auto w = copy.values<double>();
+  const auto at = [&](std::size_t row, std::size_t column) { return w[row * 5 + column]; };
+  double largest_of_two = 0;
+  for (std::size_t i = 1; i < 4; ++i) {
+    for (std::size_t a = 1; a < 5; ++a) {
+      const double two = at(0, 0) * at(i, a) - at(i, 0) * at(0, a);
+      largest_of_two = std::max(largest_of_two, std::abs(two));
+      for (std::size_t j = 1; j < 4; ++j) {
+        for (std::size_t b = 1; b < 5; ++b) {  // rank 2: no minor of three rows is left
+          EXPECT_EQ(at(0, 0) * (at(i, a) * at(j, b) - at(i, b) * at(j, a)) -
+                        at(0, a) * (at(i, 0) * at(j, b) - at(i, b) * at(j, 0)) +
+                        at(0, b) * (at(i, 0) * at(j, a) - at(i, a) * at(j, 0)),
+                    0);
+        }
+      }
+    }
+  }
+  EXPECT_NE(largest_of_two, 0);
 }
 
 TEST(Operands, SmallIntegersAreExactWherePossible) {

@@ -108,7 +108,7 @@ Problem read_canonical(const Words& words) {
   read_choice(words, "layout", layout_names, problem.layout);
   if (const Word* word = words.find("flip")) problem.flip = word->flag();
   if (const Word* word = words.find("conj")) problem.conjugate = word->flag();
-  if (const Word* word = words.find("sep")) problem.separable = word->flag();
+  if (const Word* word = words.find("sep")) problem.separable = word->digit(max_separable);
   read_choice(words, "overflow", overflow_names, problem.overflow);
   read_choice(words, "round", rounding_names, problem.rounding);
   read_epilogue(words, problem.epilogue);

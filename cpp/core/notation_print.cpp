@@ -125,7 +125,7 @@ std::string to_string(const Problem& problem) {
   line.per_axis("zero", "boundary", problem, boundary);
   flag("flip", problem.flip);
   flag("conj", problem.conjugate);
-  flag("sep", problem.separable);
+  line.unless("0", "sep", std::to_string(problem.separable));
   line.unless("strict", "math", choice(problem.math, notation::math_names));
   line.unless("wrap", "overflow", choice(problem.overflow, notation::overflow_names));
   line.unless("truncate", "round", choice(problem.rounding, notation::rounding_names));

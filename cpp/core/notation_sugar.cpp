@@ -76,7 +76,7 @@ Problem read_filter(const Words& words) {
   read_types(words, problem, image_filter_type);
   read_extents(words, problem);
   if (const Word* word = words.find("b")) problem.batch = word->integer();
-  if (const Word* word = words.find("sep")) problem.separable = word->flag();
+  if (const Word* word = words.find("sep")) problem.separable = word->digit(max_separable);
   for (Axis& axis : problem.axes) axis.below = axis.above = Boundary::reflect();
   read_boundaries(words, problem);
   const Word* origin_word = words.find("origin");

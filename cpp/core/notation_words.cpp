@@ -40,6 +40,12 @@ bool Word::flag() const {
   return value == "1";
 }
 
+std::int64_t Word::digit(std::int64_t most) const {
+  require(value.size() == 1 && value[0] >= '0' && value[0] <= '0' + most,
+          "the value is a number from 0 to " + std::to_string(most));
+  return value[0] - '0';
+}
+
 std::vector<std::int64_t> Word::integers(char separator, std::size_t limit) const {
   const std::vector<std::string_view> pieces = split(value, separator);
   require(pieces.size() <= limit, "at most " + std::to_string(limit) + " values, joined by '" +

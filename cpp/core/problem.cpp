@@ -151,7 +151,8 @@ std::size_t std::hash<faltung::Problem>::operator()(const faltung::Problem& p) c
   hasher.add(p.x_strides);
   hasher.add(p.w_strides);
   hasher.add(p.y_strides);
-  for (const bool flag : {p.flip, p.conjugate, p.separable}) hasher.add(flag);
+  for (const bool flag : {p.flip, p.conjugate}) hasher.add(flag);
+  hasher.add(p.separable);
   hasher.add(p.math);
   hasher.add(p.overflow);
   hasher.add(p.rounding);

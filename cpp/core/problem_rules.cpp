@@ -61,6 +61,10 @@ void check_counts(const Problem& p) {
   };
   divided("in_channels c", p.in_channels);
   divided("out_channels k", p.out_channels);
+  if (p.separable < 0 || p.separable > max_separable) {
+    refuse("separable sep=", p.separable, ": a filter is the sum of 1 to ", max_separable,
+           " outer products; use 0 to promise nothing");
+  }
 }
 
 void check_extent(std::size_t index, std::string_view field, std::int64_t value,

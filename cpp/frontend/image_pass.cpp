@@ -96,10 +96,11 @@ Lowered lower(const ConstTensorView& x, const TensorView& y, const Pass& pass) {
   return l;
 }
 
-// Whether two axes and more are filtered, by an outer product.
-bool is_outer_product(const ConstTensorView& w) {
-  const auto longer = [](std::int64_t extent) { return extent > 1; };
-  return std::ranges::count_if(w.shape, longer) > 1 && outer_factors(w).has_value();
+// The outer products that a filter of two axes and more is the sum of; 0 if unknown. Sums of
+// several are not formed of whole numbers, nor rounded to them: a last bit may be a whole unit.
+std::int64_t outer_products(const ConstTensorView& w, const Problem& p) {
+  const std::int64_t terms = outer_terms(w, p.accumulator);
+  return terms > 1 && (is_integer(p.accumulator) || is_integer(p.output)) ? 0 : terms;
 }
 
 DType widest_float(std::initializer_list<DType> types) {
@@ -167,7 +168,7 @@ PlannedPass plan_pass(const ConstTensorView& x, const TensorView& y, const Pass&
   Tensor w;
   if (l.w.device.kind == DeviceKind::cpu) {
     w = compact_copy(l.w, types.filter);
-    l.problem.separable = is_outer_product(w);
+    l.problem.separable = outer_products(w, l.problem);
     if (x.device.kind != DeviceKind::cpu) w = w.to(x.device);
     l.w = std::as_const(w).view();
   } else if (l.w.dtype != types.filter) {

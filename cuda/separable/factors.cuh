@@ -87,7 +87,11 @@ __device__ __forceinline__ Measure<Acc> measure_line(Shared<Acc> line, int count
 
 template <typename Acc>
 struct Factors {
-  Shared<Acc> line[max_rank];  ///< taps of each axis
+  Shared<Acc> line[max_rank];  ///< taps of each axis, of the first outer product
+  int step[max_rank] = {};     ///< to those of the next
+  __device__ __forceinline__ Shared<Acc> of(int axis, int term) const {
+    return line[axis] + term * step[axis];
+  }
 };
 
 /// Where a tap lies, and its magnitude.
@@ -103,11 +107,12 @@ struct Pivot {
   }
 };
 
-/// The first of the largest taps of channel k, for all threads; `finite` becomes false if a tap is
-/// no number.
-template <typename Acc>
-__device__ Pivot<Acc> find_pivot(const Arguments& a, std::int64_t k, int ky, int kx, int taps,
-                                 bool& finite) {
+/// The first of the largest of so many taps, for all threads; `finite` becomes false if one is no
+/// number.
+///
+/// @param tap_of  number -> Acc
+template <typename Acc, typename Tap>
+__device__ Pivot<Acc> find_pivot(int taps, const Tap& tap_of, bool& finite) {
   constexpr unsigned all = 0xffffffffu;
   FALTUNG_SHARED(Acc, sizes, threads / 32);
   FALTUNG_SHARED(int, places, threads / 32);
@@ -116,7 +121,7 @@ __device__ Pivot<Acc> find_pivot(const Arguments& a, std::int64_t k, int ky, int
   bool good = true;
 #pragma unroll 1
   for (int i = thread; i < taps; i += threads) {
-    const Acc tap = tap_at<Acc>(a, k, i / (ky * kx), i / kx % ky, i % kx);
+    const Acc tap = tap_of(i);
     good = good && is_finite(tap);
     pivot.meet(magnitude(tap), i);
   }
@@ -140,11 +145,11 @@ __device__ Pivot<Acc> find_pivot(const Arguments& a, std::int64_t k, int ky, int
   return pivot;
 }
 
-/// Puts the factors of channel k into shared memory. Whether every tap is their product, within the
-/// tolerance; the same answer for all threads, which then see the factors. The block calls it as a
-/// whole, with the factors of the strip before no longer in use.
+/// Puts the factors of channel k, an outer product, into shared memory. Whether every tap is their
+/// product, within the tolerance; the same answer for all threads, which then see the factors. The
+/// block calls it as a whole, with the factors of the strip before no longer in use.
 template <typename Acc>
-__device__ __forceinline__ bool find_factors(const Arguments& a, std::int64_t k,
+__device__ __forceinline__ bool find_product(const Arguments& a, std::int64_t k,
                                              const Factors<Acc>& f) {
   FALTUNG_SHARED(Acc, measures, max_rank);
   const int extent[] = {static_cast<int>(a.geometry.axis[0].filter),
@@ -153,7 +158,13 @@ __device__ __forceinline__ bool find_factors(const Arguments& a, std::int64_t k,
   const int thread = static_cast<int>(threadIdx.x);
   const int taps = extent[0] * extent[1] * extent[2];
   bool finite = true;
-  const Pivot<Acc> pivot = find_pivot<Acc>(a, k, extent[1], extent[2], taps, finite);
+  const Pivot<Acc> pivot = find_pivot<Acc>(
+      taps,
+      [&](int i) {
+        return tap_at<Acc>(a, k, i / (extent[1] * extent[2]), i / extent[2] % extent[1],
+                           i % extent[2]);
+      },
+      finite);
   if (!finite) return false;
   const int place[] = {pivot.at / (extent[1] * extent[2]), pivot.at / extent[2] % extent[1],
                        pivot.at % extent[2]};

@@ -37,6 +37,63 @@ __device__ __forceinline__ void finish_warp(const Arguments& a, const StripIndex
   }
 }
 
+/// The lines of taps and the sums along the rows, in shared memory.
+template <typename Acc>
+struct Lines {
+  Shared<Acc> ring, taps_y, taps_x;               ///< of the first term
+  int ring_size = 0, padded_y = 0, padded_x = 0;  ///< from one term to the next
+  bool equal_y = false, equal_x = false;          ///< long, and all taps are equal
+};
+
+/// Sums the rows of a step into the rings, from ring row `first` on.
+template <typename Acc>
+__device__ __forceinline__ void sum_step_rows(const Arguments& a, const Lines<Acc>& lines,
+                                              Shared<Acc> stage, int first) {
+  using Mine = Shape<sizeof(Acc)>;
+  const Strips& s = a.strips;
+  const int filter = static_cast<int>(a.geometry.axis[2].filter);
+  const int row = static_cast<int>(threadIdx.x) % step_rows;
+  const int column = static_cast<int>(threadIdx.x) / step_rows * Mine::run;
+  const Shared<Acc> from = stage + (row * s.stage_pitch + column);
+  int to = first + row;
+  if (to >= s.ring_rows) to -= s.ring_rows;
+#pragma unroll 1
+  for (int term = 0; term < a.geometry.terms; ++term) {
+    Acc sum[Mine::run] = {};
+    if (lines.equal_x) {
+      sum_equal_row(from, s.shift, filter, Acc{lines.taps_x[s.shift]}, sum);
+    } else {
+      sum_row(from, lines.taps_x + term * lines.padded_x, filter + s.shift, sum);
+    }
+    const Shared<Acc> line = lines.ring + (term * lines.ring_size + to * s.ring_pitch + column);
+#pragma unroll
+    for (int i = 0; i < Mine::run; i += Mine::vector) {
+      Vec<Acc, Mine::vector> values;
+#pragma unroll
+      for (int j = 0; j < Mine::vector; ++j) values[j] = sum[i + j];
+      line.template store<Mine::vector>(i, values);
+    }
+  }
+}
+
+/// Sums the rings down the columns from `own` on, from ring row `from` on.
+template <typename Acc>
+__device__ __forceinline__ void sum_step_columns(const Arguments& a, const Lines<Acc>& lines,
+                                                 int from, int own, Block<Acc>& sum) {
+  const int pitch = a.strips.ring_pitch;
+  const int filter = static_cast<int>(a.geometry.axis[1].filter);
+#pragma unroll 1
+  for (int term = 0; term < a.geometry.terms; ++term) {
+    const RingCursor<Acc> cursor{lines.ring + (term * lines.ring_size + own), from * pitch, pitch,
+                                 lines.ring_size};
+    if (lines.equal_y) {
+      sum_equal_column(cursor, filter, Acc{lines.taps_y[0]}, sum);
+    } else {
+      sum_column(cursor, lines.taps_y + term * lines.padded_y, filter, sum);
+    }
+  }
+}
+
 /// Maps the rows of step `step` of a strip that reads `count` rows from `top` on; the others hold
 /// nothing.
 __device__ __forceinline__ void map_rows(const AxisGeometry& axis, Shared<int> rows, int top,
@@ -47,12 +104,14 @@ __device__ __forceinline__ void map_rows(const AxisGeometry& axis, Shared<int> r
   rows[step % 2 * step_rows + thread] = row < count ? map_index(axis, top + row) : map_nothing;
 }
 
-/// Filters of two axes that are outer products, one input channel for each output, both axes in one
-/// pass. A block walks down a strip of 512 bytes of columns, 32 input rows a step:
+/// Filters of two axes that are sums of a few outer products, mostly of one, with one input channel
+/// for each output; both axes in one pass. A block walks down a strip of 512 bytes of columns, 32
+/// input rows a step:
 ///
 ///     stage   rows of x, through the boundary map, by asynchronous copies one step ahead
-///     ring    their sums along the rows: a lane owns a row, a thread 64 bytes of neighbours of it
-///     y       sums of the ring down the columns: a thread owns 8 rows of 8 bytes of columns
+///     ring    their sums along the rows: a lane owns a row, a thread 64 bytes of neighbours of it;
+///             a ring for each term
+///     y       sums of the rings down the columns: a thread owns 8 rows of 8 bytes of columns
 ///
 /// so that every input is read once, but for the reach of the filter at the edges of strips, and
 /// every output stored once. The factors are found by each block while its first rows arrive.
@@ -83,20 +142,24 @@ __global__ void __launch_bounds__(threads, resident_blocks(sizeof(Acc)))
   const int thread = static_cast<int>(threadIdx.x);
   const int lane = thread % 32, warp = thread / 32;
   SharedMemory memory;
-  const Shared<Acc> ring = memory.take<Acc>(s.ring_rows * s.ring_pitch);
+  Lines<Acc> lines;
+  lines.ring_size = s.ring_rows * s.ring_pitch;
+  lines.ring = memory.take<Acc>(g.terms * lines.ring_size);
   const int stage_size = step_rows * s.stage_pitch;
   const Shared<Acc> stage = memory.take<Acc>(2 * stage_size);
   const int row_taps = static_cast<int>(ax.filter) + s.shift;
-  const Shared<Acc> taps_y =
-      memory.take<Acc>(static_cast<int>(padded_taps(ay.filter, 0, Mine::vector)));
-  const Shared<Acc> taps_x =
-      memory.take<Acc>(static_cast<int>(padded_taps(ax.filter, s.shift, Mine::vector)));
+  const int padded_y = static_cast<int>(padded_taps(ay.filter, 0, Mine::vector));
+  const int padded_x = static_cast<int>(padded_taps(ax.filter, s.shift, Mine::vector));
+  lines.padded_x = padded_x;
+  lines.padded_y = padded_y;
+  const Shared<Acc> taps_y = lines.taps_y = memory.take<Acc>(g.terms * padded_y);
+  const Shared<Acc> taps_x = lines.taps_x = memory.take<Acc>(g.terms * padded_x);
   FALTUNG_SHARED(Acc, taps_z, 1);
   StageMap<Acc> map;
   map.columns = memory.take<int>(s.stage_columns);
   const Shared<int> rows = memory.take<int>(2 * step_rows);
   map.count = step_rows;
-  const Factors<Acc> factors{{taps_z, taps_y, taps_x + s.shift}};
+  const Factors<Acc> factors{{taps_z, taps_y, taps_x + s.shift}, {0, padded_y, padded_x}};
 
   for (std::int64_t number = blockIdx.x; number < s.count; number += gridDim.x) {
     const StripIndex at = strip_index(g, s, number);
@@ -115,20 +178,22 @@ __global__ void __launch_bounds__(threads, resident_blocks(sizeof(Acc)))
     map_rows(ay, rows, top, 0, inputs);
     map_rows(ay, rows, top, 1, inputs);
 #pragma unroll 1
-    for (int i = thread; i < padded_taps(ay.filter, 0, Mine::vector); i += threads) {
-      if (i >= ay.filter) taps_y[i] = Acc{};
+    for (int i = thread; i < g.terms * padded_y; i += threads) {
+      if (i % padded_y >= ay.filter) taps_y[i] = Acc{};
     }
 #pragma unroll 1
-    for (int i = thread; i < padded_taps(ax.filter, s.shift, Mine::vector); i += threads) {
-      if (i < s.shift || i >= row_taps) taps_x[i] = Acc{};
+    for (int i = thread; i < g.terms * padded_x; i += threads) {
+      if (i % padded_x < s.shift || i % padded_x >= row_taps) taps_x[i] = Acc{};
     }
     __syncthreads();
     map.rows = rows;
     load_stage(a, map, stage);
     copy_async_commit();
-    const bool separable = get_factors<Acc>(a, at.k, factors);
-    const bool equal_x = separable && are_equal(factors.line[2], static_cast<int>(ax.filter));
-    const bool equal_y = separable && are_equal(factors.line[1], static_cast<int>(ay.filter));
+    const bool separable = get_factors<Acc, true>(a, at.k, factors);
+    if (separable && g.terms == 1) {
+      lines.equal_x = are_equal(factors.line[2], static_cast<int>(ax.filter));
+      lines.equal_y = are_equal(factors.line[1], static_cast<int>(ay.filter));
+    }
     int first = 0;  // ring row of the step's first input row
 #pragma unroll 1
     for (int step = 0; step < steps; ++step) {
@@ -140,26 +205,7 @@ __global__ void __launch_bounds__(threads, resident_blocks(sizeof(Acc)))
         copy_async_commit();
       }
       if (step + 2 < steps) map_rows(ay, rows, top, step + 2, inputs);
-      if (separable) {
-        const int row = thread % step_rows;
-        const int column = thread / step_rows * Mine::run;
-        Acc sum[Mine::run] = {};
-        const Shared<Acc> from = stage + (step % 2 * stage_size + row * s.stage_pitch + column);
-        if (equal_x) {
-          sum_equal_row(from, s.shift, static_cast<int>(ax.filter), Acc{taps_x[s.shift]}, sum);
-        } else {
-          sum_row(from, taps_x, row_taps, sum);
-        }
-        int to = first + row;
-        if (to >= s.ring_rows) to -= s.ring_rows;
-#pragma unroll
-        for (int i = 0; i < Mine::run; i += Mine::vector) {
-          Vec<Acc, Mine::vector> values;
-#pragma unroll
-          for (int j = 0; j < Mine::vector; ++j) values[j] = sum[i + j];
-          ring.template store<Mine::vector>(to * s.ring_pitch + column + i, values);
-        }
-      }
+      if (separable) sum_step_rows(a, lines, stage + step % 2 * stage_size, first);
       __syncthreads();
       // A warp takes 8 rows of a quarter or half of the strip.
       const int row = warp / warps_across * Mine::rows;
@@ -171,13 +217,7 @@ __global__ void __launch_bounds__(threads, resident_blocks(sizeof(Acc)))
         if (from >= s.ring_rows) from -= s.ring_rows;
         const int own = column + lane * Mine::columns;
         Block<Acc> sum = {};
-        const RingCursor<Acc> cursor{ring + own, from * s.ring_pitch, s.ring_pitch,
-                                     s.ring_rows * s.ring_pitch};
-        if (equal_y) {
-          sum_equal_column(cursor, static_cast<int>(ay.filter), Acc{taps_y[0]}, sum);
-        } else if (separable) {
-          sum_column(cursor, taps_y, static_cast<int>(ay.filter), sum);
-        }
+        if (separable) sum_step_columns(a, lines, from, own, sum);
         const int height = min(Mine::rows, outputs - done);
         const bool fast = s.y_vectors && separable && all_within<Acc>(a.most, sum);
         const std::int64_t y = at.y + done;

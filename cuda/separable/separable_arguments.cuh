@@ -32,7 +32,7 @@ struct Arguments {
 
 /// What factor_kernel keeps of a channel: whether there are factors, and the lines of all axes.
 FALTUNG_HOST_DEVICE constexpr std::int64_t bound_size(const Geometry& g) {
-  return 1 + g.axis[0].filter + g.axis[1].filter + g.axis[2].filter;
+  return 1 + line_taps(g, 0) + line_taps(g, 1) + line_taps(g, 2);
 }
 
 /// Tap (z, y, x) of channel k.

@@ -26,10 +26,13 @@ DType input_type(const Problem& p) { return p.pass == Pass::forward ? p.input : 
 
 int accumulator_bytes(const Problem& p) { return static_cast<int>(size_of(p.accumulator)); }
 
-// What the factors may differ from a tap, then the sums along the axes one after the other; each
-// rounds the magnitudes that the next one sums.
+// Of an outer product: what the factors may differ from a tap, then the sums along the axes one
+// after the other; each rounds the magnitudes that the next one sums.
 ErrorBound bound_of(const Problem& p, const Geometry& g) {
   if (is_integer(p.accumulator)) return {};
+  if (g.terms > 1) {  // the last factor for the roundings of the check itself
+    return {ErrorBound::Kind::normwise, separable::tolerance_of(p).granted * (1 + 0x1p-20)};
+  }
   const auto axes = static_cast<double>(p.rank());
   // The comparison of a tap with its factors rounds, too.
   double factor = 1 + separable::tolerance_of(p).relative + axes * unit_roundoff(p.accumulator);
@@ -146,8 +149,10 @@ class SeparableTask final : public Task {
       return message("tiles of ", s.slices, 'x', s.rows, 'x', s.columns,
                      ", a slice a step, all axes in one pass");
     }
+    const int terms = arguments_.geometry.terms;
     return message("strips of ", s.rows, 'x', s.columns, ", ", separable::step_rows,
-                   " rows a step, both axes in one pass");
+                   " rows a step, both axes in one pass",
+                   terms > 1 ? message(", ", terms, " outer products") : "");
   }
 
   void run(const RunArguments& run) const override {

@@ -12,18 +12,24 @@ inline constexpr int max_rank = 3;
 
 /// What the kernels compute, free of layouts, passes, flips and missing axes:
 ///
-///     y[b,k,o] = sum over r:  w[k,r] X[b,c of k,o + r - lo]     w[k,r] = product of a factor per
-///     axis
+///     y[b,k,o] = sum over r:  w[k,r] X[b,c of k,o + r - lo]
+///     w[k,r] = sum of `terms` products of a factor per axis
 struct Geometry {
   AxisGeometry axis[max_rank];  ///< slowest first; a missing first axis has extent 1
   OuterAxis outer[max_spatial_rank];
   int outer_count = 0;
+  int terms = 1;
   std::int64_t channels = 1;       ///< of the result
   std::int64_t group_outputs = 1;  ///< neighbouring channels of y that read the same one of x
   std::int64_t x_channel = 0, y_channel = 0;
   std::int64_t w_group = 0, w_output = 0;
   std::int64_t w_origin = 0;  ///< of tap 0
 };
+
+/// Taps of all lines of an axis: sums of several outer products have two axes.
+FALTUNG_HOST_DEVICE constexpr std::int64_t line_taps(const Geometry& g, int axis) {
+  return (axis == 0 ? 1 : g.terms) * g.axis[axis].filter;
+}
 
 /// How a sum becomes a result: as it is; as a type of one or two bytes without an epilogue, from
 /// sums of four; or by the code for everything.
@@ -46,7 +52,7 @@ struct Strips {
   bool y_vectors = false;   ///< whole vectors of y can be stored
   int stage_columns = 132;  ///< of x: outputs and the taps' reach, in whole vectors
   int stage_pitch = 132;
-  int ring_rows = 32;  ///< of the sums along the rows
+  int ring_rows = 32;  ///< of the sums along the rows, of one term
   int ring_pitch = 132;
   std::int64_t across = 1, down = 1, deep = 1;  ///< strips of an image
   std::int64_t count = 1;                       ///< of all images and channels

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "cpp/core/message.hpp"
+#include "cpp/core/outer_product.hpp"
 #include "cuda/primitives/axis_lowering.hpp"
 
 namespace faltung::cuda::separable {
@@ -42,10 +43,39 @@ std::string type_refusal(const Problem& p) {
   return {};
 }
 
+// Of the taps along the two axes that sums of several outer products have.
+TermsBound terms_bound_of(const Problem& p) {
+  const Geometry g = lower(p);
+  return terms_bound(g.axis[1].filter, g.axis[2].filter, g.terms, p.accumulator);
+}
+
+// Why the kernels do not take the filter as a sum of several outer products.
+std::string terms_refusal(const Problem& p) {
+  if (is_integer(p.accumulator)) {
+    return message("a sum of ", p.separable, " outer products (sep) is found by division, sums in ",
+                   name(p.accumulator), " are exact; promise sep=1 or nothing");
+  }
+  if (!is_integer(p.filter) && unit_roundoff(p.filter) > unit_roundoff(p.accumulator)) {
+    return message("the filter's type ", name(p.filter), " rounds a sum of ", p.separable,
+                   " outer products more than sums in ", name(p.accumulator),
+                   " may err; give the filter as ", name(p.accumulator));
+  }
+  if (folded_axes(p).left != 2) {
+    return message("sums of ", p.separable, " outer products (sep) are of 2 axes, the filter has ",
+                   folded_axes(p).left);
+  }
+  const Geometry g = lower(p);
+  if (!terms_bound_of(p).can_hold(g.axis[1].filter, g.axis[2].filter)) {
+    return message(p.separable, " outer products (sep) of ", g.axis[1].filter, " and ",
+                   g.axis[2].filter, " taps may err more than the dense sum; promise nothing");
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string refusal(const Problem& p) {
-  if (!p.separable) {
+  if (p.separable == 0) {
     return "the filters are not declared to be outer products; promise it with "
            "Problem::separable (sep=1) if they are";
   }
@@ -65,7 +95,7 @@ std::string refusal(const Problem& p) {
   for (std::size_t i = 0; i < p.rank(); ++i) {
     if (std::string reason = axis_refusal(p, i); !reason.empty()) return reason;
   }
-  return {};
+  return p.separable > 1 ? terms_refusal(p) : std::string();
 }
 
 Geometry lower(const Problem& p) {
@@ -74,6 +104,7 @@ Geometry lower(const Problem& p) {
   const TensorStrides y = forward ? y_strides(p) : x_strides(p);
   const TensorStrides w = w_strides(p);
   Geometry g;
+  g.terms = static_cast<int>(p.separable);
   g.channels = forward ? p.out_channels : p.in_channels;
   g.group_outputs = g.channels / p.groups;
   g.x_channel = x.channel;
@@ -97,6 +128,11 @@ Tolerance tolerance_of(const Problem& p) {
   result.absolute = std::ldexp(1.0, half                                                    ? -20
                                     : p.accumulator == DType::f64 && p.filter == DType::f64 ? -1050
                                                                                             : -130);
+  if (p.separable > 1) {
+    const TermsBound bound = terms_bound_of(p);
+    result.passes = bound.passes;
+    result.granted = bound.granted;
+  }
   return result;
 }
 

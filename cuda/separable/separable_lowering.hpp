@@ -17,9 +17,10 @@ namespace faltung::cuda::separable {
 
 /// How far a tap may lie from the product of its factors: relative * |w| + absolute. Every tap of a
 /// promised outer product is rounded, and so are the three to five others that the factors come
-/// from; two roundings for each are granted.
+/// from; two roundings for each are granted. Sums of several outer products keep TermsBound.
 struct Tolerance {
   double relative = 0, absolute = 0;
+  double passes = 0, granted = 0;  ///< see TermsBound
 };
 [[nodiscard]] Tolerance tolerance_of(const Problem& problem);
 

@@ -40,7 +40,8 @@ struct H200 {
   static constexpr double bytes = 0.88 * 4.27e6;
   static constexpr double warp_instructions = 132 * 4 * 1755.0;
   static constexpr double launch_us = 3.4;
-  static constexpr double factoring_us = 1.5;  ///< reads the filter twice before the first sum
+  static constexpr double factoring_us = 1.5;   ///< reads the filter twice before the first sum
+  static constexpr double another_term_us = 1;  ///< reads it once more
 };
 
 FALTUNG_HOST_DEVICE constexpr std::int64_t divide_up(std::int64_t a, std::int64_t b) {
@@ -71,13 +72,13 @@ inline std::int64_t shared_bytes(const Geometry& g, int accumulator_bytes) {
   const std::int64_t stages = 2 * step_rows * spread_pitch(columns, vector);
   const std::int64_t taps = padded_taps(ky, 0, vector) + padded_taps(kx, vector - 1, vector);
   constexpr std::int64_t rest = 1024;  // row tables, reductions, alignment
-  return (ring + stages + taps) * accumulator_bytes + 4 * columns + rest;
+  return (g.terms * (ring + taps) + stages) * accumulator_bytes + 4 * columns + rest;
 }
 
 /// Shared memory of factor_kernel: the lines of taps, each aligned.
 inline std::int64_t bound_shared_bytes(const Geometry& g, int accumulator_bytes) {
   std::int64_t bytes = 0;
-  for (const AxisGeometry& axis : g.axis) bytes += round_up(axis.filter * accumulator_bytes, 16);
+  for (int i = 0; i < max_rank; ++i) bytes += round_up(line_taps(g, i) * accumulator_bytes, 16);
   return bytes;
 }
 
@@ -124,9 +125,10 @@ inline Strips choose_strips(const Geometry& g, int accumulator_bytes) {
 }
 
 /// What a thread issues for one output beside its multiply-adds: two reads of the ring, and the
-/// loads, stores, taps and addresses; and for results of another type or with an epilogue. Counted
-/// in the source, not measured.
+/// loads, stores, taps and addresses; for another term; and for results that are not stored as they
+/// are. Counted in the source, not measured.
 inline constexpr double other_instructions = 10;
+inline constexpr double term_instructions = 4;
 constexpr double finishing_instructions(Finish finish) {
   return finish == Finish::plain ? 0 : finish == Finish::narrow ? 10 : 60;
 }
@@ -158,11 +160,11 @@ inline double predict_us(const Geometry& g, const Strips& s, DType accumulator, 
                 static_cast<double>(ay.output) * static_cast<double>(ax.output) *
                     moved_bytes(ax.y_stride, y_bytes));
   const double instructions =
-      multiply_add_cost(accumulator) * static_cast<double>(ay.filter + ax.filter) +
-      other_instructions + finishing_instructions(finish);
+      g.terms * multiply_add_cost(accumulator) * static_cast<double>(ay.filter + ax.filter) +
+      other_instructions + (g.terms - 1) * term_instructions + finishing_instructions(finish);
   const double warps = static_cast<double>(s.count) * s.columns * s.steps;  // a row of a step each
   const double idle = std::max(1.0, H200::multiprocessors / static_cast<double>(s.count));
-  return H200::launch_us + H200::factoring_us +
+  return H200::launch_us + H200::factoring_us + (g.terms - 1) * H200::another_term_us +
          idle * std::max(bytes / H200::bytes, warps * instructions / H200::warp_instructions);
 }
 

@@ -169,7 +169,7 @@ __global__ void __launch_bounds__(threads, resident_tiles(sizeof(Acc)))
     }
     if (thread < before) taps_z[thread] = Acc{};
     __syncthreads();
-    const bool separable = get_factors<Acc>(a, at.k, factors);
+    const bool separable = get_factors<Acc, false>(a, at.k, factors);
     OpenSums<Acc, depth, rows> open{};
     Acc checked{};  // stays 0 while all sums are numbers; of integers it always does
 #pragma unroll 1

@@ -18,6 +18,9 @@ namespace faltung {
 /// Most spatial axes a Problem may have.
 inline constexpr std::size_t max_spatial_rank = 6;
 
+/// Most outer products that Problem::separable may count.
+inline constexpr std::int64_t max_separable = 4;
+
 /// Geometry along one spatial axis, all in elements. With input extent N and filter extent R:
 ///
 ///     effective filter  R' = (R-1) dilation + 1
@@ -152,7 +155,9 @@ struct Problem {
 
   bool flip = false;       ///< reverse w along every spatial axis
   bool conjugate = false;  ///< use conj(w); no effect on real data
-  bool separable = false;  ///< a promise: every filter is an outer product of one per axis
+  /// A promise: every filter is the sum of this many outer products, each of one line of taps per
+  /// axis, but for rounding. 1: an outer product. 0: no promise. At most max_separable.
+  std::int64_t separable = 0;
   Math math = Math::strict;
   Overflow overflow = Overflow::wrap;      ///< for integer results
   Rounding rounding = Rounding::truncate;  ///< from a floating accumulator to an integer result

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <limits>
 
+#include "cpp/core/outer_product.hpp"
+#include "tests/emulator/emulator.hpp"
 #include "tests/emulator/separable_support.hpp"
 
 // The special ways of cuda.separable to sum and to store.
@@ -50,6 +52,26 @@ TEST(SeparableEqualTaps, ForgetWhatHasLeftTheWindow) {
     if (std::abs(at[2] - 40) <= 10 && std::abs(at[3] - 60) <= 10) return;
     EXPECT_EQ(result.get(at), reference.get(at)) << at;
   });
+}
+
+// A filter that outer_terms declares is summed by its factors: by the definition, each output would
+// take as many multiply-adds as there are taps.
+TEST(SeparableTerms, AreFoundAgainFromTheTaps) {
+  const Problem p = Problem::parse("op=filter dtype=f32 in=64x128 f=31x31 boundary=reflect sep=2");
+  test::Operands operands = filled(p, test::Fill::reals);
+  operands.second.fill([](const Extents& at) {
+    const double y = static_cast<double>(at[2]) - 15, x = static_cast<double>(at[3]) - 15;
+    return ((y * y + x * x) / 50 - 1) * std::exp(-(y * y + x * x) / 50);
+  });
+  const std::vector<std::byte>& taps = operands.second.bytes();
+  const ConstTensorView w{taps.data(), DType::f32, {31, 31}, {31, 1}, Device::cpu()};
+  ASSERT_EQ(outer_terms(w, DType::f32), 2);
+  EXPECT_LE(share_of_bound(p, operands), 1);
+  const emulator::Recorder recorder;
+  (void)actual(p, operands);
+  const auto count = static_cast<double>(recorder.reports().at(0).counters.multiply_adds);
+  // 64 rows and the filter's reach across, all outputs down; then the factors.
+  EXPECT_LE(count, 128 * (2 * 33.0 * 128 + 2 * 31.0 * 64) + 20 * 961);
 }
 
 // Sums beyond 32 bits wrap and saturate as the definition has them, beside those that are easy.

@@ -18,15 +18,19 @@ namespace {
 
 class Separable : public ::testing::TestWithParam<std::string> {};
 
-// Exact on small integers, within the derived bound on reals, the same bits from poisoned memory
-// and from a bound filter.
+// Exact on small integers (but sums of several outer products), within the derived bound on reals,
+// the same bits from poisoned memory and from a bound filter.
 TEST_P(Separable, AgreesWithTheReference) {
   const Problem p = Problem::parse(GetParam());
   const Verdict verdict = separable_engine().supports(p, Device::cuda(0));
   ASSERT_TRUE(verdict) << verdict.reason();
   const test::Operands small = filled(p, test::Fill::small_integers);
   const test::Array result = actual(p, small);
-  EXPECT_TRUE(test::equal_elements(expected(p, small), result));
+  if (p.separable > 1) {
+    EXPECT_LE(share_of_bound(p, small), 1);
+  } else {
+    EXPECT_TRUE(test::equal_elements(expected(p, small), result));
+  }
   EXPECT_TRUE(test::same_elements(
       result, actual(p, small, {.poison = std::byte{0x5a}, .bind_filter = true})));
   if (is_integer(p.accumulator)) {
@@ -45,6 +49,7 @@ INSTANTIATE_TEST_SUITE_P(Problems, Separable,
 TEST(SeparablePromise, IsCheckedAgainstEveryTap) {
   for (const char* line : {"op=filter dtype=f32 in=20x40 f=5x4 boundary=reflect sep=1",
                            "op=fwd dtype=u8:i8:i32 n=1 c=1 in=20x40 k=1 f=3x3 pad=1 sep=1",
+                           "op=filter dtype=f32 in=20x40 f=9x9 boundary=reflect sep=2",
                            "op=filter dtype=f32 in=4x6x9 f=3x3x3 boundary=reflect sep=1",
                            "op=filter dtype=f32:f32:f64 in=4x6x9 f=3x3x3 boundary=wrap sep=1"}) {
     const Problem p = Problem::parse(line);
@@ -99,6 +104,7 @@ void expect_same_finite(const char* line, bool in_filter) {
 TEST(SeparablePromise, KeepsNonFiniteValuesWhereTheDefinitionHasThem) {
   for (const bool in_filter : {false, true}) {
     expect_same_finite("op=fwd dtype=f32 n=1 c=1 in=24x40 k=1 f=5x5 pad=2 sep=1", in_filter);
+    expect_same_finite("op=fwd dtype=f32 n=1 c=1 in=24x40 k=1 f=9x9 pad=4 sep=2", in_filter);
     expect_same_finite("op=fwd dtype=f32 n=1 c=1 in=6x8x10 k=1 f=3x3x3 pad=1 sep=1", in_filter);
     expect_same_finite("op=fwd dtype=f32 n=1 c=1 in=6x8x10 k=1 f=3x3x3 pad=1 alpha=2 sep=1",
                        in_filter);
@@ -243,6 +249,7 @@ TEST(SeparableEstimate, WinsWhereItMovesOrSumsLess) {
   for (const char* line : {"op=filter dtype=f32 in=4096x4096 f=25x25 boundary=reflect sep=1",
                            "op=filter dtype=f32 in=4096x4096 f=11x11 boundary=reflect sep=1",
                            "op=filter dtype=f64 in=4096x4096 f=15x15 boundary=wrap sep=1",
+                           "op=filter dtype=f32 in=4096x4096 f=15x15 boundary=reflect sep=2",
                            "op=filter dtype=f32 in=512x512x512 f=9x9x9 boundary=reflect sep=1"}) {
     const auto [separable, direct] = estimates(line);
     EXPECT_LT(separable, direct) << line;
@@ -262,6 +269,14 @@ TEST(SeparableRefusals, NameTheReasonAndTheWayOut) {
   EXPECT_NE(reason("op=fwd dtype=f32 n=1 c=2 in=9x9 k=1 f=3x3 sep=1").find("2 channels"),
             std::string::npos);
   EXPECT_NE(reason("op=fwd dtype=f32 n=1 c=1 in=9x9 k=1 f=3x3 stride=2 sep=1").find("stride 2"),
+            std::string::npos);
+  EXPECT_NE(reason("op=filter dtype=f32 in=9x9 f=3x3 sep=2").find("may err more"),
+            std::string::npos);
+  EXPECT_NE(reason("op=filter dtype=f32 in=9x9x9 f=9x9x9 sep=2").find("of 2 axes"),
+            std::string::npos);
+  EXPECT_NE(reason("op=fwd dtype=u8:i8:i32 n=1 c=1 in=9x9 k=1 f=9x9 sep=2").find("exact"),
+            std::string::npos);
+  EXPECT_NE(reason("op=filter dtype=f16 in=9x9 f=9x9 sep=2 math=fast").find("filter as f32"),
             std::string::npos);
   EXPECT_NE(reason("op=fwd dtype=c64 n=1 c=1 in=9x9 k=1 f=3x3 sep=1").find("real"),
             std::string::npos);

@@ -26,11 +26,9 @@ double uniform(std::mt19937_64& random) {
   return static_cast<double>(static_cast<std::int64_t>(random())) * 0x1p-63;
 }
 
-// The promise of Problem::separable: each filter becomes its first tap times one factor per axis.
-// Reals are rounded once, as a filter that somebody multiplied out; integers stay exact and small.
-void make_separable(const Problem& p, Array& w, Fill fill, std::uint64_t seed) {
-  std::mt19937_64 random(seed);
-  const DType type = w.dtype();
+// A line of taps for each axis.
+std::vector<std::vector<std::complex<double>>> drawn_factors(const Problem& p, DType type,
+                                                             Fill fill, std::mt19937_64& random) {
   std::vector<std::vector<std::complex<double>>> factors;
   for (const Axis& axis : p.axes) {
     std::vector<std::complex<double>> line(static_cast<std::size_t>(axis.filter));
@@ -43,15 +41,31 @@ void make_separable(const Problem& p, Array& w, Fill fill, std::uint64_t seed) {
     }
     factors.push_back(std::move(line));
   }
+  return factors;
+}
+
+// The promise of Problem::separable: each filter becomes its first tap times one factor per axis,
+// or the sum of several such products. Reals are rounded once, as a filter that somebody multiplied
+// out; integers stay exact and small.
+void make_separable(const Problem& p, Array& w, Fill fill, std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::vector<std::vector<std::vector<std::complex<double>>>> terms;
+  for (std::int64_t i = 0; i < p.separable; ++i) {
+    terms.push_back(drawn_factors(p, w.dtype(), fill, random));
+  }
   const std::size_t first_axis = p.layout == Layout::channels_first ? 2 : 1;
   const Array drawn = w;
   w.fill([&](Extents index) {
-    std::complex<double> product = 1;
-    for (std::size_t i = 0; i < factors.size(); ++i) {
-      product *= factors[i][static_cast<std::size_t>(index[first_axis + i])];
-      index[first_axis + i] = 0;
+    std::complex<double> sum = 0;
+    for (const auto& factors : terms) {
+      std::complex<double> product = 1;
+      for (std::size_t i = 0; i < factors.size(); ++i) {
+        product *= factors[i][static_cast<std::size_t>(index[first_axis + i])];
+      }
+      sum += product;
     }
-    return drawn.get(index) * product;
+    for (std::size_t i = 0; i < p.rank(); ++i) index[first_axis + i] = 0;
+    return drawn.get(index) * sum;
   });
 }
 
@@ -102,7 +116,7 @@ Operands filled_operands(const Problem& p, Fill fill, std::uint64_t seed) {
     fill_array(*array, fill, part++);
   }
   const bool has_filter = p.pass != Pass::backward_filter;
-  if (p.separable && has_filter && element_count(p.w_shape()) > 0) {
+  if (p.separable > 0 && has_filter && element_count(p.w_shape()) > 0) {
     if (fill == Fill::whole_range) fill_array(operands.second, Fill::small_integers, part);
     make_separable(p, operands.second, fill, part);
   }

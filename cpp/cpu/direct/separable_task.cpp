@@ -33,8 +33,8 @@ struct SeparableTask<Acc>::Prepared final : PreparedFilter {
 
 template <typename Acc>
 bool SeparableTask<Acc>::serves(const Problem& p) {
-  return p.separable && p.pass == Pass::forward && p.rank() <= 3 && p.in_channels == p.groups &&
-         keeps_accuracy(p) &&
+  return p.separable == 1 && p.pass == Pass::forward && p.rank() <= 3 &&
+         p.in_channels == p.groups && keeps_accuracy(p) &&
          std::ranges::count_if(p.axes, [](const Axis& axis) { return axis.filter > 1; }) > 1 &&
          std::ranges::all_of(p.axes,
                              [](const Axis& axis) {

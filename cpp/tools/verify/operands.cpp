@@ -65,7 +65,9 @@ std::int64_t exact_magnitude(const Problem& p) {
   const double room = 1 / unit_roundoff(p.accumulator);
   for (std::int64_t m = largest_magnitude; m >= 1; m /= 2) {
     const double x = std::max(static_cast<double>(m), boundary);
-    const double sum = 2 * longest_sum(p) * x * static_cast<double>(m);
+    // Taps that are sums of outer products are as many times larger.
+    const double tap = static_cast<double>(m * std::max<std::int64_t>(1, p.separable));
+    const double sum = 2 * longest_sum(p) * x * tap;
     const double rest = static_cast<double>(m) * (std::abs(epilogue.beta) + 1);
     if (256 * (std::max(1.0, std::abs(epilogue.alpha)) * sum + rest) <= room) return m;
   }
@@ -123,10 +125,13 @@ Operand allocate(DType dtype, const Shape& shape, const Strides& strides) {
 }
 
 /// One of the factors of a separable filter at tap `i` of an axis: a power of two, so that the
-/// product of a drawn value with one factor per axis is exact.
+/// product of a drawn value with one factor per axis is exact. Every term has its own; sums of
+/// several reals are rounded.
 template <typename T>
-T separable_factor(Fill fill, std::size_t axis, std::int64_t i) {
-  const auto choice = (static_cast<std::size_t>(i) * 7 + axis * 3) % 4;
+T separable_factor(Fill fill, std::size_t axis, std::int64_t term, std::int64_t i) {
+  const auto place = static_cast<std::size_t>(i);
+  const auto number = static_cast<std::size_t>(term);
+  const auto choice = (place * 7 + axis * 3 + number * (place / 4 + axis + 1)) % 4;
   constexpr float signs[] = {1, -1, 0, 1};
   constexpr float halves[] = {1, -0.5F, -1, 0.5F};
   constexpr float bits[] = {1, 0, 1, 1};
@@ -135,7 +140,8 @@ T separable_factor(Fill fill, std::size_t axis, std::int64_t i) {
   return T(fill == Fill::reals ? halves[choice] : signs[choice]);
 }
 
-/// The promise of Problem::separable: w[k, c, r, s] becomes w[k, c, 0, 0] f(r) g(s).
+/// The promise of Problem::separable: w[k, c, r, s] becomes w[k, c, 0, 0] f(r) g(s), or the sum of
+/// several such products.
 void make_separable(const Problem& p, Fill fill, Operand& w) {
   const std::size_t first_axis = p.layout == Layout::channels_first ? 2 : 1;
   visit_dtype(w.storage.dtype(), [&](auto element) {
@@ -151,11 +157,17 @@ void make_separable(const Problem& p, Fill fill, Operand& w) {
       for (std::size_t a = first_axis; a < first_axis + p.rank(); ++a) {
         corner -= index[a] * w.strides[a];
       }
-      T value = from[static_cast<std::size_t>(corner)];
-      for (std::size_t a = 0; a < p.rank(); ++a) {
-        value = static_cast<T>(value * separable_factor<T>(fill, a, index[first_axis + a]));
+      const T value = from[static_cast<std::size_t>(corner)];
+      T sum{};
+      for (std::int64_t term = 0; term < p.separable; ++term) {
+        T product = value;
+        for (std::size_t a = 0; a < p.rank(); ++a) {
+          product =
+              static_cast<T>(product * separable_factor<T>(fill, a, term, index[first_axis + a]));
+        }
+        sum = static_cast<T>(sum + product);
       }
-      to[static_cast<std::size_t>(place)] = value;
+      to[static_cast<std::size_t>(place)] = sum;
       std::size_t axis = index.size();
       while (axis-- > 0 && ++index[axis] == w.shape[axis]) index[axis] = 0;
     }
@@ -215,7 +227,7 @@ Operands make_operands(const Problem& p, Fill fill, std::uint64_t seed) {
   Operand w = allocate(p.filter, p.w_shape(), p.w_strides);
   Operand y = allocate(p.output, p.y_shape(), p.y_strides);
   for (Operand* operand : {&x, &w, &y}) fill_storage(operand->storage, fill, magnitude, random);
-  if (p.separable) make_separable(p, fill, w);
+  if (p.separable > 0) make_separable(p, fill, w);
   Tensor bias;
   if (p.epilogue.bias) {
     bias = Tensor(p.bias_dtype(), {p.result_channels()});
