@@ -286,6 +286,24 @@ TEST(Lowering, PutsTheShorterOperandInThePlaceOfTheFilter) {
   EXPECT_FALSE(signal::lower_convolve(longer, shorter).swapped);
 }
 
+// Whole numbers, so that every order of sums gives the same.
+TEST(Lowering, ComplexCorrelationsSumOverTheShorterOperandToo) {
+  std::vector<Complex> x(6), k(17), expected(22);
+  for (int i = 0; i < 6; ++i) x[i] = {1.0 + i, 2.0 - i};
+  for (int i = 0; i < 17; ++i) k[i] = {3.0 - i, 1.0 + i % 4};
+  for (int l = -16; l < 6; ++l) {  // y[l] = sum over n of x[n] conj(k[n - l])
+    for (int n = 0; n < 6; ++n) {
+      if (n - l >= 0 && n - l < 17) expected[l + 16] += x[n] * std::conj(k[n - l]);
+    }
+  }
+  const Tensor shorter = Tensor::from(std::span<const Complex>(x), {6});
+  const Tensor longer = Tensor::from(std::span<const Complex>(k), {17});
+  EXPECT_EQ(signal::lower_correlate(shorter, longer).problem.axes[0].filter, 6);
+  EXPECT_EQ(flat<Complex>(correlate(shorter, longer)), expected);
+  EXPECT_EQ(flat<Complex>(correlate(shorter, longer, {.mode = Mode::valid})),
+            std::vector<Complex>(expected.begin() + 5, expected.begin() + 17));
+}
+
 TEST(Lowering, RunsManyTimes) {
   const Tensor x = counting({2, 1, 6}), k = counting({2, 3, 2});
   const Lowering call = signal::lower_fftconvolve(x, k, {.axes = {2}, .engine = "reference"});

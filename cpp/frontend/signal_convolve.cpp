@@ -31,11 +31,11 @@ void check_lengths(const ConstTensorView& x, const ConstTensorView& k, const For
 }
 
 // Whether k should be the problem's x: the sums then run over the shorter operand. The data beyond
-// an operand must be zero for that; and the problem conjugates w only, so that a swapped
-// correlation would conjugate the wrong operand.
+// an operand must be zero for that; and a problem conjugates w only, the wrong operand then, so the
+// result must be conjugated, which is done on the CPU.
 bool swaps(const ConstTensorView& x, const ConstTensorView& k, const Form& form) {
   if (form.boundary.kind != BoundaryKind::zero && form.mode != Mode::valid) return false;
-  if (form.correlation && is_complex(k.dtype)) return false;
+  if (form.correlation && is_complex(k.dtype) && x.device.kind != DeviceKind::cpu) return false;
   double x_size = 1, k_size = 1;
   for (std::size_t i = 0; i < x.shape.size(); ++i) {
     if (!is_convolved(form, i)) continue;
@@ -75,7 +75,7 @@ Lowering lower(const ConstTensorView& x, const ConstTensorView& k, const Form& f
   check_operands(x, k);
   check_lengths(x, k, form);
   const bool swapped = swaps(x, k, form);
-  // A correlation with its operands exchanged is the same one, backwards.
+  // A correlation with its operands exchanged is the same one, backwards and conjugated.
   const bool reversed = swapped && form.correlation;
   Call call{.x = swapped ? k : x, .w = swapped ? x : k, .swapped = swapped, .axes = {}};
   for (std::size_t i = 0; i < x.shape.size(); ++i) {
@@ -91,8 +91,9 @@ Lowering lower(const ConstTensorView& x, const ConstTensorView& k, const Form& f
     call.axes.emplace_back(axis);
   }
   call.flip = !form.correlation;
-  call.conjugate = form.correlation && is_complex(k.dtype);
+  call.conjugate = form.correlation && is_complex(call.w.dtype);
   call.reverse_result = reversed;
+  call.conjugate_result = reversed && is_complex(form.output);
   call.output = form.output;
   return assemble(call);
 }

@@ -67,6 +67,7 @@ class Assembly {
     lowering_.k = call.swapped ? call.x : call.w;
     lowering_.x.data = lowering_.k.data = nullptr;
     lowering_.swapped = call.swapped;
+    lowering_.conjugate_result = call.conjugate_result;
     collect();
     place();
   }

@@ -49,6 +49,7 @@ struct Call {
   bool flip = false;
   bool conjugate = false;
   bool reverse_result = false;  ///< along every axis that is convolved
+  bool conjugate_result = false;
   DType output = f32;
 };
 

@@ -34,6 +34,17 @@ bool holds(DType type, std::complex<double> value) {
   });
 }
 
+// Of a compact tensor on the CPU.
+void conjugate(const TensorView& y) {
+  visit_dtype(y.dtype, [&](auto element) {
+    using T = decltype(element);
+    if constexpr (is_complex(dtype_of<T>)) {
+      auto* values = static_cast<T*>(y.data);
+      for (std::int64_t i = 0; i < element_count(y.shape); ++i) values[i] = std::conj(values[i]);
+    }
+  });
+}
+
 }  // namespace
 
 PlanOptions plan_options(const Problem& problem, Method method, const std::string& engine) {
@@ -83,6 +94,7 @@ void Lowering::run(const Plan& made, const Stream& stream, const ConstTensorView
     part.data = advance(y.data, part.dtype, y_offset);
     made.run(stream, a, w, part, workspace);
   });
+  if (conjugate_result) conjugate(y);
 }
 
 Tensor run_lowering(const Lowering& lowering, const ConstTensorView& x, const ConstTensorView& k,

@@ -166,6 +166,7 @@ struct Lowering {
   ConstTensorView k;
 
   bool swapped = false;            ///< k takes the place of the problem's x
+  bool conjugate_result = false;   ///< y is the conjugate of the problem's, then on the CPU
   std::int64_t result_offset = 0;  ///< elements from the start of y to where the problem's y begins
   /// Axes that fit into no dimension of the problem: it runs once per index.
   struct Loop {
