@@ -73,7 +73,8 @@ testing::AssertionResult agrees(const TestDevice& device, const Engine& engine,
 // Sums of small integers are exact in every type; engines that err by the norm keep their bound.
 TEST_P(EveryClass, AgreesWithTheReference) {
   std::map<std::string, int> served;
-  for (const std::string& line : lines(GetParam())) {
+  const std::vector<std::string> all = lines(GetParam());
+  for (const std::string& line : all) {
     const Problem problem = Problem::parse(line);
     const Expected integers = expected(problem, Fill::small_integers);
     std::optional<Expected> reals;
@@ -96,7 +97,7 @@ TEST_P(EveryClass, AgreesWithTheReference) {
   for (const auto& [engine, count] : served) {
     RecordProperty(engine, count);
     if (engine.ends_with(".direct")) {
-      EXPECT_GE(count, 336) << engine;
+      EXPECT_GE(3 * count, static_cast<int>(all.size())) << engine;  // at least one pass of three
     }
   }
   EXPECT_FALSE(served.empty());

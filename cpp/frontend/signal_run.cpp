@@ -40,7 +40,8 @@ void conjugate(const TensorView& y) {
     using T = decltype(element);
     if constexpr (is_complex(dtype_of<T>)) {
       auto* values = static_cast<T*>(y.data);
-      for (std::int64_t i = 0; i < element_count(y.shape); ++i) values[i] = std::conj(values[i]);
+      const std::int64_t count = element_count(y.shape);
+      for (std::int64_t i = 0; i < count; ++i) values[i] = std::conj(values[i]);
     }
   });
 }
@@ -71,6 +72,11 @@ void Lowering::run(const Plan& made, const Stream& stream, const ConstTensorView
   if (made.problem() != problem) {
     throw InvalidProblem(message("the plan is for [", made.problem(), "], the lowering for [",
                                  problem, "]; plan for this one"));
+  }
+  if (conjugate_result && device.kind != DeviceKind::cpu) {
+    throw InvalidProblem(message("the operands were lowered for ", x.device,
+                                 ", where the result is conjugated, and the plan is for ", device,
+                                 "; lower operands that lie there"));
   }
   if (element_count(result_shape) == 0) return;
   const ConstTensorView& outer = swapped ? second : first;

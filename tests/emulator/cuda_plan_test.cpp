@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <faltung/error.hpp>
 #include <faltung/plan.hpp>
+#include <faltung/signal.hpp>
 
 #include "cpp/cpu/reference_engine.hpp"
 #include "cuda/engine_list.hpp"
 #include "tests/emulator/emulated_device.hpp"
 #include "tests/support/error_check.hpp"
 #include "tests/support/problem_file.hpp"
+#include "tests/support/refusal.hpp"
 
 // Plans on cuda:0 by the public interface, with the emulator in the place of the GPU.
 namespace faltung {
@@ -45,6 +47,21 @@ TEST_F(CudaPlan, RunsAndKeepsABoundFilter) {
   y = Tensor::zeros(f32, {1, 1, 4}, gpu);
   plan.run_bound(stream, x, y);
   expect_result();
+}
+
+// With a longer second operand the CPU's lowering conjugates the result itself.
+TEST_F(CudaPlan, CorrelatesComplexOperandsAsTheCpuDoes) {
+  using Complex = std::complex<float>;
+  const Tensor x = Tensor::from<Complex>({{1, 2}, {3, -1}}, {2});
+  const Tensor k = Tensor::from<Complex>({{1, 1}, {0, 2}, {4, -3}, {1, 0}, {2, 5}}, {5});
+  const Tensor result = signal::correlate(x.to(gpu), k.to(gpu)).to(Device::cpu());
+  const Tensor expected = signal::correlate(x, k);
+  EXPECT_TRUE(std::ranges::equal(result.values<Complex>(), expected.values<Complex>()));
+
+  const signal::Lowering call = signal::lower_correlate(x, k);
+  const Plan plan = Plan::make(call.problem, gpu, call.plan);
+  Tensor y = Tensor::zeros(c64, call.result_shape, gpu);
+  EXPECT_REFUSED(call.run(plan, stream, x.to(gpu), k.to(gpu), y), "lower operands that lie there");
 }
 
 // Empty operands still give a result: the epilogue of nothing, or nothing at all.
