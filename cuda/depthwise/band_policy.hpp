@@ -59,11 +59,9 @@ constexpr bool band_folds(const Geometry& g) {
   return ay.filter == 1 && ay.output == 1 && ay.pad_lo == 0;
 }
 
-/// Whether band_kernel computes it; then band_tiling has groups > 0.
-inline bool can_band(const Problem& p, const Geometry& g) {
-  if (p.pass == Pass::backward_filter || (p.input != DType::f16 && p.input != DType::bf16)) {
-    return false;
-  }
+/// What the kernels for tensor cores ask: steps of 1, dense rows, neither taps nor pads along the
+/// slowest axis, and extents that fit 32-bit indices.
+inline bool has_plain_planes(const Geometry& g) {
   const auto& [az, ay, ax] = g.axis;
   constexpr std::int64_t most = std::int64_t{1} << 28;
   for (const AxisGeometry* axis : {&az, &ay, &ax}) {
@@ -72,8 +70,17 @@ inline bool can_band(const Problem& p, const Geometry& g) {
       return false;
     }
   }
-  return light_epilogue(p.epilogue) && g.inputs == 1 && az.filter == 1 && az.pad_lo == 0 &&
-         az.output <= az.input && ax.x_stride == 1 && ax.y_stride == 1 && ay.filter <= 64 &&
+  return az.filter == 1 && az.pad_lo == 0 && az.output <= az.input && ax.x_stride == 1 &&
+         ax.y_stride == 1;
+}
+
+/// Whether band_kernel computes it; then band_tiling has groups > 0.
+inline bool can_band(const Problem& p, const Geometry& g) {
+  if (p.pass == Pass::backward_filter || (p.input != DType::f16 && p.input != DType::bf16)) {
+    return false;
+  }
+  const AxisGeometry &ay = g.axis[1], &ax = g.axis[2];
+  return light_epilogue(p.epilogue) && g.inputs == 1 && has_plain_planes(g) && ay.filter <= 64 &&
          band_window(ax.filter, ax.pad_lo, band_folds(g)).steps > 0;
 }
 

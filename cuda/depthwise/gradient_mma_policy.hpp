@@ -16,16 +16,7 @@ inline bool can_gradient_mma(const Problem& p, const Geometry& g) {
   if (p.pass != Pass::backward_filter || (p.input != DType::f16 && p.input != DType::bf16)) {
     return false;
   }
-  const auto& [az, ay, ax] = g.axis;
-  constexpr std::int64_t most = std::int64_t{1} << 28;
-  for (const AxisGeometry* axis : {&az, &ay, &ax}) {
-    if (axis->stride != 1 || axis->dilation != 1 || axis->input_dilation != 1) return false;
-    if (axis->input > most || axis->output > most || axis->pad_lo > most || axis->pad_lo < -most) {
-      return false;
-    }
-  }
-  return az.filter == 1 && az.pad_lo == 0 && az.output <= az.input && ax.x_stride == 1 &&
-         ax.y_stride == 1 && ay.filter <= 64 && ax.filter <= 256;
+  return has_plain_planes(g) && g.axis[1].filter <= 64 && g.axis[2].filter <= 256;
 }
 
 /// Shared memory of a block, in elements of 2 bytes: two loads, or the sums of all warps.
