@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cmath>
 
+#include "cpp/tools/bench/pinned_threads.hpp"
+
 namespace faltung::bench {
 
 std::unique_ptr<Timer> make_cuda_timer(const Device& device);
@@ -59,8 +61,10 @@ Summary summarize(std::vector<double> seconds) {
 Summary measure(Timer& timer, const std::function<void()>& work, Cache cache,
                 const Effort& effort) {
   const auto start = Clock::now();
-  (void)timer.seconds(work, cache);  // first call: page faults, lazy loading
-  (void)timer.seconds(work, cache);
+  const PinnedThreads pinned([&] {
+    (void)timer.seconds(work, cache);  // first call: page faults, lazy loading
+    (void)timer.seconds(work, cache);
+  });
   std::vector<double> samples;
   double total = 0;
   while (true) {

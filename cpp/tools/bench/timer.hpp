@@ -47,7 +47,7 @@ struct Effort {
   double most_seconds = 30;    ///< stop here even with fewer samples, but never below 3
 };
 
-/// Warm-up runs, then as many timed ones as `effort` says.
+/// Warm-up runs, then as many timed ones as `effort` says, the working threads pinned.
 [[nodiscard]] Summary measure(Timer& timer, const std::function<void()>& work, Cache cache,
                               const Effort& effort);
 
