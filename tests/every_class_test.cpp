@@ -26,14 +26,21 @@ constexpr std::array boundaries = {"zero", "constant(2)",        "nearest", "ref
                                    "wrap", "reflect:constant(1)"};
 constexpr std::array steps = {"stride=1", "stride=2", "dil=2", "stride=2 dil=3"};
 constexpr std::array channels = {"n=2", "n=2 c=3 k=3 g=3", "c=3 k=4", "n=2 sep=1"};
+// For the engines of the CPU; kernels for GPUs have tests of their own for channels last.
+constexpr std::array channels_last = {"c=3 k=4 layout=nhwc", "c=3 k=6 g=3 layout=nhwc",
+                                      "c=17 k=17 g=17 layout=nhwc"};
 
 std::vector<std::string> lines(const char* type) {
+  std::vector<const char*> kinds(channels.begin(), channels.end());
+  if (test_devices().front() == &cpu_device()) {
+    kinds.insert(kinds.end(), channels_last.begin(), channels_last.end());
+  }
   std::vector<std::string> result;
   for (const char* pass : passes) {
     for (const char* shape : shapes) {
       for (const char* boundary : boundaries) {
         for (const char* step : steps) {
-          for (const char* kind : channels) {
+          for (const char* kind : kinds) {
             result.push_back(message("op=", pass, " dtype=", type, ' ', shape, ' ', step,
                                      " boundary=", boundary, ' ', kind));
           }

@@ -110,9 +110,15 @@ ResultRows<Acc>::ResultRows(const Problem& problem)
     : epilogue_(problem.epilogue),
       rule_{problem.overflow, problem.rounding},
       bias_dtype_(problem.bias_dtype()),
-      store_(visit_dtype(problem.result_dtype(), [](auto element) -> Store {
+      store_(visit_dtype(problem.result_dtype(),
+                         [](auto element) -> Store {
+                           using T = decltype(element);
+                           if constexpr (writable<Acc, T>) return store_as<T>;
+                           return nullptr;
+                         })),
+      store_channels_(visit_dtype(problem.result_dtype(), [](auto element) -> StoreChannels {
         using T = decltype(element);
-        if constexpr (writable<Acc, T>) return store_as<T>;
+        if constexpr (writable<Acc, T>) return store_channels_as<T>;
         return nullptr;
       })) {}
 
@@ -122,6 +128,23 @@ Wide<Acc> ResultRows<Acc>::bias(const RunArguments& arguments, std::int64_t chan
   return visit_dtype(bias_dtype_, [&](auto element) {
     return load_element<Wide<Acc>>(static_cast<const decltype(element)*>(arguments.bias)[channel]);
   });
+}
+
+template <typename Acc>
+void ResultRows<Acc>::load_bias(const RunArguments& arguments, std::int64_t count,
+                                Wide<Acc>* to) const {
+  for (std::int64_t k = 0; k < count; ++k) to[k] = bias(arguments, k);
+}
+
+template <typename Acc>
+template <typename T>
+void ResultRows<Acc>::store_channels_as(const ResultRows& rows, const Wide<Acc>* bias,
+                                        const Acc* sums, std::int64_t count, void* result,
+                                        std::int64_t first) {
+  T* to = static_cast<T*>(result) + first;
+  for (std::int64_t i = 0; i < count; ++i) {
+    finish_element(rows.epilogue_, rows.rule_, widen(sums[i]), bias[i], to[i]);
+  }
 }
 
 template <typename Acc>

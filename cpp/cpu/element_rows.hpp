@@ -79,6 +79,17 @@ class ResultRows {
              std::int64_t count, std::int64_t first, std::int64_t step) const {
     store_(*this, bias(arguments, channel), sums, count, arguments.result, first, step);
   }
+  /// Stores one sum of each of `count` channels side by side, the first at result[first].
+  ///
+  /// @param bias  theirs, as load_bias gives it; null without: then the channels do not matter
+  void store_channels(const RunArguments& arguments, const Wide<Acc>* bias, const Acc* sums,
+                      std::int64_t count, std::int64_t first) const {
+    if (bias == nullptr)
+      return store_(*this, Wide<Acc>(0), sums, count, arguments.result, first, 1);
+    store_channels_(*this, bias, sums, count, arguments.result, first);
+  }
+  /// The bias of the first `count` channels.
+  void load_bias(const RunArguments& arguments, std::int64_t count, Wide<Acc>* to) const;
 
  private:
   using Store = void (*)(const ResultRows&, Wide<Acc> bias, const Acc* sums, std::int64_t count,
@@ -86,12 +97,18 @@ class ResultRows {
   template <typename T>
   static void store_as(const ResultRows& rows, Wide<Acc> bias, const Acc* sums, std::int64_t count,
                        void* result, std::int64_t first, std::int64_t step);
+  using StoreChannels = void (*)(const ResultRows&, const Wide<Acc>* bias, const Acc* sums,
+                                 std::int64_t count, void* result, std::int64_t first);
+  template <typename T>
+  static void store_channels_as(const ResultRows& rows, const Wide<Acc>* bias, const Acc* sums,
+                                std::int64_t count, void* result, std::int64_t first);
   [[nodiscard]] Wide<Acc> bias(const RunArguments& arguments, std::int64_t channel) const;
 
   Epilogue epilogue_;
   StoreRule rule_;
   DType bias_dtype_;
   Store store_;
+  StoreChannels store_channels_;
 };
 
 }  // namespace faltung

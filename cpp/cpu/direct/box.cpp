@@ -31,10 +31,9 @@ ThreeAxes::ThreeAxes(const Problem& p) : axes{}, x{}, y{} {
   }
 }
 
-bool fits_in_boxes(const Problem& p) {
+bool fits_in_boxes(const Problem& p, std::int64_t channels) {
   constexpr double most_bytes = 16 * 1024 * 1024;
-  double bytes =
-      static_cast<double>(p.in_channels / p.groups) * static_cast<double>(size_of(p.accumulator));
+  double bytes = static_cast<double>(channels) * static_cast<double>(size_of(p.accumulator));
   for (std::size_t a = 0; a < p.rank(); ++a) {
     const Axis& axis = p.axes[a];
     const std::int64_t outputs = a + 1 == p.rank()   ? least_columns

@@ -21,7 +21,12 @@ struct ThreeAxes {
 using Box = std::array<std::int64_t, 3>;
 
 /// Whether what a small box reads can be kept at hand: not if taps lie far apart on slow axes.
-[[nodiscard]] bool fits_in_boxes(const Problem& p);
+///
+/// @param channels  that it reads; those of a group without
+[[nodiscard]] bool fits_in_boxes(const Problem& p, std::int64_t channels);
+[[nodiscard]] inline bool fits_in_boxes(const Problem& p) {
+  return fits_in_boxes(p, p.in_channels / p.groups);
+}
 
 /// @param channels  input channels that a box reads
 /// @param bytes     of a value

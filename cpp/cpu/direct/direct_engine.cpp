@@ -78,9 +78,9 @@ class DirectEngine final : public Engine {
     return visit_accumulator(p.accumulator, [&](auto value) {
       using Acc = decltype(value);
       if constexpr (direct::has_separable_sums<Acc>) {
-        return direct::SeparableTask<Acc>::serves(p) &&
-               (!direct::StencilTask<Acc>::serves(p) ||
-                direct::separable_us(p) < direct::vector_us(p));
+        if (!direct::SeparableTask<Acc>::serves(p)) return false;
+        const auto us = direct::forward_us(p);
+        return !us || direct::separable_us(p) < *us;
       }
       return false;
     });

@@ -1,6 +1,7 @@
 #include "cpp/cpu/direct/forward_task.hpp"
 
 #include "cpp/cpu/direct/channel_task.hpp"
+#include "cpp/cpu/direct/depthwise_task.hpp"
 #include "cpp/cpu/direct/direct_policy.hpp"
 #include "cpp/cpu/direct/panel_task.hpp"
 #include "cpp/cpu/direct/stencil_task.hpp"
@@ -9,6 +10,9 @@ namespace faltung::direct {
 
 template <typename Acc>
 std::unique_ptr<Task> forward_task(const Problem& p) {
+  if constexpr (has_depthwise_sums<Acc>) {
+    if (DepthwiseTask<Acc>::serves(p)) return std::make_unique<DepthwiseTask<Acc>>(p);
+  }
   if constexpr (std::is_floating_point_v<Acc>) {
     if (std::is_same_v<Acc, float> && PanelTask<BFloat16Pair>::serves(p)) {
       return std::make_unique<PanelTask<BFloat16Pair>>(p);
@@ -31,6 +35,9 @@ template std::unique_ptr<Task> forward_task<std::uint64_t>(const Problem&);
 
 std::optional<double> forward_us(const Problem& p) {
   const bool floating = p.accumulator == DType::f32 || p.accumulator == DType::f64;
+  if ((floating || p.accumulator == DType::i32) && DepthwiseTask<float>::serves(p)) {
+    return depthwise_us(p);
+  }
   if (floating && PanelTask<float>::serves(p)) {
     const bool pairs = PanelTask<BFloat16Pair>::serves(p);
     return choose_panels(p, widest_tile(p.accumulator, pairs ? 2 : 1)).microseconds;

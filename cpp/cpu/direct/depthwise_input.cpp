@@ -1,0 +1,181 @@
+#include "cpp/cpu/direct/depthwise_input.hpp"
+
+#include <algorithm>
+
+namespace faltung::direct {
+namespace {
+
+/// Where an index beyond an axis finds its constant: those below and above each axis.
+int constant_of(std::size_t axis, bool above) { return static_cast<int>(2 * axis) + above; }
+constexpr std::int64_t constants = 6;
+
+template <typename Acc>
+bool consists_of(DType type) {
+  return type == dtype_of<Acc> || (std::is_same_v<Acc, std::uint32_t> && type == DType::i32);
+}
+
+}  // namespace
+
+template <typename Acc>
+DepthwiseInput<Acc>::DepthwiseInput(const Problem& p, const ThreeAxes& t,
+                                    const DepthwisePolicy& policy)
+    : t_(t),
+      input_(p.input),
+      window_(t.axes[2], policy.box[2]),
+      load_(load_row<Acc>(p.input)),
+      multiplier_(p.out_channels / p.groups),
+      width_(policy.interleaved ? p.out_channels : policy.unit),
+      in_place_(consists_of<Acc>(p.input) && !policy.interleaved && multiplier_ == 1),
+      interleaved_(policy.interleaved),
+      dense_(t.x[2] == p.in_channels && policy.parts == 1),
+      rows_(reach(t.axes[1], policy.box[1])),
+      planes_(reach(t.axes[0], policy.box[0])),
+      row_entries_(window_.size()),
+      row_values_(window_.size() * width_),
+      units_(0),
+      unit_(policy.unit),
+      offsets_(window_.offsets) {
+  if (interleaved_) {
+    units_ = ceil_divide(policy.box[2] * width_, unit_);
+    row_entries_ = t.axes[2].filter * units_;
+    row_values_ += unit_;  // the last column may hang over
+    for (std::size_t i = 0; i < offsets_.size(); ++i) {
+      offsets_[i] = static_cast<std::int64_t>(i) * units_;
+    }
+  }
+  table_at_ = layout_.add<const Part*>(planes_ * rows_ * row_entries_);
+  columns_at_ = layout_.add<std::int64_t>(window_.size());
+  constants_at_ = layout_.add<Acc>(constants * width_);
+  copy_at_ = layout_.add<Acc>(in_place_ ? 0 : planes_ * rows_ * row_values_);
+}
+
+template <typename Acc>
+void DepthwiseInput<Acc>::start(std::byte* workspace) const {
+  for (std::size_t a = 0; a < 3; ++a) {
+    for (const bool above : {false, true}) {
+      const Boundary& boundary = above ? t_.axes[a].above : t_.axes[a].below;
+      std::fill_n(at<Acc>(workspace, constants_at_) + constant_of(a, above) * width_, width_,
+                  boundary.kind == BoundaryKind::constant ? as_element<Acc>(boundary.value, input_)
+                                                          : Acc(0));
+    }
+  }
+  if (in_place_) return;
+  const Part** entry = at<const Part*>(workspace, table_at_);
+  const Part* row = at<Part>(workspace, copy_at_);
+  for (std::int64_t i = 0; i < planes_ * rows_; ++i, row += row_values_) {
+    if (interleaved_) {
+      for (const std::int64_t offset : window_.offsets) {
+        for (std::int64_t j = 0; j < units_; ++j) *entry++ = row + offset * width_ + j * unit_;
+      }
+    } else {
+      for (std::int64_t j = 0; j < row_entries_; ++j) *entry++ = row + j * width_;
+    }
+  }
+}
+
+template <typename Acc>
+void DepthwiseInput<Acc>::load(std::byte* workspace, const void* x, std::int64_t image,
+                               std::int64_t channels, const Box& first, const Box& outputs) const {
+  find_columns(workspace, first[2], outputs[2]);
+  for (std::int64_t z = 0; z < reach(t_.axes[0], outputs[0]); ++z) {
+    for (std::int64_t y = 0; y < reach(t_.axes[1], outputs[1]); ++y) {
+      Row place = row(first[0] * t_.axes[0].stride + z, first[1] * t_.axes[1].stride + y);
+      place.offset += image;
+      const std::int64_t i = z * rows_ + y;
+      if (in_place_) {
+        point(workspace, static_cast<const Part*>(x), place, outputs[2],
+              at<const Part*>(workspace, table_at_) + i * row_entries_);
+      } else {
+        copy(workspace, x, place, channels, outputs[2],
+             at<Acc>(workspace, copy_at_) + i * row_values_);
+      }
+    }
+  }
+}
+
+// As in the definition, the slowest axis that is outside decides.
+template <typename Acc>
+typename DepthwiseInput<Acc>::Row DepthwiseInput<Acc>::row(std::int64_t z, std::int64_t y) const {
+  Row result;
+  const std::int64_t positions[] = {z, y};
+  for (std::size_t a = 0; a < 2; ++a) {
+    const Axis& axis = t_.axes[a];
+    const std::int64_t i = positions[a] - axis.pad_lo;
+    const Boundary& boundary = i < 0 ? axis.below : axis.above;
+    const std::int64_t j = extend_index(boundary.kind, i, axis.input);
+    if (j == outside) return {.offset = 0, .constant = constant_of(a, i >= 0)};
+    result.offset += j * t_.x[a];
+  }
+  return result;
+}
+
+/// Calls f(first place, places) for each phase of a row.
+template <typename Acc>
+template <typename F>
+void DepthwiseInput<Acc>::for_each_phase(std::int64_t outputs, F&& f) const {
+  for (std::size_t i = 0; i < window_.phases.size(); ++i) {
+    f(static_cast<std::int64_t>(i) * window_.length,
+      Window::used(t_.axes[2], window_.phases[i], outputs));
+  }
+}
+
+// For each place of a row the index along the last axis, or -1 minus the number of its constant.
+template <typename Acc>
+void DepthwiseInput<Acc>::find_columns(std::byte* workspace, std::int64_t first,
+                                       std::int64_t outputs) const {
+  const Axis& axis = t_.axes[2];
+  std::int64_t* columns = at<std::int64_t>(workspace, columns_at_);
+  for_each_phase(outputs, [&](std::int64_t place, std::int64_t count) {
+    const std::int64_t phase = window_.phases[static_cast<std::size_t>(place / window_.length)];
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::int64_t position = (first + i) * axis.stride + phase - axis.pad_lo;
+      const Boundary& boundary = position < 0 ? axis.below : axis.above;
+      const std::int64_t j = extend_index(boundary.kind, position, axis.input);
+      columns[place + i] = j == outside ? -1 - constant_of(2, position >= 0) : j;
+    }
+  });
+}
+
+template <typename Acc>
+void DepthwiseInput<Acc>::point(std::byte* workspace, const Part* x, Row row, std::int64_t outputs,
+                                const Part** to) const {
+  const Part* values = at<Part>(workspace, constants_at_);
+  const std::int64_t* columns = at<std::int64_t>(workspace, columns_at_);
+  for_each_phase(outputs, [&](std::int64_t place, std::int64_t count) {
+    for (std::int64_t i = place; i < place + count; ++i) {
+      const std::int64_t constant = row.constant >= 0 ? row.constant : -1 - columns[i];
+      to[i] = constant >= 0 ? values + constant * width_ : x + row.offset + columns[i] * t_.x[2];
+    }
+  });
+}
+
+template <typename Acc>
+void DepthwiseInput<Acc>::copy(std::byte* workspace, const void* x, Row row, std::int64_t channels,
+                               std::int64_t outputs, Acc* to) const {
+  const Acc* values = at<Acc>(workspace, constants_at_);
+  const std::int64_t* columns = at<std::int64_t>(workspace, columns_at_);
+  for_each_phase(outputs, [&](std::int64_t place, std::int64_t count) {
+    const std::int64_t end = place + count;
+    for (std::int64_t i = place; i < end;) {
+      const std::int64_t constant = row.constant >= 0 ? row.constant : -1 - columns[i];
+      if (constant >= 0) {
+        std::copy_n(values + constant * width_, width_, to + i * width_);
+        ++i;
+        continue;
+      }
+      std::int64_t run = 1;
+      while (dense_ && i + run < end && columns[i + run] == columns[i] + run) ++run;
+      const std::int64_t from = row.offset + columns[i] * t_.x[2];
+      for (std::int64_t m = 0; m < multiplier_; ++m) {
+        load_(x, from, 1, run * (channels / multiplier_), to + i * width_ + m, multiplier_);
+      }
+      i += run;
+    }
+  });
+}
+
+template class DepthwiseInput<float>;
+template class DepthwiseInput<double>;
+template class DepthwiseInput<std::uint32_t>;
+
+}  // namespace faltung::direct

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+#include <vector>
+
+#include "cpp/cpu/direct/depthwise_policy.hpp"
+#include "cpp/cpu/direct/window.hpp"
+#include "cpp/cpu/element_rows.hpp"
+#include "cpp/cpu/workspace_layout.hpp"
+
+namespace faltung::direct {
+
+/// The type of the vectors that hold sums in Acc.
+template <typename Acc>
+using LaneType = std::conditional_t<std::is_same_v<Acc, std::uint32_t>, std::int32_t, Acc>;
+
+/// Pointers to what the outputs of a box read, [plane, row, place of the row], boundaries resolved:
+/// into x itself where its elements are the kernel's, or else into a compact copy of the box.
+/// Constants beyond a boundary have values of their own to point to.
+template <typename Acc>
+class DepthwiseInput {
+ public:
+  using Part = LaneType<Acc>;
+
+  /// @param p  with `t` its three axes
+  DepthwiseInput(const Problem& p, const ThreeAxes& t, const DepthwisePolicy& policy);
+
+  [[nodiscard]] std::size_t workspace_bytes() const { return layout_.bytes(); }
+  [[nodiscard]] std::int64_t row_step() const { return row_entries_; }
+  [[nodiscard]] std::int64_t plane_step() const { return rows_ * row_entries_; }
+  /// Of the taps of a row, in entries of the table.
+  [[nodiscard]] const std::vector<std::int64_t>& offsets() const { return offsets_; }
+  [[nodiscard]] const Part* const* table(std::byte* workspace) const {
+    return at<const Part*>(workspace, table_at_);
+  }
+
+  /// Prepares a workspace, once a run.
+  void start(std::byte* workspace) const;
+  /// @param image     offset of the first channel in x
+  /// @param channels  output channels of the part
+  void load(std::byte* workspace, const void* x, std::int64_t image, std::int64_t channels,
+            const Box& first, const Box& outputs) const;
+
+ private:
+  /// Where a row lies in an image, if `constant` is not the number of one.
+  struct Row {
+    std::int64_t offset = 0;
+    int constant = -1;
+  };
+
+  [[nodiscard]] std::size_t places() const { return static_cast<std::size_t>(window_.size()); }
+  [[nodiscard]] Row row(std::int64_t z, std::int64_t y) const;
+  void find_columns(std::byte* workspace, std::int64_t first, std::int64_t outputs) const;
+  template <typename F>
+  void for_each_phase(std::int64_t outputs, F&& f) const;
+  void point(std::byte* workspace, const Part* x, Row row, std::int64_t outputs,
+             const Part** to) const;
+  void copy(std::byte* workspace, const void* x, Row row, std::int64_t channels,
+            std::int64_t outputs, Acc* to) const;
+
+  ThreeAxes t_;
+  DType input_;
+  Window window_;
+  LoadRow<Acc> load_;
+  std::int64_t multiplier_;  ///< output channels of a group
+  std::int64_t width_;       ///< values of one place
+  bool in_place_, interleaved_;
+  bool dense_;  ///< places side by side are one stretch of x
+  std::int64_t rows_, planes_;
+  std::int64_t row_entries_, row_values_;  ///< of the table; of the copy
+  std::int64_t units_, unit_;              ///< columns of the kernel, interleaved; their values
+  std::vector<std::int64_t> offsets_;
+  WorkspaceLayout layout_;
+  std::size_t table_at_, columns_at_, constants_at_, copy_at_;
+};
+
+}  // namespace faltung::direct

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+
+/// The vector kernel for one filter per channel, neighbouring channels in the lanes of a vector.
+namespace faltung::direct {
+
+/// Outputs of one row, one filter per channel. With x(q, r, i) = x[q plane_step + r row_step + i],
+/// which points to the values of all channels at one place of the input:
+///
+///     y[j y_step + c] = sum over q, r, t:  w[(q, r, t) w_step + c] x(q, r, offsets[t] + j)[c]
+///
+/// for j below columns and c below channels. The sum of every output runs over its products in the
+/// same order however many there are of either.
+template <typename T>
+struct DepthwiseRow {
+  const T* const* x;
+  std::int64_t plane_step, row_step;
+  const std::int64_t* offsets;  ///< of the taps of a row
+  bool slides;                  ///< offsets[t] = t
+  std::int64_t tap_planes, tap_rows, taps;
+  const T* w;
+  std::int64_t w_step;
+  T* y;
+  std::int64_t y_step;
+  std::int64_t columns;
+  std::int64_t channels;  ///< at least one vector; results of the last one may be formed twice
+};
+
+template <typename T>
+struct DepthwiseKernel {
+  std::int64_t lanes;  ///< values of a vector
+  void (*run)(const DepthwiseRow<T>&);
+};
+
+/// The kernel for the instruction set in use; T is float, double or std::int32_t (which wraps).
+template <typename T>
+[[nodiscard]] DepthwiseKernel<T> depthwise_kernel();
+template <>
+[[nodiscard]] DepthwiseKernel<float> depthwise_kernel<float>();
+template <>
+[[nodiscard]] DepthwiseKernel<double> depthwise_kernel<double>();
+template <>
+[[nodiscard]] DepthwiseKernel<std::int32_t> depthwise_kernel<std::int32_t>();
+
+}  // namespace faltung::direct

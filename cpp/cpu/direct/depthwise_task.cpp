@@ -1,0 +1,168 @@
+#include "cpp/cpu/direct/depthwise_task.hpp"
+
+#include <algorithm>
+
+#include "cpp/core/message.hpp"
+#include "cpp/cpu/cpu_target.hpp"
+#include "cpp/cpu/parallel.hpp"
+
+namespace faltung::direct {
+
+template <typename Acc>
+bool DepthwiseTask<Acc>::serves(const Problem& p) {
+  return p.pass == Pass::forward && p.rank() <= 3 && p.groups == p.in_channels &&
+         p.in_channels > 1 && p.out_channels > 0 && x_strides(p).channel == 1 &&
+         y_strides(p).channel == 1 &&
+         std::ranges::all_of(p.axes, [](const Axis& axis) { return axis.input_dilation == 1; }) &&
+         fits_in_boxes(
+             p, std::min(p.out_channels,
+                         p.groups == p.out_channels ? 2 * most_part_channels : p.out_channels));
+}
+
+template <typename Acc>
+DepthwiseTask<Acc>::DepthwiseTask(const Problem& problem)
+    : p_(problem),
+      t_(problem),
+      kernel_(depthwise_kernel<Part>()),
+      policy_(choose_depthwise(problem, t_, kernel_.lanes)),
+      counts_{},
+      general_(problem),
+      filter_(problem, policy_.interleaved ? policy_.unit : problem.out_channels),
+      input_(problem, t_, policy_),
+      result_(problem),
+      x_(x_strides(problem)),
+      y_(y_strides(problem)),
+      multiplier_(problem.out_channels / problem.groups),
+      blocks_(problem.batch * policy_.parts) {
+  for (std::size_t a = 0; a < 3; ++a) {
+    counts_[a] = ceil_divide(t_.axes[a].output(), policy_.box[a]);
+    blocks_ *= counts_[a];
+  }
+  slides_ = !policy_.interleaved && t_.axes[2].stride == 1 && t_.axes[2].dilation == 1;
+  stores_in_place_ = !policy_.interleaved && p_.output == dtype_of<Acc> &&
+                     p_.epilogue == Epilogue{} && !std::is_integral_v<Acc>;
+  slots_ = plan_threads(blocks_, depthwise_us(p_));
+
+  const std::int64_t row = policy_.box[2] * p_.out_channels;
+  WorkspaceLayout slot;
+  input_at_ = slot.add<std::byte>(static_cast<std::int64_t>(input_.workspace_bytes()));
+  sums_at_ =
+      slot.add<Acc>(policy_.interleaved ? row + policy_.unit : policy_.box[2] * policy_.unit);
+  slot_bytes_ = slot.bytes();
+  WorkspaceLayout all;
+  filter_at_ = all.add<Acc>(filter_.size());
+  bias_at_ = all.add<Wide<Acc>>(p_.epilogue.bias ? p_.out_channels : 0);
+  slots_at_ = all.add<std::byte>(static_cast<std::int64_t>(slot_bytes_) * slots_);
+  bytes_ = std::max(all.bytes(), general_.workspace_bytes());
+}
+
+template <typename Acc>
+std::string DepthwiseTask<Acc>::policy() const {
+  return message(cpu_target(), ", ", slots_, slots_ == 1 ? " thread" : " threads", ", ",
+                 policy_.interleaved ? "interleaved channels" : "channels in lanes", ", boxes of ",
+                 policy_.box[0], "x", policy_.box[1], "x", policy_.box[2], " outputs");
+}
+
+template <typename Acc>
+void DepthwiseTask<Acc>::run(const RunArguments& arguments) const {
+  const Acc* weights = filter_.find(arguments, at<Acc>(arguments.workspace, filter_at_));
+  if (weights == nullptr) {
+    if (arguments.prepared == nullptr) return general_.run(arguments);
+    return general_.run_packed(arguments, filter_.compact(*arguments.prepared));
+  }
+  if (p_.epilogue.bias) {
+    result_.load_bias(arguments, p_.out_channels, at<Wide<Acc>>(arguments.workspace, bias_at_));
+  }
+  const auto workspace = [&](int slot) {
+    return arguments.workspace + slots_at_ + static_cast<std::size_t>(slot) * slot_bytes_;
+  };
+  for (int slot = 0; slot < slots_; ++slot) input_.start(workspace(slot) + input_at_);
+  parallel_for(blocks_, slots_, [&](std::int64_t block, int slot) {
+    compute(arguments, weights, work(block, workspace(slot)));
+  });
+}
+
+template <typename Acc>
+typename DepthwiseTask<Acc>::Work DepthwiseTask<Acc>::work(std::int64_t block,
+                                                           std::byte* workspace) const {
+  Work work{};
+  work.workspace = workspace;
+  for (std::size_t a = 3; a-- > 0; block /= counts_[a]) {
+    work.first[a] = block % counts_[a] * policy_.box[a];
+    work.outputs[a] = std::min(policy_.box[a], t_.axes[a].output() - work.first[a]);
+  }
+  const std::int64_t part = block % policy_.parts;
+  work.channel = policy_.first_channel(part, p_.out_channels, kernel_.lanes);
+  work.channels = policy_.first_channel(part + 1, p_.out_channels, kernel_.lanes) - work.channel;
+  work.image = block / policy_.parts;
+  return work;
+}
+
+template <typename Acc>
+void DepthwiseTask<Acc>::compute(const RunArguments& arguments, const Acc* weights,
+                                 const Work& work) const {
+  input_.load(work.workspace + input_at_, arguments.first,
+              work.image * x_.outer + work.channel / multiplier_, work.channels, work.first,
+              work.outputs);
+  for (std::int64_t z = 0; z < work.outputs[0]; ++z) {
+    for (std::int64_t y = 0; y < work.outputs[1]; ++y) {
+      sum_row(arguments, weights + work.channel, work, z, y);
+    }
+  }
+}
+
+template <typename Acc>
+void DepthwiseTask<Acc>::sum_row(const RunArguments& arguments, const Acc* weights,
+                                 const Work& work, std::int64_t z, std::int64_t y) const {
+  const auto& [planes, rows, columns] = t_.axes;
+  const std::int64_t to = work.image * y_.outer + work.channel + (work.first[0] + z) * t_.y[0] +
+                          (work.first[1] + y) * t_.y[1] + work.first[2] * t_.y[2];
+  DepthwiseRow<Part> row{.x = input_.table(work.workspace + input_at_) +
+                              z * planes.stride * input_.plane_step() +
+                              y * rows.stride * input_.row_step(),
+                         .plane_step = planes.dilation * input_.plane_step(),
+                         .row_step = rows.dilation * input_.row_step(),
+                         .offsets = input_.offsets().data(),
+                         .slides = slides_,
+                         .tap_planes = planes.filter,
+                         .tap_rows = rows.filter,
+                         .taps = columns.filter,
+                         .w = reinterpret_cast<const Part*>(weights),
+                         .w_step = filter_.step(),
+                         .y = at<Part>(work.workspace, sums_at_),
+                         .y_step = work.channels,
+                         .columns = work.outputs[2],
+                         .channels = work.channels};
+  if (policy_.interleaved) {
+    row.y_step = row.channels = policy_.unit;
+    row.columns = ceil_divide(work.outputs[2] * p_.out_channels, policy_.unit);
+  }
+  if (stores_in_place_) {
+    row.y = static_cast<Part*>(arguments.result) + to;
+    row.y_step = t_.y[2];
+    return kernel_.run(row);
+  }
+  kernel_.run(row);
+  store_row(arguments, work, to);
+}
+
+template <typename Acc>
+void DepthwiseTask<Acc>::store_row(const RunArguments& arguments, const Work& work,
+                                   std::int64_t to) const {
+  const Acc* sums = at<Acc>(work.workspace, sums_at_);
+  const Wide<Acc>* bias =
+      p_.epilogue.bias ? at<Wide<Acc>>(arguments.workspace, bias_at_) + work.channel : nullptr;
+  if (bias == nullptr && t_.y[2] == work.channels) {
+    return result_.store_channels(arguments, bias, sums, work.outputs[2] * work.channels, to);
+  }
+  for (std::int64_t i = 0; i < work.outputs[2]; ++i) {
+    result_.store_channels(arguments, bias, sums + i * work.channels, work.channels,
+                           to + i * t_.y[2]);
+  }
+}
+
+template class DepthwiseTask<float>;
+template class DepthwiseTask<double>;
+template class DepthwiseTask<std::uint32_t>;
+
+}  // namespace faltung::direct
