@@ -51,6 +51,7 @@ std::vector<std::int64_t> Word::integers(char separator, std::size_t limit) cons
   require(pieces.size() <= limit, "at most " + std::to_string(limit) + " values, joined by '" +
                                       separator + "', not " + std::to_string(pieces.size()));
   std::vector<std::int64_t> numbers;
+  numbers.reserve(pieces.size());
   for (const std::string_view piece : pieces) numbers.push_back(integer(piece));
   return numbers;
 }
