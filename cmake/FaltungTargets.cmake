@@ -1,5 +1,14 @@
 # What our own targets share. Users of the library never see these.
 
+# Strict kernels, see FaltungCuda.cmake: ptxas warns of spills if asked, and of what makes wgmma wait
+# it only informs.
+function(faltung_strict_kernels target)
+  target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-Xptxas=-warn-spills,-Werror>)
+  set_target_properties(
+    ${target} PROPERTIES CUDA_COMPILER_LAUNCHER
+                         "${faltung_SOURCE_DIR}/cmake/compile-kernels;${CMAKE_CUDA_COMPILER_LAUNCHER}")
+endfunction()
+
 # Warnings are errors for us only, and only with the compiler that CI uses: a newer one has warnings
 # nobody here has seen, and must not stop a first build.
 function(faltung_warnings target)
@@ -9,6 +18,9 @@ function(faltung_warnings target)
                                                                       VERSION_LESS 13)
     target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Werror>
                                              $<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings>)
+  endif()
+  if(FALTUNG_STRICT_KERNELS)
+    faltung_strict_kernels(${target})
   endif()
 endfunction()
 

@@ -1,18 +1,8 @@
-// Kernels that scripts/kernel-report must object to.
+// A kernel that must not compile where it is an error that the assembler slows wgmma down.
 
 #include "cuda/primitives/wgmma.cuh"
 
 namespace faltung::emulator_kernels {
-
-/// Two hundred live values in the 32 registers that 2048 threads leave each: they spill.
-__global__ void __launch_bounds__(1024, 2) spilling_kernel(cuda::Global<float> x) {
-  float value[200];
-  for (int i = 0; i < 200; ++i) value[i] = x[i * 1024 + static_cast<int>(threadIdx.x)];
-  __syncthreads();
-  for (int i = 0; i < 200; ++i) {
-    x[i * 1024 + static_cast<int>(threadIdx.x)] = value[i] * value[199 - i];
-  }
-}
 
 /// Touches an accumulator between issue and wait: the assembler makes wgmma wait each time.
 __global__ void __launch_bounds__(128, 1)
