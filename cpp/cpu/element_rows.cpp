@@ -2,9 +2,9 @@
 
 #include <cmath>
 #include <cstring>
-#include <limits>
 
 #include "cpp/cpu/epilogue.hpp"
+#include "cpp/cpu/integer_rows.hpp"
 
 namespace faltung {
 namespace {
@@ -42,36 +42,6 @@ void load_as(const void* data, std::int64_t first, std::int64_t step, std::int64
   }
 }
 
-// Rows of floating sums into 8- or 16-bit integers, in steps a compiler vectorises; false if some
-// sum is NaN or so large that it needs store_rounded.
-template <typename Acc, typename T>
-bool store_small_integers(const Acc* sums, std::int64_t count, StoreRule rule, T* to) {
-  // Adding and taking away 1.5 2^p rounds to an integer, half to even, as long as |sum| < 2^(p-1).
-  constexpr Acc limit = Acc(1 << 21);
-  constexpr Acc shift = Acc(1.5) / std::numeric_limits<Acc>::epsilon();
-  int large = 0;
-  for (std::int64_t i = 0; i < count; ++i) large |= std::abs(sums[i]) < limit ? 0 : 1;
-  if (large != 0) return false;
-  const auto store = [&](auto round) {
-    constexpr int least = std::numeric_limits<T>::min();
-    constexpr int most = std::numeric_limits<T>::max();
-    if (rule.overflow == Overflow::saturate) {
-      for (std::int64_t i = 0; i < count; ++i) {
-        const int whole = round(sums[i]);
-        to[i] = static_cast<T>(whole < least ? least : whole > most ? most : whole);
-      }
-    } else {
-      for (std::int64_t i = 0; i < count; ++i) to[i] = static_cast<T>(round(sums[i]));
-    }
-  };
-  if (rule.rounding == Rounding::truncate) {
-    store([](Acc sum) { return static_cast<int>(sum); });
-  } else {
-    store([](Acc sum) { return static_cast<int>(sum + shift - shift); });
-  }
-  return true;
-}
-
 template <typename Acc>
 Wide<Acc> widen(Acc sum) {
   if constexpr (std::is_integral_v<Acc>) {  // two's complement: the accumulators are signed
@@ -86,6 +56,11 @@ Wide<Acc> widen(Acc sum) {
 
 template <typename Acc>
 LoadRow<Acc> load_row(DType type) {
+#ifdef FALTUNG_HAVE_HIGHWAY
+  if constexpr (loads_integer_rows<Acc>) {
+    if (const LoadRow<Acc> load = load_integer_row<Acc>(type)) return load;
+  }
+#endif
   return visit_dtype(type, [](auto element) -> LoadRow<Acc> {
     using T = decltype(element);
     if constexpr (readable<Acc, T>) return load_as<Acc, T>;
@@ -120,7 +95,13 @@ ResultRows<Acc>::ResultRows(const Problem& problem)
         using T = decltype(element);
         if constexpr (writable<Acc, T>) return store_channels_as<T>;
         return nullptr;
-      })) {}
+      })) {
+#ifdef FALTUNG_HAVE_HIGHWAY
+  if constexpr (stores_integer_rows<Acc>) {
+    if (epilogue_ == Epilogue{}) store_neighbours_ = store_integer_row<Acc>(problem.result_dtype());
+  }
+#endif
+}
 
 template <typename Acc>
 Wide<Acc> ResultRows<Acc>::bias(const RunArguments& arguments, std::int64_t channel) const {
@@ -153,6 +134,10 @@ void ResultRows<Acc>::store_as(const ResultRows& rows, Wide<Acc> bias, const Acc
                                std::int64_t count, void* result, std::int64_t first,
                                std::int64_t step) {
   T* to = static_cast<T*>(result) + first;
+  if (step == 1 && rows.store_neighbours_ != nullptr &&
+      rows.store_neighbours_(sums, count, rows.rule_, to)) {
+    return;
+  }
   const bool plain = rows.epilogue_ == Epilogue{};
   if constexpr (std::is_same_v<T, Acc> && !std::is_integral_v<T>) {
     if (plain) {
@@ -173,9 +158,6 @@ void ResultRows<Acc>::store_as(const ResultRows& rows, Wide<Acc> bias, const Acc
       return;
     }
   }
-  if constexpr (std::is_floating_point_v<Acc> && std::is_integral_v<T> && sizeof(T) <= 2) {
-    if (plain && step == 1 && store_small_integers(sums, count, rows.rule_, to)) return;
-  }
   for (std::int64_t i = 0; i < count; ++i) {
     finish_element(rows.epilogue_, rows.rule_, widen(sums[i]), bias, to[i * step]);
   }
@@ -192,5 +174,8 @@ FALTUNG_INSTANTIATE(std::complex<double>)
 FALTUNG_INSTANTIATE(std::uint32_t)
 FALTUNG_INSTANTIATE(std::uint64_t)
 #undef FALTUNG_INSTANTIATE
+// Values for integer dot products.
+template LoadRow<std::int16_t> load_row<std::int16_t>(DType);
+template std::int16_t as_element<std::int16_t>(std::complex<double>, DType);
 
 }  // namespace faltung

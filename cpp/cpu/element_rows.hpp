@@ -68,6 +68,23 @@ template <typename Acc>
 template <typename Acc>
 [[nodiscard]] Acc as_element(std::complex<double> value, DType type);
 
+/// Whether sums, as they lie in memory, are elements of the result: there is nothing to do to them.
+template <typename Acc>
+bool results_are_sums(const Problem& p) {
+  const DType result = p.result_dtype();
+  if (p.epilogue != Epilogue{}) return false;
+  if constexpr (std::is_integral_v<Acc>) {
+    return is_integer(result) && size_of(result) == sizeof(Acc) && p.overflow == Overflow::wrap;
+  } else {
+    return result == dtype_of<Acc>;
+  }
+}
+
+/// Stores neighbouring sums as they are in elements of some type; false, and what is in `to` is
+/// open, if some sum is NaN or so large that it needs store_rounded.
+template <typename Acc>
+using StoreNeighbours = bool (*)(const Acc* sums, std::int64_t count, StoreRule rule, void* to);
+
 /// Applies the epilogue to rows of sums and stores them in the result.
 template <typename Acc>
 class ResultRows {
@@ -109,6 +126,7 @@ class ResultRows {
   DType bias_dtype_;
   Store store_;
   StoreChannels store_channels_;
+  StoreNeighbours<Acc> store_neighbours_ = nullptr;  ///< null if there is none
 };
 
 }  // namespace faltung
