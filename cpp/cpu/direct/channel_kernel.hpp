@@ -2,31 +2,10 @@
 
 #include <cstdint>
 
-#include <faltung/half.hpp>
+#include "cpp/cpu/direct/value_traits.hpp"
 
 /// The vector kernels for sums over many input channels, in plain C++ terms.
 namespace faltung::direct {
-
-/// What the kernels multiply if it is not float or double: values of two neighbouring input
-/// channels, whose two products are added to one sum.
-struct BFloat16Pair {
-  BFloat16 first, second;
-};
-
-/// For a type of value that the kernels multiply: what sums are formed in, what x and w consist of,
-/// and of how many input channels a value holds an element.
-template <typename Value>
-struct ValueTraits {
-  using Sum = Value;
-  using Element = Value;
-  static constexpr std::int64_t channels = 1;
-};
-template <>
-struct ValueTraits<BFloat16Pair> {
-  using Sum = float;
-  using Element = BFloat16;
-  static constexpr std::int64_t channels = 2;
-};
 
 /// Sums for one tile of output channels, over vectors of neighbouring outputs:
 ///
@@ -103,7 +82,13 @@ template <>
 template <>
 [[nodiscard]] ChannelShape<BFloat16Pair> channel_kernel<BFloat16Pair>();
 
-/// Whether the instruction set in use multiplies pairs: AVX512_BF16.
+/// Only where has_int16_kernel().
+template <>
+[[nodiscard]] ChannelShape<Int16Pair> channel_kernel<Int16Pair>();
+
+/// Whether the instruction set in use multiplies pairs of bf16: AVX512_BF16.
 [[nodiscard]] bool has_bfloat16_kernel();
+/// Whether it multiplies pairs of 16-bit integers: all of x86.
+[[nodiscard]] bool has_int16_kernel();
 
 }  // namespace faltung::direct

@@ -65,6 +65,19 @@ inline double plain_us(const Problem& p) {
   return 1e-3 * (products * product_ns(p.accumulator) + rows * row_ns);
 }
 
+/// Whether 16 bits with a sign hold every integer of the type.
+constexpr bool fits_int16(DType type) {
+  return type == DType::i8 || type == DType::u8 || type == DType::i16;
+}
+
+/// Whether integer dot products form the sums of a forward problem: of values of at most 16 bits,
+/// two neighbouring taps at once.
+inline bool takes_pairs(const Problem& p) {
+  const Axis& axis = p.axes.back();
+  return p.accumulator == DType::i32 && fits_int16(p.input) && axis.stride == 1 &&
+         axis.dilation == 1;
+}
+
 /// Microseconds of one thread with them, for a forward problem: products, the last vector of a row
 /// counted as full; what is read into boxes, overlaps included as for boxes of 16; what is stored.
 inline double vector_us(const Problem& p) {
@@ -89,7 +102,9 @@ inline double vector_us(const Problem& p) {
   const double group_outputs = static_cast<double>(p.out_channels / p.groups);
   const double tiles = group_outputs >= 4 ? std::ceil(group_outputs / 8) * 8 / group_outputs : 1;
   const double rows = outputs / width * static_cast<double>(p.out_channels);
-  return 1e-3 * (p.multiply_adds() * full * tiles * vector_product_ns(p.accumulator) +
+  const auto taps = static_cast<double>(p.axes.back().filter);
+  const double at_once = takes_pairs(p) ? taps / std::ceil(taps / 2) : 1;  // products of a row
+  return 1e-3 * (p.multiply_adds() * full * tiles / at_once * vector_product_ns(p.accumulator) +
                  read * read_ns + rows * (row_ns + width * store_ns));
 }
 

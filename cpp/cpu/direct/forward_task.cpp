@@ -3,6 +3,7 @@
 #include "cpp/cpu/direct/channel_task.hpp"
 #include "cpp/cpu/direct/depthwise_task.hpp"
 #include "cpp/cpu/direct/direct_policy.hpp"
+#include "cpp/cpu/direct/dot_task.hpp"
 #include "cpp/cpu/direct/panel_task.hpp"
 #include "cpp/cpu/direct/stencil_task.hpp"
 
@@ -19,6 +20,9 @@ std::unique_ptr<Task> forward_task(const Problem& p) {
     }
     if (PanelTask<Acc>::serves(p)) return std::make_unique<PanelTask<Acc>>(p);
     if (ChannelTask<Acc>::serves(p)) return std::make_unique<ChannelTask<Acc>>(p);
+  }
+  if constexpr (std::is_same_v<Acc, std::uint32_t>) {
+    if (DotTask::serves(p)) return std::make_unique<DotTask>(p);
   }
   if constexpr (!std::is_same_v<Acc, std::uint64_t>) {  // SSE and AVX2 cannot multiply these
     if (StencilTask<Acc>::serves(p)) return std::make_unique<StencilTask<Acc>>(p);

@@ -2,18 +2,21 @@
 
 #include <cstdint>
 
+#include "cpp/cpu/direct/value_traits.hpp"
+
 /// The vector kernel for sums over one input channel at a time, in plain C++ terms.
 namespace faltung::direct {
 
-/// Neighbouring output rows of one output channel. In elements of T, all sums start at 0:
+/// Neighbouring output rows of one output channel. In elements, all sums start at 0:
 ///
 ///     y[m, i] = sum over q, r, t:  w[q, r, t] x[planes[q] + (m + r) row_step + i + offset(t)]
 ///
-/// offset(t) is t tap_step, or offsets[t] if offsets is not null. The sum of every output runs over
-/// its products in the same order whatever `rows` and `columns` are.
+/// offset(t) is t tap_step, or offsets[t] if offsets is not null. With pairs, t counts pairs of
+/// taps, tap_step is 2, there are no offsets, and w x stands for both products. The sum of every
+/// output runs over its products in the same order whatever `rows` and `columns` are.
 template <typename T>
 struct StencilRows {
-  const T* x;
+  const typename ValueTraits<T>::Element* x;
   const std::int64_t* planes;   ///< where the rows of tap q start
   std::int64_t plane_count;     ///< q
   std::int64_t tap_rows;        ///< r
@@ -22,7 +25,7 @@ struct StencilRows {
   std::int64_t tap_step;        ///< 1 or 2, if offsets is null
   const std::int64_t* offsets;  ///< of the taps, or null
   const T* w;                   ///< compact
-  T* y;
+  typename ValueTraits<T>::Sum* y;
   std::int64_t y_row_step;  ///< elements between rows of y
   std::int64_t rows;        ///< 1 to most_rows; 1 unless tap_row_step is the step of output rows
   std::int64_t columns;
@@ -33,12 +36,13 @@ inline constexpr std::int64_t most_rows = 4;
 
 /// Values behind the last one needed that may be read, of every row of x: a vector of the smallest
 /// type. They meet no stored sum.
-inline constexpr std::int64_t row_slack = 16;
+inline constexpr std::int64_t row_slack = 32;
 
 template <typename T>
 using StencilKernel = void (*)(const StencilRows<T>&);
 
-/// The kernel for the instruction set in use; T is float, double or std::int32_t (which wraps).
+/// The kernel for the instruction set in use; T is float, double, std::int32_t (which wraps) or
+/// Int16Pair. Null for pairs where no instruction adds their products.
 template <typename T>
 [[nodiscard]] StencilKernel<T> stencil_kernel();
 

@@ -57,8 +57,7 @@ StencilTask<Acc>::StencilTask(const Problem& problem)
     for (const std::int64_t offset : loader_.window().offsets) offsets_.push_back(parts * offset);
   }
   if (!complex && y.stride == 1 && y.dilation == 1) shared_rows_ = std::min(most_rows, y.filter);
-  stores_in_place_ = !complex && p_.output == dtype_of<Acc> && t_.y[2] == 1 &&
-                     p_.epilogue == Epilogue{} && !std::is_integral_v<Acc>;
+  stores_in_place_ = !complex && results_are_sums<Acc>(p_) && t_.y[2] == 1;
   pads_zeros_ = meets_zeros(p_);
   std::int64_t blocks = p_.batch * p_.groups;
   for (std::size_t a = 0; a < 3; ++a) {
