@@ -11,6 +11,7 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 
 #include "cpp/cpu/direct/channel_kernel.hpp"
@@ -27,17 +28,59 @@ inline constexpr int tile_channels = 8, tile_vectors = 3;
 inline constexpr int tile_channels = 4, tile_vectors = 2;
 #endif
 
-template <int vectors, class D, typename T = hn::TFromD<D>>
-HWY_INLINE void channel_tile(D d, const ChannelSums<T>& a, std::int64_t first) {
-  using V = hn::Vec<D>;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  V sums[tile_channels][vectors];
+// Vectors of what is multiplied, and of sums.
+template <typename T>
+struct Products {
+  using D = hn::ScalableTag<T>;
+  using Value = hn::Vec<D>;
+  using Sum = hn::Vec<D>;
+
+  static std::int64_t lanes() { return static_cast<std::int64_t>(hn::Lanes(D())); }
+  static HWY_INLINE Value load(const T* x) { return hn::LoadU(D(), x); }
+  static HWY_INLINE Value weight(const T& w) { return hn::Set(D(), w); }
+  static HWY_INLINE Sum add(Sum sum, Value x, Value w) { return hn::MulAdd(x, w, sum); }
+  static HWY_INLINE Sum load_sum(const T* y) { return hn::LoadU(D(), y); }
+  static HWY_INLINE void store_sum(Sum sum, T* y) { hn::StoreU(sum, D(), y); }
+};
+
+#if FALTUNG_ADDS_INT16_PAIRS
+template <>
+struct Products<Int16Pair> {
+  using D = hn::ScalableTag<std::int32_t>;
+  using D16 = hn::Repartition<std::int16_t, D>;
+  using Unsigned = hn::RebindToUnsigned<D>;
+  using Value = hn::Vec<D16>;
+  using Sum = hn::Vec<D>;
+
+  static std::int64_t lanes() { return static_cast<std::int64_t>(hn::Lanes(D())); }
+  static HWY_INLINE Value load(const Int16Pair* x) { return hn::LoadU(D16(), &x->first); }
+  static HWY_INLINE Value weight(const Int16Pair& w) {
+    return hn::BitCast(D16(), hn::Set(D(), std::bit_cast<std::int32_t>(w)));
+  }
+  // pmaddwd, which wraps and does not saturate.
+  static HWY_INLINE Sum add(Sum sum, Value x, Value w) {
+    Sum unused = hn::Zero(D());
+    return hn::ReorderWidenMulAccumulate(D(), x, w, sum, unused);
+  }
+  static HWY_INLINE Sum load_sum(const std::uint32_t* y) {
+    return hn::BitCast(D(), hn::LoadU(Unsigned(), y));
+  }
+  static HWY_INLINE void store_sum(Sum sum, std::uint32_t* y) {
+    hn::StoreU(hn::BitCast(Unsigned(), sum), Unsigned(), y);
+  }
+};
+#endif
+
+template <int vectors, typename T>
+HWY_INLINE void channel_tile(const ChannelSums<T>& a, std::int64_t first) {
+  const std::int64_t lanes = Products<T>::lanes();
+  typename Products<T>::Sum sums[tile_channels][vectors];
   HWY_UNROLL(8)
   for (int k = 0; k < tile_channels; ++k) {
     HWY_UNROLL(4)
     for (int v = 0; v < vectors; ++v) {
-      sums[k][v] =
-          a.adds ? hn::LoadU(d, a.y + (k * a.vector_count + first + v) * lanes) : hn::Zero(d);
+      sums[k][v] = a.adds ? Products<T>::load_sum(a.y + (k * a.vector_count + first + v) * lanes)
+                          : hn::Zero(typename Products<T>::D());
     }
   }
   const T* from[vectors];
@@ -45,15 +88,15 @@ HWY_INLINE void channel_tile(D d, const ChannelSums<T>& a, std::int64_t first) {
   const T* w = a.w;
   for (std::int64_t c = 0; c < a.channels; ++c) {
     for (std::int64_t t = 0; t < a.tap_count; ++t, w += tile_channels) {
-      V values[vectors];
+      typename Products<T>::Value values[vectors];
       HWY_UNROLL(4)
-      for (int v = 0; v < vectors; ++v) values[v] = hn::LoadU(d, from[v] + a.taps[t]);
+      for (int v = 0; v < vectors; ++v) values[v] = Products<T>::load(from[v] + a.taps[t]);
       HWY_UNROLL(8)
       for (int k = 0; k < tile_channels; ++k) {
-        const V weight = hn::Set(d, w[k]);
+        const auto weight = Products<T>::weight(w[k]);
         HWY_UNROLL(4)
         for (int v = 0; v < vectors; ++v) {
-          sums[k][v] = hn::MulAdd(values[v], weight, sums[k][v]);
+          sums[k][v] = Products<T>::add(sums[k][v], values[v], weight);
         }
       }
     }
@@ -63,22 +106,21 @@ HWY_INLINE void channel_tile(D d, const ChannelSums<T>& a, std::int64_t first) {
   for (int k = 0; k < tile_channels; ++k) {
     HWY_UNROLL(4)
     for (int v = 0; v < vectors; ++v) {
-      hn::StoreU(sums[k][v], d, a.y + (k * a.vector_count + first + v) * lanes);
+      Products<T>::store_sum(sums[k][v], a.y + (k * a.vector_count + first + v) * lanes);
     }
   }
 }
 
 template <typename T>
 void channel_sums(const ChannelSums<T>& a) {
-  const hn::ScalableTag<T> d;
   std::int64_t v = 0;
   for (; v + tile_vectors <= a.vector_count; v += tile_vectors) {
-    channel_tile<tile_vectors>(d, a, v);
+    channel_tile<tile_vectors>(a, v);
   }
   if constexpr (tile_vectors > 2) {
-    for (; v + 2 <= a.vector_count; v += 2) channel_tile<2>(d, a, v);
+    for (; v + 2 <= a.vector_count; v += 2) channel_tile<2>(a, v);
   }
-  for (; v < a.vector_count; ++v) channel_tile<1>(d, a, v);
+  for (; v < a.vector_count; ++v) channel_tile<1>(a, v);
 }
 
 // Reads and writes no value beyond the piece.
@@ -119,6 +161,40 @@ void pack_panels(const PanelRows<T>& a) {
     }
   }
 }
+
+#if FALTUNG_ADDS_INT16_PAIRS
+// The values of two channels side by side; zeros for the second if it is null.
+HWY_INLINE void pair_up(const std::int16_t* first, const std::int16_t* second, Int16Pair* to,
+                        std::int64_t count) {
+  const hn::ScalableTag<std::int16_t> d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  std::int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    const auto others = second == nullptr ? hn::Zero(d) : hn::LoadU(d, second + i);
+    hn::StoreInterleaved2(hn::LoadU(d, first + i), others, d, &to[i].first);
+  }
+  for (; i < count; ++i) to[i] = {first[i], second == nullptr ? std::int16_t{0} : second[i]};
+}
+
+inline void pack_pairs(const PanelRows<Int16Pair>& a) {
+  Int16Pair* row = a.y;
+  for (std::int64_t c = 0; c < a.channels; c += 2) {
+    const std::int16_t* first = a.x + c * a.channel_step;
+    const std::int16_t* second = c + 1 < a.channels ? first + a.channel_step : nullptr;
+    const PanelPiece* piece = a.pieces;
+    for (std::int64_t t = 0; t < a.tap_count; ++t, row += a.row_step) {
+      for (const PanelPiece* end = a.pieces + a.ends[t]; piece != end; ++piece) {
+        if (piece->from == PanelPiece::zeros) {
+          std::fill_n(row + piece->to, piece->count, Int16Pair{});
+        } else {
+          pair_up(first + piece->from, second == nullptr ? nullptr : second + piece->from,
+                  row + piece->to, piece->count);
+        }
+      }
+    }
+  }
+}
+#endif
 
 template <typename T>
 void stream_rows(const RowCopies<T>& a) {

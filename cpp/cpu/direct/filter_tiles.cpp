@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "cpp/cpu/direct/direct_policy.hpp"
 #include "cpp/cpu/direct/finite.hpp"
 #include "cpp/cpu/packed_filter.hpp"
 #include "cpp/cpu/parallel.hpp"
@@ -13,8 +14,9 @@ namespace {
 /// @param second  where the next channel lies; -1 if there is none
 template <typename Value, typename T>
 Value value_at(const T* element, [[maybe_unused]] std::int64_t second) {
-  if constexpr (std::is_same_v<Value, BFloat16Pair>) {
-    return {element[0], second < 0 ? BFloat16{} : element[second]};
+  if constexpr (ValueTraits<Value>::channels == 2) {
+    using Element = typename ValueTraits<Value>::Element;
+    return {Element(element[0]), second < 0 ? Element{} : Element(element[second])};
   } else {
     return load_element<Value>(*element);
   }
@@ -29,9 +31,14 @@ bool all_finite(const BFloat16Pair* values, std::int64_t count) {
   return others == 0;
 }
 
-template <typename T, typename Value>
-constexpr bool readable =
-    std::is_same_v<Value, BFloat16Pair> ? std::is_same_v<T, BFloat16> : !is_complex(dtype_of<T>);
+bool all_finite(const Int16Pair*, std::int64_t) { return true; }
+
+template <typename Value, typename T>
+constexpr bool is_readable() {
+  if (std::is_same_v<Value, BFloat16Pair>) return std::is_same_v<T, BFloat16>;
+  if (std::is_same_v<Value, Int16Pair>) return fits_int16(dtype_of<T>);
+  return !is_complex(dtype_of<T>);
+}
 
 }  // namespace
 
@@ -88,7 +95,7 @@ template <int channels>
 typename FilterTiles<Value>::Pack FilterTiles<Value>::pack_of(DType type) {
   return visit_dtype(type, [](auto element) -> Pack {
     using T = decltype(element);
-    if constexpr (readable<T, Value>) return pack_as<T, channels>;
+    if constexpr (is_readable<Value, T>()) return pack_as<T, channels>;
     return nullptr;
   });
 }
@@ -141,5 +148,6 @@ std::unique_ptr<PreparedFilter> FilterTiles<Value>::prepare(const void* w) const
 template class FilterTiles<float>;
 template class FilterTiles<double>;
 template class FilterTiles<BFloat16Pair>;
+template class FilterTiles<Int16Pair>;
 
 }  // namespace faltung::direct

@@ -22,6 +22,7 @@ std::unique_ptr<Task> forward_task(const Problem& p) {
     if (ChannelTask<Acc>::serves(p)) return std::make_unique<ChannelTask<Acc>>(p);
   }
   if constexpr (std::is_same_v<Acc, std::uint32_t>) {
+    if (PanelTask<Int16Pair>::serves(p)) return std::make_unique<PanelTask<Int16Pair>>(p);
     if (DotTask::serves(p)) return std::make_unique<DotTask>(p);
   }
   if constexpr (!std::is_same_v<Acc, std::uint64_t>) {  // SSE and AVX2 cannot multiply these
@@ -45,6 +46,9 @@ std::optional<double> forward_us(const Problem& p) {
   if (floating && PanelTask<float>::serves(p)) {
     const bool pairs = PanelTask<BFloat16Pair>::serves(p);
     return choose_panels(p, widest_tile(p.accumulator, pairs ? 2 : 1)).microseconds;
+  }
+  if (PanelTask<Int16Pair>::serves(p)) {
+    return choose_panels(p, widest_tile(p.accumulator, 2)).microseconds;
   }
   if (p.accumulator != DType::i64 && StencilTask<float>::serves(p)) return vector_us(p);
   return {};

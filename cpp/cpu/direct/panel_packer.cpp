@@ -69,7 +69,7 @@ PanelPacker<Value>::PanelPacker(const Problem& p, const ThreeAxes& t, const Box&
   pieces_at_ = layout_.add<PanelPiece>(tap_count_ * most_pieces);
   ends_at_ = layout_.add<std::int64_t>(tap_count_);
   segments_at_ = layout_.add<Segment>(in_place_ ? 0 : loader_.most_segments());
-  buffer_at_ = layout_.add<Acc>(in_place_ ? 0 : channels * loader_.size());
+  buffer_at_ = layout_.add<Boxed>(in_place_ ? 0 : channels * loader_.size());
 }
 
 // The values that one tap meets under a row of outputs.
@@ -134,8 +134,8 @@ void PanelPacker<Value>::pack(std::byte* workspace, const void* x, std::int64_t 
   std::int64_t step = channel_step;
   if (in_place_) {
     from = static_cast<const Element*>(x) + image;
-  } else if constexpr (std::is_same_v<Element, Acc>) {
-    Acc* buffer = at<Acc>(workspace, buffer_at_);
+  } else if constexpr (std::is_same_v<Element, Boxed>) {
+    Boxed* buffer = at<Boxed>(workspace, buffer_at_);
     for (std::int64_t c = 0; c < channels; ++c) {
       loader_.load(x, image + c * channel_step, first, outputs,
                    at<Segment>(workspace, segments_at_), buffer + c * loader_.size());
@@ -156,5 +156,6 @@ void PanelPacker<Value>::pack(std::byte* workspace, const void* x, std::int64_t 
 template class PanelPacker<float>;
 template class PanelPacker<double>;
 template class PanelPacker<BFloat16Pair>;
+template class PanelPacker<Int16Pair>;
 
 }  // namespace faltung::direct

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 #include <vector>
 
 #include "cpp/cpu/direct/box_loader.hpp"
@@ -14,11 +15,12 @@ namespace faltung::direct {
 /// so only its last vector may be partly empty.
 ///
 /// Values come from x where they lie, if it consists of the kernel's elements, in rows without gaps
-/// and with zeros around it; or else from boxes made by BoxLoader, but not pairs.
+/// and with zeros around it; or else from boxes made by BoxLoader, but not pairs of bf16.
 template <typename Value>
 class PanelPacker {
   using Traits = ValueTraits<Value>;
-  using Acc = typename Traits::Sum;
+  using Boxed =
+      std::conditional_t<std::is_same_v<Value, Int16Pair>, std::int16_t, typename Traits::Sum>;
 
  public:
   /// @param p         with `t` its three axes
@@ -52,12 +54,12 @@ class PanelPacker {
 
  private:
   class Pieces;
-  using Segment = typename BoxLoader<Acc>::Segment;
+  using Segment = typename BoxLoader<Boxed>::Segment;
 
   void add_row(Pieces& pieces, const Box& output, std::int64_t columns, const Box& tap) const;
 
   ThreeAxes t_;
-  BoxLoader<Acc> loader_;
+  BoxLoader<Boxed> loader_;
   ChannelShape<Value> kernel_;
   bool in_place_;
   std::int64_t tap_count_, width_, panel_size_;

@@ -4,6 +4,7 @@
 
 #include "cpp/core/message.hpp"
 #include "cpp/cpu/cpu_target.hpp"
+#include "cpp/cpu/direct/direct_policy.hpp"
 #include "cpp/cpu/parallel.hpp"
 
 namespace faltung::direct {
@@ -22,6 +23,12 @@ bool PanelTask<Value>::serves(const Problem& p) {
   if constexpr (std::is_same_v<Value, BFloat16Pair>) {
     if (p.rank() > 3 || p.filter != DType::bf16 || p.accumulator != DType::f32 ||
         !has_bfloat16_kernel() || !PanelPacker<Value>::reads_in_place(p, ThreeAxes(p))) {
+      return false;
+    }
+  }
+  if constexpr (std::is_same_v<Value, Int16Pair>) {
+    if (p.accumulator != DType::i32 || !fits_int16(p.input) || !fits_int16(p.filter) ||
+        !has_int16_kernel()) {
       return false;
     }
   }
@@ -52,7 +59,7 @@ PanelTask<Value>::PanelTask(const Problem& problem)
     counts_[a] = ceil_divide(t_.axes[a].output(), policy_.box[a]);
     blocks_ *= counts_[a];
   }
-  streams_ = p_.output == dtype_of<Acc> && p_.epilogue == Epilogue{} && t_.y[2] == 1 &&
+  streams_ = results_are_sums<Acc>(p_) && t_.y[2] == 1 &&
              element_count(p_.y_shape()) * static_cast<std::int64_t>(sizeof(Acc)) >= streamed_bytes;
   slots_ = static_cast<int>(std::min<std::int64_t>(policy_.threads, blocks_));
 
@@ -75,7 +82,8 @@ std::string PanelTask<Value>::policy() const {
                  policy_.box[0], "x", policy_.box[1], "x", policy_.box[2], " outputs, ",
                  policy_.channels, " input channels at a time, ", policy_.tiles * kernel_.channels,
                  " output channels",
-                 std::is_same_v<Value, BFloat16Pair>
+                 std::is_same_v<Value, Int16Pair> ? " in pairs of 16-bit integers"
+                 : std::is_same_v<Value, BFloat16Pair>
                      ? " in pairs of bf16 whose subnormal values and sums count as 0"
                      : "");
 }
@@ -176,5 +184,6 @@ void PanelTask<Value>::store(const RunArguments& arguments, const Work& work, st
 template class PanelTask<float>;
 template class PanelTask<double>;
 template class PanelTask<BFloat16Pair>;
+template class PanelTask<Int16Pair>;
 
 }  // namespace faltung::direct
