@@ -36,6 +36,8 @@ constexpr const char* large[] = {
     "op=fwd dtype=f32 n=1 c=131 in=29x31 k=131 f=3x3 pad=1 stride=2 g=131",
     "op=fwd dtype=f32 n=1 c=19 in=29x31 k=45 f=3x3 pad=1",
     "op=fwd dtype=f32 n=1 c=80 in=11x13 k=37 f=3x3 pad=1 boundary=mirror",
+    "op=fwd dtype=f32 n=2 c=72 in=14x14 k=48 f=3x3 pad=1",
+    "op=fwd dtype=f32 n=1 c=34 in=25x23 k=32 f=5x3 pad=2 stride=2x1 dil=1x2",
     "op=fwd dtype=f32 n=1 c=9 in=7x9x11 k=33 f=3x3x3 pad=1",
     "op=fwd dtype=f32 n=1 c=33 in=701 k=40 f=5 pad=-2:9 dil=3",
     "op=fwd dtype=f32 n=3 c=130 in=13x17 k=70 f=1x1 g=2",

@@ -28,10 +28,10 @@ inline constexpr int tile_channels = 8, tile_vectors = 3;
 inline constexpr int tile_channels = 4, tile_vectors = 2;
 #endif
 
-// Vectors of what is multiplied, and of sums.
-template <typename T>
+// Vectors of what is multiplied, and of sums, or halves of vectors.
+template <typename T, bool half = false>
 struct Products {
-  using D = hn::ScalableTag<T>;
+  using D = hn::ScalableTag<T, half ? -1 : 0>;
   using Value = hn::Vec<D>;
   using Sum = hn::Vec<D>;
 
@@ -44,9 +44,9 @@ struct Products {
 };
 
 #if FALTUNG_ADDS_INT16_PAIRS
-template <>
-struct Products<Int16Pair> {
-  using D = hn::ScalableTag<std::int32_t>;
+template <bool half>
+struct Products<Int16Pair, half> {
+  using D = hn::ScalableTag<std::int32_t, half ? -1 : 0>;
   using D16 = hn::Repartition<std::int16_t, D>;
   using Unsigned = hn::RebindToUnsigned<D>;
   using Value = hn::Vec<D16>;
@@ -71,42 +71,48 @@ struct Products<Int16Pair> {
 };
 #endif
 
-template <int vectors, typename T>
+template <int vectors, bool half = false, typename T>
 HWY_INLINE void channel_tile(const ChannelSums<T>& a, std::int64_t first) {
+  using P = Products<T, half>;
   const std::int64_t lanes = Products<T>::lanes();
-  typename Products<T>::Sum sums[tile_channels][vectors];
+  typename P::Sum sums[tile_channels][vectors];
   HWY_UNROLL(8)
   for (int k = 0; k < tile_channels; ++k) {
     HWY_UNROLL(4)
     for (int v = 0; v < vectors; ++v) {
-      sums[k][v] = a.adds ? Products<T>::load_sum(a.y + (k * a.vector_count + first + v) * lanes)
-                          : hn::Zero(typename Products<T>::D());
+      sums[k][v] = a.adds ? P::load_sum(a.y + (k * a.vector_count + first + v) * lanes)
+                          : hn::Zero(typename P::D());
     }
   }
   const T* from[vectors];
   for (int v = 0; v < vectors; ++v) from[v] = a.x + a.vectors[first + v];
-  const T* w = a.w;
-  for (std::int64_t c = 0; c < a.channels; ++c) {
-    for (std::int64_t t = 0; t < a.tap_count; ++t, w += tile_channels) {
-      typename Products<T>::Value values[vectors];
+  // Three weights from each of a few pointers: they must all stay in registers.
+  const T* w[(tile_channels + 2) / 3];
+  for (int k = 0; k < tile_channels; k += 3) w[k / 3] = a.w + k * a.w_channel;
+  const auto add_row = [&](std::int64_t offset) HWY_ATTR {
+    typename P::Value values[vectors];
+    HWY_UNROLL(4)
+    for (int v = 0; v < vectors; ++v) values[v] = P::load(from[v] + offset);
+    HWY_UNROLL(8)
+    for (int k = 0; k < tile_channels; ++k) {
+      const auto weight = P::weight(w[k / 3][k % 3 * a.w_channel]);
       HWY_UNROLL(4)
-      for (int v = 0; v < vectors; ++v) values[v] = Products<T>::load(from[v] + a.taps[t]);
-      HWY_UNROLL(8)
-      for (int k = 0; k < tile_channels; ++k) {
-        const auto weight = Products<T>::weight(w[k]);
-        HWY_UNROLL(4)
-        for (int v = 0; v < vectors; ++v) {
-          sums[k][v] = Products<T>::add(sums[k][v], values[v], weight);
-        }
-      }
+      for (int v = 0; v < vectors; ++v) sums[k][v] = P::add(sums[k][v], values[v], weight);
     }
-    for (int v = 0; v < vectors; ++v) from[v] += a.channel_step;
+    for (const T*& pointer : w) pointer += a.w_step;
+  };
+  if (a.tap_count == 1) {  // the inner loop is the long one
+    for (std::int64_t c = 0; c < a.channels; ++c) add_row(a.taps[0] + c * a.channel_step);
+  } else {
+    for (std::int64_t c = 0; c < a.channels; ++c) {
+      for (std::int64_t t = 0; t < a.tap_count; ++t) add_row(c * a.channel_step + a.taps[t]);
+    }
   }
   HWY_UNROLL(8)
   for (int k = 0; k < tile_channels; ++k) {
     HWY_UNROLL(4)
     for (int v = 0; v < vectors; ++v) {
-      Products<T>::store_sum(sums[k][v], a.y + (k * a.vector_count + first + v) * lanes);
+      P::store_sum(sums[k][v], a.y + (k * a.vector_count + first + v) * lanes);
     }
   }
 }
@@ -120,7 +126,15 @@ void channel_sums(const ChannelSums<T>& a) {
   if constexpr (tile_vectors > 2) {
     for (; v + 2 <= a.vector_count; v += 2) channel_tile<2>(a, v);
   }
-  for (; v < a.vector_count; ++v) channel_tile<1>(a, v);
+  for (; v < a.vector_count; ++v) {
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+    // Zen 4 multiplies two halves in the time of one vector.
+    if (v + 1 == a.vector_count && a.last_values <= Products<T, true>::lanes()) {
+      return channel_tile<1, true>(a, v);
+    }
+#endif
+    channel_tile<1>(a, v);
+  }
 }
 
 // Reads and writes no value beyond the piece.

@@ -9,7 +9,8 @@ namespace faltung::direct {
 
 /// Sums for one tile of output channels, over vectors of neighbouring outputs:
 ///
-///     y[k, v, l] = sum over c, t:  w[c, t, k] x[c channel_step + taps[t] + vectors[v] + l]
+///     y[k, v, l] = sum over c, t:
+///         w[(c tap_count + t) w_step + k w_channel] x[c channel_step + taps[t] + vectors[v] + l]
 ///
 /// (or added to y) for k below ChannelShape::channels and l below ChannelShape::lanes.
 template <typename T>
@@ -20,7 +21,9 @@ struct ChannelSums {
   std::int64_t tap_count;
   const std::int64_t* vectors;
   std::int64_t vector_count;
+  std::int64_t last_values;  ///< of the last vector that matter, at least 1
   const T* w;
+  std::int64_t w_step, w_channel;
   typename ValueTraits<T>::Sum* y;
   bool adds = false;  ///< to what is in y; the order of the sum is that of one call for all
 };

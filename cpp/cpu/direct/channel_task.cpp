@@ -127,7 +127,10 @@ void ChannelTask<Acc>::compute(const RunArguments& arguments, const Acc* tiles,
                  .tap_count = static_cast<std::int64_t>(taps_.size()),
                  .vectors = vectors,
                  .vector_count = vector_count,
+                 .last_values = kernel_.lanes,
                  .w = tiles + (work.group * filter_.group_tiles() + tile) * filter_.tile_size(),
+                 .w_step = kernel_.channels,
+                 .w_channel = 1,
                  .y = at<Acc>(work.workspace, sums_at_)});
     store(arguments, work, tile, vector_count);
   }

@@ -61,6 +61,47 @@ FilterTiles<Value>::FilterTiles(const Problem& p, std::int64_t channels)
   });
   rows_ = ceil_divide(group_inputs_, ValueTraits<Value>::channels) *
           static_cast<std::int64_t>(taps_.size());
+  if constexpr (std::is_floating_point_v<Value>) {
+    // Channels a multiple of this apart drive each other out of a first-level cache.
+    constexpr std::int64_t page = 4096;
+    in_place_ = p.filter == dtype_of<Value> && group_outputs_ % channels == 0 &&
+                w_.outer * static_cast<std::int64_t>(sizeof(Value)) % page != 0 &&
+                (group_inputs_ == 1 || w_.channel == std::ssize(taps_));
+    for (std::int64_t t = 0; t < std::ssize(taps_); ++t) {
+      in_place_ = in_place_ && taps_[static_cast<std::size_t>(t)] == t;
+    }
+  }
+}
+
+template <typename Value>
+WeightTiles<Value> FilterTiles<Value>::where_it_lies(const RunArguments& arguments) const {
+  if (!in_place_ || arguments.prepared != nullptr) return {};
+  return {static_cast<const Value*>(arguments.second), channels_ * w_.outer, 1, w_.outer};
+}
+
+template <typename Value>
+void FilterTiles<Value>::bring_nearer(const WeightTiles<Value>& weights, std::int64_t tile,
+                                      std::int64_t first_row, std::int64_t rows) const {
+  constexpr std::int64_t line = 64 / sizeof(Value);
+  constexpr int second_level = 2;
+  const Value* from = weights.data + tile * weights.tile_step + first_row * weights.row_step;
+  for (std::int64_t k = 0; k < channels_; ++k) {
+    for (std::int64_t row = 0; row < rows; row += line) {
+      __builtin_prefetch(from + k * weights.channel_step + row, 0, second_level);
+    }
+  }
+}
+
+template <typename Value>
+bool FilterTiles<Value>::usable(const WeightTiles<Value>& weights, std::int64_t tile,
+                                std::int64_t first_row, std::int64_t rows) const {
+  if (!pads_zeros_) return true;
+  const Value* from = weights.data + tile * weights.tile_step + first_row * weights.row_step;
+  bool finite = true;
+  for (std::int64_t k = 0; k < channels_; ++k) {
+    finite &= all_finite(from + k * weights.channel_step, rows);
+  }
+  return finite;
 }
 
 // Reads a few streams, one for each output channel, and writes one.

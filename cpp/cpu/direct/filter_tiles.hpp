@@ -11,6 +11,15 @@
 
 namespace faltung::direct {
 
+/// Where the weights of a tile lie that channel_kernel.hpp reads, in elements.
+template <typename Value>
+struct WeightTiles {
+  const Value* data;
+  std::int64_t tile_step;     ///< from a tile to the next
+  std::int64_t row_step;      ///< from a tap to the next, and from its last to the next channel
+  std::int64_t channel_step;  ///< between output channels
+};
+
 /// The filter as channel_kernel.hpp reads it: [group, tile, input channel or pair of them, tap,
 /// output channel of the tile], channels that do not exist as zeros.
 ///
@@ -27,6 +36,18 @@ class FilterTiles {
   [[nodiscard]] std::int64_t group_tiles() const { return group_tiles_; }
   [[nodiscard]] std::int64_t tile_size() const { return rows_ * channels_; }
   [[nodiscard]] std::int64_t size() const { return p_.groups * group_tiles_ * tile_size(); }
+
+  /// Whether w consists of Value in the order of the formula and fills all tiles.
+  [[nodiscard]] bool reads_in_place() const { return in_place_; }
+  /// w itself if it is read in place and no other form was prepared, or else null in `data`.
+  [[nodiscard]] WeightTiles<Value> where_it_lies(const RunArguments& arguments) const;
+  /// Starts to read these rows of a tile that lies in w: its channels lie apart, and no processor
+  /// foresees that.
+  void bring_nearer(const WeightTiles<Value>& weights, std::int64_t tile, std::int64_t first_row,
+                    std::int64_t rows) const;
+  /// Whether these rows of a tile that lies in w can be used.
+  [[nodiscard]] bool usable(const WeightTiles<Value>& weights, std::int64_t tile,
+                            std::int64_t first_row, std::int64_t rows) const;
 
   /// The tiles of this run's filter, the prepared ones or made in `scratch`; null if it cannot be
   /// used.
@@ -55,6 +76,7 @@ class FilterTiles {
   std::vector<std::int64_t> taps_;  ///< where they lie in a channel's filter
   std::int64_t rows_;               ///< of a tile: values of c/g, times taps
   bool pads_zeros_;
+  bool in_place_ = false;
   Pack pack_;
 };
 

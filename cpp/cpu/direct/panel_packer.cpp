@@ -4,28 +4,22 @@
 
 namespace faltung::direct {
 
-/// Collects the pieces of one row of all panels, from the first output to the last.
+/// Collects the pieces of one band after the other.
 template <typename Value>
 class PanelPacker<Value>::Pieces {
  public:
-  Pieces(PanelPiece* pieces, std::int64_t width, std::int64_t panel_size)
-      : pieces_(pieces), width_(width), panel_size_(panel_size) {}
+  explicit Pieces(PanelPiece* pieces) : pieces_(pieces) {}
 
   [[nodiscard]] std::int64_t count() const { return count_; }
-  void start_row() { position_ = 0; }
+  void start_band() { position_ = 0; }
   void add(std::int64_t from, std::int64_t count) {
-    while (count > 0) {
-      const std::int64_t lane = position_ % width_;
-      const std::int64_t n = std::min(count, width_ - lane);
-      if (lane > 0 && joins(from)) {
-        pieces_[count_ - 1].count += n;
-      } else {
-        pieces_[count_++] = {position_ / width_ * panel_size_ + lane, from, n};
-      }
-      if (from != PanelPiece::zeros) from += n;
-      position_ += n;
-      count -= n;
+    if (count == 0) return;
+    if (position_ > 0 && joins(from)) {
+      pieces_[count_ - 1].count += count;
+    } else {
+      pieces_[count_++] = {position_, from, count};
     }
+    position_ += count;
   }
 
  private:
@@ -37,7 +31,6 @@ class PanelPacker<Value>::Pieces {
   }
 
   PanelPiece* pieces_;
-  std::int64_t width_, panel_size_;
   std::int64_t count_ = 0, position_ = 0;
 };
 
@@ -54,22 +47,41 @@ bool PanelPacker<Value>::reads_in_place(const Problem& p, const ThreeAxes& t) {
 template <typename Value>
 PanelPacker<Value>::PanelPacker(const Problem& p, const ThreeAxes& t, const Box& box,
                                 std::int64_t channels, const ChannelShape<Value>& kernel)
-    : t_(t),
-      loader_(p, t, box),
-      kernel_(kernel),
-      in_place_(reads_in_place(p, t)),
-      tap_count_(element_count(filter_extents(p))),
-      width_(kernel.vectors * kernel.lanes),
-      panel_size_(rows(channels) * width_) {
-  const std::int64_t panels = ceil_divide(box[0] * box[1] * box[2], width_);
-  // A row of outputs is at most zeros, values and zeros; and the end of a panel cuts a piece.
-  const std::int64_t most_pieces = 3 * box[0] * box[1] + panels;
-  panels_at_ = layout_.add<Value>(panels * panel_size_);
-  vectors_at_ = layout_.add<std::int64_t>(panels * kernel.vectors);
-  pieces_at_ = layout_.add<PanelPiece>(tap_count_ * most_pieces);
-  ends_at_ = layout_.add<std::int64_t>(tap_count_);
+    : t_(t), loader_(p, t, box), kernel_(kernel), in_place_(reads_in_place(p, t)), bands_(t, box) {
+  const std::int64_t outputs = box[0] * box[1] * box[2];
+  const std::int64_t vectors = ceil_divide(outputs, kernel.lanes);
+  // The last vector of the last tap may hang over. An odd number of vectors: channels that lie a
+  // power of two apart would share few places in the caches.
+  band_size_ = (ceil_divide(bands_.most_extra() * bands_.line, kernel.lanes) + vectors) | 1;
+  band_size_ *= kernel.lanes;
+  for (std::int64_t q = 0; q < t.axes[0].filter; ++q) {
+    for (std::int64_t r = 0; r < t.axes[1].filter; ++r) {
+      for (std::int64_t s = 0; s < t.axes[2].filter; ++s) {
+        taps_.push_back(offset({q, r, s}));
+      }
+    }
+  }
+  for (std::int64_t v = 0; v < vectors; ++v) vectors_.push_back(v * kernel.lanes);
+
+  const Box most = with_extra(box, bands_.most_extra());
+  values_at_ = layout_.add<Value>(ceil_divide(channels, Traits::channels) * channel_step());
+  // A row of outputs is at most zeros, values and zeros.
+  pieces_at_ = layout_.add<PanelPiece>(bands_.count() * 3 * most[0] * most[1]);
+  ends_at_ = layout_.add<std::int64_t>(bands_.count());
   segments_at_ = layout_.add<Segment>(in_place_ ? 0 : loader_.most_segments());
   buffer_at_ = layout_.add<Boxed>(in_place_ ? 0 : channels * loader_.size());
+}
+
+// Where the first output's value of a tap lies in a channel.
+template <typename Value>
+std::int64_t PanelPacker<Value>::offset(const Box& tap) const {
+  std::int64_t band = 0;
+  for (std::size_t a = 0; a < 3; ++a) {
+    const bool shared = a == bands_.axis;
+    band = band * (shared ? bands_.phases : t_.axes[a].filter) +
+           (shared ? tap[a] % bands_.phases : tap[a]);
+  }
+  return band * band_size_ + tap[bands_.axis] / bands_.phases * bands_.step * bands_.line;
 }
 
 // The values that one tap meets under a row of outputs.
@@ -99,30 +111,27 @@ void PanelPacker<Value>::add_row(Pieces& pieces, const Box& output, std::int64_t
 }
 
 template <typename Value>
-std::int64_t PanelPacker<Value>::start(std::byte* workspace, const Box& first,
-                                       const Box& outputs) const {
-  Pieces pieces(at<PanelPiece>(workspace, pieces_at_), width_, panel_size_);
+void PanelPacker<Value>::start(std::byte* workspace, const Box& first, const Box& outputs) const {
+  Pieces pieces(at<PanelPiece>(workspace, pieces_at_));
   std::int64_t* end = at<std::int64_t>(workspace, ends_at_);
   const Box base = in_place_ ? first : Box{};  // a box starts with its first output
-  for (std::int64_t q = 0; q < t_.axes[0].filter; ++q) {
-    for (std::int64_t r = 0; r < t_.axes[1].filter; ++r) {
-      for (std::int64_t s = 0; s < t_.axes[2].filter; ++s) {
-        pieces.start_row();
-        for (std::int64_t z = 0; z < outputs[0]; ++z) {
-          for (std::int64_t y = 0; y < outputs[1]; ++y) {
-            add_row(pieces, {base[0] + z, base[1] + y, base[2]}, outputs[2], {q, r, s});
+  Box taps = {t_.axes[0].filter, t_.axes[1].filter, t_.axes[2].filter};
+  taps[bands_.axis] = bands_.phases;
+  for (std::int64_t q = 0; q < taps[0]; ++q) {
+    for (std::int64_t r = 0; r < taps[1]; ++r) {
+      for (std::int64_t s = 0; s < taps[2]; ++s) {
+        const Box tap = {q, r, s};
+        const Box lines = with_extra(outputs, bands_.extra(tap[bands_.axis]));
+        pieces.start_band();
+        for (std::int64_t z = 0; z < lines[0]; ++z) {
+          for (std::int64_t y = 0; y < lines[1]; ++y) {
+            add_row(pieces, {base[0] + z, base[1] + y, base[2]}, lines[2], tap);
           }
         }
         *end++ = pieces.count();
       }
     }
   }
-  const std::int64_t count = ceil_divide(outputs[0] * outputs[1] * outputs[2], kernel_.lanes);
-  std::int64_t* vectors = at<std::int64_t>(workspace, vectors_at_);
-  for (std::int64_t v = 0; v < count; ++v) {
-    vectors[v] = v / kernel_.vectors * panel_size_ + v % kernel_.vectors * kernel_.lanes;
-  }
-  return count;
 }
 
 template <typename Value>
@@ -148,9 +157,9 @@ void PanelPacker<Value>::pack(std::byte* workspace, const void* x, std::int64_t 
                 .channel_step = step,
                 .pieces = at<PanelPiece>(workspace, pieces_at_),
                 .ends = at<std::int64_t>(workspace, ends_at_),
-                .tap_count = tap_count_,
-                .y = at<Value>(workspace, panels_at_),
-                .row_step = width_});
+                .tap_count = bands_.count(),
+                .y = at<Value>(workspace, values_at_),
+                .row_step = band_size_});
 }
 
 template class PanelPacker<float>;

@@ -1,18 +1,20 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 #include <vector>
 
 #include "cpp/cpu/direct/box_loader.hpp"
 #include "cpp/cpu/direct/channel_kernel.hpp"
+#include "cpp/cpu/direct/panel_bands.hpp"
 #include "cpp/cpu/workspace_layout.hpp"
 
 namespace faltung::direct {
 
-/// What the outputs of a box read, as panels for the kernel: [panel, channel, tap, output], a panel
-/// having as many outputs as the kernel sums at once. The outputs of a box are counted row by row,
-/// so only its last vector may be partly empty.
+/// What the outputs of a box read, for the kernel: [channel, band, output], a band being what one
+/// or more taps meet (see PanelBands). The outputs of a box are counted row by row, so only its
+/// last vector may be partly empty.
 ///
 /// Values come from x where they lie, if it consists of the kernel's elements, in rows without gaps
 /// and with zeros around it; or else from boxes made by BoxLoader, but not pairs of bf16.
@@ -31,21 +33,18 @@ class PanelPacker {
 
   [[nodiscard]] static bool reads_in_place(const Problem& p, const ThreeAxes& t);
 
-  /// Rows of a panel for so many channels.
-  [[nodiscard]] std::int64_t rows(std::int64_t channels) const {
-    return ceil_divide(channels, Traits::channels) * tap_count_;
-  }
-  [[nodiscard]] std::int64_t row_step() const { return width_; }
+  /// As in ChannelSums; with pairs, a channel is a pair of them.
+  [[nodiscard]] std::int64_t channel_step() const { return bands_.count() * band_size_; }
+  [[nodiscard]] const std::vector<std::int64_t>& taps() const { return taps_; }
+  [[nodiscard]] const std::vector<std::int64_t>& vectors() const { return vectors_; }
+
   [[nodiscard]] std::size_t workspace_bytes() const { return layout_.bytes(); }
-  [[nodiscard]] const Value* panels(std::byte* workspace) const {
-    return at<Value>(workspace, panels_at_);
-  }
-  [[nodiscard]] const std::int64_t* vectors(std::byte* workspace) const {
-    return at<std::int64_t>(workspace, vectors_at_);
+  [[nodiscard]] const Value* values(std::byte* workspace) const {
+    return at<Value>(workspace, values_at_);
   }
 
-  /// Prepares the workspace for a box; returns how many vectors its outputs take.
-  std::int64_t start(std::byte* workspace, const Box& first, const Box& outputs) const;
+  /// Prepares the workspace for a box.
+  void start(std::byte* workspace, const Box& first, const Box& outputs) const;
   /// Packs channels of an image of x.
   ///
   /// @param image, channel_step  offset of the first channel in x, and of the next from it
@@ -56,15 +55,22 @@ class PanelPacker {
   class Pieces;
   using Segment = typename BoxLoader<Boxed>::Segment;
 
+  [[nodiscard]] std::int64_t offset(const Box& tap) const;
   void add_row(Pieces& pieces, const Box& output, std::int64_t columns, const Box& tap) const;
+  [[nodiscard]] Box with_extra(Box outputs, std::int64_t lines) const {
+    outputs[bands_.axis] += lines;
+    return outputs;
+  }
 
   ThreeAxes t_;
   BoxLoader<Boxed> loader_;
   ChannelShape<Value> kernel_;
   bool in_place_;
-  std::int64_t tap_count_, width_, panel_size_;
+  PanelBands bands_;
+  std::int64_t band_size_;
+  std::vector<std::int64_t> taps_, vectors_;
   WorkspaceLayout layout_;
-  std::size_t panels_at_, vectors_at_, pieces_at_, ends_at_, segments_at_, buffer_at_;
+  std::size_t values_at_, pieces_at_, ends_at_, segments_at_, buffer_at_;
 };
 
 }  // namespace faltung::direct

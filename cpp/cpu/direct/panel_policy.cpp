@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "cpp/cpu/direct/panel_bands.hpp"
 #include "cpp/cpu/extended_input.hpp"
 #include "cpp/cpu/parallel.hpp"
 #include "cpp/cpu/product_rate.hpp"
@@ -10,11 +11,11 @@
 namespace faltung::direct {
 namespace {
 
-// Rows of a panel, input channels times taps. Any depth of some hundred is as fast; more would
-// leave fewer outputs in the cache.
-constexpr std::int64_t most_rows_at_once = 640;
-// Of panels: less than a second-level cache of 1 MiB, which holds some of the filter too.
-constexpr std::int64_t panel_bytes = 640 * 1024;
+// Products of an output, input channels times taps. Any number of some hundred is as fast; with
+// more, the weights of a tile would leave a first-level cache of 32 KiB.
+constexpr std::int64_t most_products_at_once = 640;
+// Of packed values: less than a second-level cache of 1 MiB, which holds some of the filter too.
+constexpr std::int64_t packed_bytes = 640 * 1024;
 constexpr std::int64_t most_outputs = 1024;
 
 /// What a run costs with one way to cut it, in nanoseconds; measured on an EPYC 9004.
@@ -25,8 +26,8 @@ class Cost {
         tile_(tile),
         groups_(p.groups),
         images_(p.batch * p.groups),
-        rows_(ceil_divide(p.in_channels / p.groups, tile.merged) *
-              element_count(filter_extents(p))),
+        inputs_(ceil_divide(p.in_channels / p.groups, tile.merged)),
+        rows_(inputs_ * element_count(filter_extents(p))),
         tiles_(ceil_divide(p.out_channels / p.groups, tile.channels)),
         product_ns_(vector_product_ns(p.accumulator)) {}
 
@@ -35,28 +36,37 @@ class Cost {
     const std::int64_t weights = groups_ * rows_ * tiles_ * tile_.channels;
     std::int64_t blocks = images_ * ceil_divide(tiles_, tiles);
     for (std::size_t a = 0; a < 3; ++a) blocks *= ceil_divide(t_.axes[a].output(), box[a]);
-    return static_cast<double>(ceil_divide(blocks, threads)) * block(box, tiles) +
+    // Two threads seldom run equally fast, and who is done waits for the other's block.
+    const double waiting = threads > 1 ? 0.1 : 0;
+    return (static_cast<double>(ceil_divide(blocks, threads)) + waiting) * block(box, tiles) +
            static_cast<double>(weights) * pack_ns / threads;
   }
 
  private:
   [[nodiscard]] double block(const Box& box, std::int64_t tiles) const {
-    constexpr double piece_ns = 1.0;    // to find the stretch of a row
-    constexpr double vector_ns = 0.7;   // to copy one
+    constexpr double start_ns = 3;      // to find the stretch of a row
+    constexpr double piece_ns = 3;      // to go to it
+    constexpr double vector_ns = 3;     // to copy one
     constexpr double weight_ns = 0.05;  // to bring one nearer
     constexpr double store_ns = 0.15;
     const std::int64_t outputs = box[0] * box[1] * box[2];
-    const auto vectors = static_cast<double>(ceil_divide(outputs, tile_.lanes));
-    const auto pieces = static_cast<double>(box[0] * box[1]);
     const auto channels = static_cast<double>(tiles * tile_.channels);
-    const double row = vectors * static_cast<double>(tile_.lanes) * channels * product_ns_ +
-                       pieces * piece_ns + vectors * vector_ns + channels * weight_ns;
-    return static_cast<double>(rows_) * row + static_cast<double>(outputs) * channels * store_ns;
+    const double row = static_cast<double>(ceil_divide(outputs, tile_.lanes) * tile_.lanes) *
+                           channels * product_ns_ +
+                       channels * weight_ns;
+    const PanelBands bands(t_, box);
+    const auto values = static_cast<double>(bands.values(box[bands.axis]));
+    const double pieces =
+        bands.axis == 2 ? static_cast<double>(bands.count()) : values / static_cast<double>(box[2]);
+    const double channel =
+        pieces * piece_ns + values / static_cast<double>(tile_.lanes) * vector_ns;
+    return static_cast<double>(rows_) * row + static_cast<double>(inputs_) * channel +
+           pieces * start_ns + static_cast<double>(outputs) * channels * store_ns;
   }
 
   ThreeAxes t_;
   PanelTile tile_;
-  std::int64_t groups_, images_, rows_, tiles_;
+  std::int64_t groups_, images_, inputs_, rows_, tiles_;
   double product_ns_;
 };
 
@@ -67,13 +77,16 @@ PanelPolicy choose_panels(const Problem& p, const PanelTile& tile) {
   const Cost cost(p, t, tile);
   const std::int64_t inputs = ceil_divide(p.in_channels / p.groups, tile.merged);
   const std::int64_t taps = element_count(filter_extents(p));
-  const std::int64_t most_channels = std::max<std::int64_t>(1, most_rows_at_once / taps);
+  const std::int64_t most_channels = std::max<std::int64_t>(1, most_products_at_once / taps);
   PanelPolicy best{};
-  const std::int64_t values_at_once = ceil_divide(inputs, ceil_divide(inputs, most_channels));
-  best.channels = values_at_once * tile.merged;
-  const std::int64_t values =
-      panel_bytes / static_cast<std::int64_t>(size_of(p.accumulator)) / (values_at_once * taps);
-  const std::int64_t most = std::clamp<std::int64_t>(values, 4 * tile.lanes, most_outputs);
+  const std::int64_t inputs_at_once = ceil_divide(inputs, ceil_divide(inputs, most_channels));
+  best.channels = inputs_at_once * tile.merged;
+  const auto fits = [&](const Box& box) {
+    const PanelBands bands(t, box);
+    return bands.values(box[bands.axis]) * inputs_at_once *
+               static_cast<std::int64_t>(size_of(p.accumulator)) <=
+           packed_bytes;
+  };
 
   const std::int64_t tiles = ceil_divide(p.out_channels / p.groups, tile.channels);
   double least = 0;
@@ -90,22 +103,27 @@ PanelPolicy choose_panels(const Problem& p, const PanelTile& tile) {
   };
   const Box all = {t.axes[0].output(), t.axes[1].output(), t.axes[2].output()};
   // Boxes as large as fit, and a few smaller ones: they may share out better, or fill vectors.
+  // False if none fits.
   const auto cut = [&](std::int64_t count, std::int64_t values_each, std::int64_t unit, auto box) {
-    const std::int64_t fewest = ceil_divide(count * values_each, most);
+    std::int64_t most = std::min(count, most_outputs / values_each / unit * unit);
+    while (most > unit && !fits(box(most))) most -= unit;
+    if (most < 1 || !fits(box(most))) return false;
+    const std::int64_t fewest = ceil_divide(count, most);
     for (std::int64_t pieces = fewest; pieces <= std::min(count, fewest + 8); ++pieces) {
       const std::int64_t size = ceil_divide(ceil_divide(count, pieces), unit) * unit;
-      if (size * values_each <= std::max(most, unit)) consider(box(std::min(size, count)));
+      consider(box(std::min(size, count)));
     }
+    return true;
   };
   const auto choose = [&] {
     least = 0;
     const std::int64_t plane = all[1] * all[2];
-    if (all[2] > most) {
-      cut(all[2], 1, tile.lanes, [&](std::int64_t columns) { return Box{1, 1, columns}; });
-    } else {
-      cut(all[1], all[2], 1, [&](std::int64_t rows) { return Box{1, rows, all[2]}; });
-    }
-    if (all[0] > 1 && 2 * plane <= most) {
+    const bool rows = all[2] <= most_outputs && cut(all[1], all[2], 1, [&](std::int64_t count) {
+                        return Box{1, count, all[2]};
+                      });
+    // One vector of columns always fits.
+    if (!rows) cut(all[2], 1, tile.lanes, [&](std::int64_t columns) { return Box{1, 1, columns}; });
+    if (all[0] > 1 && plane <= most_outputs) {
       cut(all[0], plane, 1, [&](std::int64_t planes) { return Box{planes, all[1], all[2]}; });
     }
   };

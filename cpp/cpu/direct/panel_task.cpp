@@ -1,6 +1,7 @@
 #include "cpp/cpu/direct/panel_task.hpp"
 
 #include <algorithm>
+#include <atomic>
 
 #include "cpp/core/message.hpp"
 #include "cpp/cpu/cpu_target.hpp"
@@ -71,7 +72,7 @@ PanelTask<Value>::PanelTask(const Problem& problem)
   sums_at_ = slot.add<Acc>(values * (policy_.channels < group_inputs_ ? policy_.tiles : 1));
   slot_bytes_ = slot.bytes();
   WorkspaceLayout all;
-  tiles_at_ = all.add<Value>(filter_.size());
+  tiles_at_ = all.add<Value>(filter_.reads_in_place() ? 0 : filter_.size());
   slots_at_ = all.add<std::byte>(static_cast<std::int64_t>(slot_bytes_) * slots_);
   bytes_ = std::max(all.bytes(), general_.workspace_bytes());
 }
@@ -90,13 +91,21 @@ std::string PanelTask<Value>::policy() const {
 
 template <typename Value>
 void PanelTask<Value>::run(const RunArguments& arguments) const {
-  const Value* tiles = filter_.find(arguments, at<Value>(arguments.workspace, tiles_at_), slots_);
-  if (tiles == nullptr) return FilterTiles<Value>::run_without(general_, arguments);
+  WeightTiles<Value> weights = filter_.where_it_lies(arguments);
+  if (weights.data == nullptr) {
+    Value* scratch = at<Value>(arguments.workspace, tiles_at_);
+    weights = {filter_.find(arguments, scratch, slots_), filter_.tile_size(), kernel_.channels, 1};
+  }
+  if (weights.data == nullptr) return FilterTiles<Value>::run_without(general_, arguments);
+  std::atomic<bool> usable{true};
   parallel_for(blocks_, slots_, [&](std::int64_t block, int slot) {
     std::byte* workspace =
         arguments.workspace + slots_at_ + static_cast<std::size_t>(slot) * slot_bytes_;
-    compute(arguments, tiles, work(block, workspace));
+    if (!compute(arguments, weights, work(block, workspace))) {
+      usable.store(false, std::memory_order_relaxed);
+    }
   });
+  if (!usable) general_.run(arguments);
 }
 
 template <typename Value>
@@ -117,35 +126,48 @@ typename PanelTask<Value>::Work PanelTask<Value>::work(std::int64_t block,
 }
 
 template <typename Value>
-void PanelTask<Value>::compute(const RunArguments& arguments, const Value* tiles,
+bool PanelTask<Value>::compute(const RunArguments& arguments, const WeightTiles<Value>& weights,
                                const Work& work) const {
+  const bool in_w = weights.row_step == 1;
+  // Weights in w are looked at by the first who reads them: they come from memory once.
+  const bool checks = in_w && work.image == 0 && work.first == Box{};
+  bool usable = true;
   std::byte* packed = work.workspace + packed_at_;
-  const std::int64_t vectors = packer_.start(packed, work.first, work.outputs);
+  packer_.start(packed, work.first, work.outputs);
+  const std::int64_t outputs = work.outputs[0] * work.outputs[1] * work.outputs[2];
+  const std::int64_t vectors = ceil_divide(outputs, kernel_.lanes);
   const std::int64_t row_values = vectors * kernel_.lanes;
-  constexpr std::int64_t no_offset = 0;
+  const std::int64_t taps = std::ssize(packer_.taps());
   for (std::int64_t c = 0; c < group_inputs_; c += policy_.channels) {
     const std::int64_t channels = std::min(policy_.channels, group_inputs_ - c);
     const std::int64_t channel = work.group * group_inputs_ + c;
     packer_.pack(packed, arguments.first, work.image * x_.outer + channel * x_.channel, x_.channel,
                  channels, work.first, work.outputs);
     for (std::int64_t i = 0; i < work.tiles; ++i) {
-      const std::int64_t tile = work.first_tile + i;
+      const std::int64_t tile = work.group * filter_.group_tiles() + work.first_tile + i;
+      const std::int64_t first_row = ceil_divide(c, ValueTraits<Value>::channels) * taps;
+      const std::int64_t rows = channels * taps;
+      if (checks) usable &= filter_.usable(weights, tile, first_row, rows);
+      if (in_w && i + 1 < work.tiles) filter_.bring_nearer(weights, tile + 1, first_row, rows);
       const std::int64_t place = policy_.channels < group_inputs_ ? i : 0;
       Acc* sums = at<Acc>(work.workspace, sums_at_) + place * kernel_.channels * row_values;
-      kernel_.run({.x = packer_.panels(packed),
-                   .channels = packer_.rows(channels),
-                   .channel_step = packer_.row_step(),
-                   .taps = &no_offset,
-                   .tap_count = 1,
-                   .vectors = packer_.vectors(packed),
+      kernel_.run({.x = packer_.values(packed),
+                   .channels = ceil_divide(channels, ValueTraits<Value>::channels),
+                   .channel_step = packer_.channel_step(),
+                   .taps = packer_.taps().data(),
+                   .tap_count = taps,
+                   .vectors = packer_.vectors().data(),
                    .vector_count = vectors,
-                   .w = tiles + (work.group * filter_.group_tiles() + tile) * filter_.tile_size() +
-                        packer_.rows(c) * kernel_.channels,
+                   .last_values = outputs - (vectors - 1) * kernel_.lanes,
+                   .w = weights.data + tile * weights.tile_step + first_row * weights.row_step,
+                   .w_step = weights.row_step,
+                   .w_channel = weights.channel_step,
                    .y = sums,
                    .adds = c > 0});
       if (c + channels == group_inputs_) store(arguments, work, tile, sums, row_values);
     }
   }
+  return usable;
 }
 
 template <typename Value>
@@ -157,7 +179,7 @@ void PanelTask<Value>::store(const RunArguments& arguments, const Work& work, st
   const std::int64_t rows = joins_rows ? 1 : work.outputs[1];
   const std::int64_t planes = joins_planes ? 1 : work.outputs[0];
   const std::int64_t count = work.outputs[0] * work.outputs[1] * work.outputs[2] / rows / planes;
-  const std::int64_t first = tile * kernel_.channels;
+  const std::int64_t first = tile % filter_.group_tiles() * kernel_.channels;
   const std::int64_t channels = std::min(kernel_.channels, group_outputs_ - first);
   std::int64_t to = work.image * y_.outer + (work.group * group_outputs_ + first) * y_.channel;
   for (std::size_t a = 0; a < 3; ++a) to += work.first[a] * t_.y[a];

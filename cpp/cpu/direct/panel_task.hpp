@@ -45,7 +45,9 @@ class PanelTask final : public Task {
   };
 
   [[nodiscard]] Work work(std::int64_t block, std::byte* workspace) const;
-  void compute(const RunArguments& arguments, const Value* tiles, const Work& work) const;
+  /// False if the weights cannot be used after all.
+  bool compute(const RunArguments& arguments, const WeightTiles<Value>& weights,
+               const Work& work) const;
   void store(const RunArguments& arguments, const Work& work, std::int64_t tile, const Acc* sums,
              std::int64_t row_values) const;
 
