@@ -45,15 +45,16 @@ constexpr Accumulator load_element(T value) noexcept {
   }
 }
 
-/// To float with round-to-odd, so that a second rounding to a half type is as good as one.
-/// Source: Boldo & Melquiond, IEEE Trans. Computers 57 (2008) 462.
-inline float round_to_odd(double value) noexcept {
-  float result = static_cast<float>(value);
-  if (static_cast<double>(result) == value || !std::isfinite(value)) return result;
-  if (std::abs(static_cast<double>(result)) > std::abs(value)) {
-    result = std::nextafter(result, 0.0f);
-  }
-  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(result) | 1u);
+/// A double or an integer to float with round-to-odd, so that a second rounding to a half type is
+/// as good as one. Source: Boldo & Melquiond, IEEE Trans. Computers 57 (2008) 462.
+template <typename Value>
+float round_to_odd(Value value) noexcept {
+  const float nearest = static_cast<float>(value);
+  const auto back = static_cast<Value>(nearest);
+  if (!(back < value) && !(back > value)) return nearest;  // exact, or no number
+  const bool away = value < 0 ? back < value : back > value;
+  const float cut = away ? std::nextafter(nearest, 0.0f) : nearest;
+  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(cut) | 1u);
 }
 
 /// A floating value as an integer element; NaN becomes 0, infinities saturate or wrap to 0.
@@ -91,8 +92,12 @@ T store_element(Accumulator value, StoreRule rule) noexcept {
         }
       }
       return static_cast<T>(value);
+    } else if constexpr (std::is_floating_point_v<T>) {
+      return static_cast<T>(number);
+    } else if constexpr (is_complex(dtype_of<T>)) {
+      return T{};  // validation keeps this away
     } else {
-      return store_element<T>(static_cast<double>(number), rule);
+      return T(round_to_odd(number));
     }
   } else if constexpr (!std::is_floating_point_v<Accumulator>) {
     if constexpr (is_complex(dtype_of<T>)) {
