@@ -52,18 +52,26 @@ T rounded(double value) {
   }
 }
 
-// The promise of Problem::separable: each filter becomes a drawn number times one factor per axis,
-// integers of 1 or 2 along two axes at most, so that an i8 holds every product.
-void make_separable(const Problem& p, Tensor& w, std::uint64_t seed) {
+// One outer product: a factor per axis, of integers of 1 or 2 along two axes at most.
+std::vector<std::vector<double>> draw_factors(const Problem& p, std::uint64_t& state) {
   std::vector<std::vector<double>> factors;
   for (const Axis& axis : p.axes) {
     std::vector<double> line;
     for (std::int64_t i = 0; i < axis.filter; ++i) {
-      const double integer = factors.size() < 2 ? 1.0 + static_cast<double>(next(seed) % 2) : 1.0;
-      line.push_back(is_integer(p.filter) ? integer : uniform(seed));
+      const double integer = factors.size() < 2 ? 1.0 + static_cast<double>(next(state) % 2) : 1.0;
+      line.push_back(is_integer(p.filter) ? integer : uniform(state));
     }
     factors.push_back(std::move(line));
   }
+  return factors;
+}
+
+// The promise of Problem::separable: each filter becomes a drawn number times the sum of so many
+// outer products, of integers that an i8 holds.
+void make_separable(const Problem& p, Tensor& w, std::uint64_t seed) {
+  std::vector<std::vector<std::vector<double>>> terms;
+  for (std::int64_t i = 0; i < p.separable; ++i) terms.push_back(draw_factors(p, seed));
+  const auto most = static_cast<std::uint64_t>(12 / p.separable);
   const std::size_t first_axis = p.layout == Layout::channels_first ? 2 : 1;
   const std::size_t channel = p.layout == Layout::channels_first ? 1 : w.shape().size() - 1;
   visit_dtype(w.dtype(), [&](auto zero) {
@@ -73,12 +81,17 @@ void make_separable(const Problem& p, Tensor& w, std::uint64_t seed) {
       for_each_index(w.shape(), [&](std::int64_t position, const Extents& index) {
         std::uint64_t state =
             seed + 0x10001u * static_cast<std::uint64_t>(index[0] * 0x10001 + index[channel]);
-        double product = is_integer(p.filter) ? static_cast<double>(1 + next(state) % 12)
-                                              : 1 + 0.5 * static_cast<double>(uniform(state));
-        for (std::size_t a = 0; a < factors.size(); ++a) {
-          product *= factors[a][static_cast<std::size_t>(index[first_axis + a])];
+        const double scale = is_integer(p.filter) ? static_cast<double>(1 + next(state) % most)
+                                                  : 1 + 0.5 * static_cast<double>(uniform(state));
+        double sum = 0;
+        for (const auto& factors : terms) {
+          double product = scale;
+          for (std::size_t a = 0; a < factors.size(); ++a) {
+            product *= factors[a][static_cast<std::size_t>(index[first_axis + a])];
+          }
+          sum += product;
         }
-        taps[static_cast<std::size_t>(position)] = rounded<T>(product);
+        taps[static_cast<std::size_t>(position)] = rounded<T>(sum);
       });
     }
   });
