@@ -43,9 +43,17 @@ Global<const unsigned char> bytes_of(const void* data) {
 
 bool aligned(const void* p) { return reinterpret_cast<std::uintptr_t>(p) % 16 == 0; }
 
+// `tiling` of rows that begin at multiples of 16 bytes, if the tensors that lie in them do.
+template <typename Tiling>
+Tiling with_vectors(Tiling tiling, const void* x, const void* y) {
+  tiling.x_vectors = tiling.x_vectors && aligned(x);
+  tiling.y_vectors = tiling.y_vectors && aligned(y);
+  return tiling;
+}
+
 class DepthwiseTask : public Task {
  public:
-  DepthwiseTask(const Problem& p, const Device& device) : device_(device), sums_(p.accumulator) {
+  DepthwiseTask(const Problem& p, const Device& device) : sums_(p.accumulator), device_(device) {
     arguments_.geometry = depthwise::lower(p);
     arguments_.epilogue = epilogue_arguments(p);
     arguments_.type = p.input;
@@ -54,24 +62,29 @@ class DepthwiseTask : public Task {
   ErrorBound error_bound() const override {
     return {ErrorBound::Kind::elementwise, sum_error(terms(), sums_)};
   }
+  void run(const RunArguments& run) const final {
+    Arguments arguments = arguments_;
+    arguments.x = bytes_of(run.first);
+    arguments.w = bytes_of(run.second);
+    arguments.y = Global<unsigned char>(static_cast<unsigned char*>(run.result));
+    arguments.epilogue.bias = bytes_of(run.bias);
+    const DeviceGuard guard(device_.index);
+    launch(arguments, run, static_cast<cudaStream_t>(run.stream.handle));
+  }
 
  protected:
   const Geometry& geometry() const { return arguments_.geometry; }
   virtual double terms() const {
     return static_cast<double>(geometry().inputs) * static_cast<double>(geometry().taps());
   }
-  Arguments bind(const RunArguments& run) const {
-    Arguments arguments = arguments_;
-    arguments.x = bytes_of(run.first);
-    arguments.w = bytes_of(run.second);
-    arguments.y = Global<unsigned char>(static_cast<unsigned char*>(run.result));
-    arguments.epilogue.bias = bytes_of(run.bias);
-    return arguments;
-  }
-
-  Device device_;
   DType sums_;
   Arguments arguments_;
+
+ private:
+  virtual void launch(const Arguments& arguments, const RunArguments& run,
+                      cudaStream_t stream) const = 0;
+
+  Device device_;
 };
 
 class GatherTask final : public DepthwiseTask {
@@ -80,11 +93,10 @@ class GatherTask final : public DepthwiseTask {
 
   std::string policy() const override { return "one output a thread, taps from the L1"; }
 
-  void run(const RunArguments& run) const override {
-    const DeviceGuard guard(device_.index);
-    visit_element(arguments_.type, [&](auto element) {
-      depthwise::launch_gather<decltype(element)>(bind(run),
-                                                  static_cast<cudaStream_t>(run.stream.handle));
+ private:
+  void launch(const Arguments& arguments, const RunArguments&, cudaStream_t stream) const override {
+    visit_element(arguments.type, [&](auto element) {
+      depthwise::launch_gather<decltype(element)>(arguments, stream);
     });
   }
 };
@@ -108,20 +120,17 @@ class BandTask final : public DepthwiseTask {
                    " steps", t.x_vectors && t.y_vectors ? ", vectors" : "",
                    "; spreads NaN and infinity within ", 16 * t.steps, " columns");
   }
-  void run(const RunArguments& run) const override {
-    depthwise::BandTiling tiling = tiling_;
-    tiling.x_vectors = tiling.x_vectors && aligned(run.first);
-    tiling.y_vectors = tiling.y_vectors && aligned(run.result);
-    const DeviceGuard guard(device_.index);
-    const auto stream = static_cast<cudaStream_t>(run.stream.handle);
-    if (arguments_.type == DType::f16) {
-      depthwise::launch_band<Half>(bind(run), tiling, stream);
-    } else {
-      depthwise::launch_band<BFloat16>(bind(run), tiling, stream);
-    }
-  }
 
  private:
+  void launch(const Arguments& arguments, const RunArguments& run,
+              cudaStream_t stream) const override {
+    const auto tiling = with_vectors(tiling_, run.first, run.result);
+    if (arguments.type == DType::f16) {
+      depthwise::launch_band<Half>(arguments, tiling, stream);
+    } else {
+      depthwise::launch_band<BFloat16>(arguments, tiling, stream);
+    }
+  }
   depthwise::BandTiling tiling_;
 };
 
@@ -137,20 +146,17 @@ class WindowTask final : public DepthwiseTask {
     return message("tiles of ", t.rows, 'x', t.cols, ", ", t.slots, " to a block, runs of ", t.run,
                    ", taps in registers", t.x_vectors && t.y_vectors ? ", vectors" : "");
   }
-  void run(const RunArguments& run) const override {
-    depthwise::WindowTiling tiling = tiling_;
-    tiling.x_vectors = tiling.x_vectors && aligned(run.first);
-    tiling.y_vectors = tiling.y_vectors && aligned(run.result);
-    const DeviceGuard guard(device_.index);
-    const auto stream = static_cast<cudaStream_t>(run.stream.handle);
-    if (arguments_.type == DType::f32) {
-      depthwise::launch_window<float>(bind(run), tiling, stream);
-    } else {
-      depthwise::launch_window<double>(bind(run), tiling, stream);
-    }
-  }
 
  private:
+  void launch(const Arguments& arguments, const RunArguments& run,
+              cudaStream_t stream) const override {
+    const auto tiling = with_vectors(tiling_, run.first, run.result);
+    if (arguments.type == DType::f32) {
+      depthwise::launch_window<float>(arguments, tiling, stream);
+    } else {
+      depthwise::launch_window<double>(arguments, tiling, stream);
+    }
+  }
   depthwise::WindowTiling tiling_;
 };
 
@@ -166,22 +172,21 @@ class ChannelsTask final : public DepthwiseTask {
                    ", runs of ", t.run, ", taps of ", t.size, 'x', t.size, " in registers",
                    t.x_vectors && t.y_words ? ", vectors" : "");
   }
-  void run(const RunArguments& run) const override {
+
+ private:
+  void launch(const Arguments& arguments, const RunArguments& run,
+              cudaStream_t stream) const override {
     depthwise::ChannelsTiling tiling = tiling_;
     tiling.x_vectors = tiling.x_vectors && aligned(run.first);
     tiling.y_words = tiling.y_words && aligned(run.result);
-    const DeviceGuard guard(device_.index);
-    const auto stream = static_cast<cudaStream_t>(run.stream.handle);
-    if (arguments_.type == DType::f16) {
-      depthwise::launch_channels<Half>(bind(run), tiling, stream);
-    } else if (arguments_.type == DType::bf16) {
-      depthwise::launch_channels<BFloat16>(bind(run), tiling, stream);
+    if (arguments.type == DType::f16) {
+      depthwise::launch_channels<Half>(arguments, tiling, stream);
+    } else if (arguments.type == DType::bf16) {
+      depthwise::launch_channels<BFloat16>(arguments, tiling, stream);
     } else {
-      depthwise::launch_channels<float>(bind(run), tiling, stream);
+      depthwise::launch_channels<float>(arguments, tiling, stream);
     }
   }
-
- private:
   depthwise::ChannelsTiling tiling_;
 };
 
@@ -197,15 +202,14 @@ class GradientTask final : public DepthwiseTask {
   std::string policy() const override {
     return message(cut_.chunks, " pieces of ", cut_.chunk, " positions, added in order");
   }
-  void run(const RunArguments& run) const override {
-    const DeviceGuard guard(device_.index);
-    visit_element(arguments_.type, [&](auto element) {
-      depthwise::launch_gradient<decltype(element)>(bind(run), cut_, run.workspace,
-                                                    static_cast<cudaStream_t>(run.stream.handle));
-    });
-  }
 
  private:
+  void launch(const Arguments& arguments, const RunArguments& run,
+              cudaStream_t stream) const override {
+    visit_element(arguments.type, [&](auto element) {
+      depthwise::launch_gradient<decltype(element)>(arguments, cut_, run.workspace, stream);
+    });
+  }
   static depthwise::GradientCut cut_of(const Geometry& g) {
     return depthwise::gradient_cut(g, depthwise::divide_up(g.taps(), depthwise::gradient_taps));
   }
@@ -240,20 +244,17 @@ class GradientMmaTask final : public DepthwiseTask {
                    t.x_vectors && t.y_vectors ? ", vectors" : "",
                    "; spreads NaN and infinity over the taps of a channel");
   }
-  void run(const RunArguments& run) const override {
-    depthwise::GradientTiling tiling = tiling_;
-    tiling.x_vectors = tiling.x_vectors && aligned(run.first);
-    tiling.y_vectors = tiling.y_vectors && aligned(run.second);
-    const DeviceGuard guard(device_.index);
-    const auto stream = static_cast<cudaStream_t>(run.stream.handle);
-    if (arguments_.type == DType::f16) {
-      depthwise::launch_gradient_mma<Half>(bind(run), tiling, run.workspace, stream);
-    } else {
-      depthwise::launch_gradient_mma<BFloat16>(bind(run), tiling, run.workspace, stream);
-    }
-  }
 
  private:
+  void launch(const Arguments& arguments, const RunArguments& run,
+              cudaStream_t stream) const override {
+    const auto tiling = with_vectors(tiling_, run.first, run.second);
+    if (arguments.type == DType::f16) {
+      depthwise::launch_gradient_mma<Half>(arguments, tiling, run.workspace, stream);
+    } else {
+      depthwise::launch_gradient_mma<BFloat16>(arguments, tiling, run.workspace, stream);
+    }
+  }
   depthwise::GradientTiling tiling_;
 };
 
@@ -276,20 +277,17 @@ class GradientWindowTask final : public DepthwiseTask {
                    t.x_vectors && t.y_vectors ? ", vectors" : "",
                    "; spreads NaN and infinity over the taps of a channel");
   }
-  void run(const RunArguments& run) const override {
-    depthwise::WindowTiling tiling = tiling_;
-    tiling.x_vectors = tiling.x_vectors && aligned(run.first);
-    tiling.y_vectors = tiling.y_vectors && aligned(run.second);
-    const DeviceGuard guard(device_.index);
-    const auto stream = static_cast<cudaStream_t>(run.stream.handle);
-    if (arguments_.type == DType::f32) {
-      depthwise::launch_gradient_window<float>(bind(run), tiling, run.workspace, stream);
-    } else {
-      depthwise::launch_gradient_window<double>(bind(run), tiling, run.workspace, stream);
-    }
-  }
 
  private:
+  void launch(const Arguments& arguments, const RunArguments& run,
+              cudaStream_t stream) const override {
+    const auto tiling = with_vectors(tiling_, run.first, run.second);
+    if (arguments.type == DType::f32) {
+      depthwise::launch_gradient_window<float>(arguments, tiling, run.workspace, stream);
+    } else {
+      depthwise::launch_gradient_window<double>(arguments, tiling, run.workspace, stream);
+    }
+  }
   double terms() const override {
     return static_cast<double>(geometry().batch) * static_cast<double>(geometry().positions());
   }

@@ -51,13 +51,7 @@ __device__ __forceinline__ void add_gradient_window(const WindowTiling& t, Share
 #pragma unroll
   for (int p = 0; p < rows + size - 1; ++p) {
     T x[vectors * columns];
-#pragma unroll
-    for (int i = 0; i < vectors; ++i) {
-      const auto vector =
-          tile.template load<columns>(columns * (p * t.pieces + p / rows * t.skew + i));
-#pragma unroll
-      for (int v = 0; v < columns; ++v) x[i * columns + v] = vector[v];
-    }
+    load_window_row<rows>(t, tile, p, x);
 #pragma unroll
     for (int m = 0; m < rows; ++m) {
       if (p - m < 0 || p - m >= size) continue;

@@ -120,6 +120,21 @@ __device__ __forceinline__ void store_window(const Arguments& a, const WindowTil
   if (framed && checked != 0 && columns_left > 0) mend_window<T>(a, at, z, rows_left, columns_left);
 }
 
+/// Row p of the input that a thread's outputs meet, of which `rows` are its own; `tile` begins at
+/// the first.
+template <int rows, typename T, int count>
+__device__ __forceinline__ void load_window_row(const WindowTiling& t, Shared<const T> tile, int p,
+                                                T (&x)[count]) {
+  constexpr int columns = window_columns<T>;
+#pragma unroll
+  for (int i = 0; i < count / columns; ++i) {
+    const auto vector =
+        tile.template load<columns>(columns * (p * t.pieces + p / rows * t.skew + i));
+#pragma unroll
+    for (int v = 0; v < columns; ++v) x[i * columns + v] = vector[v];
+  }
+}
+
 /// Adds what one slice gives to the outputs of `depth` slices: sum[q] is that of the output slice
 /// which this one meets with tap q.
 template <typename T, int depth, int size>
@@ -133,13 +148,7 @@ __device__ __forceinline__ void add_window(
 #pragma unroll
   for (int p = 0; p < rows + size - 1; ++p) {
     T x[vectors * columns];
-#pragma unroll
-    for (int i = 0; i < vectors; ++i) {
-      const auto vector =
-          tile.template load<columns>(columns * (p * t.pieces + p / rows * t.skew + i));
-#pragma unroll
-      for (int v = 0; v < columns; ++v) x[i * columns + v] = vector[v];
-    }
+    load_window_row<rows>(t, tile, p, x);
 #pragma unroll
     for (int q = 0; q < depth; ++q) {
 #pragma unroll
