@@ -42,6 +42,26 @@ void load_as(const void* data, std::int64_t first, std::int64_t step, std::int64
   }
 }
 
+// Sixteen channels are a cache line or so of x; each is read once, and as many rows are written.
+template <typename Acc, typename T>
+void load_channels_as(const void* data, std::int64_t first, std::int64_t step, std::int64_t count,
+                      std::int64_t channels, Acc* to, std::int64_t to_step) {
+  constexpr std::int64_t block = 16;
+  const T* from = static_cast<const T*>(data) + first;
+  for (; channels >= block; channels -= block, from += block, to += block * to_step) {
+    for (std::int64_t i = 0; i < count; ++i) {
+      for (std::int64_t c = 0; c < block; ++c) {
+        to[c * to_step + i] = to_accumulator<Acc>(from[i * step + c]);
+      }
+    }
+  }
+  for (std::int64_t i = 0; i < count; ++i) {
+    for (std::int64_t c = 0; c < channels; ++c) {
+      to[c * to_step + i] = to_accumulator<Acc>(from[i * step + c]);
+    }
+  }
+}
+
 template <typename Acc>
 Wide<Acc> widen(Acc sum) {
   if constexpr (std::is_integral_v<Acc>) {  // two's complement: the accumulators are signed
@@ -69,6 +89,15 @@ LoadRow<Acc> load_row(DType type) {
 }
 
 template <typename Acc>
+LoadChannels<Acc> load_channels(DType type) {
+  return visit_dtype(type, [](auto element) -> LoadChannels<Acc> {
+    using T = decltype(element);
+    if constexpr (readable<Acc, T>) return load_channels_as<Acc, T>;
+    return nullptr;
+  });
+}
+
+template <typename Acc>
 Acc as_element(std::complex<double> value, DType type) {
   if constexpr (std::is_integral_v<Acc>) {
     // The value is an integer of that type; u64 reaches beyond what a signed cast can take.
@@ -91,16 +120,48 @@ ResultRows<Acc>::ResultRows(const Problem& problem)
                            if constexpr (writable<Acc, T>) return store_as<T>;
                            return nullptr;
                          })),
-      store_channels_(visit_dtype(problem.result_dtype(), [](auto element) -> StoreChannels {
-        using T = decltype(element);
-        if constexpr (writable<Acc, T>) return store_channels_as<T>;
-        return nullptr;
-      })) {
+      store_channels_(visit_dtype(problem.result_dtype(),
+                                  [](auto element) -> StoreChannels {
+                                    using T = decltype(element);
+                                    if constexpr (writable<Acc, T>) return store_channels_as<T>;
+                                    return nullptr;
+                                  })),
+      store_plain_block_(plain_block(problem)) {
 #ifdef FALTUNG_HAVE_HIGHWAY
   if constexpr (stores_integer_rows<Acc>) {
     if (epilogue_ == Epilogue{}) store_neighbours_ = store_integer_row<Acc>(problem.result_dtype());
   }
 #endif
+}
+
+template <typename Acc>
+typename ResultRows<Acc>::StoreBlock ResultRows<Acc>::plain_block(const Problem& problem) {
+  if (problem.epilogue != Epilogue{}) return nullptr;
+  return visit_dtype(problem.result_dtype(), [](auto element) -> StoreBlock {
+    using T = decltype(element);
+    constexpr bool same = std::is_same_v<T, Acc> && std::is_floating_point_v<T>;
+    constexpr bool half = std::is_same_v<T, BFloat16> || std::is_same_v<T, Half>;
+    if constexpr (same || (half && std::is_same_v<Acc, float>)) return store_block_as<T>;
+    return nullptr;
+  });
+}
+
+template <typename Acc>
+template <typename T>
+void ResultRows<Acc>::store_block_as(const Acc* sums, std::int64_t sums_step, std::int64_t channels,
+                                     std::int64_t count, void* result, std::int64_t first,
+                                     std::int64_t step) {
+  constexpr std::int64_t tile = 8;  // of the channel kernels: written as one stretch
+  T* to = static_cast<T*>(result) + first;
+  if (channels == tile) {
+    for (std::int64_t i = 0; i < count; ++i) {
+      for (std::int64_t k = 0; k < tile; ++k) to[i * step + k] = T(sums[k * sums_step + i]);
+    }
+    return;
+  }
+  for (std::int64_t i = 0; i < count; ++i) {
+    for (std::int64_t k = 0; k < channels; ++k) to[i * step + k] = T(sums[k * sums_step + i]);
+  }
 }
 
 template <typename Acc>
@@ -165,6 +226,7 @@ void ResultRows<Acc>::store_as(const ResultRows& rows, Wide<Acc> bias, const Acc
 
 #define FALTUNG_INSTANTIATE(Acc)                             \
   template LoadRow<Acc> load_row<Acc>(DType);                \
+  template LoadChannels<Acc> load_channels<Acc>(DType);      \
   template Acc as_element<Acc>(std::complex<double>, DType); \
   template class ResultRows<Acc>;
 FALTUNG_INSTANTIATE(float)
@@ -176,6 +238,7 @@ FALTUNG_INSTANTIATE(std::uint64_t)
 #undef FALTUNG_INSTANTIATE
 // Values for integer dot products.
 template LoadRow<std::int16_t> load_row<std::int16_t>(DType);
+template LoadChannels<std::int16_t> load_channels<std::int16_t>(DType);
 template std::int16_t as_element<std::int16_t>(std::complex<double>, DType);
 
 }  // namespace faltung

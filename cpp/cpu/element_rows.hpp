@@ -64,6 +64,17 @@ using LoadRow = void (*)(const void* data, std::int64_t first, std::int64_t step
 template <typename Acc>
 [[nodiscard]] LoadRow<Acc> load_row(DType type);
 
+/// Reads `channels` elements side by side at each of `count` places, the first at data[first], then
+/// every `step`, and writes place i of channel c as an accumulator to to[c to_step + i].
+template <typename Acc>
+using LoadChannels = void (*)(const void* data, std::int64_t first, std::int64_t step,
+                              std::int64_t count, std::int64_t channels, Acc* to,
+                              std::int64_t to_step);
+
+/// The LoadChannels for elements of `type`, as load_row.
+template <typename Acc>
+[[nodiscard]] LoadChannels<Acc> load_channels(DType type);
+
 /// A value as it comes back from an element of `type`.
 template <typename Acc>
 [[nodiscard]] Acc as_element(std::complex<double> value, DType type);
@@ -105,6 +116,18 @@ class ResultRows {
       return store_(*this, Wide<Acc>(0), sums, count, arguments.result, first, 1);
     store_channels_(*this, bias, sums, count, arguments.result, first);
   }
+  /// Stores `count` sums of each of some channels that lie side by side in the result: that of
+  /// place i and channel first_channel + k, sums[k sums_step + i], at result[first + i step + k].
+  void store_block(const RunArguments& arguments, std::int64_t first_channel, std::int64_t channels,
+                   const Acc* sums, std::int64_t sums_step, std::int64_t count, std::int64_t first,
+                   std::int64_t step) const {
+    if (store_plain_block_ != nullptr) {
+      return store_plain_block_(sums, sums_step, channels, count, arguments.result, first, step);
+    }
+    for (std::int64_t k = 0; k < channels; ++k) {
+      store(arguments, first_channel + k, sums + k * sums_step, count, first + k, step);
+    }
+  }
   /// The bias of the first `count` channels.
   void load_bias(const RunArguments& arguments, std::int64_t count, Wide<Acc>* to) const;
 
@@ -119,6 +142,14 @@ class ResultRows {
   template <typename T>
   static void store_channels_as(const ResultRows& rows, const Wide<Acc>* bias, const Acc* sums,
                                 std::int64_t count, void* result, std::int64_t first);
+  using StoreBlock = void (*)(const Acc* sums, std::int64_t sums_step, std::int64_t channels,
+                              std::int64_t count, void* result, std::int64_t first,
+                              std::int64_t step);
+  template <typename T>
+  static void store_block_as(const Acc* sums, std::int64_t sums_step, std::int64_t channels,
+                             std::int64_t count, void* result, std::int64_t first,
+                             std::int64_t step);
+  [[nodiscard]] static StoreBlock plain_block(const Problem& problem);
   [[nodiscard]] Wide<Acc> bias(const RunArguments& arguments, std::int64_t channel) const;
 
   Epilogue epilogue_;
@@ -127,6 +158,7 @@ class ResultRows {
   Store store_;
   StoreChannels store_channels_;
   StoreNeighbours<Acc> store_neighbours_ = nullptr;  ///< null if there is none
+  StoreBlock store_plain_block_;                     ///< null if sums are not stored as they are
 };
 
 }  // namespace faltung

@@ -30,6 +30,7 @@ ChannelTask<Acc>::ChannelTask(const Problem& problem)
       general_(problem),
       filter_(problem, kernel_.channels),
       loader_(problem, t_, box_),
+      box_channels_(problem, t_),
       result_(problem),
       x_(x_strides(problem)),
       y_(y_strides(problem)),
@@ -111,12 +112,9 @@ template <typename Acc>
 void ChannelTask<Acc>::compute(const RunArguments& arguments, const Acc* tiles,
                                const Work& work) const {
   Acc* buffer = at<Acc>(work.workspace, buffer_at_);
-  for (std::int64_t c = 0; c < group_inputs_; ++c) {
-    const std::int64_t channel = work.group * group_inputs_ + c;
-    loader_.load(arguments.first, work.image * x_.outer + channel * x_.channel, work.first,
-                 work.outputs, at<Segment>(work.workspace, segments_at_),
-                 buffer + c * loader_.size());
-  }
+  box_channels_.load(loader_, arguments.first,
+                     work.image * x_.outer + work.group * group_inputs_ * x_.channel, group_inputs_,
+                     work.first, work.outputs, at<Segment>(work.workspace, segments_at_), buffer);
   std::int64_t* vectors = at<std::int64_t>(work.workspace, vectors_at_);
   const std::int64_t vector_count = find_vectors(work, vectors);
   for (std::int64_t tile = work.first_tile; tile < work.first_tile + work.tiles; ++tile) {
@@ -157,14 +155,19 @@ void ChannelTask<Acc>::store(const RunArguments& arguments, const Work& work, st
   const std::int64_t row_values = ceil_divide(work.outputs[2], kernel_.lanes) * kernel_.lanes;
   const std::int64_t first = tile * kernel_.channels;
   const std::int64_t count = std::min(kernel_.channels, group_outputs_ - first);
-  for (std::int64_t i = 0; i < count; ++i) {
-    const std::int64_t k = work.group * group_outputs_ + first + i;
-    const Acc* row = sums + i * vectors * kernel_.lanes;
-    for (std::int64_t z = 0; z < work.outputs[0]; ++z) {
-      for (std::int64_t y = 0; y < work.outputs[1]; ++y, row += row_values) {
-        result_.store(arguments, k, row, work.outputs[2],
-                      work.image * y_.outer + k * y_.channel + (work.first[0] + z) * t_.y[0] +
-                          (work.first[1] + y) * t_.y[1] + work.first[2] * t_.y[2],
+  const std::int64_t k = work.group * group_outputs_ + first;
+  const std::int64_t step = vectors * kernel_.lanes;
+  for (std::int64_t z = 0; z < work.outputs[0]; ++z) {
+    for (std::int64_t y = 0; y < work.outputs[1]; ++y, sums += row_values) {
+      const std::int64_t to = work.image * y_.outer + k * y_.channel +
+                              (work.first[0] + z) * t_.y[0] + (work.first[1] + y) * t_.y[1] +
+                              work.first[2] * t_.y[2];
+      if (y_.channel == 1) {
+        result_.store_block(arguments, k, count, sums, step, work.outputs[2], to, t_.y[2]);
+        continue;
+      }
+      for (std::int64_t i = 0; i < count; ++i) {
+        result_.store(arguments, k + i, sums + i * step, work.outputs[2], to + i * y_.channel,
                       t_.y[2]);
       }
     }

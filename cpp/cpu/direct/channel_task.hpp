@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cpp/cpu/direct/box.hpp"
+#include "cpp/cpu/direct/box_channels.hpp"
 #include "cpp/cpu/direct/box_loader.hpp"
 #include "cpp/cpu/direct/channel_kernel.hpp"
 #include "cpp/cpu/direct/direct_task.hpp"
@@ -55,6 +56,7 @@ class ChannelTask final : public Task {
   DirectTask<Acc> general_;
   FilterTiles<Acc> filter_;
   BoxLoader<Acc> loader_;
+  BoxChannels<Acc> box_channels_;
   ResultRows<Acc> result_;
   TensorStrides x_, y_;
   std::int64_t group_inputs_, group_outputs_;

@@ -30,23 +30,24 @@ DepthwiseInput<Acc>::DepthwiseInput(const Problem& p, const ThreeAxes& t,
       dense_(t.x[2] == p.in_channels && policy.parts == 1),
       rows_(reach(t.axes[1], policy.box[1])),
       planes_(reach(t.axes[0], policy.box[0])),
-      row_entries_(window_.size()),
-      row_values_(window_.size() * width_),
-      units_(0),
-      unit_(policy.unit),
+      row_size_(window_.size()),
+      column_step_(policy.unit),
+      hop_(0),
       offsets_(window_.offsets) {
-  if (interleaved_) {
-    units_ = ceil_divide(policy.box[2] * width_, unit_);
-    row_entries_ = t.axes[2].filter * units_;
-    row_values_ += unit_;  // the last column may hang over
-    for (std::size_t i = 0; i < offsets_.size(); ++i) {
-      offsets_[i] = static_cast<std::int64_t>(i) * units_;
-    }
+  if (!in_place_) {
+    row_size_ *= width_;
+    for (std::int64_t& offset : offsets_) offset *= width_;
+    // The last column may hang over.
+    if (interleaved_) row_size_ += policy.unit;
   }
-  table_at_ = layout_.add<const Part*>(planes_ * rows_ * row_entries_);
+  if (t.axes[2].stride == 1 && t.axes[2].dilation == 1) {
+    hop_ = interleaved_ ? policy.unit / width_ : 1;
+    if (hop_ >= t.axes[2].filter) hop_ = 0;
+  }
+  table_at_ = layout_.add<const Part*>(in_place_ ? planes_ * rows_ * row_size_ : 0);
   columns_at_ = layout_.add<std::int64_t>(window_.size());
   constants_at_ = layout_.add<Acc>(constants * width_);
-  copy_at_ = layout_.add<Acc>(in_place_ ? 0 : planes_ * rows_ * row_values_);
+  copy_at_ = layout_.add<Acc>(in_place_ ? 0 : planes_ * rows_ * row_size_);
 }
 
 template <typename Acc>
@@ -59,18 +60,19 @@ void DepthwiseInput<Acc>::start(std::byte* workspace) const {
                                                           : Acc(0));
     }
   }
-  if (in_place_) return;
-  const Part** entry = at<const Part*>(workspace, table_at_);
-  const Part* row = at<Part>(workspace, copy_at_);
-  for (std::int64_t i = 0; i < planes_ * rows_; ++i, row += row_values_) {
-    if (interleaved_) {
-      for (const std::int64_t offset : window_.offsets) {
-        for (std::int64_t j = 0; j < units_; ++j) *entry++ = row + offset * width_ + j * unit_;
-      }
-    } else {
-      for (std::int64_t j = 0; j < row_entries_; ++j) *entry++ = row + j * width_;
-    }
-  }
+}
+
+template <typename Acc>
+void DepthwiseInput<Acc>::aim(std::byte* workspace, std::int64_t plane, std::int64_t row,
+                              DepthwiseRow<Part>& to) const {
+  const std::int64_t first = (plane * rows_ + row) * row_size_;
+  to.places = in_place_ ? at<const Part*>(workspace, table_at_) + first : nullptr;
+  to.copy = in_place_ ? nullptr : at<Part>(workspace, copy_at_) + first;
+  to.column_step = column_step_;
+  to.plane_step = t_.axes[0].dilation * rows_ * row_size_;
+  to.row_step = t_.axes[1].dilation * row_size_;
+  to.offsets = offsets_.data();
+  to.hop = hop_;
 }
 
 template <typename Acc>
@@ -84,10 +86,10 @@ void DepthwiseInput<Acc>::load(std::byte* workspace, const void* x, std::int64_t
       const std::int64_t i = z * rows_ + y;
       if (in_place_) {
         point(workspace, static_cast<const Part*>(x), place, outputs[2],
-              at<const Part*>(workspace, table_at_) + i * row_entries_);
+              at<const Part*>(workspace, table_at_) + i * row_size_);
       } else {
         copy(workspace, x, place, channels, outputs[2],
-             at<Acc>(workspace, copy_at_) + i * row_values_);
+             at<Acc>(workspace, copy_at_) + i * row_size_);
       }
     }
   }

@@ -4,6 +4,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "cpp/cpu/direct/depthwise_kernel.hpp"
 #include "cpp/cpu/direct/depthwise_policy.hpp"
 #include "cpp/cpu/direct/window.hpp"
 #include "cpp/cpu/element_rows.hpp"
@@ -15,9 +16,9 @@ namespace faltung::direct {
 template <typename Acc>
 using LaneType = std::conditional_t<std::is_same_v<Acc, std::uint32_t>, std::int32_t, Acc>;
 
-/// Pointers to what the outputs of a box read, [plane, row, place of the row], boundaries resolved:
-/// into x itself where its elements are the kernel's, or else into a compact copy of the box.
-/// Constants beyond a boundary have values of their own to point to.
+/// What the outputs of a box read, boundaries resolved, as depthwise_kernel.hpp takes it: a table
+/// [plane, row, place of the row] of pointers into x where its elements are the kernel's, or else a
+/// compact copy of the box. Constants beyond a boundary have values of their own to point to.
 template <typename Acc>
 class DepthwiseInput {
  public:
@@ -27,13 +28,9 @@ class DepthwiseInput {
   DepthwiseInput(const Problem& p, const ThreeAxes& t, const DepthwisePolicy& policy);
 
   [[nodiscard]] std::size_t workspace_bytes() const { return layout_.bytes(); }
-  [[nodiscard]] std::int64_t row_step() const { return row_entries_; }
-  [[nodiscard]] std::int64_t plane_step() const { return rows_ * row_entries_; }
-  /// Of the taps of a row, in entries of the table.
-  [[nodiscard]] const std::vector<std::int64_t>& offsets() const { return offsets_; }
-  [[nodiscard]] const Part* const* table(std::byte* workspace) const {
-    return at<const Part*>(workspace, table_at_);
-  }
+  /// Points `row` to what the outputs read whose first tap meets this plane and row of the box.
+  void aim(std::byte* workspace, std::int64_t plane, std::int64_t row,
+           DepthwiseRow<Part>& to) const;
 
   /// Prepares a workspace, once a run.
   void start(std::byte* workspace) const;
@@ -68,8 +65,9 @@ class DepthwiseInput {
   bool in_place_, interleaved_;
   bool dense_;  ///< places side by side are one stretch of x
   std::int64_t rows_, planes_;
-  std::int64_t row_entries_, row_values_;  ///< of the table; of the copy
-  std::int64_t units_, unit_;              ///< columns of the kernel, interleaved; their values
+  std::int64_t row_size_;     ///< of the table or of the copy
+  std::int64_t column_step_;  ///< of the copy
+  std::int64_t hop_;
   std::vector<std::int64_t> offsets_;
   WorkspaceLayout layout_;
   std::size_t table_at_, columns_at_, constants_at_, copy_at_;

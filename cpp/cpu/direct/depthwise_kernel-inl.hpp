@@ -29,11 +29,28 @@ HWY_INLINE V add_weighted(D, V x, V w, V sum) {
   }
 }
 
-// Adds neighbouring taps of a row, first to first + taps - 1. Outputs side by side read the same
-// places of x, which are loaded once: columns + taps - 1 vectors for columns taps products.
-template <int taps, int columns, class D, class V, typename T = hn::TFromD<D>>
-HWY_INLINE void add_sliding(D d, const T* const* x, const T* w, std::int64_t w_step, std::int64_t c,
-                            V (&sums)[columns]) {
+// The x of DepthwiseRow at some i.
+template <typename T>
+struct PlacesInTable {
+  const T* const* x;
+  HWY_INLINE const T* operator[](std::int64_t j) const { return x[j]; }
+  HWY_INLINE PlacesInTable after(std::int64_t i) const { return {x + i}; }
+  HWY_INLINE PlacesInTable column(std::int64_t j) const { return {x + j}; }
+};
+template <typename T>
+struct PlacesInCopy {
+  const T* x;
+  std::int64_t step;
+  HWY_INLINE const T* operator[](std::int64_t j) const { return x + j * step; }
+  HWY_INLINE PlacesInCopy after(std::int64_t i) const { return {x + i, step}; }
+  HWY_INLINE PlacesInCopy column(std::int64_t j) const { return {x + j * step, step}; }
+};
+
+// Adds `taps` taps, each one column after the other. Outputs side by side read the same places of
+// x, which are loaded once: columns + taps - 1 vectors for columns taps products.
+template <int taps, int columns, class D, class X, class V, typename T = hn::TFromD<D>>
+HWY_INLINE void add_taps(D d, X x, const T* w, std::int64_t w_step, std::int64_t c,
+                         V (&sums)[columns]) {
   V weights[taps];
   HWY_UNROLL(4)
   for (int t = 0; t < taps; ++t) weights[t] = hn::LoadU(d, w + t * w_step);
@@ -48,32 +65,32 @@ HWY_INLINE void add_sliding(D d, const T* const* x, const T* w, std::int64_t w_s
   }
 }
 
-template <int columns, class D, class V, typename T = hn::TFromD<D>>
-HWY_INLINE void add_tap_row(D d, const DepthwiseRow<T>& a, const T* const* x, const T* w,
-                            std::int64_t c, V (&sums)[columns]) {
-  if (!a.slides) {
-    for (std::int64_t t = 0; t < a.taps; ++t) {
-      add_sliding<1>(d, x + a.offsets[t], w + t * a.w_step, a.w_step, c, sums);
+template <int columns, class D, class X, class V, typename T = hn::TFromD<D>>
+HWY_INLINE void add_tap_row(D d, const DepthwiseRow<T>& a, X x, const T* w, std::int64_t c,
+                            V (&sums)[columns]) {
+  if (a.hop == 0) {
+    for (std::int64_t t = 0; t < a.taps; ++t, w += a.w_step) {
+      add_taps<1>(d, x.after(a.offsets[t]), w, a.w_step, c, sums);
     }
     return;
   }
-  std::int64_t t = 0;
-  for (; t + 4 <= a.taps; t += 4) add_sliding<4>(d, x + t, w + t * a.w_step, a.w_step, c, sums);
-  switch (a.taps - t) {
-    case 1:
-      return add_sliding<1>(d, x + t, w + t * a.w_step, a.w_step, c, sums);
-    case 2:
-      return add_sliding<2>(d, x + t, w + t * a.w_step, a.w_step, c, sums);
-    case 3:
-      return add_sliding<3>(d, x + t, w + t * a.w_step, a.w_step, c, sums);
-    default:
-      return;
+  const std::int64_t step = a.hop * a.w_step;
+  for (std::int64_t first = 0; first < std::min(a.hop, a.taps); ++first, w += a.w_step) {
+    X places = x.after(a.offsets[first]);
+    const T* weights = w;
+    std::int64_t left = (a.taps - first + a.hop - 1) / a.hop;
+    for (; left >= 4; left -= 4, places = places.column(4), weights += 4 * step) {
+      add_taps<4>(d, places, weights, step, c, sums);
+    }
+    if (left == 3) add_taps<3>(d, places, weights, step, c, sums);
+    if (left == 2) add_taps<2>(d, places, weights, step, c, sums);
+    if (left == 1) add_taps<1>(d, places, weights, step, c, sums);
   }
 }
 
 // One vector of channels of some columns.
-template <int columns, class D, typename T = hn::TFromD<D>>
-HWY_INLINE void depthwise_tile(D d, const DepthwiseRow<T>& a, std::int64_t column, std::int64_t c) {
+template <int columns, class D, class X, typename T = hn::TFromD<D>>
+HWY_INLINE void depthwise_tile(D d, const DepthwiseRow<T>& a, X x, T* y, std::int64_t c) {
   using V = hn::Vec<D>;
   V sums[columns];
   HWY_UNROLL(8)
@@ -81,34 +98,42 @@ HWY_INLINE void depthwise_tile(D d, const DepthwiseRow<T>& a, std::int64_t colum
   const T* w = a.w + c;
   for (std::int64_t q = 0; q < a.tap_planes; ++q) {
     for (std::int64_t r = 0; r < a.tap_rows; ++r, w += a.taps * a.w_step) {
-      add_tap_row(d, a, a.x + q * a.plane_step + r * a.row_step + column, w, c, sums);
+      add_tap_row(d, a, x.after(q * a.plane_step + r * a.row_step), w, c, sums);
     }
   }
   HWY_UNROLL(8)
-  for (int j = 0; j < columns; ++j) {
-    hn::StoreU(sums[j], d, a.y + (column + j) * a.y_step + c);
-  }
+  for (int j = 0; j < columns; ++j) hn::StoreU(sums[j], d, y + j * a.y_step + c);
 }
 
-template <int columns, class D, typename T = hn::TFromD<D>>
-HWY_NOINLINE std::int64_t depthwise_tiles(D d, const DepthwiseRow<T>& a, std::int64_t column) {
+template <int columns, class D, class X, typename T = hn::TFromD<D>>
+HWY_NOINLINE std::int64_t depthwise_tiles(D d, const DepthwiseRow<T>& a, X x, std::int64_t column) {
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   for (; column + columns <= a.columns; column += columns) {
     // The last vector reaches back, so that nothing is read or written beyond the channels.
     for (std::int64_t c = 0; c < a.channels; c += lanes) {
-      depthwise_tile<columns>(d, a, column, std::min(c, a.channels - lanes));
+      depthwise_tile<columns>(d, a, x.column(column), a.y + column * a.y_step,
+                              std::min(c, a.channels - lanes));
     }
   }
   return column;
 }
 
+template <typename T, class X>
+void depthwise_row(const DepthwiseRow<T>& a, X x) {
+  const hn::ScalableTag<T> d;
+  std::int64_t column = depthwise_tiles<8>(d, a, x, 0);
+  column = depthwise_tiles<4>(d, a, x, column);
+  column = depthwise_tiles<2>(d, a, x, column);
+  depthwise_tiles<1>(d, a, x, column);
+}
+
 template <typename T>
 void depthwise(const DepthwiseRow<T>& a) {
-  const hn::ScalableTag<T> d;
-  std::int64_t column = depthwise_tiles<8>(d, a, 0);
-  column = depthwise_tiles<4>(d, a, column);
-  column = depthwise_tiles<2>(d, a, column);
-  depthwise_tiles<1>(d, a, column);
+  if (a.places != nullptr) {
+    depthwise_row(a, PlacesInTable<T>{a.places});
+  } else {
+    depthwise_row(a, PlacesInCopy<T>{a.copy, a.column_step});
+  }
 }
 
 template <typename T>

@@ -5,19 +5,22 @@
 /// The vector kernel for one filter per channel, neighbouring channels in the lanes of a vector.
 namespace faltung::direct {
 
-/// Outputs of one row, one filter per channel. With x(q, r, i) = x[q plane_step + r row_step + i],
-/// which points to the values of all channels at one place of the input:
+/// Outputs of one row, one filter per channel:
 ///
-///     y[j y_step + c] = sum over q, r, t:  w[(q, r, t) w_step + c] x(q, r, offsets[t] + j)[c]
+///     y[j y_step + c] = sum over q, r, t:
+///         w[(q, r, t) w_step + c] x(q plane_step + r row_step + offsets[t], j)[c]
 ///
-/// for j below columns and c below channels. The sum of every output runs over its products in the
-/// same order however many there are of either.
+/// for j below columns and c below channels, where x(i, j) points to the values of all channels at
+/// one place of the input: places[i + j], or copy + i + j column_step if there are no places. The
+/// sum of every output runs over its products in the same order however many there are of either.
 template <typename T>
 struct DepthwiseRow {
-  const T* const* x;
+  const T* const* places;
+  const T* copy;
+  std::int64_t column_step;
   std::int64_t plane_step, row_step;
   const std::int64_t* offsets;  ///< of the taps of a row
-  bool slides;                  ///< offsets[t] = t
+  std::int64_t hop;             ///< taps t and t + hop are one column apart; 0 if none are
   std::int64_t tap_planes, tap_rows, taps;
   const T* w;
   std::int64_t w_step;

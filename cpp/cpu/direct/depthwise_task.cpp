@@ -38,9 +38,9 @@ DepthwiseTask<Acc>::DepthwiseTask(const Problem& problem)
     counts_[a] = ceil_divide(t_.axes[a].output(), policy_.box[a]);
     blocks_ *= counts_[a];
   }
-  slides_ = !policy_.interleaved && t_.axes[2].stride == 1 && t_.axes[2].dilation == 1;
-  stores_in_place_ = !policy_.interleaved && p_.output == dtype_of<Acc> &&
-                     p_.epilogue == Epilogue{} && !std::is_integral_v<Acc>;
+  stores_in_place_ = p_.output == dtype_of<Acc> && p_.epilogue == Epilogue{} &&
+                     !std::is_integral_v<Acc> &&
+                     (!policy_.interleaved || t_.y[2] == p_.out_channels);
   slots_ = plan_threads(blocks_, depthwise_us(p_));
 
   const std::int64_t row = policy_.box[2] * p_.out_channels;
@@ -117,33 +117,44 @@ void DepthwiseTask<Acc>::sum_row(const RunArguments& arguments, const Acc* weigh
   const auto& [planes, rows, columns] = t_.axes;
   const std::int64_t to = work.image * y_.outer + work.channel + (work.first[0] + z) * t_.y[0] +
                           (work.first[1] + y) * t_.y[1] + work.first[2] * t_.y[2];
-  DepthwiseRow<Part> row{.x = input_.table(work.workspace + input_at_) +
-                              z * planes.stride * input_.plane_step() +
-                              y * rows.stride * input_.row_step(),
-                         .plane_step = planes.dilation * input_.plane_step(),
-                         .row_step = rows.dilation * input_.row_step(),
-                         .offsets = input_.offsets().data(),
-                         .slides = slides_,
-                         .tap_planes = planes.filter,
-                         .tap_rows = rows.filter,
-                         .taps = columns.filter,
-                         .w = reinterpret_cast<const Part*>(weights),
-                         .w_step = filter_.step(),
-                         .y = at<Part>(work.workspace, sums_at_),
-                         .y_step = work.channels,
-                         .columns = work.outputs[2],
-                         .channels = work.channels};
-  if (policy_.interleaved) {
-    row.y_step = row.channels = policy_.unit;
-    row.columns = ceil_divide(work.outputs[2] * p_.out_channels, policy_.unit);
-  }
-  if (stores_in_place_) {
-    row.y = static_cast<Part*>(arguments.result) + to;
-    row.y_step = t_.y[2];
-    return kernel_.run(row);
-  }
+  Part* sums = at<Part>(work.workspace, sums_at_);
+  DepthwiseRow<Part> row{};
+  input_.aim(work.workspace + input_at_, z * planes.stride, y * rows.stride, row);
+  row.tap_planes = planes.filter;
+  row.tap_rows = rows.filter;
+  row.taps = columns.filter;
+  row.w = reinterpret_cast<const Part*>(weights);
+  row.w_step = filter_.step();
+  if (policy_.interleaved) return sum_interleaved_row(arguments, row, work, to);
+  row.columns = work.outputs[2];
+  row.channels = work.channels;
+  row.y = stores_in_place_ ? static_cast<Part*>(arguments.result) + to : sums;
+  row.y_step = stores_in_place_ ? t_.y[2] : work.channels;
   kernel_.run(row);
-  store_row(arguments, work, to);
+  if (!stores_in_place_) store_row(arguments, work, to);
+}
+
+template <typename Acc>
+void DepthwiseTask<Acc>::sum_interleaved_row(const RunArguments& arguments, DepthwiseRow<Part> row,
+                                             const Work& work, std::int64_t to) const {
+  const std::int64_t values = work.outputs[2] * p_.out_channels;
+  const std::int64_t unit = policy_.unit;
+  Part* sums = at<Part>(work.workspace, sums_at_);
+  row.y = stores_in_place_ ? static_cast<Part*>(arguments.result) + to : sums;
+  row.y_step = row.channels = unit;
+  row.columns = values / unit;
+  kernel_.run(row);
+  const std::int64_t done = row.columns * unit;
+  if (done < values) {  // the last column hangs over
+    row.copy += done;
+    row.y = stores_in_place_ ? sums : sums + done;
+    row.columns = 1;
+    kernel_.run(row);
+    if (stores_in_place_) {
+      std::copy_n(sums, values - done, static_cast<Part*>(arguments.result) + to + done);
+    }
+  }
+  if (!stores_in_place_) store_row(arguments, work, to);
 }
 
 template <typename Acc>

@@ -51,6 +51,8 @@ class DepthwiseTask final : public Task {
   void compute(const RunArguments& arguments, const Acc* weights, const Work& work) const;
   void sum_row(const RunArguments& arguments, const Acc* weights, const Work& work, std::int64_t z,
                std::int64_t y) const;
+  void sum_interleaved_row(const RunArguments& arguments, DepthwiseRow<Part> row, const Work& work,
+                           std::int64_t to) const;
   void store_row(const RunArguments& arguments, const Work& work, std::int64_t to) const;
 
   Problem p_;
@@ -65,7 +67,7 @@ class DepthwiseTask final : public Task {
   TensorStrides x_, y_;
   std::int64_t multiplier_;  // output channels of a group
   std::int64_t blocks_;
-  bool slides_, stores_in_place_;
+  bool stores_in_place_;
   int slots_;
   std::size_t filter_at_, bias_at_, slots_at_, slot_bytes_, bytes_;
   std::size_t input_at_, sums_at_;  // within a slot

@@ -47,7 +47,12 @@ bool PanelPacker<Value>::reads_in_place(const Problem& p, const ThreeAxes& t) {
 template <typename Value>
 PanelPacker<Value>::PanelPacker(const Problem& p, const ThreeAxes& t, const Box& box,
                                 std::int64_t channels, const ChannelShape<Value>& kernel)
-    : t_(t), loader_(p, t, box), kernel_(kernel), in_place_(reads_in_place(p, t)), bands_(t, box) {
+    : t_(t),
+      loader_(p, t, box),
+      box_channels_(p, t),
+      kernel_(kernel),
+      in_place_(reads_in_place(p, t)),
+      bands_(t, box) {
   const std::int64_t outputs = box[0] * box[1] * box[2];
   const std::int64_t vectors = ceil_divide(outputs, kernel.lanes);
   // The last vector of the last tap may hang over. An odd number of vectors: channels that lie a
@@ -145,10 +150,8 @@ void PanelPacker<Value>::pack(std::byte* workspace, const void* x, std::int64_t 
     from = static_cast<const Element*>(x) + image;
   } else if constexpr (std::is_same_v<Element, Boxed>) {
     Boxed* buffer = at<Boxed>(workspace, buffer_at_);
-    for (std::int64_t c = 0; c < channels; ++c) {
-      loader_.load(x, image + c * channel_step, first, outputs,
-                   at<Segment>(workspace, segments_at_), buffer + c * loader_.size());
-    }
+    box_channels_.load(loader_, x, image, channels, first, outputs,
+                       at<Segment>(workspace, segments_at_), buffer);
     from = buffer;
     step = loader_.size();
   }

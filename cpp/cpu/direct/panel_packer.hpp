@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "cpp/cpu/direct/box_channels.hpp"
 #include "cpp/cpu/direct/box_loader.hpp"
 #include "cpp/cpu/direct/channel_kernel.hpp"
 #include "cpp/cpu/direct/panel_bands.hpp"
@@ -64,6 +65,7 @@ class PanelPacker {
 
   ThreeAxes t_;
   BoxLoader<Boxed> loader_;
+  BoxChannels<Boxed> box_channels_;
   ChannelShape<Value> kernel_;
   bool in_place_;
   PanelBands bands_;

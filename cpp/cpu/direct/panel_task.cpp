@@ -191,6 +191,15 @@ void PanelTask<Value>::store(const RunArguments& arguments, const Work& work, st
                            .rows = channels,
                            .count = count});
   }
+  if (y_.channel == 1) {
+    for (std::int64_t z = 0; z < planes; ++z) {
+      for (std::int64_t y = 0; y < rows; ++y, sums += count) {
+        result_.store_block(arguments, work.group * group_outputs_ + first, channels, sums,
+                            row_values, count, to + z * t_.y[0] + y * t_.y[1], t_.y[2]);
+      }
+    }
+    return;
+  }
   for (std::int64_t i = 0; i < channels; ++i) {
     const std::int64_t k = work.group * group_outputs_ + first + i;
     const Acc* row = sums + i * row_values;

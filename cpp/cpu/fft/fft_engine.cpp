@@ -7,6 +7,16 @@
 namespace faltung {
 namespace {
 
+// Rows of values that do not lie side by side, as with channels last, cost a cache line for every
+// value: 0.9 to 2 ns more, measured on an EPYC 9004 for 4 to 32 channels of 65,536 values.
+double strided_ns(const Problem& p) {
+  constexpr double value_ns = 1;
+  double values = 0;
+  if (x_strides(p).spatial.back() != 1) values += static_cast<double>(element_count(p.x_shape()));
+  if (y_strides(p).spatial.back() != 1) values += static_cast<double>(element_count(p.y_shape()));
+  return values * value_ns;
+}
+
 class FftEngine final : public Engine {
  public:
   std::string_view name() const override { return "cpu.fft"; }
@@ -35,7 +45,8 @@ class FftEngine final : public Engine {
   double estimate_us(const Problem& p, const Device&) const override {
     constexpr double start_us = 42;  // with cold caches; fitted with StepCosts
     return start_us +
-           shared_us(1e-3 * fft::plan_blocks(p, fft::current_instruction_set()).nanoseconds);
+           shared_us(1e-3 * (fft::plan_blocks(p, fft::current_instruction_set()).nanoseconds +
+                             strided_ns(p)));
   }
 
   std::unique_ptr<Task> prepare(const Problem& p, const Device&) const override {
