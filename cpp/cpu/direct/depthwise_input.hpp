@@ -28,7 +28,9 @@ class DepthwiseInput {
   DepthwiseInput(const Problem& p, const ThreeAxes& t, const DepthwisePolicy& policy);
 
   [[nodiscard]] std::size_t workspace_bytes() const { return layout_.bytes(); }
-  /// Points `row` to what the outputs read whose first tap meets this plane and row of the box.
+  /// Taps t and t + hop read places one column of the kernel apart; 0 if none do.
+  [[nodiscard]] std::int64_t hop() const { return hop_; }
+  /// Points `to` to what the outputs read whose first tap meets this plane and row of the box.
   void aim(std::byte* workspace, std::int64_t plane, std::int64_t row,
            DepthwiseRow<Part>& to) const;
 

@@ -5,14 +5,15 @@
 /// The vector kernel for one filter per channel, neighbouring channels in the lanes of a vector.
 namespace faltung::direct {
 
-/// Outputs of one row, one filter per channel:
+/// Outputs of one row or of neighbouring rows, one filter per channel:
 ///
-///     y[j y_step + c] = sum over q, r, t:
-///         w[(q, r, t) w_step + c] x(q plane_step + r row_step + offsets[t], j)[c]
+///     y[m y_row_step + j y_step + c] = sum over q, r, t:
+///         w[(q, r, t) w_step + c] x(q plane_step + (m + r) row_step + offsets[t], j)[c]
 ///
-/// for j below columns and c below channels, where x(i, j) points to the values of all channels at
-/// one place of the input: places[i + j], or copy + i + j column_step if there are no places. The
-/// sum of every output runs over its products in the same order however many there are of either.
+/// for m below rows, j below columns and c below channels, where x(i, j) points to the values of
+/// all channels at one place of the input: places[i + j], or copy + i + j column_step if there are
+/// no places. The sum of every output runs over its products in the same order however many there
+/// are of either.
 template <typename T>
 struct DepthwiseRow {
   const T* const* places;
@@ -26,9 +27,14 @@ struct DepthwiseRow {
   std::int64_t w_step;
   T* y;
   std::int64_t y_step;
+  std::int64_t y_row_step;
+  std::int64_t rows;  ///< 1, or most_depthwise_rows from a copy with no hop
   std::int64_t columns;
   std::int64_t channels;  ///< at least one vector; results of the last one may be formed twice
 };
+
+/// Output rows that read vectors of x together.
+inline constexpr std::int64_t most_depthwise_rows = 4;
 
 template <typename T>
 struct DepthwiseKernel {

@@ -33,7 +33,13 @@ DepthwiseTask<Acc>::DepthwiseTask(const Problem& problem)
       x_(x_strides(problem)),
       y_(y_strides(problem)),
       multiplier_(problem.out_channels / problem.groups),
-      blocks_(problem.batch * policy_.parts) {
+      blocks_(problem.batch * policy_.parts),
+      shared_rows_(policy_.interleaved && input_.hop() == 0 && t_.axes[1].stride == 1 &&
+                           t_.axes[1].dilation == 1 && t_.axes[1].filter > 1
+                       ? most_depthwise_rows
+                       : 1),
+      sums_step_(policy_.box[2] * (policy_.interleaved ? problem.out_channels : policy_.unit) +
+                 (policy_.interleaved ? policy_.unit : 0)) {
   for (std::size_t a = 0; a < 3; ++a) {
     counts_[a] = ceil_divide(t_.axes[a].output(), policy_.box[a]);
     blocks_ *= counts_[a];
@@ -43,11 +49,9 @@ DepthwiseTask<Acc>::DepthwiseTask(const Problem& problem)
                      (!policy_.interleaved || t_.y[2] == p_.out_channels);
   slots_ = plan_threads(blocks_, depthwise_us(p_));
 
-  const std::int64_t row = policy_.box[2] * p_.out_channels;
   WorkspaceLayout slot;
   input_at_ = slot.add<std::byte>(static_cast<std::int64_t>(input_.workspace_bytes()));
-  sums_at_ =
-      slot.add<Acc>(policy_.interleaved ? row + policy_.unit : policy_.box[2] * policy_.unit);
+  sums_at_ = slot.add<Acc>(shared_rows_ * sums_step_);
   slot_bytes_ = slot.bytes();
   WorkspaceLayout all;
   filter_at_ = all.add<Acc>(filter_.size());
@@ -105,38 +109,42 @@ void DepthwiseTask<Acc>::compute(const RunArguments& arguments, const Acc* weigh
               work.image * x_.outer + work.channel / multiplier_, work.channels, work.first,
               work.outputs);
   for (std::int64_t z = 0; z < work.outputs[0]; ++z) {
-    for (std::int64_t y = 0; y < work.outputs[1]; ++y) {
-      sum_row(arguments, weights + work.channel, work, z, y);
+    for (std::int64_t y = 0; y < work.outputs[1];) {
+      const std::int64_t rows = y + shared_rows_ <= work.outputs[1] ? shared_rows_ : 1;
+      sum_rows(arguments, weights + work.channel, work, z, y, rows);
+      y += rows;
     }
   }
 }
 
 template <typename Acc>
-void DepthwiseTask<Acc>::sum_row(const RunArguments& arguments, const Acc* weights,
-                                 const Work& work, std::int64_t z, std::int64_t y) const {
-  const auto& [planes, rows, columns] = t_.axes;
+void DepthwiseTask<Acc>::sum_rows(const RunArguments& arguments, const Acc* weights,
+                                  const Work& work, std::int64_t z, std::int64_t y,
+                                  std::int64_t rows) const {
   const std::int64_t to = work.image * y_.outer + work.channel + (work.first[0] + z) * t_.y[0] +
                           (work.first[1] + y) * t_.y[1] + work.first[2] * t_.y[2];
   Part* sums = at<Part>(work.workspace, sums_at_);
   DepthwiseRow<Part> row{};
-  input_.aim(work.workspace + input_at_, z * planes.stride, y * rows.stride, row);
-  row.tap_planes = planes.filter;
-  row.tap_rows = rows.filter;
-  row.taps = columns.filter;
+  input_.aim(work.workspace + input_at_, z * t_.axes[0].stride, y * t_.axes[1].stride, row);
+  row.tap_planes = t_.axes[0].filter;
+  row.tap_rows = t_.axes[1].filter;
+  row.taps = t_.axes[2].filter;
   row.w = reinterpret_cast<const Part*>(weights);
   row.w_step = filter_.step();
-  if (policy_.interleaved) return sum_interleaved_row(arguments, row, work, to);
+  row.rows = rows;
+  row.y_row_step = stores_in_place_ ? t_.y[1] : sums_step_;
+  if (policy_.interleaved) return sum_interleaved_rows(arguments, row, work, to);
   row.columns = work.outputs[2];
   row.channels = work.channels;
   row.y = stores_in_place_ ? static_cast<Part*>(arguments.result) + to : sums;
   row.y_step = stores_in_place_ ? t_.y[2] : work.channels;
   kernel_.run(row);
-  if (!stores_in_place_) store_row(arguments, work, to);
+  if (!stores_in_place_) store_row(arguments, work, at<Acc>(work.workspace, sums_at_), to);
 }
 
 template <typename Acc>
-void DepthwiseTask<Acc>::sum_interleaved_row(const RunArguments& arguments, DepthwiseRow<Part> row,
-                                             const Work& work, std::int64_t to) const {
+void DepthwiseTask<Acc>::sum_interleaved_rows(const RunArguments& arguments, DepthwiseRow<Part> row,
+                                              const Work& work, std::int64_t to) const {
   const std::int64_t values = work.outputs[2] * p_.out_channels;
   const std::int64_t unit = policy_.unit;
   Part* sums = at<Part>(work.workspace, sums_at_);
@@ -148,19 +156,24 @@ void DepthwiseTask<Acc>::sum_interleaved_row(const RunArguments& arguments, Dept
   if (done < values) {  // the last column hangs over
     row.copy += done;
     row.y = stores_in_place_ ? sums : sums + done;
+    row.y_row_step = sums_step_;
     row.columns = 1;
     kernel_.run(row);
+  }
+  for (std::int64_t m = 0; m < row.rows; ++m) {
     if (stores_in_place_) {
-      std::copy_n(sums, values - done, static_cast<Part*>(arguments.result) + to + done);
+      std::copy_n(sums + m * sums_step_, values - done,
+                  static_cast<Part*>(arguments.result) + to + m * t_.y[1] + done);
+    } else {
+      store_row(arguments, work, at<Acc>(work.workspace, sums_at_) + m * sums_step_,
+                to + m * t_.y[1]);
     }
   }
-  if (!stores_in_place_) store_row(arguments, work, to);
 }
 
 template <typename Acc>
-void DepthwiseTask<Acc>::store_row(const RunArguments& arguments, const Work& work,
+void DepthwiseTask<Acc>::store_row(const RunArguments& arguments, const Work& work, const Acc* sums,
                                    std::int64_t to) const {
-  const Acc* sums = at<Acc>(work.workspace, sums_at_);
   const Wide<Acc>* bias =
       p_.epilogue.bias ? at<Wide<Acc>>(arguments.workspace, bias_at_) + work.channel : nullptr;
   if (bias == nullptr && t_.y[2] == work.channels) {

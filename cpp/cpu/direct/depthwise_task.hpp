@@ -49,11 +49,12 @@ class DepthwiseTask final : public Task {
 
   [[nodiscard]] Work work(std::int64_t block, std::byte* workspace) const;
   void compute(const RunArguments& arguments, const Acc* weights, const Work& work) const;
-  void sum_row(const RunArguments& arguments, const Acc* weights, const Work& work, std::int64_t z,
-               std::int64_t y) const;
-  void sum_interleaved_row(const RunArguments& arguments, DepthwiseRow<Part> row, const Work& work,
-                           std::int64_t to) const;
-  void store_row(const RunArguments& arguments, const Work& work, std::int64_t to) const;
+  void sum_rows(const RunArguments& arguments, const Acc* weights, const Work& work, std::int64_t z,
+                std::int64_t y, std::int64_t rows) const;
+  void sum_interleaved_rows(const RunArguments& arguments, DepthwiseRow<Part> row, const Work& work,
+                            std::int64_t to) const;
+  void store_row(const RunArguments& arguments, const Work& work, const Acc* sums,
+                 std::int64_t to) const;
 
   Problem p_;
   ThreeAxes t_;
@@ -67,6 +68,8 @@ class DepthwiseTask final : public Task {
   TensorStrides x_, y_;
   std::int64_t multiplier_;  // output channels of a group
   std::int64_t blocks_;
+  std::int64_t shared_rows_;  // output rows of one call of the kernel
+  std::int64_t sums_step_;    // from one of them to the next
   bool stores_in_place_;
   int slots_;
   std::size_t filter_at_, bias_at_, slots_at_, slot_bytes_, bytes_;
