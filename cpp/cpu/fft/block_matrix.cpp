@@ -41,8 +41,8 @@ BlockMatrix block_matrix(const Shape& lengths, bool real, std::int64_t lanes) {
   }
   matrix.imaginary_step = points;
   matrix.pitch = ceil_quotient(matrix.columns, lanes) * lanes;
-  // Rows a multiple of 64 registers apart would all fall into the same few sets of the cache.
-  if (matrix.rows > 8 && 2 * matrix.pitch % (64 * lanes) == 0) matrix.pitch += lanes;
+  // Rows a multiple of 2 KiB apart would all fall into the same few sets of a first cache.
+  if (matrix.rows > 8 && 2 * matrix.pitch % (32 * lanes) == 0) matrix.pitch += lanes;
   return matrix;
 }
 

@@ -23,12 +23,9 @@ Extents concatenate(const Extents& a, const Extents& b) {
   return result;
 }
 
-// Where a tap and an output of a tile stand.
+// Where a tap stands.
 std::int64_t tap_place(const Axis& axis, std::int64_t tap) {
   return axis.effective_filter() - 1 - tap * axis.dilation;
-}
-std::int64_t output_place(const Axis& axis, std::int64_t output) {
-  return axis.effective_filter() - 1 + output * axis.stride;
 }
 
 }  // namespace
@@ -96,9 +93,60 @@ std::int64_t Channels<T, Sum>::row_start(const Extents& places) const {
 }
 
 template <typename T, typename Sum>
+std::int64_t Channels<T, Sum>::window(const Place& at, std::size_t t) const {
+  const std::int64_t reach = (at.outputs[t] - 1) * axis(t).stride + axis(t).effective_filter();
+  if (at.outputs[t] < axis(t).output()) return reach;
+  return std::min(reach, needed_range(axis(t)).end) - plan_.origin[t];
+}
+
+template <typename T, typename Sum>
+Box Channels<T, Sum>::x_box(std::int64_t block) const {
+  const Place at = place(block);
+  Box box{Extents::filled(plan_.lengths.size(), 0), {}};
+  for (std::size_t t = 0; t < plan_.lengths.size(); ++t) box.end.push_back(window(at, t));
+  return box;
+}
+
+template <typename T, typename Sum>
+Box Channels<T, Sum>::y_box(std::int64_t block) const {
+  const Place at = place(block);
+  Box box;
+  for (std::size_t t = 0; t < plan_.lengths.size(); ++t) {
+    box.begin.push_back(output_place(t, 0));
+    box.end.push_back(output_place(t, at.outputs[t] - 1) + 1);
+  }
+  return box;
+}
+
+template <typename T, typename Sum>
+Box Channels<T, Sum>::w_box() const {
+  Box box{Extents::filled(plan_.lengths.size(), 0), {}};
+  for (std::size_t t = 0; t < plan_.lengths.size(); ++t) {
+    box.end.push_back(axis(t).effective_filter());
+  }
+  return box;
+}
+
+// The rows of a box, from end to end; all of a block of one axis.
+template <typename T, typename Sum>
+void Channels<T, Sum>::clear(const Box& box, T* data) const {
+  const Shape rows = slow_shape([&](std::size_t t) { return box.end[t] - box.begin[t]; });
+  for_each_index(rows, [&](std::int64_t, const Extents& slow) {
+    Extents places = slow;
+    for (std::size_t t = 0; t < slow.size(); ++t) places[t] += box.begin[t];
+    std::fill_n(data + row_start(places), plan_.lengths.back(), T(0));
+  });
+}
+
+template <typename T, typename Sum>
+std::int64_t Channels<T, Sum>::output_place(std::size_t t, std::int64_t output) const {
+  return axis(t).effective_filter() - 1 + output * axis(t).stride - plan_.origin[t];
+}
+
+template <typename T, typename Sum>
 Extents Channels<T, Sum>::output_places(const Extents& slow) const {
   Extents places = slow;
-  for (std::size_t t = 0; t < places.size(); ++t) places[t] = output_place(axis(t), slow[t]);
+  for (std::size_t t = 0; t < places.size(); ++t) places[t] = output_place(t, slow[t]);
   return places;
 }
 
@@ -116,7 +164,7 @@ RowPlace Channels<T, Sum>::input_row(const Strides& strides, const Place& at,
   Extents position = at.skipped;
   for (std::size_t a = 0; a < position.size(); ++a) position[a] *= p_.axes[a].stride;
   for (std::size_t t = 0; t < positions.size(); ++t) {
-    position.push_back(at.first[t] * axis(t).stride + positions[t]);
+    position.push_back(at.first[t] * axis(t).stride + plan_.origin[t] + positions[t]);
   }
   return row_place(p_, strides, position);
 }
@@ -137,11 +185,8 @@ const T* Channels<T, Sum>::load_x(const void* x, std::int64_t b, std::int64_t c,
                                   T* to) const {
   const Place where = place(block);
   const std::int64_t offset = b * x_.outer + c * x_.channel;
-  const auto window = [&](std::size_t t) {
-    return (where.outputs[t] - 1) * axis(t).stride + axis(t).effective_filter();
-  };
-  const std::int64_t first = where.first.back() * last_.stride;
-  const std::int64_t columns = window(slow_axes());
+  const std::int64_t first = where.first.back() * last_.stride + plan_.origin.back();
+  const std::int64_t columns = window(where, slow_axes());
   if (slow_axes() == 0) {
     const RowPlace row = input_row(x_.spatial, where, {});
     if (row.kind == RowPlace::Kind::elements) {
@@ -149,15 +194,11 @@ const T* Channels<T, Sum>::load_x(const void* x, std::int64_t b, std::int64_t c,
       if (direct != nullptr) return direct;
     }
   }
-  const Shape rows = slow_shape([&](std::size_t t) { return plan_.lengths[t]; });
-  const std::int64_t length = plan_.lengths.back();
-  for_each_index(rows, [&](std::int64_t index, const Extents& positions) {
-    T* row = to + index * length;
-    bool needed = true;
-    for (std::size_t t = 0; t < slow_axes(); ++t) needed = needed && positions[t] < window(t);
-    if (needed)
-      input_.load(x, offset, input_row(x_.spatial, where, positions), first, 1, columns, row);
-    std::fill(row + (needed ? columns : 0), row + length, T(0));
+  const Shape rows = slow_shape([&](std::size_t t) { return window(where, t); });
+  for_each_index(rows, [&](std::int64_t, const Extents& positions) {
+    T* row = to + row_start(positions);
+    input_.load(x, offset, input_row(x_.spatial, where, positions), first, 1, columns, row);
+    std::fill(row + columns, row + plan_.lengths.back(), T(0));
   });
   return to;
 }
@@ -166,18 +207,18 @@ template <typename T, typename Sum>
 void Channels<T, Sum>::load_y(const void* y, std::int64_t b, std::int64_t k, std::int64_t block,
                               T* to) const {
   const Place where = place(block);
-  std::fill_n(to, points_, T(0));
+  clear(y_box(block), to);
   const Shape rows = slow_shape([&](std::size_t t) { return where.outputs[t]; });
   for_each_index(rows, [&](std::int64_t, const Extents& slow) {
     load_y_(y, output_offset(b, k, where, slow), y_.spatial.back(), where.outputs.back(),
-            to + row_start(output_places(slow)) + output_place(last_, 0), last_.stride);
+            to + row_start(output_places(slow)) + output_place(slow_axes(), 0), last_.stride);
   });
 }
 
 template <typename T, typename Sum>
 void Channels<T, Sum>::load_w(const void* w, std::int64_t k, std::int64_t c, T* to,
                               const Scratch& scratch) const {
-  std::fill_n(to, points_, T(0));
+  clear(w_box(), to);
   const Shape rows = slow_shape([&](std::size_t t) { return axis(t).filter; });
   for_each_index(rows, [&](std::int64_t, const Extents& slow) {
     T* row = to + row_start(tap_places(slow));
@@ -195,7 +236,7 @@ void Channels<T, Sum>::store_y(const RunArguments& arguments, std::int64_t b, st
   const Place where = place(block);
   const Shape rows = slow_shape([&](std::size_t t) { return where.outputs[t]; });
   for_each_index(rows, [&](std::int64_t, const Extents& slow) {
-    const T* row = from + row_start(output_places(slow)) + output_place(last_, 0);
+    const T* row = from + row_start(output_places(slow)) + output_place(slow_axes(), 0);
     store_row(arguments, k, row, last_.stride, where.outputs.back(),
               output_offset(b, k, where, slow), y_.spatial.back(), scratch);
   });
@@ -210,10 +251,10 @@ template <typename T, typename Sum>
 void Channels<T, Sum>::fold_x(std::int64_t block, const T* from, const Scratch& scratch) const {
   const Place where = place(block);
   const Strides compact = compact_strides(input_extents(p_));
-  const Shape rows = slow_shape([&](std::size_t t) { return extended_extent(axis(t)); });
+  const Shape rows = slow_shape([&](std::size_t t) { return window(where, t); });
   for_each_index(rows, [&](std::int64_t, const Extents& positions) {
-    fold_row(last_, input_row(compact, where, positions), from + row_start(positions), 0, 1,
-             extended_extent(last_), scratch.image);
+    fold_row(last_, input_row(compact, where, positions), from + row_start(positions),
+             plan_.origin.back(), 1, window(where, slow_axes()), scratch.image);
   });
 }
 

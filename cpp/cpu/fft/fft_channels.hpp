@@ -13,12 +13,13 @@ namespace faltung::fft {
 ///
 /// Along each axis, with R' the reach of the filter, a block holds
 ///
-///     x       from its first needed position on, at 0, 1, ...
+///     x       from the plan's origin on, at 0, 1, ...
 ///     tap r   at R'-1 - r dilation
-///     y       output o of the tile at R'-1 + o stride
+///     y       output o of the tile at R'-1 + o stride - origin
 ///
 /// so that in every pass what a cyclic product wraps around meets nothing that is kept. x and y
-/// have BlockPlan::block_count() blocks, w has one.
+/// have BlockPlan::block_count() blocks, w has one. Loads fill the boxes named here and leave the
+/// rest of a block of several axes alone; stores look at no more.
 ///
 /// @tparam T    of the data in the transforms
 /// @tparam Sum  of the finished sums: T, or uint64_t for integers, which are recovered by rounding
@@ -40,6 +41,10 @@ class Channels {
   }
   /// @param memory  scratch_bytes(), aligned to 256
   [[nodiscard]] Scratch scratch(std::byte* memory) const;
+
+  [[nodiscard]] Box x_box(std::int64_t block) const;
+  [[nodiscard]] Box y_box(std::int64_t block) const;
+  [[nodiscard]] Box w_box() const;
 
   /// The block's data: in `to`, or where x lies if that is the same.
   const T* load_x(const void* x, std::int64_t b, std::int64_t c, std::int64_t block, T* to) const;
@@ -66,9 +71,13 @@ class Channels {
   [[nodiscard]] const Axis& axis(std::size_t t) const { return p_.axes[plan_.skipped + t]; }
   [[nodiscard]] std::size_t slow_axes() const { return plan_.lengths.size() - 1; }
 
+  /// What the outputs of a tile look at along an axis, from its origin on.
+  [[nodiscard]] std::int64_t window(const Place& at, std::size_t t) const;
+  void clear(const Box& box, T* data) const;
   template <typename Extent>
   Shape slow_shape(Extent&& extent) const;  ///< extent(t) of all axes but the last
   [[nodiscard]] std::int64_t row_start(const Extents& places) const;
+  [[nodiscard]] std::int64_t output_place(std::size_t t, std::int64_t output) const;
   [[nodiscard]] Extents output_places(const Extents& slow) const;
   [[nodiscard]] Extents tap_places(const Extents& slow) const;
   [[nodiscard]] RowPlace input_row(const Strides& strides, const Place& at,

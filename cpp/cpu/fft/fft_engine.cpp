@@ -43,7 +43,7 @@ class FftEngine final : public Engine {
   }
 
   double estimate_us(const Problem& p, const Device&) const override {
-    constexpr double start_us = 42;  // with cold caches; fitted with StepCosts
+    constexpr double start_us = 42;  // with cold caches
     return start_us +
            shared_us(1e-3 * (fft::plan_blocks(p, fft::current_instruction_set()).nanoseconds +
                              strided_ns(p)));

@@ -4,7 +4,7 @@
 
 namespace faltung {
 
-/// `cpu.fft`: whole transforms over all axes with more than one tap, by ducc0. All ranks, passes,
+/// `cpu.fft`: transforms over all axes with more than one tap. All ranks, passes,
 /// layouts and boundaries; integers where rounding provably recovers them.
 [[nodiscard]] const Engine& fft_engine();
 

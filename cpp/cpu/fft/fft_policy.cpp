@@ -20,7 +20,13 @@ bool may_reorder(const Problem& p) {
 }
 
 BlockPlan without_lengths(const Problem& p) {
-  BlockPlan plan{.problem = p, .order = {}, .blocks = {}, .lengths = {}, .tile = {}, .tiles = {}};
+  BlockPlan plan{.problem = p,
+                 .order = {},
+                 .blocks = {},
+                 .lengths = {},
+                 .tile = {},
+                 .origin = {},
+                 .tiles = {}};
   const bool skip = may_reorder(p);
   plan.problem.axes.clear();
   for (const bool taps : {false, true}) {
@@ -38,8 +44,10 @@ BlockPlan without_lengths(const Problem& p) {
 }
 
 // What it takes to bring a block's data from a tensor, or back, in nanoseconds; see StepCosts.
-constexpr double row_ns = 7.8;
+constexpr double row_ns = 40;
 constexpr double point_ns = 0.03;
+// The tensors come from memory and go there, once.
+constexpr double byte_ns = 0.16;
 
 /// Chooses the lengths of a plan by their cost.
 class LengthChoice {
@@ -55,6 +63,17 @@ class LengthChoice {
     images_ = static_cast<double>(p.batch);
     for (const std::int64_t extent : plan_.blocks) images_ *= static_cast<double>(extent);
     channels_ = static_cast<double>(p.in_channels) + static_cast<double>(p.out_channels);
+    const bool single = p.pass == Pass::forward && p.in_channels == p.groups &&
+                        p.out_channels == p.groups;  // nothing is summed
+    product_ = single ? step_costs.product : step_costs.sum;
+    double x = static_cast<double>(p.batch) * static_cast<double>(p.in_channels);
+    double y = static_cast<double>(p.batch) * static_cast<double>(p.out_channels);
+    for (const Axis& axis : p.axes) {
+      x *= static_cast<double>(axis.input);
+      y *= static_cast<double>(axis.output());
+    }
+    tensor_bytes_ =
+        x * static_cast<double>(size_of(p.input)) + y * static_cast<double>(size_of(p.output));
   }
 
   // Each axis in turn takes the length that is best beside the others', from two beginnings: whole
@@ -76,6 +95,7 @@ class LengthChoice {
     for (std::size_t a = 0; a < axes_.size(); ++a) {
       const std::int64_t tile = outputs(a, best[a]);
       plan_.tile.push_back(tile);
+      plan_.origin.push_back(whole(a, best[a]) ? needed_range(*axes_[a]).begin : 0);
       plan_.tiles.push_back((axes_[a]->output() - 1) / tile + 1);
     }
     plan_.lengths = best;
@@ -85,11 +105,15 @@ class LengthChoice {
  private:
   [[nodiscard]] bool halved(std::size_t axis) const { return real_ && axis + 1 == axes_.size(); }
 
-  // A length of at least `least` that transforms well.
-  [[nodiscard]] std::int64_t good(std::size_t axis, std::int64_t least) const {
+  // A length of at least `least` that transforms well, and whole registers if `registers`.
+  [[nodiscard]] std::int64_t good(std::size_t axis, std::int64_t least,
+                                  bool registers = false) const {
     const std::int64_t unit = halved(axis) ? 2 : 1;
     const std::int64_t points = (least - 1) / unit + 1;
-    if (axes_.size() > 1) return unit * good_length(points);
+    if (axes_.size() > 1) {
+      const std::int64_t step = registers && axis + 2 >= axes_.size() ? lanes_ : 1;
+      return unit * step * good_length((points - 1) / step + 1);
+    }
     // One axis becomes a matrix, of whose sides both should fill registers.
     if (points < lanes_ * lanes_) return unit * good_length(points);
     std::int64_t best = 0;
@@ -111,7 +135,7 @@ class LengthChoice {
   // Shortest first; the last one serves the whole axis.
   [[nodiscard]] std::vector<std::int64_t> lengths(std::size_t a) const {
     const Axis& axis = *axes_[a];
-    const std::int64_t whole = extended_extent(axis);
+    const std::int64_t whole = needed_range(axis).points;
     std::vector<std::int64_t> result;
     // The backward pass adds what neighbouring tiles have in common, which only whole axes avoid.
     if (plan_.problem.pass != Pass::backward_data) {
@@ -120,16 +144,23 @@ class LengthChoice {
                                   16.0, 24.0, 32.0, 64.0}) {
         const double least = factor * static_cast<double>(span) + 2;
         if (least > 0.75 * static_cast<double>(whole)) break;
-        result.push_back(good(a, std::max<std::int64_t>(static_cast<std::int64_t>(least), 16)));
+        const std::int64_t points = std::max<std::int64_t>(static_cast<std::int64_t>(least), 16);
+        result.push_back(good(a, points));
+        if (axes_.size() > 1) result.push_back(good(a, points, true));
       }
     }
+    if (axes_.size() > 1) result.push_back(good(a, whole, true));
     result.push_back(good(a, whole));
     return result;
   }
 
+  [[nodiscard]] bool whole(std::size_t a, std::int64_t length) const {
+    return length >= needed_range(*axes_[a]).points;
+  }
+
   [[nodiscard]] std::int64_t outputs(std::size_t a, std::int64_t length) const {
     const Axis& axis = *axes_[a];
-    if (length >= extended_extent(axis)) return axis.output();
+    if (whole(a, length)) return axis.output();
     return (length - axis.effective_filter()) / axis.stride + 1;
   }
 
@@ -163,18 +194,32 @@ class LengthChoice {
     // Rows are found, loaded and stored one by one.
     const double rows = points / static_cast<double>(lengths.back());
     const double moved = rows * row_ns + points * point_ns;
-    return (blocks * channels_ + pairs_) * (one + moved) +
-           blocks * pairs_ * registers * step_costs.product;
+    return (blocks * channels_ + pairs_) * (one + moved) + blocks * pairs_ * registers * product_ +
+           tensor_bytes_ * byte_ns;
   }
 
   BlockPlan plan_;
   std::vector<const Axis*> axes_;
   bool real_, wide_;
   std::int64_t lanes_;
-  double pairs_, images_, channels_;
+  double pairs_, images_, channels_, tensor_bytes_, product_;
 };
 
 }  // namespace
+
+AxisRange needed_range(const Axis& axis) {
+  const std::int64_t extent = extended_extent(axis);
+  AxisRange range{0, extent, extent};
+  // At most R'-1, so that every output has a place in the block.
+  if (axis.below.kind == BoundaryKind::zero) {
+    range.begin = std::clamp<std::int64_t>(axis.pad_lo, 0, axis.effective_filter() - 1);
+  }
+  if (axis.above.kind == BoundaryKind::zero) {
+    range.end = std::clamp(axis.pad_lo + axis.dilated_input(), range.begin, extent);
+  }
+  range.points = std::max({range.end, extent - range.begin, axis.effective_filter()});
+  return range;
+}
 
 BlockPlan plan_blocks(const Problem& p, const InstructionSet& set) {
   // The planner asks for the same plan three times in a row: its support, estimate and task.

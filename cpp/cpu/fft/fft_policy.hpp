@@ -19,6 +19,7 @@ struct BlockPlan {
   Shape blocks;             ///< outputs along the skipped axes
   Shape lengths;            ///< of a block; what is wrapped around meets no output
   Shape tile;               ///< outputs of a tile, which the last one may not fill
+  Shape origin;             ///< the extended position that begins the first block
   Shape tiles;              ///< how many
   double nanoseconds = 0;   ///< estimate of a run on one thread
 
@@ -27,6 +28,19 @@ struct BlockPlan {
     return element_count(blocks) * element_count(tiles);
   }
 };
+
+/// The part of an extended axis that a block over the whole of it looks at: zeros around it need no
+/// place of their own.
+struct AxisRange {
+  std::int64_t begin, end;
+  /// Points that a block needs: what a cyclic product wraps around then meets nothing that is kept.
+  /// An input position p and tap r come together at the place of output o, or a whole length from
+  /// it, and only if p + R'-1 - r d - (R'-1 + o s) is a multiple of the length. With p in
+  /// [begin, end), this lies between begin - (E-1) and end - 1, where E is the extended extent.
+  /// Every tap needs a place, too.
+  std::int64_t points;
+};
+[[nodiscard]] AxisRange needed_range(const Axis& axis);
 
 /// The cheapest plan for this set. Depends on the problem and the set alone.
 [[nodiscard]] BlockPlan plan_blocks(const Problem& p, const InstructionSet& set);
@@ -62,10 +76,9 @@ inline double summed_transforms(const Problem& p, const Sizes& n) {
 inline double expected_error(double n) { return 4 * std::log2(n); }
 
 /// The same, but no data can exceed it: three transforms, each of whose log2 n levels errs by at
-/// most (1 + sqrt 5 + 7.5) u in radix 2, where 7.5 u is the error of ducc0's roots in double (two
-/// roots of 2.6 u each and their product); radix 3, 4 and 5 err less for each factor of two. Real
-/// data takes one level less and one factor more (BlockMatrix). Rounded up for terms of second
-/// order.
+/// most (1 + sqrt 5 + 4.3) u in radix 2, where 4.3 u is the error of UnitRoots in double; radix 3,
+/// 4, 5 and 8 err less for each factor of two. Real data takes one level less and one factor more
+/// (BlockMatrix), and an axis that is cut one factor more. Rounded up for terms of second order.
 /// Source: Brent, Percival & Zimmermann, Math. Comp. 76 (2007) 1469, theorem 5.1.
 inline double proven_error(double n) { return 36 * std::log2(n); }
 

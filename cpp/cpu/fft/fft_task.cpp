@@ -110,7 +110,7 @@ template <typename T, typename Sum>
 void FftTask<T, Sum>::load_filters(const void* w, R* to, std::byte* workspace) const {
   each(workspace, pairs_, [&](std::int64_t i, const Slot& s) {
     channels_.load_w(w, i / group_inputs_, i % group_inputs_, s.data, s.scratch);
-    transform_.forward(s.data, to + i * size_, s.work);
+    transform_.forward(s.data, channels_.w_box(), to + i * size_, s.work);
   });
 }
 
@@ -149,7 +149,8 @@ void FftTask<T, Sum>::forward_single(const RunArguments& arguments, const R* w) 
     const std::int64_t c = unit / blocks_ % p_.groups;
     const std::int64_t b = unit / blocks_ / p_.groups;
     const T* x = channels_.load_x(arguments.first, b, c, block, s.data);
-    transform_.filter(x, w + c * size_, s.data, s.work);
+    transform_.filter(x, channels_.x_box(block), w + c * size_, s.data, channels_.y_box(block),
+                      s.work);
     channels_.store_y(arguments, b, c, block, s.data, s.scratch);
   });
 }
@@ -168,7 +169,7 @@ void FftTask<T, Sum>::forward(const RunArguments& arguments, const R* w) const {
       with_unit(item / group_inputs_, [&](std::int64_t b, std::int64_t g, std::int64_t block) {
         const std::int64_t c = g * group_inputs_ + item % group_inputs_;
         const T* data = channels_.load_x(arguments.first, b, c, block, s.data);
-        transform_.forward(data, x + item * size_, s.work);
+        transform_.forward(data, channels_.x_box(block), x + item * size_, s.work);
       });
     });
     each(arguments.workspace, count * group_outputs_, [&](std::int64_t item, const Slot& s) {
@@ -179,7 +180,7 @@ void FftTask<T, Sum>::forward(const RunArguments& arguments, const R* w) const {
           transform_.products(s.sums, x + (i * group_inputs_ + c) * size_,
                               w + (k * group_inputs_ + c) * size_, false, c > 0);
         }
-        transform_.inverse(s.sums, s.data, s.work);
+        transform_.inverse(s.sums, s.data, channels_.y_box(block), s.work);
         channels_.store_y(arguments, b, k, block, s.data, s.scratch);
       });
     });
@@ -194,7 +195,7 @@ void FftTask<T, Sum>::backward_data(const RunArguments& arguments, const R* w) c
     each(arguments.workspace, group_outputs_ * blocks_, [&](std::int64_t item, const Slot& s) {
       channels_.load_y(arguments.first, b, g * group_outputs_ + item / blocks_, item % blocks_,
                        s.data);
-      transform_.forward(s.data, y + item * size_, s.work);
+      transform_.forward(s.data, channels_.y_box(item % blocks_), y + item * size_, s.work);
     });
     each(arguments.workspace, group_inputs_, [&](std::int64_t c, const Slot& s) {
       channels_.clear_x(s.scratch);
@@ -204,7 +205,7 @@ void FftTask<T, Sum>::backward_data(const RunArguments& arguments, const R* w) c
           transform_.products(s.sums, y + (k * blocks_ + block) * size_, w + pair * size_, true,
                               k > 0);
         }
-        transform_.inverse(s.sums, s.data, s.work);
+        transform_.inverse(s.sums, s.data, channels_.x_box(block), s.work);
         channels_.fold_x(block, s.data, s.scratch);
       }
       channels_.store_x(arguments, b, g * group_inputs_ + c, s.scratch);
@@ -229,12 +230,14 @@ void FftTask<T, Sum>::backward_filter(const RunArguments& arguments) const {
       } else {
         channels_.load_y(arguments.second, b, channel - p_.in_channels, block, s.data);
       }
-      transform_.forward(data, spectra + item * size_, s.work);
+      transform_.forward(data,
+                         channel < p_.in_channels ? channels_.x_box(block) : channels_.y_box(block),
+                         spectra + item * size_, s.work);
     });
     add_up_filters(arguments, count, first == 0);
   }
   each(arguments.workspace, pairs_, [&](std::int64_t i, const Slot& s) {
-    transform_.inverse(w + i * size_, s.data, s.work);
+    transform_.inverse(w + i * size_, s.data, channels_.w_box(), s.work);
     channels_.store_w(arguments, i / group_inputs_, i % group_inputs_, s.data, s.scratch);
   });
 }

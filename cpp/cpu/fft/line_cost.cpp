@@ -3,30 +3,25 @@
 #include <algorithm>
 #include <vector>
 
+#include "cpp/cpu/fft/line_plan.hpp"
 #include "cpp/cpu/fft/transform.hpp"
 
 namespace faltung::fft {
 namespace {
 
-// Of one pass with this factor, for each value of a line, in the units of StepCosts.
-double pass_cost(std::int64_t factor) {
-  switch (factor) {
+// Of one pass with this radix, for each value of a line, in the units of StepCosts.
+double pass_cost(int radix) {
+  switch (radix) {
     case 2:
-      return 0.49;
+      return 1.0;
     case 3:
-      return 0.65;
+      return 1.3;
     case 4:
-      return 0.65;
+      return 1.4;
     case 5:
-      return 0.92;
-    case 7:
-      return 1.36;
-    case 8:
-      return 0.98;
-    case 11:
-      return 2.4;
+      return 1.9;
     default:
-      return 0.33 * static_cast<double>(factor);  // products of a matrix
+      return 2.0;
   }
 }
 
@@ -34,7 +29,7 @@ constexpr std::int64_t table_end = std::int64_t{1} << 20;
 
 std::vector<std::int64_t> smooth_numbers() {
   std::vector<std::int64_t> numbers{1};
-  for (const std::int64_t prime : {2, 3, 5, 7, 11}) {
+  for (const std::int64_t prime : {2, 3, 5}) {
     for (std::size_t i = 0; i < numbers.size(); ++i) {
       if (numbers[i] * prime <= table_end) numbers.push_back(numbers[i] * prime);
     }
@@ -56,17 +51,10 @@ std::int64_t good_length(std::int64_t n) {
 
 double line_cost(std::int64_t n) {
   double per_value = 0;
-  std::int64_t rest = n;
-  for (const std::int64_t factor : {8, 4, 2, 3, 5, 7, 11}) {
-    while (rest % factor == 0) {
-      per_value += pass_cost(factor);
-      rest /= factor;
-    }
-  }
-  if (rest > 1) per_value += pass_cost(std::min<std::int64_t>(rest, 64));
-  // With registers of 64 bytes a line and its buffer leave a first cache of 32 KiB beyond 128
-  // values, and a second one of 1 MiB beyond 4096.
-  const double cache = n > 4096 ? 2.5 : n > 128 ? 1.3 : 1.0;
+  for (const int radix : radices(n)) per_value += pass_cost(radix);
+  // With registers of 64 bytes a line leaves a first cache of 32 KiB beyond 256 values for its
+  // first passes, and a second one of 1 MiB beyond 8192.
+  const double cache = n > 4096 ? 2.0 : n > 128 ? 1.1 : 1.0;
   return static_cast<double>(n) * per_value * cache;
 }
 
@@ -89,15 +77,15 @@ double transform_cost(const Shape& lengths, bool real, bool wide, std::int64_t l
   const double registers = static_cast<double>(ceil_quotient(m.columns, lanes));
   const double rows = static_cast<double>(m.rows);
   double cost = static_cast<double>(ceil_quotient(m.rows, lanes)) *
-                (line_cost(m.columns) + step_costs.transpose * static_cast<double>(m.columns));
+                (line_cost(m.columns) + step_costs.factors * static_cast<double>(m.columns));
   for (int a = 0; a < m.column_axes; ++a) {
     const std::int64_t length = m.column_lengths[a];
     cost += rows / static_cast<double>(length) * registers *
-            (line_cost(length) + step_costs.copy * static_cast<double>(length));
+            (line_cost(length) + step_costs.transpose * static_cast<double>(length));
   }
   // What leaves a second cache of 1 MiB comes back from the third or from memory on every trip.
   const double bytes = rows * static_cast<double>(m.columns) * (wide ? 16 : 8);
-  const double trips = m.column_axes + 1;
+  const double trips = m.column_axes > 1 ? 2 * (m.column_axes - 1) : 1;
   if (bytes > 0x1p19) cost += trips * bytes / (bytes > 0x1p24 ? 3.6 : 9.6);
   return cost;
 }

@@ -1,12 +1,30 @@
 #pragma once
 
+#include <cstdint>
 #include <cstring>
 #include <utility>
 
-#include "cpp/cpu/fft/line_transform.hpp"
-
-// One register and what the stages do with it, for the instruction set of the including file.
+// One register and what the stages do with it. This header is read once for each instruction set:
+// FALTUNG_FFT_SET names the set for which the including file is compiled, and everything here lives
+// in a namespace of that name.
 namespace faltung::fft::FALTUNG_FFT_SET {
+
+// What handles registers must be inlined: an array of them that is passed on goes through memory.
+#define FALTUNG_INLINE __attribute__((always_inline)) inline
+#define FALTUNG_INLINE_LAMBDA __attribute__((always_inline))
+
+/// How many values a register holds; 1 on processors not known to have registers of several.
+template <typename R>
+inline constexpr std::int64_t lanes =
+#if defined(__AVX512F__)
+    64 / sizeof(R);
+#elif defined(__AVX__)
+    32 / sizeof(R);
+#elif defined(__SSE2__) || (defined(__aarch64__) && defined(__ARM_NEON))
+    16 / sizeof(R);
+#else
+    1;
+#endif
 
 template <typename R>
 struct RegisterOf {
@@ -22,44 +40,48 @@ struct Pair {
 };
 
 template <typename R>
-Register<R> load(const R* from) {
+FALTUNG_INLINE Register<R> load(const R* from) {
   Register<R> value;
   std::memcpy(&value, from, sizeof(value));
   return value;
 }
 template <typename R>
-void store(Register<R> value, R* to) {
+FALTUNG_INLINE void store(Register<R> value, R* to) {
   std::memcpy(to, &value, sizeof(value));
 }
 template <typename R>
-Pair<R> load_pair(const R* from) {
+FALTUNG_INLINE Pair<R> load_pair(const R* from) {
   return {load(from), load(from + lanes<R>)};
 }
 template <typename R>
-void store_pair(const Pair<R>& pair, R* to) {
+FALTUNG_INLINE void store_pair(const Pair<R>& pair, R* to) {
   store<R>(pair.re, to);
   store<R>(pair.im, to + lanes<R>);
 }
 
 template <typename R, typename Factor>  // a register or a number
-Pair<R> times(const Pair<R>& a, Factor re, Factor im) {
+FALTUNG_INLINE Pair<R> times(const Pair<R>& a, Factor re, Factor im) {
   return {a.re * re - a.im * im, a.re * im + a.im * re};
+}
+template <typename R, typename Factor>
+FALTUNG_INLINE Pair<R> times_conjugate(const Pair<R>& a, Factor re, Factor im) {
+  return {a.re * re + a.im * im, a.im * re - a.re * im};
 }
 
 // Lanes of `a` and `b` by the place they go to: the first n of a pair of registers.
 template <int step, int start, typename V, int... i>
-V every(V a, V b, std::integer_sequence<int, i...>) {
+FALTUNG_INLINE V every(V a, V b, std::integer_sequence<int, i...>) {
   return __builtin_shufflevector(a, b, (step * i + start)...);
 }
 template <int start, typename V, int... i>
-V interleaved(V a, V b, std::integer_sequence<int, i...>) {
+FALTUNG_INLINE V interleaved(V a, V b, std::integer_sequence<int, i...>) {
   constexpr int n = sizeof...(i);
   return __builtin_shufflevector(a, b, (start + i / 2 + i % 2 * n)...);
 }
 
 /// (r0 i0 r1 i1 ...) of two registers to real and imaginary parts, and back.
 template <typename R>
-Pair<R> split(Register<R> a, Register<R> b) {
+FALTUNG_INLINE Pair<R> split(Register<R> a, Register<R> b) {
   if constexpr (lanes<R> == 1) {
     return {a, b};
   } else {
@@ -68,7 +90,7 @@ Pair<R> split(Register<R> a, Register<R> b) {
   }
 }
 template <typename R>
-void join(const Pair<R>& pair, R* to) {
+FALTUNG_INLINE void join(const Pair<R>& pair, R* to) {
   if constexpr (lanes<R> == 1) {
     store_pair(pair, to);
   } else {
@@ -82,7 +104,7 @@ void join(const Pair<R>& pair, R* to) {
 /// lanes' in binary, interleaving the upper half of the registers with the lower turns the digits
 /// round by one; after as many turns as there are digits in a lane the two have changed places.
 template <typename R>
-void transpose(Register<R>* values) {
+FALTUNG_INLINE void transpose(Register<R>* values) {
   constexpr int n = static_cast<int>(lanes<R>);
   if constexpr (n > 1) {
     constexpr auto places = std::make_integer_sequence<int, n>();

@@ -1,9 +1,9 @@
 #pragma once
 
 #include <algorithm>
-#include <memory>
+#include <cstring>
 
-#include "cpp/cpu/fft/registers.hpp"
+#include "cpp/cpu/fft/line_passes.hpp"
 #include "cpp/cpu/fft/transform_stages.hpp"
 
 namespace faltung::fft::FALTUNG_FFT_SET {
@@ -13,241 +13,377 @@ template <typename T>
 class Stages final : public TransformStages<T> {
  public:
   using R = Real<T>;
+  using Block = typename TransformStages<T>::Block;
   static constexpr std::int64_t n = lanes<R>;
 
-  Stages(const BlockMatrix& matrix, const BlockFactors<R>& factors)
-      : m_(matrix), factors_(factors), row_plan_(matrix.columns) {
-    std::int64_t length = m_.pitch;
-    std::int64_t buffer = row_plan_.scratch_values();
-    for (int axis = 0; axis < m_.column_axes; ++axis) {
-      column_plans_[axis] = std::make_unique<LineTransform<R>>(m_.column_lengths[axis]);
-      length = std::max(length, m_.column_lengths[axis]);
-      buffer = std::max(buffer, column_plans_[axis]->scratch_values());
-    }
-    line_values_ = 2 * n * length;
-    scratch_values_ = line_values_ + buffer;
+  Stages(const BlockMatrix& matrix, const BlockFactors<R>& factors) : m_(matrix), f_(factors) {}
+
+  std::int64_t scratch_values() const override {
+    std::int64_t length = 1;
+    for (int a = 0; a < m_.column_axes; ++a) length = std::max(length, m_.column_lengths[a]);
+    return 2 * n * (length + 1);  // and a place for what is lost
   }
 
-  std::int64_t lane_count() const override { return n; }
-  std::int64_t scratch_values() const override { return scratch_values_; }
-
-  void first_axis(const T* data, R* planes, std::int64_t begin, std::int64_t end,
-                  R* scratch) const override {
-    for_each_line(0, begin, end, [&](std::int64_t row, std::int64_t column, std::int64_t step) {
-      R* line = scratch;
-      for (std::int64_t i = 0; i < m_.column_lengths[0]; ++i) {
-        Pair<R> value = load_data(data, row + i * step, column);
-        if (factors_.rows != nullptr)
-          value = times(value, factors_.rows[2 * i], factors_.rows[2 * i + 1]);
-        store_pair(value, line + 2 * n * i);
-      }
-      run_to_planes(0, true, planes, row, column, step, scratch);
-    });
-  }
-
-  void middle_axis(int axis, bool forward, R* planes, std::int64_t begin, std::int64_t end,
-                   R* scratch) const override {
-    for_each_line(axis, begin, end, [&](std::int64_t row, std::int64_t column, std::int64_t step) {
-      load_line(axis, planes, row, column, step, scratch);
-      run_to_planes(axis, forward, planes, row, column, step, scratch);
-    });
-  }
-
-  void first_axis_back(const R* planes, T* data, std::int64_t begin, std::int64_t end,
-                       R* scratch) const override {
-    for_each_line(0, begin, end, [&](std::int64_t row, std::int64_t column, std::int64_t step) {
-      load_line(0, planes, row, column, step, scratch);
-      const R* line = column_plans_[0]->run(scratch, scratch + line_values_, false);
-      for (std::int64_t i = 0; i < m_.column_lengths[0]; ++i) {
-        Pair<R> value = load_pair(line + 2 * n * i);
-        if (factors_.rows != nullptr)
-          value = times(value, factors_.rows[2 * i], -factors_.rows[2 * i + 1]);
-        store_data(value, data, row + i * step, column);
-      }
-    });
-  }
-
-  void rows(const R* planes, R* spectrum, std::int64_t begin, std::int64_t end,
-            R* scratch) const override {
-    for (std::int64_t group = begin; group < end; ++group) {
-      load_group(planes, group, scratch);
-      const R* result = row_plan_.run(scratch, scratch + line_values_, true);
-      std::memcpy(spectrum + group * group_values(), result, sizeof(R) * group_values());
-    }
-  }
-
-  void rows_back(const R* spectrum, R* planes, std::int64_t begin, std::int64_t end,
+  void slow_axis(int axis, const Block& block, std::int64_t begin, std::int64_t end,
                  R* scratch) const override {
-    for (std::int64_t group = begin; group < end; ++group) {
-      std::memcpy(scratch, spectrum + group * group_values(), sizeof(R) * group_values());
-      back_to_planes(group, planes, scratch);
+    for_each_line(axis, *block.box, begin, end, [&](const Line& line) {
+      column_forward(axis, block, line, scratch);
+      for (std::int64_t i = 0; i < m_.column_lengths[axis]; ++i) {
+        store_pair(at(scratch, i), plane(block.planes, line, i));
+      }
+    });
+  }
+
+  void slow_axis_back(int axis, const Block& block, std::int64_t begin, std::int64_t end,
+                      R* scratch) const override {
+    for_each_line(axis, *block.box, begin, end, [&](const Line& line) {
+      load_line(block.planes, line, 0, m_.column_lengths[axis], scratch);
+      column_inverse(axis, block, line, scratch);
+    });
+  }
+
+  void columns(const Block& block, std::int64_t slab, R* groups, std::int64_t begin,
+               std::int64_t end, R* scratch) const override {
+    for (std::int64_t piece = begin; piece < end; ++piece) {
+      const Line line{slab * m_.slab_rows(), piece * n, 1};
+      if (meets(*block.box, line.column)) {
+        column_forward(m_.column_axes - 1, block, line, scratch);
+        to_groups(scratch, line.column, groups);
+      } else {
+        clear_groups(line.column, groups);
+      }
     }
   }
 
-  void rows_filtered(const R* filter, R* planes, std::int64_t begin, std::int64_t end,
-                     R* scratch) const override {
+  void columns_back(const R* groups, const Block& block, std::int64_t slab, std::int64_t begin,
+                    std::int64_t end, R* scratch) const override {
+    for (std::int64_t piece = begin; piece < end; ++piece) {
+      const Line line{slab * m_.slab_rows(), piece * n, 1};
+      if (!meets(*block.box, line.column)) continue;
+      from_groups(groups, line.column, scratch);
+      column_inverse(m_.column_axes - 1, block, line, scratch);
+    }
+  }
+
+  void rows(R* groups, std::int64_t begin, std::int64_t end) const override {
     for (std::int64_t group = begin; group < end; ++group) {
-      load_group(planes, group, scratch);
-      const R* result = row_plan_.run(scratch, scratch + line_values_, true);
+      R* line = groups + group * group_values();
+      with_factors(group, [&](const auto& factors) {
+        run_forward(
+            *f_.row_plan, line,
+            [&](std::int64_t i) FALTUNG_INLINE_LAMBDA { return factors.before(i, at(line, i)); },
+            InPlace<R>{line});
+      });
+    }
+  }
+
+  void rows_back(R* groups, std::int64_t begin, std::int64_t end) const override {
+    for (std::int64_t group = begin; group < end; ++group) {
+      R* line = groups + group * group_values();
+      with_factors(group, [&](const auto& factors) {
+        run_inverse(*f_.row_plan, line, InPlace<R>{line},
+                    [&](std::int64_t i, const Pair<R>& value) FALTUNG_INLINE_LAMBDA {
+                      store_pair(factors.after(i, value), line + 2 * n * i);
+                    });
+      });
+    }
+  }
+
+  void rows_filtered(const R* filter, R* groups, std::int64_t begin,
+                     std::int64_t end) const override {
+    for (std::int64_t group = begin; group < end; ++group) {
+      R* line = groups + group * group_values();
       const R* other = filter + group * group_values();
-      for (std::int64_t i = 0; i < group_values(); i += 2 * n) {
-        const Pair<R> b = load_pair(other + i);
-        store_pair(times(load_pair(result + i), b.re, b.im), scratch + i);
-      }
-      back_to_planes(group, planes, scratch);
+      with_factors(group, [&](const auto& factors) {
+        run_filtered(
+            *f_.row_plan, line,
+            [&](std::int64_t i) FALTUNG_INLINE_LAMBDA { return factors.before(i, at(line, i)); },
+            [&](std::int64_t i, const Pair<R>& value) FALTUNG_INLINE_LAMBDA {
+              const Pair<R> b = at(other, i);
+              return times(value, b.re, b.im);
+            },
+            [&](std::int64_t i, const Pair<R>& value)
+                FALTUNG_INLINE_LAMBDA { store_pair(factors.after(i, value), line + 2 * n * i); });
+      });
     }
   }
 
   void products(R* sums, const R* a, const R* b, bool conjugate, bool add, std::int64_t begin,
                 std::int64_t end) const override {
-    for (std::int64_t i = begin * group_values(); i < end * group_values(); i += 2 * n) {
+    for (std::int64_t i = begin; i < end; i += 2 * n) {
       const Pair<R> second = load_pair(b + i);
       Pair<R> sum = times(load_pair(a + i), second.re, conjugate ? -second.im : second.im);
-      if (add) {
-        const Pair<R> before = load_pair(sums + i);
-        sum = {before.re + sum.re, before.im + sum.im};
-      }
+      if (add) sum = load_pair(sums + i) + sum;
       store_pair(sum, sums + i);
     }
   }
 
  private:
-  /// Calls f(row, column, step): a line's first row, the first of its register of columns, and rows
-  /// from one value to the next.
+  /// A register of columns along a column axis.
+  struct Line {
+    std::int64_t row;     ///< of its first value
+    std::int64_t column;  ///< of its first lane
+    std::int64_t step;    ///< rows from one value to the next
+  };
+
+  FALTUNG_INLINE static Pair<R> at(const R* line, std::int64_t i) {
+    return load_pair(line + 2 * n * i);
+  }
+
+  // Whether a register of columns holds something of the box.
+  [[nodiscard]] bool meets(const MatrixBox& box, std::int64_t column) const {
+    const auto hits = [&](std::int64_t first) { return first < box.last && first + n > box.first; };
+    return hits(column) || (is_real<T> && hits(column + m_.columns));
+  }
+
+  /// Calls f for each line that meets the box: beyond it along the faster axes, on which the data
+  /// are not yet, or no longer, transformed, nothing is asked for.
   template <typename F>
-  void for_each_line(int axis, std::int64_t begin, std::int64_t end, F&& f) const {
+  void for_each_line(int axis, const MatrixBox& box, std::int64_t begin, std::int64_t end,
+                     F&& f) const {
     std::int64_t inner = 1;
     for (int a = axis + 1; a < m_.column_axes; ++a) inner *= m_.column_lengths[a];
     const std::int64_t registers = (m_.columns + n - 1) / n;
     for (std::int64_t piece = begin; piece < end; ++piece) {
       const std::int64_t line = piece / registers;
+      bool inside = meets(box, piece % registers * n);
+      std::int64_t rest = line % inner;
+      for (int a = m_.column_axes - 1; a > axis; --a) {
+        const std::int64_t i = rest % m_.column_lengths[a];
+        inside = inside && i >= box.begin[a] && i < box.end[a];
+        rest /= m_.column_lengths[a];
+      }
+      if (!inside) continue;
       const std::int64_t row = line / inner * inner * m_.column_lengths[axis] + line % inner;
-      f(row, piece % registers * n, inner);
+      f(Line{row, piece % registers * n, inner});
     }
   }
 
-  void load_line(int axis, const R* planes, std::int64_t row, std::int64_t column,
-                 std::int64_t step, R* line) const {
-    for (std::int64_t i = 0; i < m_.column_lengths[axis]; ++i) {
-      const R* from = planes + (row + i * step) * 2 * m_.pitch + column;
-      store_pair<R>({load(from), load(from + m_.pitch)}, line + 2 * n * i);
+  FALTUNG_INLINE R* plane(R* planes, const Line& line, std::int64_t i) const {
+    return planes + 2 * ((line.row + i * line.step) * m_.pitch + line.column);
+  }
+
+  // Values of a line from the planes, those before `begin` and from `end` on 0. Strides are long,
+  // so what the next line gets, one register on, is asked for ahead.
+  void load_line(R* planes, const Line& line, std::int64_t begin, std::int64_t end,
+                 R* scratch) const {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const R* from = plane(planes, line, i);
+      __builtin_prefetch(from + 2 * n);
+      store_pair(load_pair(from), scratch + 2 * n * i);
     }
   }
 
-  void run_to_planes(int axis, bool forward, R* planes, std::int64_t row, std::int64_t column,
-                     std::int64_t step, R* scratch) const {
-    const R* result = column_plans_[axis]->run(scratch, scratch + line_values_, forward);
-    for (std::int64_t i = 0; i < m_.column_lengths[axis]; ++i) {
-      R* to = planes + (row + i * step) * 2 * m_.pitch + column;
-      const Pair<R> value = load_pair(result + 2 * n * i);
-      store<R>(value.re, to);
-      store<R>(value.im, to + m_.pitch);
+  // A line's transform along an axis, from the data or the planes to `scratch`; and back.
+  void column_forward(int axis, const Block& block, const Line& line, R* scratch) const {
+    const LinePlan<R>& plan = *f_.column_plans[axis];
+    const InPlace<R> put{scratch};
+    if (axis == 0 && line.column + n <= m_.columns) {
+      if constexpr (is_real<T>) {
+        if (f_.rows != nullptr) {
+          return run_forward(plan, scratch, from_data<true>(block, line), put);
+        }
+      }
+      return run_forward(plan, scratch, from_data<false>(block, line), put);
     }
-  }
-
-  Pair<R> load_data(const T* data, std::int64_t row, std::int64_t column) const {
-    const R* from = reinterpret_cast<const R*>(data + row * m_.row_step + column);
-    const std::int64_t used = m_.columns - column;
-    if constexpr (is_real<T>) {
-      if (used >= n) return {load(from), load(from + m_.imaginary_step)};
-      Pair<R> value{};
-      std::memcpy(&value.re, from, used * sizeof(R));
-      std::memcpy(&value.im, from + m_.imaginary_step, used * sizeof(R));
-      return value;
+    if (axis == 0) {
+      load_narrow(block, line, scratch);
     } else {
-      if (used >= n) return split<R>(load(from), load(from + n));
+      const std::int64_t begin = block.box->begin[axis], end = block.box->end[axis];
+      std::memset(scratch, 0, 2 * n * begin * sizeof(R));
+      load_line(block.planes, line, begin, end, scratch);
+      std::memset(scratch + 2 * n * end, 0, 2 * n * (plan.length - end) * sizeof(R));
+    }
+    run_forward(plan, scratch, put, put);
+  }
+
+  void column_inverse(int axis, const Block& block, const Line& line, R* scratch) const {
+    const LinePlan<R>& plan = *f_.column_plans[axis];
+    const InPlace<R> get{scratch};
+    if (axis == 0 && line.column + n <= m_.columns) {
+      if constexpr (is_real<T>) {
+        if (f_.rows != nullptr) {
+          return run_inverse(plan, scratch, get, to_data<true>(block, line, lost(scratch)));
+        }
+      }
+      return run_inverse(plan, scratch, get, to_data<false>(block, line, lost(scratch)));
+    }
+    run_inverse(plan, scratch, get, get);
+    if (axis == 0) return store_narrow(block, line, scratch);
+    for (std::int64_t i = block.box->begin[axis]; i < block.box->end[axis]; ++i) {
+      store_pair(at(scratch, i), plane(block.planes, line, i));
+    }
+  }
+
+  // What the passes get and put: outside the box zeros come, and what goes there is lost.
+  template <bool factors>
+  auto from_data(const Block& block, const Line& line) const {
+    return [this, &line, data = reinterpret_cast<const R*>(block.data + line.column),
+            begin = block.box->begin[0], end = block.box->end[0]](std::int64_t i)
+               FALTUNG_INLINE_LAMBDA {
+                 const bool inside = i >= begin && i < end;
+                 const R* from = inside ? data + data_offset(line.row + i * line.step) : zeros();
+                 const std::int64_t step = is_real<T> && inside ? m_.imaginary_step : n;
+                 __builtin_prefetch(from + (is_real<T> ? n : 2 * n));
+                 if (is_real<T>) __builtin_prefetch(from + step + n);
+                 Pair<R> value{load(from), load(from + step)};
+                 if constexpr (!is_real<T>) value = split<R>(value.re, value.im);
+                 if constexpr (factors) value = times(value, f_.rows[2 * i], f_.rows[2 * i + 1]);
+                 return value;
+               };
+  }
+  template <bool factors>
+  auto to_data(const Block& block, const Line& line, R* lost) const {
+    return [this, &line, lost, data = reinterpret_cast<R*>(block.data + line.column),
+            begin = block.box->begin[0], end = block.box->end[0]](std::int64_t i, Pair<R> value)
+               FALTUNG_INLINE_LAMBDA {
+                 const bool inside = i >= begin && i < end;
+                 R* to = inside ? data + data_offset(line.row + i * line.step) : lost;
+                 if constexpr (factors)
+                   value = times_conjugate(value, f_.rows[2 * i], f_.rows[2 * i + 1]);
+                 if constexpr (is_real<T>) {
+                   store<R>(value.re, to);
+                   store<R>(value.im, to + (inside ? m_.imaginary_step : n));
+                 } else {
+                   join<R>(value, to);
+                 }
+               };
+  }
+  [[nodiscard]] std::int64_t data_offset(std::int64_t row) const {
+    return row * m_.row_step * static_cast<std::int64_t>(sizeof(T) / sizeof(R));
+  }
+  static const R* zeros() {
+    alignas(64) static constexpr R values[2 * n] = {};
+    return values;
+  }
+
+  R* lost(R* scratch) const { return scratch + scratch_values() - 2 * n; }
+
+  // The last register of columns may be wider than the block; its line is moved by itself.
+  void load_narrow(const Block& block, const Line& line, R* scratch) const {
+    const std::size_t used = static_cast<std::size_t>(m_.columns - line.column);
+    for (std::int64_t i = 0; i < m_.column_lengths[0]; ++i) {
       R values[2 * n] = {};
-      std::memcpy(values, from, used * sizeof(T));
-      return split<R>(load(values), load(values + n));
+      if (i >= block.box->begin[0] && i < block.box->end[0]) {
+        const T* from = block.data + (line.row + i * line.step) * m_.row_step + line.column;
+        std::memcpy(values, from, used * sizeof(T));
+        if (is_real<T>) std::memcpy(values + n, from + m_.imaginary_step, used * sizeof(T));
+      }
+      Pair<R> value = load_pair(values);
+      if constexpr (!is_real<T>) value = split<R>(value.re, value.im);
+      if (f_.rows != nullptr) value = times(value, f_.rows[2 * i], f_.rows[2 * i + 1]);
+      store_pair(value, scratch + 2 * n * i);
     }
   }
-
-  void store_data(const Pair<R>& value, T* data, std::int64_t row, std::int64_t column) const {
-    R* to = reinterpret_cast<R*>(data + row * m_.row_step + column);
-    const std::int64_t used = m_.columns - column;
-    if constexpr (is_real<T>) {
-      const std::size_t bytes = static_cast<std::size_t>(std::min(used, n)) * sizeof(R);
-      if (used >= n) {
-        store<R>(value.re, to);
-        store<R>(value.im, to + m_.imaginary_step);
+  void store_narrow(const Block& block, const Line& line, const R* scratch) const {
+    const std::size_t used = static_cast<std::size_t>(m_.columns - line.column);
+    for (std::int64_t i = block.box->begin[0]; i < block.box->end[0]; ++i) {
+      Pair<R> value = at(scratch, i);
+      if (f_.rows != nullptr) value = times_conjugate(value, f_.rows[2 * i], f_.rows[2 * i + 1]);
+      T* to = block.data + (line.row + i * line.step) * m_.row_step + line.column;
+      R values[2 * n];
+      if constexpr (is_real<T>) {
+        store_pair(value, values);
+        std::memcpy(to + m_.imaginary_step, values + n, used * sizeof(T));
       } else {
-        std::memcpy(to, &value.re, bytes);
-        std::memcpy(to + m_.imaginary_step, &value.im, bytes);
-      }
-    } else {
-      if (used >= n) {
-        join<R>(value, to);
-      } else {
-        R values[2 * n];
         join<R>(value, values);
-        std::memcpy(to, values, used * sizeof(T));
       }
+      std::memcpy(to, values, used * sizeof(T));
     }
   }
 
   [[nodiscard]] std::int64_t group_values() const { return 2 * n * m_.columns; }
+  [[nodiscard]] std::int64_t groups() const { return (m_.slab_rows() + n - 1) / n; }
 
-  [[nodiscard]] Pair<R> factor(std::int64_t group, std::int64_t column) const {
-    return load_pair(factors_.matrix + group * group_values() + 2 * n * column);
-  }
-
-  // A group's rows to lanes, times the factors. Past the last row the last one is repeated.
-  void load_group(const R* planes, std::int64_t group, R* line) const {
-    for (std::int64_t column = 0; column < m_.columns; column += n) {
-      Register<R> re[n], im[n];
-      for (std::int64_t l = 0; l < n; ++l) {
-        const std::int64_t row = std::min(group * n + l, m_.rows - 1);
-        re[l] = load(planes + row * 2 * m_.pitch + column);
-        im[l] = load(planes + (row * 2 + 1) * m_.pitch + column);
-      }
-      transpose<R>(re);
-      transpose<R>(im);
-      for (std::int64_t l = 0; l < std::min(n, m_.columns - column); ++l) {
-        Pair<R> value{re[l], im[l]};
-        if (factors_.matrix != nullptr) {
-          const Pair<R> w = factor(group, column + l);
-          value = times(value, w.re, w.im);
-        } else if (factors_.columns != nullptr) {
-          const R* w = factors_.columns + 2 * (column + l);
-          value = times(value, w[0], w[1]);
+  // Rows of a line to lanes of groups. Past the last row the last one is repeated.
+  void to_groups(const R* line, std::int64_t column, R* groups_of_slab) const {
+    const std::int64_t used = std::min(n, m_.columns - column);
+    for (std::int64_t group = 0; group < groups(); ++group) {
+      R* to = groups_of_slab + group * group_values() + 2 * n * column;
+      for (const std::int64_t part : {std::int64_t{0}, n}) {
+        Register<R> values[n];
+        unrolled<n>([&](auto l) FALTUNG_INLINE_LAMBDA {
+          values[l] = load(line + 2 * n * std::min(group * n + l, m_.slab_rows() - 1) + part);
+        });
+        transpose<R>(values);
+        if (used == n) {
+          unrolled<n>([&](auto l)
+                          FALTUNG_INLINE_LAMBDA { store<R>(values[l], to + 2 * n * l + part); });
+        } else {
+          R all[n * n];
+          unrolled<n>([&](auto l) FALTUNG_INLINE_LAMBDA { store<R>(values[l], all + n * l); });
+          for (std::int64_t l = 0; l < used; ++l)
+            store<R>(load(all + n * l), to + 2 * n * l + part);
         }
-        store_pair(value, line + 2 * n * (column + l));
       }
     }
   }
 
-  void back_to_planes(std::int64_t group, R* planes, R* scratch) const {
-    const R* line = row_plan_.run(scratch, scratch + line_values_, false);
-    for (std::int64_t column = 0; column < m_.columns; column += n) {
-      Register<R> re[n] = {}, im[n] = {};
-      for (std::int64_t l = 0; l < std::min(n, m_.columns - column); ++l) {
-        Pair<R> value = load_pair(line + 2 * n * (column + l));
-        if (factors_.matrix != nullptr) {
-          const Pair<R> w = factor(group, column + l);
-          value = times(value, w.re, -w.im);
-        } else if (factors_.columns != nullptr) {
-          const R* w = factors_.columns + 2 * (column + l);
-          value = times(value, w[0], -w[1]);
-        }
-        re[l] = value.re * factors_.scale;
-        im[l] = value.im * factors_.scale;
+  // And back. The last group's values past a block's columns, and its rows past the last, have a
+  // place but no meaning.
+  void from_groups(const R* groups_of_slab, std::int64_t column, R* line) const {
+    const std::int64_t used = std::min(n, m_.columns - column);
+    for (std::int64_t group = 0; group < groups(); ++group) {
+      const R* from = groups_of_slab + group * group_values() + 2 * n * column;
+      for (const std::int64_t part : {std::int64_t{0}, n}) {
+        Register<R> values[n];
+        unrolled<n>([&](auto l) FALTUNG_INLINE_LAMBDA {
+          values[l] = load(from + 2 * n * std::min<std::int64_t>(l, used - 1) + part);
+        });
+        transpose<R>(values);
+        const std::int64_t rows = m_.slab_rows() - group * n;
+        unrolled<n>([&](auto l) FALTUNG_INLINE_LAMBDA {
+          if (l < rows) store<R>(values[l], line + 2 * n * (group * n + l) + part);
+        });
       }
-      transpose<R>(re);
-      transpose<R>(im);
-      for (std::int64_t l = 0; l < std::min(n, m_.rows - group * n); ++l) {
-        R* to = planes + (group * n + l) * 2 * m_.pitch + column;
-        store<R>(re[l], to);
-        store<R>(im[l], to + m_.pitch);
-      }
+    }
+  }
+
+  void clear_groups(std::int64_t column, R* groups_of_slab) const {
+    const std::int64_t used = std::min(n, m_.columns - column);
+    for (std::int64_t group = 0; group < groups(); ++group) {
+      R* to = groups_of_slab + group * group_values() + 2 * n * column;
+      std::memset(to, 0, 2 * n * used * sizeof(R));
+    }
+  }
+
+  // What is multiplied before the rows' transform and after its inverse.
+  struct MatrixFactors {
+    const R* w;
+    R scale;
+    FALTUNG_INLINE Pair<R> before(std::int64_t i, const Pair<R>& value) const {
+      const Pair<R> factor = at(w, i);
+      return times(value, factor.re, factor.im);
+    }
+    FALTUNG_INLINE Pair<R> after(std::int64_t i, const Pair<R>& value) const {
+      const Pair<R> factor = at(w, i);
+      const Pair<R> product = times_conjugate(value, factor.re, factor.im);
+      return {product.re * scale, product.im * scale};
+    }
+  };
+  struct ColumnFactors {
+    const R* w;
+    R scale;
+    FALTUNG_INLINE Pair<R> before(std::int64_t i, const Pair<R>& value) const {
+      if constexpr (!is_real<T>) return value;
+      return times(value, w[2 * i], w[2 * i + 1]);
+    }
+    FALTUNG_INLINE Pair<R> after(std::int64_t i, const Pair<R>& value) const {
+      if constexpr (!is_real<T>) return {value.re * scale, value.im * scale};
+      return times_conjugate(value, w[2 * i] * scale, w[2 * i + 1] * scale);
+    }
+  };
+  template <typename F>
+  void with_factors(std::int64_t group, F&& f) const {
+    if (f_.matrix != nullptr) {
+      f(MatrixFactors{f_.matrix + group * group_values(), f_.scale});
+    } else {
+      f(ColumnFactors{f_.columns, f_.scale});
     }
   }
 
   BlockMatrix m_;
-  BlockFactors<R> factors_;
-  LineTransform<R> row_plan_;
-  std::unique_ptr<LineTransform<R>> column_plans_[BlockMatrix::max_axes];
-  std::int64_t line_values_ = 0;
-  std::int64_t scratch_values_ = 0;
+  BlockFactors<R> f_;
 };
 
 }  // namespace faltung::fft::FALTUNG_FFT_SET

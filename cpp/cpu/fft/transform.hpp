@@ -34,12 +34,21 @@ struct InstructionSet {
 /// @param lengths  a real block's last one must be even
 [[nodiscard]] BlockMatrix block_matrix(const Shape& lengths, bool real, std::int64_t lanes);
 
+/// A part of a block: positions begin[a] to end[a] - 1 along each axis.
+struct Box {
+  Shape begin, end;
+};
+
 /// Fourier transforms of real or complex blocks over all their axes, for convolutions: spectra have
 /// an order of their own, and what is wrapped along the last axis of a real block changes sign
 /// (BlockMatrix).
 ///
 /// A block [n_0, ..., n_last] is compact and row-major; T is float, double, or a complex of them.
-/// Immutable; one object serves many threads.
+/// Lengths have no prime factor above 5. Immutable; one object serves many threads.
+///
+/// Of a block of several axes only a box need be there: the rows in its range, from end to end, and
+/// there 0 outside it. What has no part in it is not transformed, and results are written where the
+/// box asks for them, if not elsewhere too.
 template <typename T>
 class Transform {
  public:
@@ -53,41 +62,56 @@ class Transform {
   explicit Transform(const Shape& lengths, const InstructionSet& set = current_instruction_set());
 
   /// Values of R in a spectrum.
-  [[nodiscard]] std::int64_t spectrum_values() const { return spectrum_values_; }
+  [[nodiscard]] std::int64_t spectrum_values() const { return matrix_.slabs() * slab_values_; }
   [[nodiscard]] std::int64_t work_bytes(int slots) const;
+  [[nodiscard]] Box whole() const;
 
-  void forward(const T* data, R* spectrum, const Work& work) const;
-  /// The inverse, divided by the number of points.
-  void inverse(const R* spectrum, T* data, const Work& work) const;
+  void forward(const T* data, const Box& given, R* spectrum, const Work& work) const;
+  /// The inverse, divided by the number of points. Overwrites the spectrum.
+  void inverse(R* spectrum, T* data, const Box& wanted, const Work& work) const;
   /// inverse(forward(data) filter), in fewer trips through memory. `result` may be `data`.
-  void filter(const T* data, const R* filter, T* result, const Work& work) const;
+  void filter(const T* data, const Box& given, const R* filter, T* result, const Box& wanted,
+              const Work& work) const;
   /// sums = a b, or a conj(b), value by value; added to what is there if `add`. Part `part` of
   /// `parts` that can be computed apart.
   void products(R* sums, const R* a, const R* b, bool conjugate, bool add, std::int64_t part = 0,
                 std::int64_t parts = 1) const {
-    stages_->products(sums, a, b, conjugate, add, part * groups_ / parts,
-                      (part + 1) * groups_ / parts);
+    const std::int64_t pairs = spectrum_values() / (2 * lanes_);
+    stages_->products(sums, a, b, conjugate, add, part * pairs / parts * 2 * lanes_,
+                      (part + 1) * pairs / parts * 2 * lanes_);
   }
 
-  /// Where in a spectrum the number (k_0, ..., k_last) stands: the sum of x[j] times
-  /// exp(-2 pi i j k / n) along every axis, but on the last one, of n = 2 m real values,
+  /// Where in a spectrum each number (k_0, ..., k_last) stands, in row-major order: the sum of x[j]
+  /// times exp(-2 pi i j k / n) along every axis, but on the last one, of n = 2 m real values,
   /// exp(-2 pi i j (k - 1/4) / m). Its imaginary part follows `imaginary_offset` behind.
-  [[nodiscard]] std::int64_t place(const Extents& k) const;
+  [[nodiscard]] std::vector<std::int64_t> places() const;
   [[nodiscard]] std::int64_t imaginary_offset() const { return lanes_; }
 
  private:
+  using Block = typename TransformStages<T>::Block;
+  /// Work, cut up.
+  struct Memory {
+    R* planes;
+    R* groups;  ///< of the slab of each slot, or of the only slab
+    R* scratch;
+  };
+
   void make_factors(const Shape& lengths);
+  [[nodiscard]] MatrixBox matrix_box(const Box& box) const;
+  [[nodiscard]] Memory memory(const Work& work, int slot) const;
   template <typename F>
   void for_pieces(std::int64_t pieces, const Work& work, F&& f) const;
-  [[nodiscard]] std::int64_t axis_pieces(int axis) const;
-  R* planes(const Work& work) const { return reinterpret_cast<R*>(work.memory); }
-  void columns(const T* data, const Work& work) const;
-  void columns_back(T* data, const Work& work) const;
+  void slow_axes(const Block& block, const Work& work) const;
+  void slow_axes_back(const Block& block, const Work& work) const;
+  template <typename Rows>
+  void slabs(const Block& from, const Block& to, R* spectrum, const Work& work, Rows&& rows) const;
 
   std::int64_t lanes_;
+  Shape lengths_;
   BlockMatrix matrix_;
-  std::int64_t groups_, spectrum_values_;
-  bool is_cut_;  // one axis, in rows
+  std::int64_t groups_, registers_, slab_values_;  // of a slab: rows, columns in registers
+  std::vector<Line<R>> column_lines_;
+  Line<R> row_line_;
   std::vector<R> row_factors_, column_factors_, matrix_factors_;
   std::unique_ptr<const TransformStages<T>> stages_;
 };
