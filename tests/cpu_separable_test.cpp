@@ -9,6 +9,7 @@
 
 #include <faltung/threads.hpp>
 #include "cpp/cpu/cpu_target.hpp"
+#include "cpp/cpu/direct/direct_engine.hpp"
 #include "cpp/cpu/direct/lowering.hpp"
 #include "cpp/cpu/reference_engine.hpp"
 #include "tests/support/error_check.hpp"
@@ -110,6 +111,19 @@ TEST_F(CpuSeparable, ThreadsMemoryAndBoundFiltersChangeNoBit) {
     set_threads(4);
     EXPECT_TRUE(same_elements(one, run(p, operands)));
   }
+}
+
+// Of 8 MiB and more; some rows start within vectors.
+TEST_F(CpuSeparable, ResultsStoredPastTheCachesAreComplete) {
+  const Problem p = Problem::parse("op=fwd dtype=f64 n=1 c=1 in=1025x1032 k=1 f=2x2 sep=1");
+  const Operands operands = filled_operands(p, Fill::small_integers, test_seed());
+  const Array exact = expected(p, operands);
+  for (const std::string& target : cpu_targets()) {
+    set_cpu_target(target);
+    EXPECT_TRUE(equal_elements(exact, run(p, operands))) << target;
+  }
+  set_cpu_target("");
+  EXPECT_TRUE(equal_elements(exact, run_guarded(cpu_device(), direct_engine(), p, operands)));
 }
 
 TEST_F(CpuSeparable, LargeProblemsUseSeveralThreads) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
@@ -95,20 +96,15 @@ class BoxLoader {
   /// One row of the extended input, `position` its place on the slower axes, row_size() values.
   void load_row_at(const void* x, std::int64_t image, std::array<std::int64_t, 2> position,
                    std::span<const Segment> segments, Acc* to) const {
-    for (std::size_t a = 0; a < 2; ++a) {
-      const Axis& axis = t_.axes[a];
-      const std::int64_t at = position[a] - axis.pad_lo;
-      const Boundary& boundary = at < 0 ? axis.below : axis.above;
-      const std::int64_t j = extend_index(boundary.kind, at, axis.input);
-      if (j == outside) {  // the slowest axis that is outside decides
-        const Acc value = boundary.kind == BoundaryKind::constant
-                              ? as_element<Acc>(boundary.value, input_)
-                              : Acc(0);
-        std::fill_n(to, row_size(), value);
-        return;
-      }
-      image += j * t_.x[a];
+    const Row row = row_at(position);
+    if (row.outside != nullptr) {
+      const Acc value = row.outside->kind == BoundaryKind::constant
+                            ? as_element<Acc>(row.outside->value, input_)
+                            : Acc(0);
+      std::fill_n(to, row_size(), value);
+      return;
     }
+    image += row.offset;
     for (const Segment& s : segments) {
       if (s.constant != nullptr) {
         std::fill_n(to + s.to, s.count,
@@ -119,7 +115,38 @@ class BoxLoader {
     }
   }
 
+  /// Asks for the elements of a row that will be loaded soon.
+  void prefetch_row_at(const void* x, std::int64_t image, std::array<std::int64_t, 2> position,
+                       std::span<const Segment> segments) const {
+    const Row row = row_at(position);
+    if (row.outside != nullptr || t_.x[2] != 1) return;
+    const auto bytes = static_cast<std::int64_t>(size_of(input_));
+    for (const Segment& s : segments) {
+      if (s.constant != nullptr || s.step != 1) continue;
+      const auto* from = static_cast<const std::byte*>(x) + (image + row.offset + s.from) * bytes;
+      for (std::int64_t i = 0; i < s.count * bytes; i += 64) __builtin_prefetch(from + i);
+    }
+  }
+
  private:
+  struct Row {
+    std::int64_t offset;      // in the image
+    const Boundary* outside;  // null if the row is in the image
+  };
+
+  [[nodiscard]] Row row_at(std::array<std::int64_t, 2> position) const {
+    Row row{0, nullptr};
+    for (std::size_t a = 0; a < 2; ++a) {
+      const Axis& axis = t_.axes[a];
+      const std::int64_t at = position[a] - axis.pad_lo;
+      const Boundary& boundary = at < 0 ? axis.below : axis.above;
+      const std::int64_t j = extend_index(boundary.kind, at, axis.input);
+      if (j == outside) return {0, &boundary};  // the slowest axis that is outside decides
+      row.offset += j * t_.x[a];
+    }
+    return row;
+  }
+
   static bool joins(const Segment& a, const Segment& b) {
     if (a.constant != b.constant || b.to != a.to + a.count) return false;
     if (a.constant != nullptr) return true;

@@ -38,6 +38,13 @@ inline std::int64_t window_values(const Axis& axis, std::int64_t columns) {
 /// way to read them.
 inline constexpr std::int64_t max_window = std::int64_t{1} << 21;
 
+/// Whether the result leaves the caches before it is complete, and is best stored past them.
+inline bool leaves_caches(const Problem& p) {
+  constexpr std::int64_t streamed_bytes = 8 * 1024 * 1024;
+  return element_count(p.y_shape()) * static_cast<std::int64_t>(size_of(p.output)) >=
+         streamed_bytes;
+}
+
 /// What a run takes with cold caches before it computes: measured 12 to 14 us on a Zen 4 core.
 inline constexpr double start_us = 13;
 

@@ -14,8 +14,6 @@ namespace {
 // Fewer output channels use the packed values too seldom; ChannelTask reads them from boxes.
 constexpr std::int64_t least_outputs = 32;
 constexpr std::int64_t most_taps = 4096;
-// Of a result that leaves the caches before it is complete.
-constexpr std::int64_t streamed_bytes = 8 * 1024 * 1024;
 
 }  // namespace
 
@@ -60,8 +58,7 @@ PanelTask<Value>::PanelTask(const Problem& problem)
     counts_[a] = ceil_divide(t_.axes[a].output(), policy_.box[a]);
     blocks_ *= counts_[a];
   }
-  streams_ = results_are_sums<Acc>(p_) && t_.y[2] == 1 &&
-             element_count(p_.y_shape()) * static_cast<std::int64_t>(sizeof(Acc)) >= streamed_bytes;
+  streams_ = results_are_sums<Acc>(p_) && t_.y[2] == 1 && leaves_caches(p_);
   slots_ = static_cast<int>(std::min<std::int64_t>(policy_.threads, blocks_));
 
   const Box& box = policy_.box;

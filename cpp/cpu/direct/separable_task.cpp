@@ -1,11 +1,14 @@
 #include "cpp/cpu/direct/separable_task.hpp"
 
+#include <hwy/cache_control.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cstring>
 
 #include "cpp/core/message.hpp"
 #include "cpp/cpu/cpu_target.hpp"
+#include "cpp/cpu/direct/direct_policy.hpp"
 #include "cpp/cpu/parallel.hpp"
 
 namespace faltung::direct {
@@ -16,6 +19,9 @@ std::unique_ptr<Task> task_for_any_filter(const Problem& p) {
   if (StencilTask<Acc>::serves(p)) return std::make_unique<StencilTask<Acc>>(p);
   return std::make_unique<DirectTask<Acc>>(p);
 }
+
+// Rows of sums that are kept until they are stored as another type: what the kernel sums at once.
+constexpr std::int64_t sum_rows = 8;
 
 // A filter type that rounds more than the sums lies too far from any outer product.
 bool keeps_accuracy(const Problem& p) {
@@ -64,6 +70,7 @@ SeparableTask<Acc>::SeparableTask(const Problem& problem)
       counts_{} {
   stores_in_place_ = p_.output == dtype_of<Acc> && t_.y[2] == 1 && p_.epilogue == Epilogue{} &&
                      !std::is_integral_v<Acc>;
+  streams_ = stores_in_place_ && leaves_caches(p_);
   std::int64_t blocks = p_.batch * p_.out_channels;
   for (std::size_t a = 0; a < 3; ++a) {
     counts_[a] = ceil_divide(t_.axes[a].output(), policy_.box[a]);
@@ -77,7 +84,7 @@ SeparableTask<Acc>::SeparableTask(const Problem& problem)
   stage_at_ = slot.add<Acc>(loader_.row_size());
   rows_at_ = slot.add<Acc>(rows * pitch_ + row_slack);
   slices_at_ = slot.add<Acc>(kept_values(t_, policy_) + row_slack);
-  sums_at_ = slot.add<Acc>(stores_in_place_ ? 0 : most_rows * pitch_);
+  sums_at_ = slot.add<Acc>(stores_in_place_ ? 0 : sum_rows * pitch_);
   slot_bytes_ = slot.bytes();
   WorkspaceLayout all;
   filter_at_ = all.add<Acc>(packer_.size());
@@ -165,6 +172,7 @@ void SeparableTask<Acc>::run(const RunArguments& arguments) const {
     std::byte* workspace =
         arguments.workspace + slots_at_ + static_cast<std::size_t>(slot) * slot_bytes_;
     compute(arguments, work(block, lines, workspace));
+    if (streams_) hwy::FlushStream();
   });
 }
 
@@ -214,11 +222,14 @@ void SeparableTask<Acc>::sum_slice(const RunArguments& arguments, const Work& wo
   for (std::int64_t y = 0; y < reach(t_.axes[1], work.outputs[1]); ++y) {
     load_and_sum(arguments, work, {work.first[0] + place, work.first[1] + y}, rows + y * pitch_);
   }
-  const std::int64_t shared = std::min(most_rows, taps_[1]);
-  for (std::int64_t y = 0; y < work.outputs[1]; y += shared) {
-    sum_across(rows + y * pitch_, pitch_, work.lines + taps_[0], taps_[1], slice + y * pitch_,
-               pitch_, std::min(shared, work.outputs[1] - y), work.outputs[2]);
-  }
+  sum_across({.x = rows,
+              .step = pitch_,
+              .line = work.lines + taps_[0],
+              .taps = taps_[1],
+              .y = slice,
+              .y_step = pitch_,
+              .rows = work.outputs[1],
+              .columns = work.outputs[2]});
 }
 
 // A row of the extended input, summed along x.
@@ -231,6 +242,8 @@ void SeparableTask<Acc>::load_and_sum(const RunArguments& arguments, const Work&
   const std::span<const Segment> segments = {at<Segment>(work.workspace, segments_at_),
                                              static_cast<std::size_t>(work.segments)};
   loader_.load_row_at(arguments.first, image, position, segments, stage);
+  // The next row comes while this one is summed.
+  loader_.prefetch_row_at(arguments.first, image, {position[0], position[1] + 1}, segments);
   constexpr std::int64_t start = 0;
   kernel_({.x = reinterpret_cast<const Part*>(stage),
            .planes = &start,
@@ -247,25 +260,23 @@ void SeparableTask<Acc>::load_and_sum(const RunArguments& arguments, const Work&
            .columns = work.outputs[2]});
 }
 
-// Rows of sums along a slower axis, whose values lie `step` apart.
 template <typename Acc>
-void SeparableTask<Acc>::sum_across(const Acc* x, std::int64_t step, const Acc* line,
-                                    std::int64_t taps, Acc* y, std::int64_t y_step,
-                                    std::int64_t rows, std::int64_t columns) const {
+void SeparableTask<Acc>::sum_across(const Across& a) const {
   constexpr std::int64_t start = 0;
-  kernel_({.x = reinterpret_cast<const Part*>(x),
+  kernel_({.x = reinterpret_cast<const Part*>(a.x),
            .planes = &start,
            .plane_count = 1,
-           .tap_rows = taps,
-           .tap_row_step = step,
+           .tap_rows = a.taps,
+           .tap_row_step = a.step,
            .taps = 1,
            .tap_step = 1,
            .offsets = nullptr,
-           .w = reinterpret_cast<const Part*>(line),
-           .y = reinterpret_cast<Part*>(y),
-           .y_row_step = y_step,
-           .rows = rows,
-           .columns = columns});
+           .w = reinterpret_cast<const Part*>(a.line),
+           .y = reinterpret_cast<Part*>(a.y),
+           .y_row_step = a.y_step,
+           .rows = a.rows,
+           .columns = a.columns,
+           .streams = a.streams});
 }
 
 // Sums the slices along the walk into `count` outputs from `place` on.
@@ -273,29 +284,36 @@ template <typename Acc>
 void SeparableTask<Acc>::store_outputs(const RunArguments& arguments, const Work& work,
                                        std::int64_t place, std::int64_t count) const {
   const std::size_t walk = policy_.walk;
-  const Acc* slices = at<Acc>(work.workspace, slices_at_);
-  const Acc* line = work.lines + (walk == 0 ? 0 : taps_[0]);
-  Acc* sums = at<Acc>(work.workspace, sums_at_);
-  const std::int64_t shared = std::min(most_rows, taps_[walk]);
-  const std::int64_t slice_rows = walk == 0 ? work.outputs[1] : 1;
   Box first = work.first;
   first[walk] += place;
   const std::int64_t origin = work.image * y_.outer + work.channel * y_.channel +
                               first[0] * t_.y[0] + first[1] * t_.y[1] + first[2] * t_.y[2];
-  for (std::int64_t m = 0; m < count; m += shared) {
-    const std::int64_t rows = std::min(shared, count - m);
-    for (std::int64_t y = 0; y < slice_rows; ++y) {
-      const Acc* x = slices + m * slice_ + y * pitch_;
-      const std::int64_t to = origin + m * t_.y[walk] + y * t_.y[1];
-      if (stores_in_place_) {
-        sum_across(x, slice_, line, taps_[walk], static_cast<Acc*>(arguments.result) + to,
-                   t_.y[walk], rows, work.outputs[2]);
-        continue;
-      }
-      sum_across(x, slice_, line, taps_[walk], sums, pitch_, rows, work.outputs[2]);
-      for (std::int64_t i = 0; i < rows; ++i) {
-        result_.store(arguments, work.channel, sums + i * pitch_, work.outputs[2],
-                      to + i * t_.y[walk], t_.y[2]);
+  Across across{.x = at<Acc>(work.workspace, slices_at_),
+                .step = slice_,
+                .line = work.lines + (walk == 0 ? 0 : taps_[0]),
+                .taps = taps_[walk],
+                .y_step = t_.y[walk],
+                .rows = count,
+                .columns = work.outputs[2],
+                .streams = streams_};
+  const std::int64_t slice_rows = walk == 0 ? work.outputs[1] : 1;
+  for (std::int64_t y = 0; y < slice_rows; ++y, across.x += pitch_) {
+    const std::int64_t to = origin + y * t_.y[1];
+    if (stores_in_place_) {
+      across.y = static_cast<Acc*>(arguments.result) + to;
+      sum_across(across);
+      continue;
+    }
+    Across part = across;
+    part.y = at<Acc>(work.workspace, sums_at_);
+    part.y_step = pitch_;
+    for (std::int64_t m = 0; m < count; m += sum_rows) {
+      part.x = across.x + m * slice_;
+      part.rows = std::min(sum_rows, count - m);
+      sum_across(part);
+      for (std::int64_t i = 0; i < part.rows; ++i) {
+        result_.store(arguments, work.channel, part.y + i * pitch_, work.outputs[2],
+                      to + (m + i) * t_.y[walk], t_.y[2]);
       }
     }
   }

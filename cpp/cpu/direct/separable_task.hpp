@@ -50,6 +50,17 @@ class SeparableTask final : public Task {
     std::int64_t segments;  ///< of a row
   };
 
+  /// Rows of sums along a slower axis, whose values lie `step` apart.
+  struct Across {
+    const Acc* x;
+    std::int64_t step;
+    const Acc* line;
+    std::int64_t taps;
+    Acc* y = nullptr;
+    std::int64_t y_step, rows, columns;
+    bool streams = false;
+  };
+
   [[nodiscard]] bool find_lines(const RunArguments& arguments, int slots, Acc* packed,
                                 FactorNumber<Acc>* scratch, Acc* lines) const;
   [[nodiscard]] Work work(std::int64_t block, const Acc* lines, std::byte* workspace) const;
@@ -60,8 +71,7 @@ class SeparableTask final : public Task {
                     std::array<std::int64_t, 2> position, Acc* to) const;
   void store_outputs(const RunArguments& arguments, const Work& work, std::int64_t place,
                      std::int64_t count) const;
-  void sum_across(const Acc* x, std::int64_t step, const Acc* line, std::int64_t taps, Acc* y,
-                  std::int64_t y_step, std::int64_t rows, std::int64_t columns) const;
+  void sum_across(const Across& across) const;
 
   Problem p_;
   ThreeAxes t_;
@@ -75,7 +85,7 @@ class SeparableTask final : public Task {
   std::array<std::int64_t, 3> taps_;        // of each axis
   std::int64_t line_size_, pitch_, slice_;  // taps of all lines; values of a row, of a slice
   Box counts_;                              // blocks along each axis
-  bool stores_in_place_;
+  bool stores_in_place_, streams_;
   int slots_;
   std::size_t filter_at_, lines_at_, scratch_at_, slots_at_, slot_bytes_, bytes_;
   std::size_t segments_at_, stage_at_, rows_at_, slices_at_, sums_at_;  // within a slot

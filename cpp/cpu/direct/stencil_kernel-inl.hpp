@@ -14,6 +14,8 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "cpp/cpu/direct/column_kernel-inl.hpp"
+#include "cpp/cpu/direct/line_kernel-inl.hpp"
 #include "cpp/cpu/direct/stencil_kernel.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -83,8 +85,18 @@ struct Vectors<Int16Pair> {
 // Stores `count` sums of the vectors, in order.
 template <typename T, int vectors, typename S = typename ValueTraits<T>::Sum>
 HWY_INLINE void store(const typename Vectors<T>::Sum (&sums)[vectors][Vectors<T>::phases], S* y,
-                      std::int64_t count) {
+                      std::int64_t count, bool streams) {
   const std::int64_t lanes = Vectors<T>::lanes();
+  if constexpr (Vectors<T>::phases == 1) {
+    const auto bytes = static_cast<std::uintptr_t>(lanes) * sizeof(S);
+    if (streams && count >= vectors * lanes && reinterpret_cast<std::uintptr_t>(y) % bytes == 0) {
+      HWY_UNROLL(8)
+      for (int v = 0; v < vectors; ++v) {
+        hn::Stream(sums[v][0], typename Vectors<T>::D(), y + v * lanes);
+      }
+      return;
+    }
+  }
   HWY_UNROLL(8)
   for (int v = 0; v < vectors; ++v) {
     const std::int64_t left = count - v * lanes;
@@ -168,7 +180,7 @@ HWY_INLINE void shared_tile(const StencilRows<T>& a, std::int64_t column) {
   }
   HWY_UNROLL(4)
   for (int m = 0; m < rows; ++m) {
-    store<T>(sums[m], a.y + m * a.y_row_step + column, a.columns - column);
+    store<T>(sums[m], a.y + m * a.y_row_step + column, a.columns - column, a.streams);
   }
 }
 
@@ -241,7 +253,7 @@ HWY_INLINE void line_tile(const StencilRows<T>& a, std::int64_t column) {
       if (t < a.taps) add_hops<1, 0>(x, w + t, hop, sums);
     }
   }
-  store<T>(sums, a.y + column, a.columns - column);
+  store<T>(sums, a.y + column, a.columns - column, a.streams);
 }
 
 template <int vectors, typename T>
@@ -255,16 +267,21 @@ HWY_INLINE std::int64_t line_tiles(const StencilRows<T>& a, std::int64_t column)
 
 template <typename T>
 HWY_NOINLINE void line(const StencilRows<T>& a) {
-  std::int64_t column = line_tiles<8 / Vectors<T>::phases>(a, 0);
+  std::int64_t column = 0;
+  if constexpr (Vectors<T>::phases == 1) column = shifted_tiles(a);
+  column = line_tiles<8 / Vectors<T>::phases>(a, column);
   column = line_tiles<4 / Vectors<T>::phases>(a, column);
   line_tiles<1>(a, column);
 }
 
 template <typename T>
 void stencil(const StencilRows<T>& a) {
-  // One row of taps longer than a vector: then sharing vectors between taps pays.
+  // One row of taps longer than a vector: then sharing vectors between taps pays. Shifts do from
+  // half a vector on.
   const std::int64_t lanes = Vectors<T>::lanes();
-  if (a.tap_rows == 1 && a.offsets == nullptr && lanes > 1 && a.taps * a.tap_step > lanes) {
+  const bool shifts = has_shifts && Vectors<T>::phases == 1;
+  if (a.tap_rows == 1 && a.offsets == nullptr && lanes > 1 &&
+      a.taps * a.tap_step > (shifts ? lanes / 2 : lanes)) {
     for (std::int64_t m = 0; m < a.rows; ++m) {
       StencilRows<T> row = a;
       row.x += m * a.tap_row_step;
@@ -272,6 +289,9 @@ void stencil(const StencilRows<T>& a) {
       line(row);
     }
     return;
+  }
+  if constexpr (Vectors<T>::phases == 1) {
+    if (a.taps == 1 && a.offsets == nullptr) return columns(a);
   }
   switch (a.rows) {
     case 1:

@@ -27,8 +27,10 @@ struct StencilRows {
   const T* w;                   ///< compact
   typename ValueTraits<T>::Sum* y;
   std::int64_t y_row_step;  ///< elements between rows of y
-  std::int64_t rows;        ///< 1 to most_rows; 1 unless tap_row_step is the step of output rows
+  /// 1 unless tap_row_step is the step of output rows; at most most_rows unless `taps` is 1
+  std::int64_t rows;
   std::int64_t columns;
+  bool streams = false;  ///< stores past the caches, where whole vectors of y are aligned
 };
 
 /// Output rows that one call takes at most.

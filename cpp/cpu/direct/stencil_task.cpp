@@ -1,9 +1,12 @@
 #include "cpp/cpu/direct/stencil_task.hpp"
 
+#include <hwy/cache_control.h>
+
 #include <algorithm>
 
 #include "cpp/core/message.hpp"
 #include "cpp/cpu/cpu_target.hpp"
+#include "cpp/cpu/direct/direct_policy.hpp"
 #include "cpp/cpu/direct/finite.hpp"
 #include "cpp/cpu/parallel.hpp"
 
@@ -58,6 +61,7 @@ StencilTask<Acc>::StencilTask(const Problem& problem)
   }
   if (!complex && y.stride == 1 && y.dilation == 1) shared_rows_ = std::min(most_rows, y.filter);
   stores_in_place_ = !complex && results_are_sums<Acc>(p_) && t_.y[2] == 1;
+  streams_ = stores_in_place_ && leaves_caches(p_);
   pads_zeros_ = meets_zeros(p_);
   std::int64_t blocks = p_.batch * p_.groups;
   for (std::size_t a = 0; a < 3; ++a) {
@@ -93,6 +97,7 @@ void StencilTask<Acc>::run(const RunArguments& arguments) const {
     std::byte* workspace =
         arguments.workspace + slots_at_ + static_cast<std::size_t>(slot) * slot_bytes_;
     compute(arguments, filter, work(block, workspace));
+    if (streams_) hwy::FlushStream();
   });
 }
 
@@ -153,7 +158,8 @@ void StencilTask<Acc>::sum_rows(const RunArguments& arguments, const Acc* filter
                       .y = reinterpret_cast<Part*>(sums),
                       .y_row_step = sums_step,
                       .rows = rows,
-                      .columns = parts * work.outputs[2]};
+                      .columns = parts * work.outputs[2],
+                      .streams = streams_};
   if constexpr (complex) {
     sum_complex_row(a, work, filter, sums);
   } else if (stores_in_place_) {

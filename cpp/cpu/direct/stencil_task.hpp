@@ -79,7 +79,7 @@ class StencilTask final : public Task {
   std::int64_t shared_rows_;                          // output rows of one call of the kernel
   std::vector<std::int64_t> planes_, offsets_;        // see StencilRows; no offsets if tap_step_ is
   std::int64_t tap_step_;
-  bool stores_in_place_, pads_zeros_;
+  bool stores_in_place_, streams_, pads_zeros_;
   int slots_;
   std::size_t filter_at_, slots_at_, slot_bytes_, bytes_;
   std::size_t buffer_at_, segments_at_, sums_at_, parts_at_;  // within a slot

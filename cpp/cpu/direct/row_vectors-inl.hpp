@@ -1,0 +1,67 @@
+// Included once for each instruction set by way of foreach_target.h; hence no include guard that
+// outlives one of them.
+#if defined(FALTUNG_ROW_VECTORS_INL) == defined(HWY_TARGET_TOGGLE)
+#ifdef FALTUNG_ROW_VECTORS_INL
+#undef FALTUNG_ROW_VECTORS_INL
+#else
+#define FALTUNG_ROW_VECTORS_INL
+#endif
+
+#include <hwy/cache_control.h>
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <type_traits>
+
+HWY_BEFORE_NAMESPACE();
+namespace faltung::direct {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// What the kernels of lines and columns share.
+
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_NEON
+inline constexpr bool many_registers = true;  // 32, otherwise 16
+#else
+inline constexpr bool many_registers = false;
+#endif
+
+template <class D, class V>
+HWY_INLINE V add_product(D, V x, V w, V sum) {
+  if constexpr (std::is_integral_v<hn::TFromD<D>>) {
+    return hn::Add(sum, hn::Mul(x, w));
+  } else {
+    return hn::MulAdd(x, w, sum);
+  }
+}
+
+// Stores `count` elements of the vectors, in order.
+template <int vectors, class D, class V, typename T = hn::TFromD<D>>
+HWY_INLINE void store_vectors(D d, const V (&sums)[vectors], T* y, std::int64_t count,
+                              bool streams) {
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  const auto bytes = static_cast<std::uintptr_t>(lanes) * sizeof(T);
+  if (streams && count >= vectors * lanes && reinterpret_cast<std::uintptr_t>(y) % bytes == 0) {
+    HWY_UNROLL(8)
+    for (int v = 0; v < vectors; ++v) hn::Stream(sums[v], d, y + v * lanes);
+    return;
+  }
+  HWY_UNROLL(8)
+  for (int v = 0; v < vectors; ++v) {
+    const std::int64_t left = count - v * lanes;
+    if (left >= lanes) {
+      hn::StoreU(sums[v], d, y + v * lanes);
+    } else if (left > 0) {
+      HWY_ALIGN T part[HWY_MAX_BYTES / sizeof(T)];
+      hn::Store(sums[v], d, part);
+      std::copy_n(part, left, y + v * lanes);
+    }
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace faltung::direct
+HWY_AFTER_NAMESPACE();
+
+#endif
