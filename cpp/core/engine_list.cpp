@@ -20,9 +20,7 @@ std::span<const Engine* const> engine_list() {
 #ifdef FALTUNG_HAVE_BLAS
         &gemm_engine(),
 #endif
-#ifdef FALTUNG_HAVE_DUCC0
         &fft_engine(),
-#endif
         &reference_engine(),
     };
 #ifdef FALTUNG_HAVE_CUDA

@@ -24,7 +24,7 @@ struct Optional {
   const char* library;
   const char* engine;
 };
-constexpr Optional optional_libraries[] = {{"OpenBLAS", "cpu.gemm"}, {"ducc0", "cpu.fft"}};
+constexpr Optional optional_libraries[] = {{"OpenBLAS", "cpu.gemm"}};
 
 Json information() {
   const std::vector<std::string> engines = engine_names();
