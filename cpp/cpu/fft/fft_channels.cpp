@@ -96,7 +96,7 @@ template <typename T, typename Sum>
 std::int64_t Channels<T, Sum>::window(const Place& at, std::size_t t) const {
   const std::int64_t reach = (at.outputs[t] - 1) * axis(t).stride + axis(t).effective_filter();
   if (at.outputs[t] < axis(t).output()) return reach;
-  return std::min(reach, needed_range(axis(t)).end) - plan_.origin[t];
+  return std::min(reach, needed_range(p_, plan_.skipped + t).end) - plan_.origin[t];
 }
 
 template <typename T, typename Sum>
@@ -169,12 +169,14 @@ RowPlace Channels<T, Sum>::input_row(const Strides& strides, const Place& at,
   return row_place(p_, strides, position);
 }
 
-// The input where it lies, if it holds all positions of a block side by side, as T.
+// The input where it lies, if it holds all positions of a block side by side, as T. A block whose
+// first positions are left out needs zeros behind its last one: what comes next in the input would
+// be wrapped around to outputs.
 template <typename T, typename Sum>
 const T* Channels<T, Sum>::direct_x(const void* x, std::int64_t offset, std::int64_t first) const {
   if constexpr (!std::is_same_v<T, Sum>) return nullptr;
   const bool plain = p_.input == dtype_of<T> && x_.spatial.back() == 1 &&
-                     last_.input_dilation == 1 && slow_axes() == 0;
+                     last_.input_dilation == 1 && slow_axes() == 0 && plan_.origin.back() == 0;
   const std::int64_t start = first - last_.pad_lo;
   if (!plain || start < 0 || start + points_ > last_.input) return nullptr;
   return static_cast<const T*>(x) + offset + start;

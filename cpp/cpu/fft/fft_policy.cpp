@@ -9,14 +9,8 @@
 namespace faltung::fft {
 namespace {
 
-// Constants that meet constants are decided by the slowest axis, so that order must then stay.
-bool may_reorder(const Problem& p) {
-  for (const Axis& axis : p.axes) {
-    for (const Boundary& side : {axis.below, axis.above}) {
-      if (side.kind == BoundaryKind::constant) return false;
-    }
-  }
-  return true;
+bool has_constant(const Axis& axis) {
+  return axis.below.kind == BoundaryKind::constant || axis.above.kind == BoundaryKind::constant;
 }
 
 BlockPlan without_lengths(const Problem& p) {
@@ -27,7 +21,8 @@ BlockPlan without_lengths(const Problem& p) {
                  .tile = {},
                  .origin = {},
                  .tiles = {}};
-  const bool skip = may_reorder(p);
+  // Constants that meet constants are decided by the slowest axis, so that order must then stay.
+  const bool skip = std::ranges::none_of(p.axes, has_constant);
   plan.problem.axes.clear();
   for (const bool taps : {false, true}) {
     for (std::size_t a = 0; a < p.rank(); ++a) {
@@ -95,7 +90,7 @@ class LengthChoice {
     for (std::size_t a = 0; a < axes_.size(); ++a) {
       const std::int64_t tile = outputs(a, best[a]);
       plan_.tile.push_back(tile);
-      plan_.origin.push_back(whole(a, best[a]) ? needed_range(*axes_[a]).begin : 0);
+      plan_.origin.push_back(whole(a, best[a]) ? needed(a).begin : 0);
       plan_.tiles.push_back((axes_[a]->output() - 1) / tile + 1);
     }
     plan_.lengths = best;
@@ -135,7 +130,7 @@ class LengthChoice {
   // Shortest first; the last one serves the whole axis.
   [[nodiscard]] std::vector<std::int64_t> lengths(std::size_t a) const {
     const Axis& axis = *axes_[a];
-    const std::int64_t whole = needed_range(axis).points;
+    const std::int64_t whole = needed(a).points;
     std::vector<std::int64_t> result;
     // The backward pass adds what neighbouring tiles have in common, which only whole axes avoid.
     if (plan_.problem.pass != Pass::backward_data) {
@@ -155,7 +150,11 @@ class LengthChoice {
   }
 
   [[nodiscard]] bool whole(std::size_t a, std::int64_t length) const {
-    return length >= needed_range(*axes_[a]).points;
+    return length >= needed(a).points;
+  }
+
+  [[nodiscard]] AxisRange needed(std::size_t a) const {
+    return needed_range(plan_.problem, plan_.skipped + a);
   }
 
   [[nodiscard]] std::int64_t outputs(std::size_t a, std::int64_t length) const {
@@ -207,9 +206,11 @@ class LengthChoice {
 
 }  // namespace
 
-AxisRange needed_range(const Axis& axis) {
+AxisRange needed_range(const Problem& p, std::size_t a) {
+  const Axis& axis = p.axes[a];
   const std::int64_t extent = extended_extent(axis);
   AxisRange range{0, extent, extent};
+  if (std::any_of(p.axes.begin(), p.axes.begin() + a, has_constant)) return range;
   // At most R'-1, so that every output has a place in the block.
   if (axis.below.kind == BoundaryKind::zero) {
     range.begin = std::clamp<std::int64_t>(axis.pad_lo, 0, axis.effective_filter() - 1);

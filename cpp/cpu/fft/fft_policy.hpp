@@ -30,7 +30,8 @@ struct BlockPlan {
 };
 
 /// The part of an extended axis that a block over the whole of it looks at: zeros around it need no
-/// place of their own.
+/// place of their own. Beside a slower axis with a constant they are none: where that axis is
+/// outside, the constant stands there too.
 struct AxisRange {
   std::int64_t begin, end;
   /// Points that a block needs: what a cyclic product wraps around then meets nothing that is kept.
@@ -40,7 +41,7 @@ struct AxisRange {
   /// Every tap needs a place, too.
   std::int64_t points;
 };
-[[nodiscard]] AxisRange needed_range(const Axis& axis);
+[[nodiscard]] AxisRange needed_range(const Problem& p, std::size_t axis);
 
 /// The cheapest plan for this set. Depends on the problem and the set alone.
 [[nodiscard]] BlockPlan plan_blocks(const Problem& p, const InstructionSet& set);
