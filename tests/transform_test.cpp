@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "cpp/core/strided.hpp"
+#include "cpp/cpu/fft/fft_policy.hpp"
 #include "cpp/cpu/fft/line_cost.hpp"
+#include "cpp/cpu/fft/line_plan.hpp"
 
 namespace faltung::fft {
 namespace {
@@ -236,6 +238,25 @@ TYPED_TEST(TransformTest, LooksAtNoMoreThanTheBox) {
           ASSERT_EQ(result[i], expected[i]);
         }
       });
+    }
+  }
+}
+
+// Lines of other lengths are refused when they are made.
+TEST(BlockPlan, ChoosesLengthsThatPassesCanDo) {
+  for (const InstructionSet& set : instruction_sets()) {
+    for (const DType type : {DType::f32, DType::f64, DType::c64, DType::c128}) {
+      for (std::int64_t n = 2; n < 4'000'000; n += n / 16 + 1) {
+        Problem p;
+        p.input = p.filter = p.output = p.accumulator = type;
+        p.axes = {Axis{.input = n, .filter = n, .pad_lo = n - 1, .pad_hi = n - 1}};
+        const BlockPlan plan = plan_blocks(p, set);
+        const bool wide = type == DType::f64 || type == DType::c128;
+        const BlockMatrix matrix = block_matrix(plan.lengths, !is_complex(type),
+                                                wide ? set.lanes<double>() : set.lanes<float>());
+        EXPECT_NO_THROW(radices(matrix.rows)) << to_string(p);
+        EXPECT_NO_THROW(radices(matrix.columns)) << to_string(p);
+      }
     }
   }
 }

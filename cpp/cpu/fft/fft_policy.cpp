@@ -114,9 +114,10 @@ class LengthChoice {
     std::int64_t best = 0;
     double least_cost = std::numeric_limits<double>::infinity();
     const double side = std::sqrt(static_cast<double>(points));
-    for (std::int64_t rows =
-             std::max(lanes_, static_cast<std::int64_t>(side / 2) / lanes_ * lanes_);
-         static_cast<double>(rows) <= 1.5 * side; rows = lanes_ * good_length(rows / lanes_ + 1)) {
+    const std::int64_t fewest =
+        std::max<std::int64_t>(1, static_cast<std::int64_t>(side / 2) / lanes_);
+    for (std::int64_t rows = lanes_ * good_length(fewest); static_cast<double>(rows) <= 1.5 * side;
+         rows = lanes_ * good_length(rows / lanes_ + 1)) {
       const std::int64_t columns = lanes_ * good_length((points - 1) / rows / lanes_ + 1);
       const double now = cut_cost(rows, columns, lanes_);
       if (now < least_cost) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <functional>
 #include <numeric>
+#include <stdexcept>
+#include <string>
 
 #include "cpp/cpu/fft/unit_roots.hpp"
 
@@ -17,6 +19,9 @@ std::vector<int> radices(std::int64_t length) {
   }
   int twos = 0;
   for (; length % 2 == 0; length /= 2) ++twos;
+  if (length != 1) {
+    throw std::logic_error("no pass has the factor " + std::to_string(length) + " of a transform");
+  }
   if (twos % 3 == 1 && twos > 1) {
     result.insert(result.end(), {4, 4});
     twos -= 4;
