@@ -72,6 +72,7 @@ class PinnedThreads:
     def __enter__(self):
         worked = {thread: busy - self.before.get(thread, 0) for thread, busy in _busy_seconds().items()}
         working = sorted((thread for thread in worked if worked[thread] > 0), key=worked.get, reverse=True)
+        working = [thread for thread in working if 8 * worked[thread] >= worked[working[0]]]
         if len(working) < 2 or len(self.allowed) < 2:
             return
         for thread, processor in zip(working, sorted(self.allowed)):

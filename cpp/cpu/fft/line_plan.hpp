@@ -39,7 +39,8 @@ class Line {
   std::vector<R> factors_;
 };
 
-/// The radices of a length, in order; their product is less if a prime factor exceeds 5.
+/// The radices of a length, in order.
+/// @throws std::logic_error  if a prime factor exceeds 5
 [[nodiscard]] std::vector<int> radices(std::int64_t length);
 
 }  // namespace faltung::fft

@@ -47,8 +47,12 @@ PinnedThreads::PinnedThreads(const std::function<void()>& warm_up) : allowed_{} 
     const std::int64_t worked = old == before.end() ? ns : ns - old->second;
     if (worked > 0) working.emplace_back(-worked, thread);
   }
-  if (working.size() < 2 || CPU_COUNT(&allowed_) < 2) return;
+  if (working.empty() || CPU_COUNT(&allowed_) < 2) return;
   std::ranges::sort(working);
+  // A thread that only ends, or waits, is none of those that share the work.
+  std::erase_if(working,
+                [most = working.front().first](const auto& w) { return 8 * w.first > most; });
+  if (working.size() < 2) return;
   auto next = working.begin();
   for (std::size_t cpu = 0; cpu < CPU_SETSIZE && next != working.end(); ++cpu) {
     if (!CPU_ISSET(cpu, &allowed_)) continue;
