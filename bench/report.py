@@ -52,7 +52,8 @@ def heading(ours, peers, options):
         if file["missing"]:
             lines.append("Missing peers: " + ", ".join(file["missing"]) + ".")
     lines.append(f"""
-Every figure is the median of at least 15 runs with the caches flushed before each; inputs are random.
+Every figure is the median of at least 15 runs with the caches flushed before each (of engines and peers that take
+long, of at least 3); inputs are random.
 The limit is the longer of every tensor moved once at copy speed and, for dense layers, the arithmetic at the
 matrix rate. TFLOP/s are direct-equivalent: what direct summation would do, whatever the algorithm. Error is
 the largest error over its bound; 1 would be the bound. `*` marks noisy figures (p90 - p10 above a tenth of
