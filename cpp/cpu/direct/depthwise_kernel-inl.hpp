@@ -14,20 +14,12 @@
 #include <type_traits>
 
 #include "cpp/cpu/direct/depthwise_kernel.hpp"
+#include "cpp/cpu/direct/row_vectors-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace faltung::direct {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
-
-template <class D, class V>
-HWY_INLINE V add_weighted(D, V x, V w, V sum) {
-  if constexpr (std::is_integral_v<hn::TFromD<D>>) {
-    return hn::Add(sum, hn::Mul(x, w));
-  } else {
-    return hn::MulAdd(x, w, sum);
-  }
-}
 
 // The x of DepthwiseRow at some i.
 template <typename T>
@@ -60,7 +52,7 @@ HWY_INLINE void add_taps(D d, X x, const T* w, std::int64_t w_step, std::int64_t
     HWY_UNROLL(4)
     for (int t = 0; t < taps; ++t) {
       const int j = i - t;
-      if (j >= 0 && j < columns) sums[j] = add_weighted(d, value, weights[t], sums[j]);
+      if (j >= 0 && j < columns) sums[j] = add_product(d, value, weights[t], sums[j]);
     }
   }
 }
@@ -162,7 +154,7 @@ HWY_INLINE void depthwise_shared_tile(D d, const DepthwiseRow<T>& a, const T* x,
           const V weight = hn::LoadU(d, weights + (s - m) * w_row + t * a.w_step);
           HWY_UNROLL(4)
           for (int j = 0; j < columns; ++j) {
-            sums[m][j] = add_weighted(d, values[j], weight, sums[m][j]);
+            sums[m][j] = add_product(d, values[j], weight, sums[m][j]);
           }
         }
       }

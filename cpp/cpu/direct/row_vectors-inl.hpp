@@ -19,7 +19,7 @@ namespace faltung::direct {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// What the kernels of lines and columns share.
+// What the kernels of lines, columns and depthwise rows share.
 
 #if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_NEON
 inline constexpr bool many_registers = true;  // 32, otherwise 16
