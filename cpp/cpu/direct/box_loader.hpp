@@ -11,6 +11,7 @@
 #include "cpp/cpu/direct/window.hpp"
 #include "cpp/cpu/element_rows.hpp"
 #include "cpp/cpu/extended_input.hpp"
+#include "cpp/cpu/prefetch.hpp"
 
 namespace faltung::direct {
 
@@ -124,7 +125,7 @@ class BoxLoader {
     for (const Segment& s : segments) {
       if (s.constant != nullptr || s.step != 1) continue;
       const auto* from = static_cast<const std::byte*>(x) + (image + row.offset + s.from) * bytes;
-      for (std::int64_t i = 0; i < s.count * bytes; i += 64) __builtin_prefetch(from + i);
+      for (std::int64_t i = 0; i < s.count * bytes; i += 64) prefetch<CacheLevel::first>(from + i);
     }
   }
 

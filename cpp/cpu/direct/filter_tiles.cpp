@@ -7,6 +7,7 @@
 #include "cpp/cpu/direct/finite.hpp"
 #include "cpp/cpu/packed_filter.hpp"
 #include "cpp/cpu/parallel.hpp"
+#include "cpp/cpu/prefetch.hpp"
 
 namespace faltung::direct {
 namespace {
@@ -83,11 +84,10 @@ template <typename Value>
 void FilterTiles<Value>::bring_nearer(const WeightTiles<Value>& weights, std::int64_t tile,
                                       std::int64_t first_row, std::int64_t rows) const {
   constexpr std::int64_t line = 64 / sizeof(Value);
-  constexpr int second_level = 2;
   const Value* from = weights.data + tile * weights.tile_step + first_row * weights.row_step;
   for (std::int64_t k = 0; k < channels_; ++k) {
     for (std::int64_t row = 0; row < rows; row += line) {
-      __builtin_prefetch(from + k * weights.channel_step + row, 0, second_level);
+      prefetch<CacheLevel::second>(from + k * weights.channel_step + row);
     }
   }
 }
