@@ -31,6 +31,21 @@ ThreeAxes::ThreeAxes(const Problem& p) : axes{}, x{}, y{} {
   }
 }
 
+Boxes::Boxes(const ThreeAxes& t, const Box& box) : box_(box), extents_{}, counts_{} {
+  for (std::size_t a = 0; a < 3; ++a) {
+    extents_[a] = t.axes[a].output();
+    counts_[a] = ceil_divide(extents_[a], box_[a]);
+  }
+}
+
+std::int64_t Boxes::find(std::int64_t index, Box& first, Box& outputs) const {
+  for (std::size_t a = 3; a-- > 0; index /= counts_[a]) {
+    first[a] = index % counts_[a] * box_[a];
+    outputs[a] = std::min(box_[a], extents_[a] - first[a]);
+  }
+  return index;
+}
+
 bool fits_in_boxes(const Problem& p, std::int64_t channels) {
   constexpr double most_bytes = 16 * 1024 * 1024;
   double bytes = static_cast<double>(channels) * static_cast<double>(size_of(p.accumulator));

@@ -36,6 +36,20 @@ using Box = std::array<std::int64_t, 3>;
 [[nodiscard]] Box choose_box(const ThreeAxes& t, std::int64_t images, std::int64_t channels,
                              std::int64_t bytes, double products, std::int64_t least_rows);
 
+/// The outputs of a channel cut into boxes, the last along each axis smaller.
+class Boxes {
+ public:
+  Boxes(const ThreeAxes& t, const Box& box);
+  [[nodiscard]] std::int64_t count() const { return counts_[0] * counts_[1] * counts_[2]; }
+  /// Where box `index % count()` starts and its outputs.
+  ///
+  /// @return index / count()
+  std::int64_t find(std::int64_t index, Box& first, Box& outputs) const;
+
+ private:
+  Box box_, extents_, counts_;
+};
+
 /// Positions of an axis that `outputs` of it read.
 constexpr std::int64_t reach(const Axis& axis, std::int64_t outputs) {
   return (outputs - 1) * axis.stride + axis.effective_filter();

@@ -25,7 +25,7 @@ ChannelTask<Acc>::ChannelTask(const Problem& problem)
           t_, problem.batch * problem.groups, problem.in_channels / problem.groups,
           static_cast<std::int64_t>(sizeof(Acc)),
           longest_sum(problem) * static_cast<double>(problem.out_channels / problem.groups), 1)),
-      counts_{},
+      boxes_(t_, box_),
       kernel_(channel_kernel<Acc>()),
       general_(problem),
       filter_(problem, kernel_.channels),
@@ -45,11 +45,7 @@ ChannelTask<Acc>::ChannelTask(const Problem& problem)
       }
     }
   }
-  std::int64_t boxes = p_.batch * p_.groups;
-  for (std::size_t a = 0; a < 3; ++a) {
-    counts_[a] = ceil_divide(t_.axes[a].output(), box_[a]);
-    boxes *= counts_[a];
-  }
+  const std::int64_t boxes = p_.batch * p_.groups * boxes_.count();
   const std::int64_t group_tiles = filter_.group_tiles();
   constexpr std::int64_t enough_blocks = 8;
   constexpr std::int64_t least_tiles = 4;  // or reading the box again costs too much
@@ -83,7 +79,7 @@ template <typename Acc>
 void ChannelTask<Acc>::run(const RunArguments& arguments) const {
   const Acc* tiles = filter_.find(arguments, at<Acc>(arguments.workspace, tiles_at_), slots_);
   if (tiles == nullptr) return FilterTiles<Acc>::run_without(general_, arguments);
-  const std::int64_t blocks = p_.batch * p_.groups * counts_[0] * counts_[1] * counts_[2] * parts_;
+  const std::int64_t blocks = p_.batch * p_.groups * boxes_.count() * parts_;
   parallel_for(blocks, slots_, [&](std::int64_t block, int slot) {
     std::byte* workspace =
         arguments.workspace + slots_at_ + static_cast<std::size_t>(slot) * slot_bytes_;
@@ -99,10 +95,7 @@ typename ChannelTask<Acc>::Work ChannelTask<Acc>::work(std::int64_t block,
   work.first_tile = block % parts_ * part_tiles_;
   work.tiles = std::min(part_tiles_, filter_.group_tiles() - work.first_tile);
   block /= parts_;
-  for (std::size_t a = 3; a-- > 0; block /= counts_[a]) {
-    work.first[a] = block % counts_[a] * box_[a];
-    work.outputs[a] = std::min(box_[a], t_.axes[a].output() - work.first[a]);
-  }
+  block = boxes_.find(block, work.first, work.outputs);
   work.group = block % p_.groups;
   work.image = block / p_.groups;
   return work;

@@ -51,7 +51,8 @@ class ChannelTask final : public Task {
 
   Problem p_;
   ThreeAxes t_;
-  Box box_, counts_;  // outputs of a box; boxes along each axis
+  Box box_;
+  Boxes boxes_;
   ChannelShape<Acc> kernel_;
   DirectTask<Acc> general_;
   FilterTiles<Acc> filter_;

@@ -25,7 +25,7 @@ DepthwiseTask<Acc>::DepthwiseTask(const Problem& problem)
       t_(problem),
       kernel_(depthwise_kernel<Part>()),
       policy_(choose_depthwise(problem, t_, kernel_.lanes)),
-      counts_{},
+      boxes_(t_, policy_.box),
       general_(problem),
       filter_(problem, policy_.interleaved ? policy_.unit : problem.out_channels),
       input_(problem, t_, policy_),
@@ -33,17 +33,13 @@ DepthwiseTask<Acc>::DepthwiseTask(const Problem& problem)
       x_(x_strides(problem)),
       y_(y_strides(problem)),
       multiplier_(problem.out_channels / problem.groups),
-      blocks_(problem.batch * policy_.parts),
+      blocks_(problem.batch * policy_.parts * boxes_.count()),
       shared_rows_(policy_.interleaved && input_.hop() == 0 && t_.axes[1].stride == 1 &&
                            t_.axes[1].dilation == 1 && t_.axes[1].filter > 1
                        ? most_depthwise_rows
                        : 1),
       sums_step_(policy_.box[2] * (policy_.interleaved ? problem.out_channels : policy_.unit) +
                  (policy_.interleaved ? policy_.unit : 0)) {
-  for (std::size_t a = 0; a < 3; ++a) {
-    counts_[a] = ceil_divide(t_.axes[a].output(), policy_.box[a]);
-    blocks_ *= counts_[a];
-  }
   stores_in_place_ = p_.output == dtype_of<Acc> && p_.epilogue == Epilogue{} &&
                      !std::is_integral_v<Acc> &&
                      (!policy_.interleaved || t_.y[2] == p_.out_channels);
@@ -91,10 +87,7 @@ typename DepthwiseTask<Acc>::Work DepthwiseTask<Acc>::work(std::int64_t block,
                                                            std::byte* workspace) const {
   Work work{};
   work.workspace = workspace;
-  for (std::size_t a = 3; a-- > 0; block /= counts_[a]) {
-    work.first[a] = block % counts_[a] * policy_.box[a];
-    work.outputs[a] = std::min(policy_.box[a], t_.axes[a].output() - work.first[a]);
-  }
+  block = boxes_.find(block, work.first, work.outputs);
   const std::int64_t part = block % policy_.parts;
   work.channel = policy_.first_channel(part, p_.out_channels, kernel_.lanes);
   work.channels = policy_.first_channel(part + 1, p_.out_channels, kernel_.lanes) - work.channel;

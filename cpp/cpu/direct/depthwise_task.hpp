@@ -60,7 +60,7 @@ class DepthwiseTask final : public Task {
   ThreeAxes t_;
   DepthwiseKernel<Part> kernel_;
   DepthwisePolicy policy_;
-  Box counts_;  // boxes along each axis
+  Boxes boxes_;
   DirectTask<Acc> general_;
   DepthwiseFilter<Acc> filter_;
   DepthwiseInput<Acc> input_;

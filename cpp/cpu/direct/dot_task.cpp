@@ -25,7 +25,7 @@ DotTask::DotTask(const Problem& p)
       t_(p),
       box_(choose_box(t_, p.batch * p.groups, p.in_channels / p.groups, sizeof(std::int16_t),
                       longest_sum(p) * static_cast<double>(p.out_channels / p.groups), most_rows)),
-      counts_{},
+      boxes_(t_, box_),
       plain_(p),
       packer_(p),
       loader_(p, t_, box_),
@@ -46,12 +46,7 @@ DotTask::DotTask(const Problem& p)
       planes_.push_back(c * loader_.size() + r * t_.axes[0].dilation * loader_.plane_size());
     }
   }
-  std::int64_t blocks = p_.batch * p_.groups;
-  for (std::size_t a = 0; a < 3; ++a) {
-    counts_[a] = ceil_divide(t_.axes[a].output(), box_[a]);
-    blocks *= counts_[a];
-  }
-  slots_ = plan_threads(blocks, vector_us(p_));
+  slots_ = plan_threads(p_.batch * p_.groups * boxes_.count(), vector_us(p_));
 
   WorkspaceLayout slot;
   buffer_at_ = slot.add<std::int16_t>(group_inputs_ * loader_.size());
@@ -121,8 +116,7 @@ void DotTask::run(const RunArguments& arguments) const {
     }
     return plain_.run(others);
   }
-  const std::int64_t blocks = p_.batch * p_.groups * counts_[0] * counts_[1] * counts_[2];
-  parallel_for(blocks, slots_, [&](std::int64_t block, int slot) {
+  parallel_for(p_.batch * p_.groups * boxes_.count(), slots_, [&](std::int64_t block, int slot) {
     std::byte* workspace =
         arguments.workspace + slots_at_ + static_cast<std::size_t>(slot) * slot_bytes_;
     compute(arguments, filter, work(block, workspace));
@@ -131,10 +125,7 @@ void DotTask::run(const RunArguments& arguments) const {
 
 DotTask::Work DotTask::work(std::int64_t block, std::byte* workspace) const {
   Work work{.image = 0, .group = 0, .first = {}, .outputs = {}, .workspace = workspace};
-  for (std::size_t a = 3; a-- > 0; block /= counts_[a]) {
-    work.first[a] = block % counts_[a] * box_[a];
-    work.outputs[a] = std::min(box_[a], t_.axes[a].output() - work.first[a]);
-  }
+  block = boxes_.find(block, work.first, work.outputs);
   work.group = block % p_.groups;
   work.image = block / p_.groups;
   return work;

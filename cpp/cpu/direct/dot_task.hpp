@@ -48,7 +48,8 @@ class DotTask final : public Task {
 
   Problem p_;
   ThreeAxes t_;
-  Box box_, counts_;  // outputs of a box; boxes along each axis
+  Box box_;
+  Boxes boxes_;
   StencilTask<std::uint32_t> plain_;
   FilterPacker<std::uint32_t> packer_;
   Loader loader_;

@@ -43,7 +43,7 @@ PanelTask<Value>::PanelTask(const Problem& problem)
       kernel_(channel_kernel<Value>()),
       policy_(
           choose_panels(problem, {kernel_.channels, kernel_.lanes, ValueTraits<Value>::channels})),
-      counts_{},
+      boxes_(t_, policy_.box),
       general_(problem),
       filter_(problem, kernel_.channels),
       packer_(problem, t_, policy_.box, policy_.channels, kernel_),
@@ -53,11 +53,7 @@ PanelTask<Value>::PanelTask(const Problem& problem)
       group_inputs_(problem.in_channels / problem.groups),
       group_outputs_(problem.out_channels / problem.groups) {
   parts_ = ceil_divide(filter_.group_tiles(), policy_.tiles);
-  blocks_ = p_.batch * p_.groups * parts_;
-  for (std::size_t a = 0; a < 3; ++a) {
-    counts_[a] = ceil_divide(t_.axes[a].output(), policy_.box[a]);
-    blocks_ *= counts_[a];
-  }
+  blocks_ = p_.batch * p_.groups * boxes_.count() * parts_;
   streams_ = results_are_sums<Acc>(p_) && t_.y[2] == 1 && leaves_caches(p_);
   slots_ = static_cast<int>(std::min<std::int64_t>(policy_.threads, blocks_));
 
@@ -113,10 +109,7 @@ typename PanelTask<Value>::Work PanelTask<Value>::work(std::int64_t block,
   work.first_tile = block % parts_ * policy_.tiles;
   work.tiles = std::min(policy_.tiles, filter_.group_tiles() - work.first_tile);
   block /= parts_;
-  for (std::size_t a = 3; a-- > 0; block /= counts_[a]) {
-    work.first[a] = block % counts_[a] * policy_.box[a];
-    work.outputs[a] = std::min(policy_.box[a], t_.axes[a].output() - work.first[a]);
-  }
+  block = boxes_.find(block, work.first, work.outputs);
   work.group = block % p_.groups;
   work.image = block / p_.groups;
   return work;

@@ -55,7 +55,7 @@ class PanelTask final : public Task {
   ThreeAxes t_;
   ChannelShape<Value> kernel_;
   PanelPolicy policy_;
-  Box counts_;          // boxes along each axis
+  Boxes boxes_;
   std::int64_t parts_;  // of a group's tiles
   DirectTask<Acc> general_;
   FilterTiles<Value> filter_;

@@ -67,16 +67,11 @@ SeparableTask<Acc>::SeparableTask(const Problem& problem)
       line_size_(taps_[0] + taps_[1] + taps_[2]),
       pitch_(slice_pitch(policy_.box[2])),
       slice_(slice_values(policy_)),
-      counts_{} {
+      boxes_(t_, policy_.box) {
   stores_in_place_ = p_.output == dtype_of<Acc> && t_.y[2] == 1 && p_.epilogue == Epilogue{} &&
                      !std::is_integral_v<Acc>;
   streams_ = stores_in_place_ && leaves_caches(p_);
-  std::int64_t blocks = p_.batch * p_.out_channels;
-  for (std::size_t a = 0; a < 3; ++a) {
-    counts_[a] = ceil_divide(t_.axes[a].output(), policy_.box[a]);
-    blocks *= counts_[a];
-  }
-  slots_ = plan_threads(blocks, separable_us(p_));
+  slots_ = plan_threads(p_.batch * p_.out_channels * boxes_.count(), separable_us(p_));
 
   const std::int64_t rows = policy_.walk == 0 ? reach(t_.axes[1], policy_.box[1]) : 0;
   WorkspaceLayout slot;
@@ -167,23 +162,20 @@ void SeparableTask<Acc>::run(const RunArguments& arguments) const {
     }
     lines = found;
   }
-  const std::int64_t blocks = p_.batch * p_.out_channels * counts_[0] * counts_[1] * counts_[2];
-  parallel_for(blocks, slots_, [&](std::int64_t block, int slot) {
-    std::byte* workspace =
-        arguments.workspace + slots_at_ + static_cast<std::size_t>(slot) * slot_bytes_;
-    compute(arguments, work(block, lines, workspace));
-    if (streams_) hwy::FlushStream();
-  });
+  parallel_for(p_.batch * p_.out_channels * boxes_.count(), slots_,
+               [&](std::int64_t block, int slot) {
+                 std::byte* workspace =
+                     arguments.workspace + slots_at_ + static_cast<std::size_t>(slot) * slot_bytes_;
+                 compute(arguments, work(block, lines, workspace));
+                 if (streams_) hwy::FlushStream();
+               });
 }
 
 template <typename Acc>
 typename SeparableTask<Acc>::Work SeparableTask<Acc>::work(std::int64_t block, const Acc* lines,
                                                            std::byte* workspace) const {
   Work work{};
-  for (std::size_t a = 3; a-- > 0; block /= counts_[a]) {
-    work.first[a] = block % counts_[a] * policy_.box[a];
-    work.outputs[a] = std::min(policy_.box[a], t_.axes[a].output() - work.first[a]);
-  }
+  block = boxes_.find(block, work.first, work.outputs);
   work.channel = block % p_.out_channels;
   work.image = block / p_.out_channels;
   work.lines = lines + work.channel * line_size_;

@@ -84,7 +84,7 @@ class SeparableTask final : public Task {
   TensorStrides x_, y_;
   std::array<std::int64_t, 3> taps_;        // of each axis
   std::int64_t line_size_, pitch_, slice_;  // taps of all lines; values of a row, of a slice
-  Box counts_;                              // blocks along each axis
+  Boxes boxes_;
   bool stores_in_place_, streams_;
   int slots_;
   std::size_t filter_at_, lines_at_, scratch_at_, slots_at_, slot_bytes_, bytes_;

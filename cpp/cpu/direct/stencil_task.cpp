@@ -34,7 +34,7 @@ StencilTask<Acc>::StencilTask(const Problem& problem)
           static_cast<std::int64_t>(sizeof(Acc)),
           longest_sum(problem) * static_cast<double>(problem.out_channels / problem.groups),
           most_rows)),
-      counts_{},
+      boxes_(t_, box_),
       general_(problem),
       packer_(problem),
       loader_(problem, t_, box_),
@@ -63,12 +63,7 @@ StencilTask<Acc>::StencilTask(const Problem& problem)
   stores_in_place_ = !complex && results_are_sums<Acc>(p_) && t_.y[2] == 1;
   streams_ = stores_in_place_ && leaves_caches(p_);
   pads_zeros_ = meets_zeros(p_);
-  std::int64_t blocks = p_.batch * p_.groups;
-  for (std::size_t a = 0; a < 3; ++a) {
-    counts_[a] = ceil_divide(t_.axes[a].output(), box_[a]);
-    blocks *= counts_[a];
-  }
-  slots_ = plan_threads(blocks, vector_us(p_));
+  slots_ = plan_threads(p_.batch * p_.groups * boxes_.count(), vector_us(p_));
 
   WorkspaceLayout slot;
   buffer_at_ = slot.add<Acc>(group_inputs_ * loader_.size());
@@ -92,8 +87,7 @@ template <typename Acc>
 void StencilTask<Acc>::run(const RunArguments& arguments) const {
   const Acc* filter = packer_.filter(arguments, at<Acc>(arguments.workspace, filter_at_));
   if (pads_zeros_ && !all_finite(filter, p_.out_channels * taps_)) return general_.run(arguments);
-  const std::int64_t blocks = p_.batch * p_.groups * counts_[0] * counts_[1] * counts_[2];
-  parallel_for(blocks, slots_, [&](std::int64_t block, int slot) {
+  parallel_for(p_.batch * p_.groups * boxes_.count(), slots_, [&](std::int64_t block, int slot) {
     std::byte* workspace =
         arguments.workspace + slots_at_ + static_cast<std::size_t>(slot) * slot_bytes_;
     compute(arguments, filter, work(block, workspace));
@@ -105,10 +99,7 @@ template <typename Acc>
 typename StencilTask<Acc>::Work StencilTask<Acc>::work(std::int64_t block,
                                                        std::byte* workspace) const {
   Work work{.image = 0, .group = 0, .first = {}, .outputs = {}, .workspace = workspace};
-  for (std::size_t a = 3; a-- > 0; block /= counts_[a]) {
-    work.first[a] = block % counts_[a] * box_[a];
-    work.outputs[a] = std::min(box_[a], t_.axes[a].output() - work.first[a]);
-  }
+  block = boxes_.find(block, work.first, work.outputs);
   work.group = block % p_.groups;
   work.image = block / p_.groups;
   return work;

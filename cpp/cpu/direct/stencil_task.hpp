@@ -68,7 +68,8 @@ class StencilTask final : public Task {
 
   Problem p_;
   ThreeAxes t_;
-  Box box_, counts_;  // outputs of a box; boxes along each axis
+  Box box_;
+  Boxes boxes_;
   DirectTask<Acc> general_;
   FilterPacker<Acc> packer_;
   BoxLoader<Acc> loader_;
