@@ -4,6 +4,8 @@
 #include "cpp/cpu/direct/depthwise_task.hpp"
 #include "cpp/cpu/direct/direct_policy.hpp"
 #include "cpp/cpu/direct/dot_task.hpp"
+#include "cpp/cpu/direct/in_place_policy.hpp"
+#include "cpp/cpu/direct/in_place_task.hpp"
 #include "cpp/cpu/direct/panel_task.hpp"
 #include "cpp/cpu/direct/stencil_task.hpp"
 
@@ -20,6 +22,9 @@ std::unique_ptr<Task> forward_task(const Problem& p) {
     }
     if (PanelTask<Acc>::serves(p)) return std::make_unique<PanelTask<Acc>>(p);
     if (ChannelTask<Acc>::serves(p)) return std::make_unique<ChannelTask<Acc>>(p);
+  }
+  if constexpr (std::is_floating_point_v<Acc>) {
+    if (InPlaceTask<Acc>::serves(p)) return std::make_unique<InPlaceTask<Acc>>(p);
   }
   if constexpr (std::is_same_v<Acc, std::uint32_t>) {
     if (PanelTask<Int16Pair>::serves(p)) return std::make_unique<PanelTask<Int16Pair>>(p);
@@ -46,6 +51,10 @@ std::optional<double> forward_us(const Problem& p) {
   if (floating && PanelTask<float>::serves(p)) {
     const bool pairs = PanelTask<BFloat16Pair>::serves(p);
     return choose_panels(p, widest_tile(p.accumulator, pairs ? 2 : 1)).microseconds;
+  }
+  if (p.accumulator == DType::f64 ? InPlaceTask<double>::serves(p)
+                                  : floating && InPlaceTask<float>::serves(p)) {
+    return in_place_us(p);
   }
   if (PanelTask<Int16Pair>::serves(p)) {
     return choose_panels(p, widest_tile(p.accumulator, 2)).microseconds;

@@ -23,30 +23,6 @@ namespace HWY_NAMESPACE {
 // StencilRows with rows = tap_rows = 1, offsets = null, for tiles that lie within the columns. Taps
 // that lie a vector apart (a hop) read the same vectors. The order of a sum is that of line().
 
-#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
-inline constexpr bool has_shifts = true;
-
-// The vector that starts `shift` lanes into the first of two.
-template <int shift, class D, class V>
-HWY_INLINE V shifted(D d, V first, V second) {
-  const hn::RebindToUnsigned<D> bits;
-  using Bits = hn::Vec<decltype(bits)>;
-  const Bits low = hn::BitCast(bits, first);
-  const Bits high = hn::BitCast(bits, second);
-  if constexpr (sizeof(hn::TFromD<D>) == 4) {
-    return hn::BitCast(d, Bits{_mm512_alignr_epi32(high.raw, low.raw, shift)});
-  } else {
-    return hn::BitCast(d, Bits{_mm512_alignr_epi64(high.raw, low.raw, shift)});
-  }
-}
-#else
-inline constexpr bool has_shifts = false;
-template <int shift, class D, class V>
-HWY_INLINE V shifted(D, V first, V) {
-  return first;  // never called
-}
-#endif
-
 inline constexpr int line_vectors = 8;  // of sums
 
 // Adds the tap whose values lie `shift` behind the vectors x, which are those at `from`, and the

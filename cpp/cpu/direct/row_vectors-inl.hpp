@@ -36,6 +36,43 @@ HWY_INLINE V add_product(D, V x, V w, V sum) {
   }
 }
 
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+inline constexpr bool has_shifts = true;
+
+// The vector that starts `shift` lanes into the first of two.
+template <int shift, class D, class V>
+HWY_INLINE V shifted(D d, V first, V second) {
+  const hn::RebindToUnsigned<D> bits;
+  using Bits = hn::Vec<decltype(bits)>;
+  const Bits low = hn::BitCast(bits, first);
+  const Bits high = hn::BitCast(bits, second);
+  if constexpr (sizeof(hn::TFromD<D>) == 4) {
+    return hn::BitCast(d, Bits{_mm512_alignr_epi32(high.raw, low.raw, shift)});
+  } else {
+    return hn::BitCast(d, Bits{_mm512_alignr_epi64(high.raw, low.raw, shift)});
+  }
+}
+#else
+inline constexpr bool has_shifts = false;
+template <int shift, class D, class V>
+HWY_INLINE V shifted(D, V first, V) {
+  return first;  // never called
+}
+#endif
+
+// Stores the first `count` elements of a vector and touches no others: another thread may write
+// them.
+template <class D, class V, typename T = hn::TFromD<D>>
+HWY_INLINE void store_part(D d, V values, T* y, std::int64_t count) {
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+  hn::BlendedStore(values, hn::FirstN(d, static_cast<std::size_t>(count)), d, y);
+#else
+  HWY_ALIGN T part[HWY_MAX_BYTES / sizeof(T)];
+  hn::Store(values, d, part);
+  std::copy_n(part, count, y);
+#endif
+}
+
 // Stores `count` elements of the vectors, in order.
 template <int vectors, class D, class V, typename T = hn::TFromD<D>>
 HWY_INLINE void store_vectors(D d, const V (&sums)[vectors], T* y, std::int64_t count,
@@ -53,9 +90,7 @@ HWY_INLINE void store_vectors(D d, const V (&sums)[vectors], T* y, std::int64_t 
     if (left >= lanes) {
       hn::StoreU(sums[v], d, y + v * lanes);
     } else if (left > 0) {
-      HWY_ALIGN T part[HWY_MAX_BYTES / sizeof(T)];
-      hn::Store(sums[v], d, part);
-      std::copy_n(part, left, y + v * lanes);
+      store_part(d, sums[v], y + v * lanes, left);
     }
   }
 }

@@ -103,9 +103,13 @@ HWY_INLINE void store(const typename Vectors<T>::Sum (&sums)[vectors][Vectors<T>
     if (left >= lanes) {
       Vectors<T>::store(sums[v], y + v * lanes);
     } else if (left > 0) {
-      HWY_ALIGN S part[Vectors<T>::phases * HWY_MAX_BYTES / sizeof(S)];
-      Vectors<T>::store(sums[v], part);
-      std::copy_n(part, left, y + v * lanes);
+      if constexpr (Vectors<T>::phases == 1) {
+        store_part(typename Vectors<T>::D(), sums[v][0], y + v * lanes, left);
+      } else {
+        HWY_ALIGN S part[Vectors<T>::phases * HWY_MAX_BYTES / sizeof(S)];
+        Vectors<T>::store(sums[v], part);
+        std::copy_n(part, left, y + v * lanes);
+      }
     }
   }
 }

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <type_traits>
+
+/// The vector kernel that reads rows where they lie in x, in plain C++ terms.
+namespace faltung::direct {
+
+/// Values of a vector of 64 bytes, which is what this kernel works with.
+template <typename T>
+inline constexpr int in_place_lanes = 64 / sizeof(T);
+
+/// How vectors across the ends of a row are put together, with boundaries other than zero: lane l
+/// of one is value index[l] of the first vector of the row and the last one side by side, or the
+/// constant.
+template <typename T>
+struct InPlaceEnd {
+  using Index = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+  std::array<Index, in_place_lanes<T>> index;
+  std::uint32_t inside;  ///< bit l: lane l is a value
+};
+template <typename T>
+struct InPlaceEnds {
+  InPlaceEnd<T> left;                  ///< of the vector across the left end
+  std::array<InPlaceEnd<T>, 2> right;  ///< of the first vector across the right end and the next
+  T constant;
+};
+
+/// Neighbouring output rows of one channel. In elements, all sums start at 0:
+///
+///     y[m, i] = sum over q, r, t:  w[q, r, t] x[q, m + r][first_column + i + t]
+///
+/// Columns beyond the row are zeros or what `ends` says. The sum of every output runs over its
+/// products in the same order whatever `rows` and `columns` are; rows of zeros are left out.
+template <typename T>
+struct InPlaceRows {
+  const T* const* x;           ///< column 0 of row [q, m + r]; null for a row of zeros
+  std::int64_t x_rows;         ///< pointers of a plane q
+  std::int64_t width;          ///< of a row; with ends at least a vector
+  const InPlaceEnds<T>* ends;  ///< null: zeros
+  std::int64_t first_column;   ///< may be negative; with ends that of a whole number of vectors
+  std::int64_t plane_count;    ///< q
+  std::int64_t tap_rows;       ///< r, at least 3
+  std::int64_t taps;           ///< t, at most most_in_place_taps
+  const T* w;                  ///< compact
+  T* y;
+  std::int64_t y_row_step;
+  std::int64_t rows;  ///< 1 to 4
+  std::int64_t columns;
+  bool streams;  ///< stores past the caches, where whole vectors of y are aligned
+};
+
+/// Of a row: vectors are shifted by less than their length, which is 8 at least.
+inline constexpr std::int64_t most_in_place_taps = 8;
+
+template <typename T>
+using InPlaceKernel = void (*)(const InPlaceRows<T>&);
+
+/// The kernel for the instruction set in use; T is float or double. Null without vectors of 64
+/// bytes that can be masked and shifted.
+template <typename T>
+[[nodiscard]] InPlaceKernel<T> in_place_kernel();
+
+}  // namespace faltung::direct

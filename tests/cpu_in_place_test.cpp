@@ -1,0 +1,207 @@
+// The path of cpu.direct that reads rows where they lie, against the reference. It needs vectors of
+// 64 bytes: without them there is nothing to test.
+
+#include "cpp/cpu/direct/in_place_task.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include <faltung/threads.hpp>
+#include "cpp/cpu/cpu_target.hpp"
+#include "cpp/cpu/direct/lowering.hpp"
+#include "cpp/cpu/reference_engine.hpp"
+#include "tests/support/error_check.hpp"
+
+namespace faltung::test {
+namespace {
+
+class InPlaceEngine final : public Engine {
+ public:
+  std::string_view name() const override { return "in-place path of cpu.direct"; }
+  Verdict supports(const Problem& problem, const Device&) const override {
+    return prepare(problem, {}) == nullptr ? Verdict::no("not in place") : Verdict::yes();
+  }
+  double estimate_us(const Problem&, const Device&) const override { return 0; }
+  std::unique_ptr<Task> prepare(const Problem& problem, const Device&) const override {
+    const Problem p = direct::lowered(problem);
+    if (p.accumulator == DType::f32 && direct::InPlaceTask<float>::serves(p)) {
+      return std::make_unique<direct::InPlaceTask<float>>(p);
+    }
+    if (p.accumulator == DType::f64 && direct::InPlaceTask<double>::serves(p)) {
+      return std::make_unique<direct::InPlaceTask<double>>(p);
+    }
+    return nullptr;
+  }
+};
+
+class CpuInPlace : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (direct::in_place_kernel<float>() == nullptr) GTEST_SKIP() << "no vectors of 64 bytes here";
+  }
+  void TearDown() override { set_threads(0); }
+  [[nodiscard]] Array run(const Problem& p, const Operands& operands,
+                          const RunOptions& options = {}) const {
+    return run_guarded(cpu_device(), engine_, p, operands, options);
+  }
+  [[nodiscard]] static Array expected(const Problem& p, const Operands& operands) {
+    return run_guarded(cpu_device(), reference_engine(), p, operands);
+  }
+  void expect_exact(const std::string& line) const {
+    SCOPED_TRACE(line);
+    const Problem p = Problem::parse(line);
+    ASSERT_TRUE(engine_.supports(p, {}));
+    const Operands operands = filled_operands(p, Fill::small_integers, test_seed());
+    EXPECT_TRUE(equal_elements(expected(p, operands), run(p, operands)));
+  }
+
+  InPlaceEngine engine_;
+};
+
+constexpr const char* boundaries[] = {"zero",   "nearest", "reflect",
+                                      "mirror", "wrap",    "constant(3)"};
+
+// Rows that end anywhere in a vector, tiles of 1, 2 and 4 vectors, both ends in one vector.
+TEST_F(CpuInPlace, RowsOfAnyLength) {
+  for (const char* boundary : boundaries) {
+    for (const char* type : {"f32", "f64"}) {
+      const int vector = type == std::string("f32") ? 16 : 8;
+      for (int width = std::string(boundary) == "zero" ? 1 : vector; width < 6 * vector; ++width) {
+        expect_exact(std::string("op=filter dtype=") + type + " in=5x" + std::to_string(width) +
+                     " f=3x5 boundary=" + boundary);
+      }
+    }
+  }
+}
+
+TEST_F(CpuInPlace, FiltersOfAnySizeItTakes) {
+  for (const char* boundary : boundaries) {
+    for (int rows = 3; rows < 12; ++rows) {
+      for (int taps = 1; taps <= 8; ++taps) {
+        expect_exact("op=filter dtype=f32 in=9x37 f=" + std::to_string(rows) + "x" +
+                     std::to_string(taps) + " boundary=" + boundary);
+      }
+    }
+  }
+}
+
+// Fewer rows than taps, extents of one; one to four rows behind whole groups of them.
+TEST_F(CpuInPlace, ImagesOfAnyHeight) {
+  for (const char* boundary : boundaries) {
+    for (int rows = 1; rows < 10; ++rows) {
+      expect_exact("op=filter dtype=f64 in=" + std::to_string(rows) +
+                   "x21 f=5x3 boundary=" + boundary);
+      expect_exact("op=filter dtype=f32 in=" + std::to_string(rows) +
+                   "x3x33 f=3x4x2 boundary=" + boundary);
+    }
+  }
+}
+
+constexpr const char* layers[] = {
+    "op=fwd dtype=f32 n=2 c=5 in=7x9 k=5 f=3x3 pad=1 g=5",
+    "op=fwd dtype=f32 n=2 c=3 in=9x40 k=9 f=3x3 pad=1 g=3",
+    "op=fwd dtype=f32 n=1 c=3 in=12x70 k=3 f=4x6 g=3 flip=1",
+    "op=fwd dtype=f64 n=1 c=2 in=12x70 k=2 f=3x3 pad=5x9 g=2",
+    "op=fwd dtype=f64 n=1 c=2 in=12x70 k=2 f=3x3 pad=-2:3x-5:1 g=2",
+    "op=fwd dtype=f32 n=1 c=2 in=12x70 k=2 f=3x3 pad=1:-2x2:-7 g=2",
+    "op=fwd dtype=f32 n=1 c=2 in=5x9x20 k=2 f=3x3x3 pad=1 g=2",
+    "op=fwd dtype=f32 n=1 c=2 in=3x3x20 k=2 f=3x3x3 pad=6x6x6 g=2",
+    "op=fwd dtype=f32 n=1 c=2 in=9x40 k=2 f=5x5 pad=4x14 g=2 boundary=nearestxreflect",
+    "op=fwd dtype=f32 n=1 c=2 in=9x40 k=2 f=5x5 pad=4x-3:14 g=2 boundary=zeroxwrap",
+    "op=fwd dtype=f32 n=1 c=2 in=9x40 k=2 f=5x5 pad=40x2 g=2 boundary=mirrorxzero",
+    "op=fwd dtype=f32 n=1 c=2 in=9x40 k=2 f=5x5 pad=4 g=2 boundary=constant(2)xmirror",
+    "op=dgrad dtype=f32 n=2 c=6 in=9x17 k=6 f=3x3 pad=1 g=6",
+    "op=fwd dtype=f32 n=2 c=3 in=6x21 k=6 f=3x3 pad=1 g=3 bias=1 act=relu",
+    "op=fwd dtype=f32 n=2 c=3 in=6x21 k=6 f=3x3 pad=1 g=3 alpha=2 beta=1",
+    "op=fwd dtype=f32:f32:f16 n=2 c=3 in=6x21 k=3 f=3x3 pad=1 g=3",
+    "op=fwd dtype=f32 n=2 c=3 in=6x21 k=6 f=3x3 pad=1 g=3 xstrides=600,180,25,1",
+    "op=fwd dtype=f32 n=2 c=3 in=6x21 k=6 f=3x3 pad=1 g=3 xstrides=-600,180,-25,1",
+    "op=fwd dtype=f32 n=2 c=3 in=6x21 k=6 f=3x3 pad=1 g=3 ystrides=2000,300,45,1",
+    "op=fwd dtype=f32 n=2 c=3 in=6x21 k=6 f=3x3 pad=1 g=3 ystrides=2000,300,45,2",
+};
+
+TEST_F(CpuInPlace, Layers) {
+  for (const char* line : layers) expect_exact(line);
+}
+
+// More boxes and threads than the others have; results of 8 MiB are stored past the caches.
+constexpr const char* large[] = {
+    "op=filter dtype=f32 in=300x5000 f=3x3 boundary=reflect",
+    "op=filter dtype=f64 in=1030x1030 f=3x2 boundary=wrap",
+    "op=fwd dtype=f32 n=2 c=40 in=56x56 k=40 f=5x5 pad=2 g=40",
+    "op=fwd dtype=f32 n=1 c=1 in=17x80x200 k=1 f=3x3x3",
+};
+
+TEST_F(CpuInPlace, ThreadsMemoryAndBoundFiltersChangeNoBit) {
+  set_threads(4);
+  for (const char* line : large) {
+    SCOPED_TRACE(line);
+    expect_exact(line);
+    const Problem p = Problem::parse(line);
+    EXPECT_EQ(engine_.prepare(p, {})->policy().find(", 1 thread,"), std::string::npos);
+    const Operands operands = filled_operands(p, Fill::reals, test_seed());
+    const Array four = run(p, operands);
+    EXPECT_TRUE(same_elements(four, run(p, operands, {.poison = std::byte{0x5a}})));
+    EXPECT_TRUE(same_elements(four, run(p, operands, {.bind_filter = true})));
+    set_threads(1);
+    EXPECT_TRUE(same_elements(four, run(p, operands)));
+    set_threads(4);
+  }
+}
+
+TEST_F(CpuInPlace, KeepsTheBound) {
+  for (const char* line : layers) {
+    SCOPED_TRACE(line);
+    const Problem p = Problem::parse(line);
+    const Operands operands = filled_operands(p, Fill::reals, test_seed());
+    EXPECT_LE(error_ratio(p, operands, expected(p, operands), run(p, operands),
+                          engine_.prepare(p, {})->error_bound()),
+              1);
+  }
+}
+
+TEST_F(CpuInPlace, NonFiniteValuesStayWhereTheDefinitionHasThem) {
+  for (const char* line : {"op=filter dtype=f32 in=9x40 f=5x7 boundary=reflect",
+                           "op=filter dtype=f32 in=9x40 f=5x7 boundary=constant(1)",
+                           "op=fwd dtype=f64 n=1 c=2 in=9x11x20 k=2 f=3x4x5 pad=2 g=2"}) {
+    const Problem p = Problem::parse(line);
+    ASSERT_TRUE(engine_.supports(p, {})) << line;
+    for (const bool in_filter : {false, true}) {
+      Operands operands = filled_operands(p, Fill::reals, test_seed());
+      Array& array = in_filter ? operands.second : operands.first;
+      array.set(Extents::filled(array.shape().size(), 0), std::nan(""));
+      Extents middle;
+      for (const std::int64_t extent : array.shape()) middle.push_back(extent / 2);
+      array.set(middle, std::numeric_limits<double>::infinity());
+      const Array reference = expected(p, operands);
+      const Array result = run(p, operands);
+      for_each_index(result.shape(), [&](std::int64_t, const Extents& index) {
+        EXPECT_EQ(std::isfinite(reference.get(index).real()),
+                  std::isfinite(result.get(index).real()))
+            << line << " at " << index;
+      });
+    }
+  }
+}
+
+TEST_F(CpuInPlace, LeavesTheRestToOthers) {
+  for (const char* line : {"op=filter dtype=f32 in=9x15 f=3x3 boundary=reflect",
+                           "op=filter dtype=f64 in=9x7 f=3x3 boundary=wrap",
+                           "op=filter dtype=f32 in=9x40 f=3x9 boundary=reflect",
+                           "op=filter dtype=f32 in=9x40 f=2x3 boundary=reflect",
+                           "op=fwd dtype=f16 n=1 c=2 in=9x40 k=2 f=3x3 g=2",
+                           "op=fwd dtype=f32 n=1 c=2 in=9x40 k=2 f=3x3",
+                           "op=fwd dtype=f32 n=1 c=2 in=9x40 k=2 f=3x3 stride=2 g=2",
+                           "op=fwd dtype=f32 n=1 c=2 in=9x40 k=2 f=3x3 dil=2 g=2",
+                           "op=fwd dtype=f32 n=1 c=2 in=9x40 k=2 f=3x3 pad=16 g=2 boundary=wrap",
+                           "op=fwd dtype=f32 n=1 c=2 in=9x40 k=2 f=3x3 g=2 layout=nhwc"}) {
+    EXPECT_FALSE(engine_.supports(Problem::parse(line), {})) << line;
+  }
+}
+
+}  // namespace
+}  // namespace faltung::test
