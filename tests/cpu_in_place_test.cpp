@@ -120,6 +120,8 @@ constexpr const char* layers[] = {
     "op=fwd dtype=f32:f32:f16 n=2 c=3 in=6x21 k=3 f=3x3 pad=1 g=3",
     "op=fwd dtype=f32 n=2 c=3 in=6x21 k=6 f=3x3 pad=1 g=3 xstrides=600,180,25,1",
     "op=fwd dtype=f32 n=2 c=3 in=6x21 k=6 f=3x3 pad=1 g=3 xstrides=-600,180,-25,1",
+    "op=fwd dtype=f64 n=1 c=1 in=12x1 k=1 f=3x2 pad=1x1:0 xstrides=1,1,-1,1",
+    "op=fwd dtype=f64 n=1 c=1 in=12x2 k=1 f=3x2 pad=1 xstrides=1,1,-2,1",
     "op=fwd dtype=f32 n=2 c=3 in=6x21 k=6 f=3x3 pad=1 g=3 ystrides=2000,300,45,1",
     "op=fwd dtype=f32 n=2 c=3 in=6x21 k=6 f=3x3 pad=1 g=3 ystrides=2000,300,45,2",
 };

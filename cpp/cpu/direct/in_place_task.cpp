@@ -234,7 +234,7 @@ template <typename Acc>
 const Acc* InPlaceTask<Acc>::row(const Acc* image, std::int64_t plane, std::int64_t row) const {
   const std::int64_t of_plane = offsets_[0][static_cast<std::size_t>(plane)];
   const std::int64_t of_row = offsets_[1][static_cast<std::size_t>(row)];
-  const std::int64_t decides = of_plane < 0 ? of_plane : of_row;
+  const std::int64_t decides = of_plane <= constants ? of_plane : of_row;
   if (decides == zeros) return nullptr;
   return decides == constants ? constant_row_.data() : image + of_plane + of_row;
 }

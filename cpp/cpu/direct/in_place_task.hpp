@@ -43,8 +43,8 @@ class InPlaceTask final : public Task {
     const Acc** rows;
     Acc* sums;
   };
-  /// Where the rows of a slower axis of the extended input lie in an image, if not one of these.
-  static constexpr std::int64_t zeros = -1, constants = -2;
+  /// What stands for the offset of a row that is not in the image. Offsets may be negative.
+  static constexpr std::int64_t zeros = INT64_MIN, constants = INT64_MIN + 1;
 
   void find_offsets();
   void find_ends();
