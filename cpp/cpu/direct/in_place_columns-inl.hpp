@@ -27,34 +27,6 @@ using InPlaceTag = hn::ScalableTag<T>;
 template <typename T>
 using InPlaceVector = hn::Vec<InPlaceTag<T>>;
 
-// The vectors of a tile's columns, with zeros beyond the row. Lanes that are masked are not read.
-template <typename T, int vectors>
-class ZeroColumns {
- public:
-  HWY_INLINE ZeroColumns(const InPlaceRows<T>& a, std::int64_t first) : first_(first) {
-    const InPlaceTag<T> d;
-    HWY_UNROLL(8)
-    for (int v = 0; v < vectors; ++v, first += lanes) {
-      const auto begin = std::clamp<std::int64_t>(-first, 0, lanes);
-      const auto end = std::clamp<std::int64_t>(a.width - first, 0, lanes);
-      masks_[v] = hn::AndNot(hn::FirstN(d, static_cast<std::size_t>(begin)),
-                             hn::FirstN(d, static_cast<std::size_t>(end)));
-    }
-  }
-  HWY_INLINE void load(const T* row, InPlaceVector<T> (&x)[vectors]) const {
-    const InPlaceTag<T> d;
-    HWY_UNROLL(8)
-    for (int v = 0; v < vectors; ++v) {
-      x[v] = hn::MaskedLoad(masks_[v], d, row + first_ + v * lanes);
-    }
-  }
-
- private:
-  static constexpr std::int64_t lanes = in_place_lanes<T>;
-  std::int64_t first_;
-  hn::Mask<InPlaceTag<T>> masks_[vectors];
-};
-
 HWY_INLINE auto select(hn::Vec<hn::ScalableTag<float>> first, const std::int32_t* index,
                        hn::Vec<hn::ScalableTag<float>> last) {
   return hn::Vec<hn::ScalableTag<float>>{
@@ -66,27 +38,36 @@ HWY_INLINE auto select(hn::Vec<hn::ScalableTag<double>> first, const std::int64_
       _mm512_permutex2var_pd(first.raw, _mm512_loadu_si512(index), last.raw)};
 }
 
-// The same with other boundaries: what lies beyond a row is selected from its first and last
-// vector.
+// The vectors of a tile's columns. With zeros beyond the row, lanes there are masked and not read;
+// with other boundaries, a vector across an end is selected from the first and the last of the row.
 template <typename T, int vectors>
-class ExtendedColumns {
+class InPlaceColumns {
  public:
-  HWY_INLINE ExtendedColumns(const InPlaceRows<T>& a, std::int64_t first)
-      : first_(first), last_(a.width - lanes), constant_(a.ends->constant) {
+  HWY_INLINE InPlaceColumns(const InPlaceRows<T>& a, std::int64_t first)
+      : first_(first), last_(a.width - lanes), ends_(a.ends) {
+    const InPlaceTag<T> d;
     HWY_UNROLL(8)
     for (int v = 0; v < vectors; ++v, first += lanes) {
+      const auto begin = std::clamp<std::int64_t>(-first, 0, lanes);
+      const auto end = std::clamp<std::int64_t>(a.width - first, 0, lanes);
+      masks_[v] = hn::AndNot(hn::FirstN(d, static_cast<std::size_t>(begin)),
+                             hn::FirstN(d, static_cast<std::size_t>(end)));
+      end_[v] = nullptr;
+      if (ends_ == nullptr) continue;
       // A vector that starts behind the row is the second; of others behind it nothing is needed.
-      ends_[v] = first < 0         ? &a.ends->left
-                 : first <= last_  ? nullptr
-                 : first < a.width ? &a.ends->right[0]
-                                   : &a.ends->right[1];
+      if (first < 0) {
+        end_[v] = &ends_->left;
+      } else if (first > last_) {
+        end_[v] = &ends_->right[first < a.width ? 0 : 1];
+      }
     }
   }
   HWY_INLINE void load(const T* row, InPlaceVector<T> (&x)[vectors]) const {
     const InPlaceTag<T> d;
     HWY_UNROLL(8)
     for (int v = 0; v < vectors; ++v) {
-      x[v] = ends_[v] == nullptr ? hn::LoadU(d, row + first_ + v * lanes) : end(row, *ends_[v]);
+      x[v] = end_[v] == nullptr ? hn::MaskedLoad(masks_[v], d, row + first_ + v * lanes)
+                                : end(row, *end_[v]);
     }
   }
 
@@ -97,12 +78,13 @@ class ExtendedColumns {
     const InPlaceTag<T> d;
     const auto values = select(hn::LoadU(d, row), end.index.data(), hn::LoadU(d, row + last_));
     const auto inside = hn::LoadMaskBits(d, reinterpret_cast<const std::uint8_t*>(&end.inside));
-    return hn::IfThenElse(inside, values, hn::Set(d, constant_));
+    return hn::IfThenElse(inside, values, hn::Set(d, ends_->constant));
   }
 
   std::int64_t first_, last_;
-  T constant_;
-  const InPlaceEnd<T>* ends_[vectors];  // null: within the row
+  const InPlaceEnds<T>* ends_;
+  hn::Mask<InPlaceTag<T>> masks_[vectors];
+  const InPlaceEnd<T>* end_[vectors];  // null: masked
 };
 
 #endif

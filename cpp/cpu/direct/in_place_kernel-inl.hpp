@@ -80,10 +80,10 @@ HWY_INLINE void add_last_in_place(const InPlaceRows<T>& a, const Columns& column
   }
 }
 
-template <int rows, int vectors, class Columns, typename T>
+template <int rows, int vectors, typename T>
 HWY_INLINE void in_place_tile(const InPlaceRows<T>& a, std::int64_t column) {
   const InPlaceTag<T> d;
-  const Columns columns(a, a.first_column + column);
+  const InPlaceColumns<T, vectors + 1> columns(a, a.first_column + column);
   InPlaceVector<T> sums[rows][vectors];
   HWY_UNROLL(4)
   for (int m = 0; m < rows; ++m) {
@@ -112,11 +112,7 @@ HWY_INLINE std::int64_t in_place_tiles(const InPlaceRows<T>& a, std::int64_t col
   constexpr std::int64_t lanes = in_place_lanes<T>;
   // The last tile may hang over by less than a vector.
   for (; column + vectors * lanes < a.columns + lanes; column += vectors * lanes) {
-    if (a.ends == nullptr) {
-      in_place_tile<rows, vectors, ZeroColumns<T, vectors + 1>>(a, column);
-    } else {
-      in_place_tile<rows, vectors, ExtendedColumns<T, vectors + 1>>(a, column);
-    }
+    in_place_tile<rows, vectors>(a, column);
   }
   return column;
 }
