@@ -31,6 +31,8 @@ class InPlaceEngine final : public Engine {
     if (p.accumulator == DType::f32 && direct::InPlaceTask<float>::serves(p)) {
       return std::make_unique<direct::InPlaceTask<float>>(p);
     }
+    using OfBytes = direct::InPlaceTask<float, std::uint8_t>;
+    if (p.accumulator == DType::f32 && OfBytes::serves(p)) return std::make_unique<OfBytes>(p);
     if (p.accumulator == DType::f64 && direct::InPlaceTask<double>::serves(p)) {
       return std::make_unique<direct::InPlaceTask<double>>(p);
     }
@@ -41,7 +43,8 @@ class InPlaceEngine final : public Engine {
 class CpuInPlace : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (direct::in_place_kernel<float>() == nullptr) GTEST_SKIP() << "no vectors of 64 bytes here";
+    if (direct::in_place_kernel<float, float>() == nullptr)
+      GTEST_SKIP() << "no vectors of 64 bytes here";
   }
   void TearDown() override { set_threads(0); }
   [[nodiscard]] Array run(const Problem& p, const Operands& operands,
@@ -68,8 +71,8 @@ constexpr const char* boundaries[] = {"zero",   "nearest", "reflect",
 // Rows that end anywhere in a vector, tiles of 1, 2 and 4 vectors, both ends in one vector.
 TEST_F(CpuInPlace, RowsOfAnyLength) {
   for (const char* boundary : boundaries) {
-    for (const char* type : {"f32", "f64"}) {
-      const int vector = type == std::string("f32") ? 16 : 8;
+    for (const char* type : {"f32", "u8:f32:u8", "f64"}) {
+      const int vector = type == std::string("f64") ? 8 : 16;
       for (int width = std::string(boundary) == "zero" ? 1 : vector; width < 6 * vector; ++width) {
         expect_exact(std::string("op=filter dtype=") + type + " in=5x" + std::to_string(width) +
                      " f=3x5 boundary=" + boundary);
@@ -117,6 +120,7 @@ constexpr const char* layers[] = {
     "op=dgrad dtype=f32 n=2 c=6 in=9x17 k=6 f=3x3 pad=1 g=6",
     "op=fwd dtype=f32 n=2 c=3 in=6x21 k=6 f=3x3 pad=1 g=3 bias=1 act=relu",
     "op=fwd dtype=f32 n=2 c=3 in=6x21 k=6 f=3x3 pad=1 g=3 alpha=2 beta=1",
+    "op=fwd dtype=u8:f32:f32 n=2 c=3 in=6x21 k=3 f=3x3 pad=1 g=3",
     "op=fwd dtype=f32:f32:f16 n=2 c=3 in=6x21 k=3 f=3x3 pad=1 g=3",
     "op=fwd dtype=f32 n=2 c=3 in=6x21 k=6 f=3x3 pad=1 g=3 xstrides=600,180,25,1",
     "op=fwd dtype=f32 n=2 c=3 in=6x21 k=6 f=3x3 pad=1 g=3 xstrides=-600,180,-25,1",
@@ -134,6 +138,7 @@ TEST_F(CpuInPlace, Layers) {
 constexpr const char* large[] = {
     "op=filter dtype=f32 in=300x5000 f=3x3 boundary=reflect",
     "op=filter dtype=f64 in=1030x1030 f=3x2 boundary=wrap",
+    "op=filter dtype=u8:f32:u8 b=3 in=300x1000 f=5x5 boundary=constant(7)",
     "op=fwd dtype=f32 n=2 c=40 in=56x56 k=40 f=5x5 pad=2 g=40",
     "op=fwd dtype=f32 n=1 c=1 in=17x80x200 k=1 f=3x3x3",
 };

@@ -26,6 +26,10 @@ std::unique_ptr<Task> forward_task(const Problem& p) {
   if constexpr (std::is_floating_point_v<Acc>) {
     if (InPlaceTask<Acc>::serves(p)) return std::make_unique<InPlaceTask<Acc>>(p);
   }
+  if constexpr (std::is_same_v<Acc, float>) {
+    using Task = InPlaceTask<float, std::uint8_t>;
+    if (Task::serves(p)) return std::make_unique<Task>(p);
+  }
   if constexpr (std::is_same_v<Acc, std::uint32_t>) {
     if (PanelTask<Int16Pair>::serves(p)) return std::make_unique<PanelTask<Int16Pair>>(p);
     if (DotTask::serves(p)) return std::make_unique<DotTask>(p);
@@ -43,6 +47,16 @@ template std::unique_ptr<Task> forward_task<std::complex<double>>(const Problem&
 template std::unique_ptr<Task> forward_task<std::uint32_t>(const Problem&);
 template std::unique_ptr<Task> forward_task<std::uint64_t>(const Problem&);
 
+namespace {
+
+bool reads_in_place(const Problem& p) {
+  if (p.accumulator == DType::f64) return InPlaceTask<double>::serves(p);
+  return p.accumulator == DType::f32 &&
+         (InPlaceTask<float>::serves(p) || InPlaceTask<float, std::uint8_t>::serves(p));
+}
+
+}  // namespace
+
 std::optional<double> forward_us(const Problem& p) {
   const bool floating = p.accumulator == DType::f32 || p.accumulator == DType::f64;
   if ((floating || p.accumulator == DType::i32) && DepthwiseTask<float>::serves(p)) {
@@ -52,10 +66,7 @@ std::optional<double> forward_us(const Problem& p) {
     const bool pairs = PanelTask<BFloat16Pair>::serves(p);
     return choose_panels(p, widest_tile(p.accumulator, pairs ? 2 : 1)).microseconds;
   }
-  if (p.accumulator == DType::f64 ? InPlaceTask<double>::serves(p)
-                                  : floating && InPlaceTask<float>::serves(p)) {
-    return in_place_us(p);
-  }
+  if (reads_in_place(p)) return in_place_us(p);
   if (PanelTask<Int16Pair>::serves(p)) {
     return choose_panels(p, widest_tile(p.accumulator, 2)).microseconds;
   }

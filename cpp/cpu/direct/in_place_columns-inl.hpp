@@ -38,12 +38,26 @@ HWY_INLINE auto select(hn::Vec<hn::ScalableTag<double>> first, const std::int64_
       _mm512_permutex2var_pd(first.raw, _mm512_loadu_si512(index), last.raw)};
 }
 
+// Elements where the mask says so, zeros in the other lanes, which are not read.
+HWY_INLINE InPlaceVector<float> load_masked(hn::Mask<InPlaceTag<float>> mask, const float* from) {
+  return hn::MaskedLoad(mask, InPlaceTag<float>(), from);
+}
+HWY_INLINE InPlaceVector<double> load_masked(hn::Mask<InPlaceTag<double>> mask,
+                                             const double* from) {
+  return hn::MaskedLoad(mask, InPlaceTag<double>(), from);
+}
+HWY_INLINE InPlaceVector<float> load_masked(hn::Mask<InPlaceTag<float>> mask,
+                                            const std::uint8_t* from) {
+  const __m512i wide = _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(mask.raw, from));
+  return InPlaceVector<float>{_mm512_cvtepi32_ps(wide)};
+}
+
 // The vectors of a tile's columns. With zeros beyond the row, lanes there are masked and not read;
 // with other boundaries, a vector across an end is selected from the first and the last of the row.
-template <typename T, int vectors>
+template <typename T, typename E, int vectors>
 class InPlaceColumns {
  public:
-  HWY_INLINE InPlaceColumns(const InPlaceRows<T>& a, std::int64_t first)
+  HWY_INLINE InPlaceColumns(const InPlaceRows<T, E>& a, std::int64_t first)
       : first_(first), last_(a.width - lanes), ends_(a.ends) {
     const InPlaceTag<T> d;
     HWY_UNROLL(8)
@@ -62,11 +76,10 @@ class InPlaceColumns {
       }
     }
   }
-  HWY_INLINE void load(const T* row, InPlaceVector<T> (&x)[vectors]) const {
-    const InPlaceTag<T> d;
+  HWY_INLINE void load(const E* row, InPlaceVector<T> (&x)[vectors]) const {
     HWY_UNROLL(8)
     for (int v = 0; v < vectors; ++v) {
-      x[v] = end_[v] == nullptr ? hn::MaskedLoad(masks_[v], d, row + first_ + v * lanes)
+      x[v] = end_[v] == nullptr ? load_masked(masks_[v], row + first_ + v * lanes)
                                 : end(row, *end_[v]);
     }
   }
@@ -74,9 +87,11 @@ class InPlaceColumns {
  private:
   static constexpr std::int64_t lanes = in_place_lanes<T>;
 
-  HWY_INLINE InPlaceVector<T> end(const T* row, const InPlaceEnd<T>& end) const {
+  HWY_INLINE InPlaceVector<T> end(const E* row, const InPlaceEnd<T>& end) const {
     const InPlaceTag<T> d;
-    const auto values = select(hn::LoadU(d, row), end.index.data(), hn::LoadU(d, row + last_));
+    const auto all = hn::FirstN(d, lanes);
+    const auto values =
+        select(load_masked(all, row), end.index.data(), load_masked(all, row + last_));
     const auto inside = hn::LoadMaskBits(d, reinterpret_cast<const std::uint8_t*>(&end.inside));
     return hn::IfThenElse(inside, values, hn::Set(d, ends_->constant));
   }

@@ -6,7 +6,7 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace faltung::direct::HWY_NAMESPACE {
-InPlaceKernel<float> in_place_f32() { return in_place<float>(); }
+InPlaceKernel<float, float> in_place_f32() { return in_place<float, float>(); }
 }  // namespace faltung::direct::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -18,7 +18,7 @@ namespace faltung::direct {
 HWY_EXPORT(in_place_f32);
 
 template <>
-InPlaceKernel<float> in_place_kernel<float>() {
+InPlaceKernel<float, float> in_place_kernel<float, float>() {
   return HWY_DISPATCH_TABLE(in_place_f32)[cpu_target_index()]();
 }
 

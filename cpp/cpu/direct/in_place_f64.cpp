@@ -6,7 +6,7 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace faltung::direct::HWY_NAMESPACE {
-InPlaceKernel<double> in_place_f64() { return in_place<double>(); }
+InPlaceKernel<double, double> in_place_f64() { return in_place<double, double>(); }
 }  // namespace faltung::direct::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -18,7 +18,7 @@ namespace faltung::direct {
 HWY_EXPORT(in_place_f64);
 
 template <>
-InPlaceKernel<double> in_place_kernel<double>() {
+InPlaceKernel<double, double> in_place_kernel<double, double>() {
   return HWY_DISPATCH_TABLE(in_place_f64)[cpu_target_index()]();
 }
 

@@ -29,9 +29,9 @@ namespace hn = hwy::HWY_NAMESPACE;
 // for 144 products.
 
 // Adds tap t and those behind it of one row of x to output rows first to last.
-template <int t, int first, int last, typename T, class V, int rows, int vectors,
+template <int t, int first, int last, typename T, typename E, class V, int rows, int vectors,
           std::size_t loaded>
-HWY_INLINE void add_in_place_taps(const InPlaceRows<T>& a, const V (&x)[loaded], const T* w,
+HWY_INLINE void add_in_place_taps(const InPlaceRows<T, E>& a, const V (&x)[loaded], const T* w,
                                   V (&sums)[rows][vectors]) {
   if constexpr (t < most_in_place_taps) {
     if (t >= a.taps) return;
@@ -52,9 +52,10 @@ HWY_INLINE void add_in_place_taps(const InPlaceRows<T>& a, const V (&x)[loaded],
 }
 
 // Adds what row `row` of x gives to output rows first to last: row m meets tap row `row - m`.
-template <int first, int last, typename T, class Columns, class V, int rows, int vectors>
-HWY_INLINE void add_in_place_row(const InPlaceRows<T>& a, const Columns& columns,
-                                 const T* const* plane, std::int64_t row, const T* w,
+template <int first, int last, typename T, typename E, class Columns, class V, int rows,
+          int vectors>
+HWY_INLINE void add_in_place_row(const InPlaceRows<T, E>& a, const Columns& columns,
+                                 const E* const* plane, std::int64_t row, const T* w,
                                  V (&sums)[rows][vectors]) {
   if (plane[row] == nullptr) return;
   V x[vectors + 1];
@@ -63,34 +64,34 @@ HWY_INLINE void add_in_place_row(const InPlaceRows<T>& a, const Columns& columns
 }
 
 // The first rows - 1 rows of x meet only the first output rows, the last ones only the last.
-template <int at, typename T, class Columns, class V, int rows, int vectors>
-HWY_INLINE void add_first_in_place(const InPlaceRows<T>& a, const Columns& columns,
-                                   const T* const* plane, const T* w, V (&sums)[rows][vectors]) {
+template <int at, typename T, typename E, class Columns, class V, int rows, int vectors>
+HWY_INLINE void add_first_in_place(const InPlaceRows<T, E>& a, const Columns& columns,
+                                   const E* const* plane, const T* w, V (&sums)[rows][vectors]) {
   if constexpr (at < rows - 1) {
     add_in_place_row<0, at>(a, columns, plane, at, w, sums);
     add_first_in_place<at + 1>(a, columns, plane, w, sums);
   }
 }
-template <int at, typename T, class Columns, class V, int rows, int vectors>
-HWY_INLINE void add_last_in_place(const InPlaceRows<T>& a, const Columns& columns,
-                                  const T* const* plane, const T* w, V (&sums)[rows][vectors]) {
+template <int at, typename T, typename E, class Columns, class V, int rows, int vectors>
+HWY_INLINE void add_last_in_place(const InPlaceRows<T, E>& a, const Columns& columns,
+                                  const E* const* plane, const T* w, V (&sums)[rows][vectors]) {
   if constexpr (at < rows) {
     add_in_place_row<at, rows - 1>(a, columns, plane, a.tap_rows + at - 1, w, sums);
     add_last_in_place<at + 1>(a, columns, plane, w, sums);
   }
 }
 
-template <int rows, int vectors, typename T>
-HWY_INLINE void in_place_tile(const InPlaceRows<T>& a, std::int64_t column) {
+template <int rows, int vectors, typename T, typename E>
+HWY_INLINE void in_place_tile(const InPlaceRows<T, E>& a, std::int64_t column) {
   const InPlaceTag<T> d;
-  const InPlaceColumns<T, vectors + 1> columns(a, a.first_column + column);
+  const InPlaceColumns<T, E, vectors + 1> columns(a, a.first_column + column);
   InPlaceVector<T> sums[rows][vectors];
   HWY_UNROLL(4)
   for (int m = 0; m < rows; ++m) {
     HWY_UNROLL(4)
     for (int v = 0; v < vectors; ++v) sums[m][v] = hn::Zero(d);
   }
-  const T* const* plane = a.x;
+  const E* const* plane = a.x;
   const T* w = a.w;
   for (std::int64_t q = 0; q < a.plane_count; ++q) {
     add_first_in_place<0>(a, columns, plane, w, sums);
@@ -107,8 +108,8 @@ HWY_INLINE void in_place_tile(const InPlaceRows<T>& a, std::int64_t column) {
   }
 }
 
-template <int rows, int vectors, typename T>
-HWY_INLINE std::int64_t in_place_tiles(const InPlaceRows<T>& a, std::int64_t column) {
+template <int rows, int vectors, typename T, typename E>
+HWY_INLINE std::int64_t in_place_tiles(const InPlaceRows<T, E>& a, std::int64_t column) {
   constexpr std::int64_t lanes = in_place_lanes<T>;
   // The last tile may hang over by less than a vector.
   for (; column + vectors * lanes < a.columns + lanes; column += vectors * lanes) {
@@ -117,17 +118,17 @@ HWY_INLINE std::int64_t in_place_tiles(const InPlaceRows<T>& a, std::int64_t col
   return column;
 }
 
-template <int rows, typename T>
-HWY_NOINLINE void in_place_rows(const InPlaceRows<T>& a) {
+template <int rows, typename T, typename E>
+HWY_NOINLINE void in_place_rows(const InPlaceRows<T, E>& a) {
   std::int64_t column = in_place_tiles<rows, 4>(a, 0);
   column = in_place_tiles<rows, 2>(a, column);
   in_place_tiles<rows, 1>(a, column);
 }
 
-template <typename T>
-void run_in_place(const InPlaceRows<T>& a) {
+template <typename T, typename E>
+void run_in_place(const InPlaceRows<T, E>& a) {
   if (a.rows == 4) return in_place_rows<4>(a);
-  InPlaceRows<T> last = a;  // one row of three
+  InPlaceRows<T, E> last = a;  // one row of three
   switch (a.rows) {
     case 3:
       last.x += 2;
@@ -141,13 +142,13 @@ void run_in_place(const InPlaceRows<T>& a) {
   }
 }
 
-template <typename T>
-InPlaceKernel<T> in_place() {
-  return run_in_place<T>;
+template <typename T, typename E>
+InPlaceKernel<T, E> in_place() {
+  return run_in_place<T, E>;
 }
 #else
-template <typename T>
-InPlaceKernel<T> in_place() {
+template <typename T, typename E>
+InPlaceKernel<T, E> in_place() {
   return nullptr;
 }
 #endif

@@ -27,15 +27,16 @@ struct InPlaceEnds {
   T constant;
 };
 
-/// Neighbouring output rows of one channel. In elements, all sums start at 0:
+/// Neighbouring output rows of one channel, sums in T of elements E. In elements, all sums start at
+/// 0:
 ///
 ///     y[m, i] = sum over q, r, t:  w[q, r, t] x[q, m + r][first_column + i + t]
 ///
 /// Columns beyond the row are zeros or what `ends` says. The sum of every output runs over its
 /// products in the same order whatever `rows` and `columns` are; rows of zeros are left out.
-template <typename T>
+template <typename T, typename E>
 struct InPlaceRows {
-  const T* const* x;           ///< column 0 of row [q, m + r]; null for a row of zeros
+  const E* const* x;           ///< column 0 of row [q, m + r]; null for a row of zeros
   std::int64_t x_rows;         ///< pointers of a plane q
   std::int64_t width;          ///< of a row; with ends at least a vector
   const InPlaceEnds<T>* ends;  ///< null: zeros
@@ -54,12 +55,12 @@ struct InPlaceRows {
 /// Of a row: vectors are shifted by less than their length, which is 8 at least.
 inline constexpr std::int64_t most_in_place_taps = 8;
 
-template <typename T>
-using InPlaceKernel = void (*)(const InPlaceRows<T>&);
+template <typename T, typename E>
+using InPlaceKernel = void (*)(const InPlaceRows<T, E>&);
 
-/// The kernel for the instruction set in use; T is float or double. Null without vectors of 64
-/// bytes that can be masked and shifted.
-template <typename T>
-[[nodiscard]] InPlaceKernel<T> in_place_kernel();
+/// The kernel for the instruction set in use: float of float or std::uint8_t, double of double.
+/// Null without vectors of 64 bytes that can be masked and shifted.
+template <typename T, typename E>
+[[nodiscard]] InPlaceKernel<T, E> in_place_kernel();
 
 }  // namespace faltung::direct

@@ -79,10 +79,10 @@ bool has_plain_boundaries(const Problem& p) {
 
 }  // namespace
 
-template <typename Acc>
-bool InPlaceTask<Acc>::serves(const Problem& p) {
+template <typename Acc, typename Element>
+bool InPlaceTask<Acc, Element>::serves(const Problem& p) {
   if (p.pass != Pass::forward || p.rank() < 2 || p.rank() > 3 || p.in_channels != p.groups ||
-      p.input != dtype_of<Acc> || x_strides(p).spatial[p.rank() - 1] != 1 ||
+      p.input != dtype_of<Element> || x_strides(p).spatial[p.rank() - 1] != 1 ||
       !std::ranges::all_of(p.axes, is_plain)) {
     return false;
   }
@@ -91,11 +91,11 @@ bool InPlaceTask<Acc>::serves(const Problem& p) {
   }
   // The kernel's four rows of outputs need three rows of taps.
   return p.axes[p.rank() - 2].filter >= 3 && p.axes.back().filter <= most_in_place_taps &&
-         has_plain_boundaries<Acc>(p) && in_place_kernel<Acc>() != nullptr;
+         has_plain_boundaries<Acc>(p) && in_place_kernel<Acc, Element>() != nullptr;
 }
 
-template <typename Acc>
-InPlaceTask<Acc>::InPlaceTask(const Problem& problem)
+template <typename Acc, typename Element>
+InPlaceTask<Acc, Element>::InPlaceTask(const Problem& problem)
     : p_(problem),
       t_(problem),
       box_(whole_vectors(choose_box(t_, problem.batch * problem.groups, 1, sizeof(Acc),
@@ -105,7 +105,7 @@ InPlaceTask<Acc>::InPlaceTask(const Problem& problem)
       general_(problem),
       packer_(problem),
       result_(problem),
-      kernel_(in_place_kernel<Acc>()),
+      kernel_(in_place_kernel<Acc, Element>()),
       x_(x_strides(problem)),
       y_(y_strides(problem)),
       multiplier_(problem.out_channels / problem.groups),
@@ -117,7 +117,7 @@ InPlaceTask<Acc>::InPlaceTask(const Problem& problem)
   find_offsets();
   if (!all_zeros(t_.axes[2])) find_ends();
   WorkspaceLayout slot;
-  rows_at_ = slot.add<const Acc*>(t_.axes[0].filter * (rows_at_once + t_.axes[1].filter - 1));
+  rows_at_ = slot.add<const Element*>(t_.axes[0].filter * (rows_at_once + t_.axes[1].filter - 1));
   sums_at_ = slot.add<Acc>(stores_in_place_ ? 0 : rows_at_once * box_[2]);
   slot_bytes_ = slot.bytes();
   WorkspaceLayout all;
@@ -126,8 +126,8 @@ InPlaceTask<Acc>::InPlaceTask(const Problem& problem)
   bytes_ = std::max(all.bytes(), general_.workspace_bytes());
 }
 
-template <typename Acc>
-void InPlaceTask<Acc>::find_offsets() {
+template <typename Acc, typename Element>
+void InPlaceTask<Acc, Element>::find_offsets() {
   for (std::size_t a = 0; a < 2; ++a) {
     const Axis& axis = t_.axes[a];
     for (std::int64_t i = 0; i < extended_extent(axis); ++i) {
@@ -139,11 +139,11 @@ void InPlaceTask<Acc>::find_offsets() {
     }
   }
   constant_row_.assign(static_cast<std::size_t>(t_.axes[2].input),
-                       as_element<Acc>(constant_of(p_), p_.input));
+                       static_cast<Element>(as_element<Acc>(constant_of(p_), p_.input)));
 }
 
-template <typename Acc>
-void InPlaceTask<Acc>::find_ends() {
+template <typename Acc, typename Element>
+void InPlaceTask<Acc, Element>::find_ends() {
   constexpr std::int64_t lanes = in_place_lanes<Acc>;
   const Axis& axis = t_.axes[2];
   const auto end_at = [&](std::int64_t start) {
@@ -170,14 +170,14 @@ void InPlaceTask<Acc>::find_ends() {
                        .constant = as_element<Acc>(constant_of(p_), p_.input)});
 }
 
-template <typename Acc>
-std::string InPlaceTask<Acc>::policy() const {
+template <typename Acc, typename Element>
+std::string InPlaceTask<Acc, Element>::policy() const {
   return message(cpu_target(), ", ", slots_, slots_ == 1 ? " thread" : " threads", ", boxes of ",
                  box_[0], "x", box_[1], "x", box_[2], " outputs, read in place");
 }
 
-template <typename Acc>
-void InPlaceTask<Acc>::run(const RunArguments& arguments) const {
+template <typename Acc, typename Element>
+void InPlaceTask<Acc, Element>::run(const RunArguments& arguments) const {
   const Acc* filter = packer_.filter(arguments, at<Acc>(arguments.workspace, filter_at_));
   if (pads_zeros_ && !all_finite(filter, p_.out_channels * taps_)) return general_.run(arguments);
   parallel_for(p_.batch * p_.groups * boxes_.count(), slots_, [&](std::int64_t block, int slot) {
@@ -187,32 +187,32 @@ void InPlaceTask<Acc>::run(const RunArguments& arguments) const {
     const std::int64_t channel = boxes_.find(block, work.first, work.outputs);
     work.channel = channel % p_.groups;
     work.image = channel / p_.groups;
-    work.rows = at<const Acc*>(workspace, rows_at_);
+    work.rows = at<const Element*>(workspace, rows_at_);
     work.sums = at<Acc>(workspace, sums_at_);
     compute(arguments, filter, work);
     if (streams_) hwy::FlushStream();
   });
 }
 
-template <typename Acc>
-void InPlaceTask<Acc>::compute(const RunArguments& arguments, const Acc* filter,
-                               const Work& work) const {
-  const Acc* image =
-      static_cast<const Acc*>(arguments.first) + work.image * x_.outer + work.channel * x_.channel;
-  InPlaceRows<Acc> a{.x = work.rows,
-                     .x_rows = rows_at_once + t_.axes[1].filter - 1,
-                     .width = t_.axes[2].input,
-                     .ends = ends_.get(),
-                     .first_column = work.first[2] - t_.axes[2].pad_lo,
-                     .plane_count = t_.axes[0].filter,
-                     .tap_rows = t_.axes[1].filter,
-                     .taps = t_.axes[2].filter,
-                     .w = nullptr,
-                     .y = work.sums,
-                     .y_row_step = stores_in_place_ ? t_.y[1] : box_[2],
-                     .rows = 0,
-                     .columns = work.outputs[2],
-                     .streams = streams_};
+template <typename Acc, typename Element>
+void InPlaceTask<Acc, Element>::compute(const RunArguments& arguments, const Acc* filter,
+                                        const Work& work) const {
+  const Element* image = static_cast<const Element*>(arguments.first) + work.image * x_.outer +
+                         work.channel * x_.channel;
+  InPlaceRows<Acc, Element> a{.x = work.rows,
+                              .x_rows = rows_at_once + t_.axes[1].filter - 1,
+                              .width = t_.axes[2].input,
+                              .ends = ends_.get(),
+                              .first_column = work.first[2] - t_.axes[2].pad_lo,
+                              .plane_count = t_.axes[0].filter,
+                              .tap_rows = t_.axes[1].filter,
+                              .taps = t_.axes[2].filter,
+                              .w = nullptr,
+                              .y = work.sums,
+                              .y_row_step = stores_in_place_ ? t_.y[1] : box_[2],
+                              .rows = 0,
+                              .columns = work.outputs[2],
+                              .streams = streams_};
   for (std::int64_t k = work.channel * multiplier_; k < (work.channel + 1) * multiplier_; ++k) {
     a.w = filter + k * taps_;
     for (std::int64_t z = 0; z < work.outputs[0]; ++z) {
@@ -230,8 +230,9 @@ void InPlaceTask<Acc>::compute(const RunArguments& arguments, const Acc* filter,
 }
 
 // A row of the extended input, null if it is zeros. The slowest axis that is outside decides.
-template <typename Acc>
-const Acc* InPlaceTask<Acc>::row(const Acc* image, std::int64_t plane, std::int64_t row) const {
+template <typename Acc, typename Element>
+const Element* InPlaceTask<Acc, Element>::row(const Element* image, std::int64_t plane,
+                                              std::int64_t row) const {
   const std::int64_t of_plane = offsets_[0][static_cast<std::size_t>(plane)];
   const std::int64_t of_row = offsets_[1][static_cast<std::size_t>(row)];
   const std::int64_t decides = of_plane <= constants ? of_plane : of_row;
@@ -239,9 +240,9 @@ const Acc* InPlaceTask<Acc>::row(const Acc* image, std::int64_t plane, std::int6
   return decides == constants ? constant_row_.data() : image + of_plane + of_row;
 }
 
-template <typename Acc>
-void InPlaceTask<Acc>::find_rows(const Acc* image, const Work& work, std::int64_t z, std::int64_t y,
-                                 std::int64_t rows) const {
+template <typename Acc, typename Element>
+void InPlaceTask<Acc, Element>::find_rows(const Element* image, const Work& work, std::int64_t z,
+                                          std::int64_t y, std::int64_t rows) const {
   const std::int64_t x_rows = rows_at_once + t_.axes[1].filter - 1;
   for (std::int64_t q = 0; q < t_.axes[0].filter; ++q) {
     for (std::int64_t i = 0; i < rows + t_.axes[1].filter - 1; ++i) {
@@ -253,27 +254,30 @@ void InPlaceTask<Acc>::find_rows(const Acc* image, const Work& work, std::int64_
 // Asks for the rows of x that will be met for the first time, those of the last plane, and for
 // those of y, which are written. The hardware follows long rows by itself, not many short ones: 32
 // channels of 16x56x56 by 3x3x3 take 1.47 ms of a Zen 4 core, 1.71 without.
-template <typename Acc>
-void InPlaceTask<Acc>::prefetch_rows(const Acc* image, const Work& work, std::int64_t z,
-                                     std::int64_t y, const Acc* results) const {
-  constexpr std::int64_t line = 64 / sizeof(Acc);
+template <typename Acc, typename Element>
+void InPlaceTask<Acc, Element>::prefetch_rows(const Element* image, const Work& work,
+                                              std::int64_t z, std::int64_t y,
+                                              const Acc* results) const {
+  constexpr std::int64_t x_line = 64 / sizeof(Element);
+  constexpr std::int64_t y_line = 64 / sizeof(Acc);
   const std::int64_t end = std::min(y + rows_ahead + rows_at_once, work.outputs[1]);
   for (std::int64_t i = y + rows_ahead; i < end; ++i) {
-    const Acc* x = row(image, work.first[0] + z + t_.axes[0].filter - 1,
-                       work.first[1] + i + t_.axes[1].filter - 1);
+    const Element* x = row(image, work.first[0] + z + t_.axes[0].filter - 1,
+                           work.first[1] + i + t_.axes[1].filter - 1);
     const std::int64_t columns = std::min(work.outputs[2], t_.axes[2].input - work.first[2]);
-    for (std::int64_t j = 0; x != nullptr && j < columns; j += line) {
+    for (std::int64_t j = 0; x != nullptr && j < columns; j += x_line) {
       prefetch<CacheLevel::second>(x + work.first[2] + j);
     }
-    for (std::int64_t j = 0; stores_in_place_ && !streams_ && j < work.outputs[2]; j += line) {
+    for (std::int64_t j = 0; stores_in_place_ && !streams_ && j < work.outputs[2]; j += y_line) {
       prefetch<CacheLevel::first, true>(results + (i - y) * t_.y[1] + j);
     }
   }
 }
 
-template <typename Acc>
-void InPlaceTask<Acc>::sum_rows(const RunArguments& arguments, InPlaceRows<Acc>& a, std::int64_t k,
-                                std::int64_t to) const {
+template <typename Acc, typename Element>
+void InPlaceTask<Acc, Element>::sum_rows(const RunArguments& arguments,
+                                         InPlaceRows<Acc, Element>& a, std::int64_t k,
+                                         std::int64_t to) const {
   if (stores_in_place_) a.y = static_cast<Acc*>(arguments.result) + to;
   kernel_(a);
   for (std::int64_t m = 0; !stores_in_place_ && m < a.rows; ++m) {
@@ -282,6 +286,7 @@ void InPlaceTask<Acc>::sum_rows(const RunArguments& arguments, InPlaceRows<Acc>&
 }
 
 template class InPlaceTask<float>;
+template class InPlaceTask<float, std::uint8_t>;
 template class InPlaceTask<double>;
 
 }  // namespace faltung::direct

@@ -19,7 +19,7 @@ namespace faltung::direct {
 ///
 /// The kernel multiplies zeros beyond a boundary, which a filter with NaN or infinity would make
 /// NaN; such a filter goes to DirectTask, which leaves them out.
-template <typename Acc>
+template <typename Acc, typename Element = Acc>
 class InPlaceTask final : public Task {
  public:
   /// Whether this task can serve the problem, on the instruction set in use.
@@ -40,7 +40,7 @@ class InPlaceTask final : public Task {
   struct Work {
     std::int64_t image, channel;
     Box first, outputs;
-    const Acc** rows;
+    const Element** rows;
     Acc* sums;
   };
   /// What stands for the offset of a row that is not in the image. Offsets may be negative.
@@ -49,12 +49,13 @@ class InPlaceTask final : public Task {
   void find_offsets();
   void find_ends();
   void compute(const RunArguments& arguments, const Acc* filter, const Work& work) const;
-  [[nodiscard]] const Acc* row(const Acc* image, std::int64_t plane, std::int64_t row) const;
-  void find_rows(const Acc* image, const Work& work, std::int64_t z, std::int64_t y,
+  [[nodiscard]] const Element* row(const Element* image, std::int64_t plane,
+                                   std::int64_t row) const;
+  void find_rows(const Element* image, const Work& work, std::int64_t z, std::int64_t y,
                  std::int64_t rows) const;
-  void prefetch_rows(const Acc* image, const Work& work, std::int64_t z, std::int64_t y,
+  void prefetch_rows(const Element* image, const Work& work, std::int64_t z, std::int64_t y,
                      const Acc* results) const;
-  void sum_rows(const RunArguments& arguments, InPlaceRows<Acc>& a, std::int64_t k,
+  void sum_rows(const RunArguments& arguments, InPlaceRows<Acc, Element>& a, std::int64_t k,
                 std::int64_t to) const;
 
   Problem p_;
@@ -64,12 +65,12 @@ class InPlaceTask final : public Task {
   DirectTask<Acc> general_;
   FilterPacker<Acc> packer_;
   ResultRows<Acc> result_;
-  InPlaceKernel<Acc> kernel_;
+  InPlaceKernel<Acc, Element> kernel_;
   TensorStrides x_, y_;
   std::int64_t multiplier_;                           // outputs of an input channel
   std::int64_t taps_;                                 // of a filter
   std::array<std::vector<std::int64_t>, 2> offsets_;  // of planes and rows
-  std::vector<Acc> constant_row_;
+  std::vector<Element> constant_row_;
   std::unique_ptr<InPlaceEnds<Acc>> ends_;  // null: zeros
   bool stores_in_place_, streams_, pads_zeros_;
   int slots_;
