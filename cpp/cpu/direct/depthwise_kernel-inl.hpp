@@ -11,7 +11,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <type_traits>
 
 #include "cpp/cpu/direct/depthwise_kernel.hpp"
 #include "cpp/cpu/direct/row_vectors-inl.hpp"
