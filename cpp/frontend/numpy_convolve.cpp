@@ -22,7 +22,7 @@ Lowering lower_1d(const ConstTensorView& a, const ConstTensorView& v, const Opti
                                      .mode = options.mode,
                                      .same = signal::Same::longest,
                                      .output = numpy_result_type(a.dtype, v.dtype)});
-  lowering.plan = signal::plan_options(lowering.problem, options.method, options.engine);
+  lowering.plan = plan_options(lowering.problem, options.method, options.engine);
   return lowering;
 }
 

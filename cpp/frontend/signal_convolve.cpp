@@ -152,7 +152,9 @@ Lowering lower_fftconvolve(const ConstTensorView& x, const ConstTensorView& k,
                             {.mode = options.mode,
                              .convolved = convolved_axes(options.axes, x.shape.size()),
                              .output = fft_result_type(x.dtype, k.dtype)});
-  lowering.plan = plan_options(lowering.problem, Method::fft, options.engine);
+  // An engine by name may be of another family: the sums are the same.
+  const Method method = options.engine.empty() ? Method::fft : Method::automatic;
+  lowering.plan = plan_options(lowering.problem, method, options.engine);
   return lowering;
 }
 

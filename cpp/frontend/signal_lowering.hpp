@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <faltung/signal.hpp>
+#include "cpp/frontend/method.hpp"
 
 namespace faltung::signal {
 
@@ -57,11 +58,6 @@ struct Call {
 ///
 /// @throws InvalidProblem if more than six axes are convolved.
 [[nodiscard]] Lowering assemble(const Call& call);
-
-/// Which engines may run `problem`. Where no axis has more than one tap there is nothing to
-/// transform, and Method::fft asks for none.
-[[nodiscard]] PlanOptions plan_options(const Problem& problem, Method method,
-                                       const std::string& engine);
 
 /// SciPy lets 64-bit integers meet in f64 and rounds them.
 ///

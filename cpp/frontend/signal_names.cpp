@@ -10,7 +10,6 @@ namespace {
 
 // In the order of the enumerators.
 constexpr std::array<std::string_view, 3> mode_names = {"full", "same", "valid"};
-constexpr std::array<std::string_view, 3> method_names = {"automatic", "direct", "fft"};
 constexpr std::array<std::string_view, 9> extension_names = {
     "constant", "symmetric",     "reflect",     "edge", "wrap",
     "smooth",   "antisymmetric", "antireflect", "line"};
@@ -38,13 +37,6 @@ std::string_view name_of(Enum value, const std::array<std::string_view, count>& 
 std::string_view name(Mode mode) noexcept { return name_of(mode, mode_names); }
 
 Mode parse_mode(std::string_view text) { return parse<Mode>(text, mode_names, "mode"); }
-
-std::string_view name(Method method) noexcept { return name_of(method, method_names); }
-
-Method parse_method(std::string_view text) {
-  if (text == "auto") return Method::automatic;
-  return parse<Method>(text, method_names, "method");
-}
 
 std::string_view name(Extension extension) noexcept { return name_of(extension, extension_names); }
 

@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include <faltung/error.hpp>
 #include "cpp/core/element.hpp"
 #include "cpp/core/message.hpp"
@@ -47,20 +45,6 @@ void conjugate(const TensorView& y) {
 }
 
 }  // namespace
-
-PlanOptions plan_options(const Problem& problem, Method method, const std::string& engine) {
-  if (method > Method::fft) {
-    throw InvalidProblem(message("method has the value ", static_cast<int>(method),
-                                 "; it must be automatic, direct or fft"));
-  }
-  const bool products_only =
-      std::ranges::all_of(problem.axes, [](const Axis& axis) { return axis.filter == 1; });
-  PlanOptions options;
-  options.engine = engine;
-  if (engine.empty() && method == Method::fft && !products_only) options.engine = "fft";
-  options.elementwise = engine.empty() && method == Method::direct;
-  return options;
-}
 
 void Lowering::run(const Plan& made, const Stream& stream, const ConstTensorView& first,
                    const ConstTensorView& second, const TensorView& y,

@@ -11,6 +11,7 @@
 #include <faltung/filters.hpp>
 #include <faltung/half.hpp>
 #include <faltung/image.hpp>
+#include <faltung/method.hpp>
 #include <faltung/nn.hpp>
 #include <faltung/numpy.hpp>
 #include <faltung/per_axis.hpp>

@@ -4,26 +4,28 @@
 
 #include <faltung/device.hpp>
 #include <faltung/export.hpp>
+#include <faltung/method.hpp>
 #include <faltung/signal.hpp>
 #include <faltung/tensor.hpp>
 
 /// NumPy's convolve and correlate: operands of rank 1, not empty. `convolve` reads rank 0 as one
 /// element, as NumPy does.
 ///
-/// They differ from `signal` in one point: mode `same` returns max(N, M) elements, centred on the
-/// longer operand. Result type: numpy_result_type.
+/// Beside `signal` they differ in one point: mode `same` returns max(N, M) elements, centred on the
+/// longer operand. Result type: numpy_result_type. Method::automatic may choose FFT where NumPy
+/// always sums directly; Method::direct does as NumPy.
 namespace faltung::numpy {
 
 struct ConvolveOptions {
   signal::Mode mode = signal::Mode::full;
-  signal::Method method = signal::Method::automatic;
+  Method method = Method::automatic;
   std::string engine = {};
   Stream stream = {};
 };
 
 struct CorrelateOptions {
   signal::Mode mode = signal::Mode::valid;
-  signal::Method method = signal::Method::automatic;
+  Method method = Method::automatic;
   std::string engine = {};
   Stream stream = {};
 };

@@ -9,6 +9,7 @@
 #include <faltung/boundary.hpp>
 #include <faltung/device.hpp>
 #include <faltung/export.hpp>
+#include <faltung/method.hpp>
 #include <faltung/plan.hpp>
 #include <faltung/problem.hpp>
 #include <faltung/tensor.hpp>
@@ -18,6 +19,9 @@
 /// Operands are views of any strides on one device; results are compact there. Each function only
 /// lowers to a `Problem` and runs a `Plan`. Result types: docs/promotion.md. Where SciPy is wrong
 /// we are not, see docs/compatibility.md.
+///
+/// Method::automatic may choose FFT in every function here, also in those whose originals always
+/// sum directly (convolve2d, correlate2d, upfirdn): docs/compatibility.md has what that means.
 ///
 /// Every function throws InvalidProblem for operands and options that break a rule named here, and
 /// what `Plan::make` and `Plan::run` throw.
@@ -37,21 +41,14 @@ enum class Mode : std::uint8_t { full, same, valid };
 /// @throws InvalidProblem for anything but the three names.
 [[nodiscard]] FALTUNG_API Mode parse_mode(std::string_view text);
 
-enum class Method : std::uint8_t {
-  automatic,  ///< the fastest engine that keeps the accuracy class
-  direct,     ///< no engine that errs by the norm of the data
-  fft         ///< an FFT engine; integers are exact or refused, never rounded
-};
-
-/// "automatic", "direct", "fft".
-[[nodiscard]] FALTUNG_API std::string_view name(Method method) noexcept;
-/// Reads "auto" too. @throws InvalidProblem for anything but these names.
-[[nodiscard]] FALTUNG_API Method parse_method(std::string_view text);
+using faltung::Method;
+using faltung::name;
+using faltung::parse_method;
 
 struct ConvolveOptions {
   Mode mode = Mode::full;
   Method method = Method::automatic;
-  std::string engine = {};  ///< as in PlanOptions; a name here wins over `method`
+  std::string engine = {};  ///< as in PlanOptions; must not contradict `method`
   Stream stream = {};       ///< a null handle is the default stream of the operands' device
 };
 
@@ -60,7 +57,7 @@ struct FftConvolveOptions {
   /// The axes to convolve along, negative ones counted from the end; empty = all. The other axes
   /// broadcast: their extents are equal, or one of them is 1.
   std::vector<int> axes = {};
-  std::string engine = {};  ///< empty: any FFT engine
+  std::string engine = {};  ///< empty: any FFT engine; others serve for comparison
   Stream stream = {};
 };
 

@@ -1,0 +1,116 @@
+// Every front end's `method`: which engines it allows, and what a contradicting `engine` gives.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <faltung/faltung.hpp>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "tests/support/refusal.hpp"
+
+namespace faltung {
+namespace {
+
+bool has_fft() { return std::ranges::count(engine_names(), "cpu.fft") != 0; }
+
+std::int64_t count_nan(const Tensor& y) {
+  return std::ranges::count_if(y.values<double>(), [](double v) { return std::isnan(v); });
+}
+
+// Ones, with one NaN in the middle.
+Tensor ones_and_a_nan(const Shape& shape) {
+  Tensor x(f64, shape);
+  std::ranges::fill(x.values<double>(), 1.0);
+  std::int64_t middle = 0;
+  for (const std::int64_t extent : shape) middle = middle * extent + extent / 2;
+  x.values<double>()[static_cast<std::size_t>(middle)] = std::numeric_limits<double>::quiet_NaN();
+  return x;
+}
+
+Tensor ones(const Shape& shape) {
+  Tensor x(f64, shape);
+  std::ranges::fill(x.values<double>(), 1.0);
+  return x;
+}
+
+TEST(Method, SignalAndNumpyLowerToIt) {
+  const Tensor x = ones({80, 80}), k = ones({31, 31}), line = ones({80}), taps = ones({31});
+  const auto engine_of = [](const signal::Lowering& call) {
+    return Plan::make(call.problem, Device::cpu(), call.plan).engine();
+  };
+  const auto engines = [&](Method method) {
+    return std::vector<std::string>{
+        engine_of(signal::lower_convolve(x, k, {.method = method})),
+        engine_of(signal::lower_correlate(x, k, {.method = method})),
+        engine_of(signal::lower_convolve2d(x, k, {.method = method})),
+        engine_of(signal::lower_correlate2d(x, k, {.method = method})),
+        engine_of(signal::lower_upfirdn(taps, line, {.method = method})),
+        engine_of(numpy::lower_convolve(line, taps, {.method = method})),
+        engine_of(numpy::lower_correlate(line, taps, {.method = method}))};
+  };
+  for (const std::string& engine : engines(Method::direct)) EXPECT_NE(engine, "cpu.fft");
+  if (!has_fft()) GTEST_SKIP() << "this build has no cpu.fft";
+  for (const std::string& engine : engines(Method::fft)) EXPECT_EQ(engine, "cpu.fft");
+}
+
+TEST(Method, DirectKeepsNanToItsProducts) {
+  const Tensor x = ones_and_a_nan({80, 80}), k = ones({31, 31});
+  EXPECT_EQ(
+      count_nan(signal::convolve(x, k, {.mode = signal::Mode::same, .method = Method::direct})),
+      31 * 31);
+  EXPECT_EQ(
+      count_nan(signal::convolve2d(x, k, {.mode = signal::Mode::same, .method = Method::direct})),
+      31 * 31);
+  const Tensor line = ones_and_a_nan({1001}), taps = ones({101});
+  EXPECT_EQ(count_nan(numpy::convolve(line, taps, {.method = Method::direct})), 101);
+  EXPECT_EQ(count_nan(numpy::correlate(line, taps, {.method = Method::direct})), 101);
+}
+
+// The ramp 10^(9 i) with itself: the first result is 1, beside sums of up to 1e144 and more.
+TEST(Method, DirectKeepsSmallSumsBesideLargeOnes) {
+  std::vector<double> ramp;
+  for (int i = 0; i < 17; ++i) ramp.push_back(std::pow(10.0, 9 * i));
+  const Tensor x = Tensor::from(std::span<const double>(ramp), {17});
+  const Tensor y = numpy::convolve(x, x, {.method = Method::direct});
+  for (std::size_t i = 0; i < ramp.size(); ++i) {
+    const double exact = static_cast<double>(i + 1) * ramp[i];
+    EXPECT_NEAR(y.values<double>()[i], exact, 64 * exact * std::ldexp(1.0, -53));
+  }
+}
+
+// Both are named, so that the reader need not search for the other.
+TEST(Method, OfAnotherKindThanTheEngineIsRefused) {
+  const Tensor x = ones({8, 8}), line = ones({8});
+  const std::string direct = "method is direct, but engine is 'cpu.fft'";
+  const std::string fft = "method is fft, but engine is 'direct'";
+  EXPECT_REFUSED(signal::convolve(x, x, {.method = Method::direct, .engine = "cpu.fft"}), direct);
+  EXPECT_REFUSED(signal::convolve(x, x, {.method = Method::fft, .engine = "direct"}), fft);
+  EXPECT_REFUSED(signal::convolve2d(x, x, {.method = Method::direct, .engine = "cpu.fft"}), direct);
+  EXPECT_REFUSED(signal::upfirdn(line, line, {.method = Method::fft, .engine = "direct"}), fft);
+  EXPECT_REFUSED(numpy::convolve(line, line, {.method = Method::direct, .engine = "cpu.fft"}),
+                 direct);
+  EXPECT_REFUSED(numpy::correlate(line, line, {.method = Method::fft, .engine = "direct"}), fft);
+  EXPECT_REFUSED(signal::convolve(x, x, {.method = Method::direct, .engine = "fft"}),
+                 "engine is 'fft'");
+  EXPECT_REFUSED(signal::convolve(x, x, {.method = Method::direct, .engine = "cuda.fft_block"}),
+                 "engine is 'cuda.fft_block'");
+  EXPECT_NO_THROW((void)signal::convolve(x, x, {.method = Method::direct, .engine = "direct"}));
+  if (!has_fft()) GTEST_SKIP() << "this build has no cpu.fft";
+  EXPECT_NO_THROW((void)signal::convolve(x, x, {.method = Method::fft, .engine = "cpu.fft"}));
+}
+
+TEST(Method, HasNames) {
+  for (const Method method : {Method::automatic, Method::direct, Method::fft}) {
+    EXPECT_EQ(parse_method(name(method)), method);
+  }
+  EXPECT_EQ(parse_method("auto"), Method::automatic);
+  EXPECT_REFUSED(parse_method("FFT"), "automatic, direct, fft");
+  EXPECT_EQ(name(static_cast<Method>(200)), "unknown");
+}
+
+}  // namespace
+}  // namespace faltung
