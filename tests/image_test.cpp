@@ -105,7 +105,7 @@ TEST(Types, SumTypesAreTheTable) {
       EXPECT_EQ(complex.accumulator, complex.filter);
     }
   }
-  const Call in_f64{f64, {}, {}};
+  const Call in_f64{.accumulator = f64};
   EXPECT_EQ(sum_types(f32, f32, false, std::nullopt, {}, in_f64).accumulator, f64);
   EXPECT_EQ(sum_types(c64, c64, true, std::nullopt, {}, in_f64).accumulator, c128);
 }

@@ -82,6 +82,63 @@ TEST(Method, DirectKeepsSmallSumsBesideLargeOnes) {
   }
 }
 
+Tensor as_f32(const Tensor& x) { return compact_copy(x, DType::f32); }
+
+std::int64_t count_nan_f32(const Tensor& y) {
+  return std::ranges::count_if(y.values<float>(), [](float v) { return std::isnan(v); });
+}
+
+// Also for windows long enough that FFT would be the faster engine.
+TEST(Method, AutomaticImageFiltersKeepNanToTheirWindows) {
+  const Tensor x = ones_and_a_nan({300, 300}), single = as_f32(x);
+  EXPECT_EQ(count_nan(image::uniform(x, {.size = 101})), 101 * 101);
+  EXPECT_EQ(count_nan_f32(image::uniform(single, {.size = 101})), 101 * 101);
+  EXPECT_EQ(count_nan(image::gaussian(x, {.radius = 50})), 101 * 101);
+  EXPECT_EQ(count_nan_f32(image::gaussian(single, {.radius = 50})), 101 * 101);
+  EXPECT_EQ(count_nan_f32(image::sobel(single)), 9);
+  EXPECT_EQ(count_nan(image::gaussian_laplace(x, {.sigma = 5.0, .truncate = 10})), 101 * 101);
+}
+
+TEST(Method, AutomaticImageFiltersKeepSmallValuesBesideLargeOnes) {
+  constexpr std::int64_t extent = 5000, size = 999, spike = 2500;
+  Tensor x = ones({extent});
+  x.values<double>()[spike] = 1e20;
+  for (const Method method : {Method::automatic, Method::direct}) {
+    const Tensor mean = image::uniform(x, {.size = size, .method = method});
+    const Tensor blurred =
+        image::gaussian(x, {.sigma = 100.0, .radius = size / 2, .method = method});
+    for (std::int64_t i = 0; i < extent; ++i) {
+      if (std::abs(i - spike) <= size / 2) continue;
+      // Means and blurs of ones; at most size + 2 roundings.
+      ASSERT_NEAR(mean.values<double>()[static_cast<std::size_t>(i)], 1, (size + 2) * 0x1p-53) << i;
+      ASSERT_NEAR(blurred.values<double>()[static_cast<std::size_t>(i)], 1,
+                  2 * (size + 2) * 0x1p-53)
+          << i;
+    }
+  }
+}
+
+TEST(Method, DirectImageConvolutionKeepsNanToItsProducts) {
+  const Tensor x = ones_and_a_nan({80, 80}), w = ones({31, 31}), line = ones({31});
+  EXPECT_EQ(count_nan(image::convolve(x, w, {.method = Method::direct})), 31 * 31);
+  EXPECT_EQ(count_nan(image::correlate(x, w, {.method = Method::direct})), 31 * 31);
+  EXPECT_EQ(count_nan(image::convolve1d(x, line, {.method = Method::direct})), 31);
+}
+
+// A normwise error shows which engine ran: a spike of 1e20 drowns ones everywhere.
+TEST(Method, FftImageFiltersTakeIt) {
+  if (!has_fft()) GTEST_SKIP() << "this build has no cpu.fft";
+  Tensor x = ones({2000});
+  x.values<double>()[1000] = 1e20;
+  const auto drowned = [](const Tensor& y) { return std::abs(y.values<double>()[700] - 1) > 0.5; };
+  Tensor w = ones({201});
+  for (double& tap : w.values<double>()) tap /= 201;
+  EXPECT_TRUE(drowned(image::uniform(x, {.size = 201, .method = Method::fft})));
+  EXPECT_TRUE(drowned(image::gaussian(x, {.radius = 100, .method = Method::fft})));
+  EXPECT_TRUE(drowned(image::convolve(x, w, {.method = Method::fft})));
+  EXPECT_FALSE(drowned(image::convolve(x, w, {.method = Method::direct})));
+}
+
 // Both are named, so that the reader need not search for the other.
 TEST(Method, OfAnotherKindThanTheEngineIsRefused) {
   const Tensor x = ones({8, 8}), line = ones({8});
@@ -94,6 +151,14 @@ TEST(Method, OfAnotherKindThanTheEngineIsRefused) {
   EXPECT_REFUSED(numpy::convolve(line, line, {.method = Method::direct, .engine = "cpu.fft"}),
                  direct);
   EXPECT_REFUSED(numpy::correlate(line, line, {.method = Method::fft, .engine = "direct"}), fft);
+  EXPECT_REFUSED(image::convolve(x, x, {.method = Method::fft, .engine = "direct"}), fft);
+  EXPECT_REFUSED(image::correlate1d(x, line, {.method = Method::direct, .engine = "cpu.fft"}),
+                 direct);
+  EXPECT_REFUSED(image::gaussian(x, {.method = Method::fft, .engine = "direct"}), fft);
+  EXPECT_REFUSED(image::uniform(x, {.method = Method::direct, .engine = "cpu.fft"}), direct);
+  EXPECT_REFUSED(image::sobel(x, {.method = Method::fft, .engine = "direct"}), fft);
+  EXPECT_REFUSED(image::laplace(x, {.method = Method::direct, .engine = "cpu.fft"}), direct);
+  EXPECT_REFUSED(image::gaussian(x, {.method = static_cast<Method>(7)}), "method has the value 7");
   EXPECT_REFUSED(signal::convolve(x, x, {.method = Method::direct, .engine = "fft"}),
                  "engine is 'fft'");
   EXPECT_REFUSED(signal::convolve(x, x, {.method = Method::direct, .engine = "cuda.fft_block"}),

@@ -26,6 +26,10 @@ template <typename... Parts>
 /// Which types may meet, and that integer sums are exact. The geometry must be valid.
 void check_types(const Problem& problem);
 
+/// Whether no sum of this many products of two integer operands leaves the integer accumulator. The
+/// geometry must be valid.
+[[nodiscard]] bool integer_sums_fit(const Problem& problem);
+
 /// Scales, bias and activation against the accumulator and the result.
 void check_epilogue(const Problem& problem);
 

@@ -208,6 +208,8 @@ void check_types(const Problem& p) {
   }
 }
 
+bool integer_sums_fit(const Problem& p) { return sums_fit(p, roles(p), p.accumulator); }
+
 void check_epilogue(const Problem& p) {
   const Epilogue& e = p.epilogue;
   if (!std::isfinite(e.alpha)) refuse("epilogue alpha=", e.alpha, ": must be finite; use 1");

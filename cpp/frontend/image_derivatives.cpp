@@ -27,7 +27,7 @@ std::vector<Line> derivative_lines(std::size_t axis, Row smoothing,
 
 void derivative(Row smoothing, const ConstTensorView& x, const TensorView& y,
                 const DerivativeOptions& o, const Stream& stream) {
-  const Call call{o.accumulator, o.engine, stream};
+  const Call call = make_call(o, stream);
   check_call(x, y, o.output, call);
   const std::size_t rank = x.shape.size();
   run_lines(
@@ -38,7 +38,7 @@ void derivative(Row smoothing, const ConstTensorView& x, const TensorView& y,
 
 void magnitude(Row smoothing, const ConstTensorView& x, const TensorView& y, const SumOptions& o,
                const Stream& stream) {
-  const Call call{o.accumulator, o.engine, stream};
+  const Call call = make_call(o, stream);
   check_call(x, y, o.output, call);
   const std::size_t rank = x.shape.size();
   std::vector<std::vector<Line>> terms;
@@ -52,7 +52,7 @@ void magnitude(Row smoothing, const ConstTensorView& x, const TensorView& y, con
 // integers are summed exactly and the sum is scaled once; floating sums of the elements could
 // overflow where their mean does not, so there the weights are scaled.
 Line mean_line(std::size_t axis, std::int64_t size, std::int64_t origin, const Boundary& boundary,
-               DType x, DType y) {
+               DType x, DType y, Rounding rounding) {
   const double part = 1 / static_cast<double>(size);
   Line line{{axis, size / 2 + origin, boundary}, Tensor(f64, {size})};
   const bool whole = is_integer(x) || is_integer(y);
@@ -60,7 +60,7 @@ Line mean_line(std::size_t axis, std::int64_t size, std::int64_t origin, const B
   if (whole) line.alpha = part;
   // One step up, so that no rounding brings a whole mean below itself before it is truncated.
   // Exact for sums below 2^51: the next quotient is a distance of 1/size away.
-  if (is_integer(y)) line.alpha = std::nextafter(part, 2);
+  if (is_integer(y) && rounding == Rounding::truncate) line.alpha = std::nextafter(part, 2);
   return line;
 }
 
@@ -68,7 +68,7 @@ Line mean_line(std::size_t axis, std::int64_t size, std::int64_t origin, const B
 
 void uniform(const ConstTensorView& x, const TensorView& y, const UniformOptions& options,
              const Stream& stream) {
-  const Call call{options.accumulator, options.engine, stream};
+  const Call call = make_call(options, stream);
   check_call(x, y, options.output, call);
   const std::vector<std::size_t> axes = checked_axes(options.axes, x.shape.size());
   const auto sizes = options.size.expand("size", axes.size());
@@ -83,7 +83,8 @@ void uniform(const ConstTensorView& x, const TensorView& y, const UniformOptions
     check_origin(origins[i], sizes[i]);
     if (sizes[i] == 1) continue;
     const DType input = lines.empty() ? x.dtype : y.dtype;
-    lines.push_back(mean_line(axes[i], sizes[i], origins[i], boundaries[i], input, y.dtype));
+    lines.push_back(mean_line(axes[i], sizes[i], origins[i], boundaries[i], input, y.dtype,
+                              options.store.rounding));
   }
   run_lines(x, y, lines, call);
 }
@@ -118,7 +119,7 @@ Tensor prewitt(const ConstTensorView& x, const DerivativeOptions& options) {
 
 void laplace(const ConstTensorView& x, const TensorView& y, const SumOptions& options,
              const Stream& stream) {
-  const Call call{options.accumulator, options.engine, stream};
+  const Call call = make_call(options, stream);
   check_call(x, y, options.output, call);
   const std::vector<std::size_t> axes = checked_axes(options.axes, x.shape.size());
   const auto boundaries = options.boundary.expand("boundary", axes.size());

@@ -43,7 +43,7 @@ Pass make_pass(Kind kind, const ConstTensorView& w, const std::vector<std::size_
 
 void filter(Kind kind, const ConstTensorView& x, const ConstTensorView& w, const TensorView& y,
             const FilterOptions& o, const Stream& stream) {
-  const Call call{o.accumulator, o.engine, stream};
+  const Call call = make_call(o, stream);
   check_call(x, y, o.output, call);
   run_pass(x, y, make_pass(kind, w, checked_axes(o.axes, x.shape.size()), o.boundary, o.origin),
            call);
@@ -55,6 +55,8 @@ FilterOptions along_axis(const Filter1dOptions& o) {
           .axes = {o.axis},
           .output = o.output,
           .accumulator = o.accumulator,
+          .store = o.store,
+          .method = o.method,
           .engine = o.engine};
 }
 

@@ -56,10 +56,6 @@ std::vector<std::int64_t> order_along(std::size_t axis, std::int64_t order, std:
   return orders;
 }
 
-Call make_call(const GaussianOptions& o, const Stream& stream) {
-  return {o.accumulator, o.engine, stream};
-}
-
 }  // namespace
 
 void gaussian(const ConstTensorView& x, const TensorView& y, const GaussianOptions& options,

@@ -16,12 +16,14 @@ bool repeats_or_vanishes(const Line& line) {
 }
 
 // Whether storing the results of all lines but the last changes nothing: floating sums are stored
-// in their own type, and whole ones wrap, which may as well wait for the last store.
-bool stores_are_free(DType x, DType y, std::span<const Line> lines, const Call& call, double beta) {
+// in their own type, and whole ones that wrap may as well do so at the last store.
+bool stores_are_free(DType x, DType y, std::span<const Line> lines, const Call& call) {
   if (is_integer(y)) {
-    return is_integer(x) && (beta == 0 || beta == 1) &&
-           std::ranges::all_of(
-               lines, [](const Line& line) { return line.alpha == 1 && whole_type(line.taps); });
+    const Overflow overflow = call.store.overflow;
+    return is_integer(x) && overflow == Overflow::wrap &&
+           std::ranges::all_of(lines, [&](const Line& line) {
+             return line.alpha == 1 && whole_type(line.taps, overflow);
+           });
   }
   const DType first = sum_types(x, y, false, std::nullopt, {}, call).accumulator;
   const DType later = sum_types(y, y, false, std::nullopt, {}, call).accumulator;
@@ -52,23 +54,21 @@ bool is_worth_it(const TensorView& y, std::span<const Line> lines) {
   return taps <= static_cast<double>(element_count(y.shape));
 }
 
-// The plan for all lines as one filter, if that gives the same. No engine is asked that errs by the
-// norm: the lines would not.
+// The plan for all lines as one filter, if that gives the same.
 std::optional<PlannedPass> plan_product(const ConstTensorView& x, const TensorView& y,
-                                        std::span<const Line> lines, const Call& call,
-                                        double beta) {
+                                        std::span<const Line> lines, const Call& call, bool add) {
   if (lines.size() < 2 || !std::ranges::all_of(lines, repeats_or_vanishes) ||
-      !stores_are_free(x.dtype, y.dtype, lines, call, beta) || !is_worth_it(y, lines)) {
+      !stores_are_free(x.dtype, y.dtype, lines, call) || !is_worth_it(y, lines)) {
     return std::nullopt;
   }
   const Tensor product = outer_product(lines);
-  Pass pass{.axes = {}, .w = product, .beta = beta};
+  Pass pass{.axes = {}, .w = product, .beta = add ? 1.0 : 0.0};
   for (const Line& line : lines) {
     pass.axes.push_back(line.where);
     pass.alpha *= line.alpha;
   }
   try {
-    return plan_pass(x, y, pass, call, {.engine = call.engine, .elementwise = call.engine.empty()});
+    return plan_pass(x, y, pass, call, Locality::own_products);
   } catch (const NoEngine&) {
     return std::nullopt;  // the lines may fare better, or explain why not
   }
@@ -77,9 +77,9 @@ std::optional<PlannedPass> plan_product(const ConstTensorView& x, const TensorVi
 }  // namespace
 
 void run_lines(const ConstTensorView& x, const TensorView& y, std::span<const Line> lines,
-               const Call& call, double beta) {
-  if (lines.empty()) return copy(x, y, call, beta);
-  const std::optional<PlannedPass> product = plan_product(x, y, lines, call, beta);
+               const Call& call, bool add) {
+  if (lines.empty()) return copy(x, y, call, add);
+  const std::optional<PlannedPass> product = plan_product(x, y, lines, call, add);
   const TensorView between{nullptr, y.dtype, y.shape, compact_strides(y.shape), y.device};
   const auto plan_line = [&](std::size_t i) {
     const bool last = i + 1 == lines.size();
@@ -87,8 +87,8 @@ void run_lines(const ConstTensorView& x, const TensorView& y, std::span<const Li
                      {.axes = {lines[i].where},
                       .w = lines[i].taps,
                       .alpha = lines[i].alpha,
-                      .beta = last ? beta : 0},
-                     call, {.engine = call.engine});
+                      .beta = last && add ? 1.0 : 0.0},
+                     call, Locality::own_products);
   };
   std::vector<PlannedPass> passes;
   double estimate_us = 0;

@@ -1,13 +1,11 @@
 #include "cpp/frontend/image_pass.hpp"
 
-#include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include <faltung/error.hpp>
 #include "cpp/core/message.hpp"
 #include "cpp/core/outer_product.hpp"
-#include "cpp/core/strided.hpp"
+#include "cpp/frontend/method.hpp"
 
 namespace faltung::image {
 namespace {
@@ -103,71 +101,38 @@ std::int64_t outer_products(const ConstTensorView& w, const Problem& p) {
   return terms > 1 && (is_integer(p.accumulator) || is_integer(p.output)) ? 0 : terms;
 }
 
-DType widest_float(std::initializer_list<DType> types) {
-  const bool wide = std::ranges::any_of(types, [](DType type) {
-    return type == f64 || type == c128 || (is_integer(type) && size_of(type) > 2);
-  });
-  return wide ? f64 : f32;
+PlanOptions options_for(const Problem& problem, const Call& call, Locality locality) {
+  PlanOptions options = plan_options(problem, call.method, call.engine);
+  if (locality == Locality::own_products && call.method == Method::automatic) {
+    options.elementwise = call.engine.empty();
+  }
+  return options;
 }
 
 }  // namespace
 
-std::optional<DType> whole_type(const ConstTensorView& w) {
-  if (w.device.kind != DeviceKind::cpu || is_complex(w.dtype)) return std::nullopt;
-  double low = 0;
-  double high = 0;
-  bool whole = true;
-  visit_dtype(w.dtype, [&](auto element) {
-    using T = decltype(element);
-    if constexpr (!is_complex(dtype_of<T>)) {
-      for_each_index(w.shape, [&](std::int64_t, const Extents& index) {
-        const auto value =
-            static_cast<double>(static_cast<const T*>(w.data)[offset_of(index, w.strides)]);
-        whole = whole && std::trunc(value) == value && std::isfinite(value);
-        low = std::min(low, value);
-        high = std::max(high, value);
-      });
-    }
-  });
-  if (!whole) return std::nullopt;
-  int bits = 8;
-  for (const DType type : {i8, i16, i32, i64}) {
-    if (low >= -std::ldexp(1.0, bits - 1) && high < std::ldexp(1.0, bits - 1)) return type;
-    bits *= 2;
-  }
-  return std::nullopt;
-}
-
-SumTypes sum_types(DType x, DType y, bool complex_weights, std::optional<DType> whole,
-                   const Pass& pass, const Call& call) {
-  if (whole && is_integer(x) && is_integer(y) && pass.alpha == 1 &&
-      (pass.beta == 0 || pass.beta == 1)) {
-    return {*whole, default_accumulator(x, *whole, y)};
-  }
-  // Truncation turns the last bit of a sum into a whole unit, so integers get what ndimage uses.
-  DType real = is_integer(y) ? f64 : widest_float({x, y});
-  if (call.accumulator) real = *call.accumulator;
-  const DType complex = real == f64 ? c128 : c64;
-  return {complex_weights ? complex : real, is_complex(y) ? complex : real};
-}
-
 PlannedPass plan_pass(const ConstTensorView& x, const TensorView& y, const Pass& pass,
-                      const Call& call, const PlanOptions& options) {
+                      const Call& call, Locality locality) {
   Lowered l = lower(x, y, pass);
-  const SumTypes types =
-      sum_types(x.dtype, y.dtype, is_complex(pass.w.dtype), whole_type(pass.w), pass, call);
   l.problem.input = x.dtype;
-  l.problem.filter = types.filter;
   l.problem.output = y.dtype;
-  l.problem.accumulator = types.accumulator;
+  l.problem.overflow = call.store.overflow;
+  l.problem.rounding = call.store.rounding;
   l.problem.flip = pass.flip;
   l.problem.conjugate = pass.conjugate;
   l.problem.epilogue.alpha = pass.alpha;
   l.problem.epilogue.beta = pass.beta;
+  SumTypes types = sum_types(x.dtype, y.dtype, is_complex(pass.w.dtype),
+                             whole_type(pass.w, call.store.overflow), pass, call);
+  if (is_integer(types.accumulator) && call.store.overflow == Overflow::saturate) {
+    types = saturating_types(l.problem, types);
+  }
+  l.problem.filter = types.filter;
+  l.problem.accumulator = types.accumulator;
 
   Tensor w;
   if (l.w.device.kind == DeviceKind::cpu) {
-    w = compact_copy(l.w, types.filter);
+    w = copy_weights(l.w, types.filter);
     l.problem.separable = outer_products(w, l.problem);
     if (x.device.kind != DeviceKind::cpu) w = w.to(x.device);
     l.w = std::as_const(w).view();
@@ -178,16 +143,12 @@ PlannedPass plan_pass(const ConstTensorView& x, const TensorView& y, const Pass&
   } else if (!is_compact(l.w)) {
     l.problem.w_strides = l.w.strides;
   }
+  const PlanOptions options = options_for(l.problem, call, locality);
   return {l.x, l.w, l.y, std::move(w), Plan::make(l.problem, x.device, options)};
 }
 
 void run_pass(const ConstTensorView& x, const TensorView& y, const Pass& pass, const Call& call) {
-  plan_pass(x, y, pass, call, {.engine = call.engine}).run(call.stream);
-}
-
-void copy(const ConstTensorView& x, const TensorView& y, const Call& call, double beta) {
-  const Tensor one = Tensor::from<double>({1}, {});
-  run_pass(x, y, {.axes = {}, .w = one, .beta = beta}, call);
+  plan_pass(x, y, pass, call, Locality::any).run(call.stream);
 }
 
 Line centred_line(std::size_t axis, std::initializer_list<double> taps, const Boundary& boundary) {

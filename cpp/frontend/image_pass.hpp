@@ -9,6 +9,7 @@
 
 #include <faltung/allocator.hpp>
 #include <faltung/boundary.hpp>
+#include <faltung/image.hpp>
 #include <faltung/plan.hpp>
 #include <faltung/problem.hpp>
 #include <faltung/tensor.hpp>
@@ -17,10 +18,21 @@ namespace faltung::image {
 
 /// What all passes of one call share.
 struct Call {
-  std::optional<DType> accumulator;
-  std::string engine;
-  Stream stream;
+  std::optional<DType> accumulator = std::nullopt;
+  Store store = {};
+  Method method = Method::automatic;
+  std::string engine = {};
+  Stream stream = {};
 };
+
+/// The options that all functions have.
+template <typename Options>
+Call make_call(const Options& o, const Stream& stream) {
+  return {o.accumulator, o.store, o.method, o.engine, stream};
+}
+
+/// Whether a pass may take an engine that errs by the norm of the data under Method::automatic.
+enum class Locality { own_products, any };
 
 /// One axis of x that a pass filters.
 struct PassAxis {
@@ -51,13 +63,13 @@ struct PlannedPass {
 /// Plans one pass. x and y have the same shape, any strides, and do not overlap; their data need
 /// not be there before the pass runs.
 PlannedPass plan_pass(const ConstTensorView& x, const TensorView& y, const Pass& pass,
-                      const Call& call, const PlanOptions& options);
+                      const Call& call, Locality locality);
 
-/// Runs one pass in stream order.
+/// Runs one pass, of any locality, in stream order.
 void run_pass(const ConstTensorView& x, const TensorView& y, const Pass& pass, const Call& call);
 
-/// y = x + beta y in the type of y, by the rules of a pass.
-void copy(const ConstTensorView& x, const TensorView& y, const Call& call, double beta = 0);
+/// y = x in the type of y, or y = x + y if `add`, stored by call.store.
+void copy(const ConstTensorView& x, const TensorView& y, const Call& call, bool add = false);
 
 /// Types of the filter and of the sums; see docs/promotion.md.
 struct SumTypes {
@@ -66,12 +78,19 @@ struct SumTypes {
 };
 
 /// The smallest signed integer type that holds every element, if all are whole numbers and on the
-/// CPU.
-std::optional<DType> whole_type(const ConstTensorView& w);
+/// CPU. For sums that wrap i64 serves for larger ones too, modulo 2^64.
+std::optional<DType> whole_type(const ConstTensorView& w, Overflow overflow);
+
+/// A compact copy of weights, where integer types hold whole numbers modulo 2^bits.
+Tensor copy_weights(const ConstTensorView& w, DType type);
 
 /// @param whole  of the weights, from whole_type
 SumTypes sum_types(DType x, DType y, bool complex_weights, std::optional<DType> whole,
                    const Pass& pass, const Call& call);
+
+/// For sums that may not wrap: an accumulator in which those of `problem` fit, f64 if no integer is
+/// wide enough, and a filter of its kind.
+SumTypes saturating_types(const Problem& problem, SumTypes types);
 
 /// A row of taps, all along one axis.
 struct Line {
@@ -80,11 +99,11 @@ struct Line {
   double alpha = 1;
 };
 
-/// All lines in turn, each result stored in the type of y; the last adds beta y. Without lines:
+/// All lines in turn, each result stored in the type of y; the last adds y if `add`. Without lines:
 /// copies. Where the types and boundaries make it the same, all lines run as one filter, if the
 /// planner expects that to be faster.
 void run_lines(const ConstTensorView& x, const TensorView& y, std::span<const Line> lines,
-               const Call& call, double beta = 0);
+               const Call& call, bool add = false);
 
 /// y = the sum of the terms, each the result of its lines stored in the type of y.
 void run_terms(const ConstTensorView& x, const TensorView& y,

@@ -9,7 +9,9 @@
 #include <faltung/device.hpp>
 #include <faltung/dtype.hpp>
 #include <faltung/export.hpp>
+#include <faltung/method.hpp>
 #include <faltung/per_axis.hpp>
+#include <faltung/problem.hpp>
 #include <faltung/tensor.hpp>
 
 /// Filters for images and volumes with the meaning of scipy.ndimage: the result has the extent of
@@ -21,10 +23,16 @@
 /// Types. The result has the type of `x` unless `output` names another (or the given view has
 /// another). Sums are formed in f32 for f32, f16 and bf16 data, in f64 for f64 and integer data, in
 /// the complex counterpart for complex data; integers with whole-numbered weights are summed
-/// exactly. `accumulator = f64` sums f32 data in f64, as ndimage does. Sums become integers by
-/// truncation toward zero and wrap; filters that run one pass per axis do so after every pass, as
-/// in ndimage. docs/promotion.md has the table and the error bounds, docs/compatibility.md what
-/// differs from ndimage.
+/// exactly. `accumulator = f64` sums f32 data in f64, as ndimage does. Sums become integers as
+/// `store` says; filters that run one pass per axis do so after every pass, as in ndimage.
+/// docs/promotion.md has the table and the error bounds, docs/compatibility.md what differs from
+/// ndimage.
+///
+/// Methods. Under Method::automatic the filters that run one pass per axis (gaussian, uniform,
+/// sobel and their relatives) keep every result to the elements under its own filter: a NaN reaches
+/// no others, and small values keep their digits beside large ones. `convolve`, `correlate` and
+/// their 1-D forms take FFT where it is faster, which errs by the norm of the data; Method::direct
+/// sums as ndimage does. `engine` must not contradict `method`.
 ///
 /// Boundaries. `Boundary::constant(v)` takes the place of mode='constant', cval=v.
 /// `PerAxis` options take one value, or one for each axis that is filtered.
@@ -33,6 +41,24 @@
 /// whose shape is not that of `x`, and for overlapping memory of input and result; NoEngine if
 /// `engine` cannot do it; DeviceError if the device fails or memory runs out.
 namespace faltung::image {
+
+/// How sums become integers; floating results are rounded to nearest and never clamped.
+///
+///     Store{}                                                   200.6 is 200, 300 is 44 in u8:
+///     SciPy Store{Rounding::nearest_even, Overflow::saturate}         200.6 is 201, 300 is 255:
+///     OpenCV
+///
+/// It holds for every store: the result, what passes leave for the next one, and the terms and
+/// squares of `laplace`, `gaussian_laplace` and the gradient magnitudes. So a filter of d passes
+/// rounds d times; name a floating `output` to round only when that is converted.
+///
+/// With Overflow::saturate sums of whole weights are exact where the types and the number of taps
+/// show that they fit into 64 bits, and formed in f64 otherwise.
+struct Store {
+  Rounding rounding = Rounding::truncate;
+  Overflow overflow = Overflow::wrap;
+  friend constexpr bool operator==(const Store&, const Store&) noexcept = default;
+};
 
 /// For `convolve` and `correlate`.
 struct FilterOptions {
@@ -46,7 +72,9 @@ struct FilterOptions {
   std::vector<std::int64_t> axes = {};
   std::optional<DType> output = std::nullopt;       ///< type of the result; default: that of x
   std::optional<DType> accumulator = std::nullopt;  ///< f32 or f64; see the top of this file
-  std::string engine = {};                          ///< "" lets the planner choose
+  Store store = {};                                 ///< how sums become integers
+  Method method = Method::automatic;
+  std::string engine = {};  ///< "" lets the planner choose
 };
 
 /// y[i] = sum over r of  w[r] x[i + R/2 + origin - r], with R/2 rounded down, on every axis.
@@ -71,6 +99,8 @@ struct Filter1dOptions {
   std::int64_t origin = 0;  ///< as in FilterOptions
   std::optional<DType> output = std::nullopt;
   std::optional<DType> accumulator = std::nullopt;
+  Store store = {};
+  Method method = Method::automatic;
   std::string engine = {};
 };
 
@@ -95,6 +125,8 @@ struct GaussianOptions {
   std::vector<std::int64_t> axes = {};  ///< as in FilterOptions
   std::optional<DType> output = std::nullopt;
   std::optional<DType> accumulator = std::nullopt;
+  Store store = {};
+  Method method = Method::automatic;
   std::string engine = {};
 };
 
@@ -126,13 +158,15 @@ struct UniformOptions {
   std::vector<std::int64_t> axes = {};  ///< as in FilterOptions
   std::optional<DType> output = std::nullopt;
   std::optional<DType> accumulator = std::nullopt;
+  Store store = {};
+  Method method = Method::automatic;
   std::string engine = {};
 };
 
 /// The mean of the window around each element (a box filter, a moving average).
 ///
-/// Every mean is summed afresh, so a NaN reaches only the windows that contain it, unlike the
-/// running sum of ndimage. Means of integers are exact quotients before truncation.
+/// A NaN reaches only the windows that contain it, unlike the running sum of ndimage. Means of
+/// integers are exact quotients before they are stored.
 FALTUNG_API void uniform(const ConstTensorView& x, const TensorView& y,
                          const UniformOptions& options = {}, const Stream& stream = {});
 [[nodiscard]] FALTUNG_API Tensor uniform(const ConstTensorView& x,
@@ -144,6 +178,8 @@ struct DerivativeOptions {
   PerAxis<Boundary> boundary = Boundary::reflect();
   std::optional<DType> output = std::nullopt;
   std::optional<DType> accumulator = std::nullopt;
+  Store store = {};
+  Method method = Method::automatic;
   std::string engine = {};
 };
 
@@ -165,6 +201,8 @@ struct SumOptions {
   std::vector<std::int64_t> axes = {};  ///< as in FilterOptions
   std::optional<DType> output = std::nullopt;
   std::optional<DType> accumulator = std::nullopt;
+  Store store = {};
+  Method method = Method::automatic;
   std::string engine = {};
 };
 
