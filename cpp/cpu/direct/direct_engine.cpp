@@ -9,6 +9,7 @@
 #include "cpp/cpu/direct/gradient_policy.hpp"
 #include "cpp/cpu/direct/gradient_task.hpp"
 #include "cpp/cpu/direct/phase_task.hpp"
+#include "cpp/cpu/direct/polyphase_task.hpp"
 #include "cpp/cpu/direct/separable_task.hpp"
 #include "cpp/cpu/direct/stencil_task.hpp"
 #endif
@@ -23,6 +24,9 @@ class DirectEngine final : public Engine {
   Verdict supports(const Problem& problem, const Device& device) const override {
     if (device.kind != DeviceKind::cpu) return Verdict::no("runs on the CPU only");
     const Problem p = direct::lowered(problem);
+#ifdef FALTUNG_HAVE_HIGHWAY
+    if (is_faster_polyphase(p)) return Verdict::yes();
+#endif
     const std::int64_t window = direct::window_values(p.axes.back(), direct::choose(p).columns);
     if (window > direct::max_window) {
       return Verdict::no(message("the taps of a row reach over ", window,
@@ -44,6 +48,11 @@ class DirectEngine final : public Engine {
         if (is_faster_separable(p)) return std::make_unique<direct::SeparableTask<Acc>>(p);
       }
       if (auto task = direct::forward_task<Acc>(p)) return task;
+      if constexpr (!std::is_integral_v<Acc>) {
+        if (is_faster_polyphase(p)) {
+          return std::make_unique<direct::PolyphaseTask<Acc>>(p, *direct::choose_polyphase(p));
+        }
+      }
       if constexpr (std::is_floating_point_v<Acc>) {
         if (direct::GradientTask<Acc>::serves(p)) {
           return std::make_unique<direct::GradientTask<Acc>>(p);
@@ -62,6 +71,9 @@ class DirectEngine final : public Engine {
 #ifdef FALTUNG_HAVE_HIGHWAY
     if (is_faster_separable(p)) return shared_us(direct::separable_us(p));
     if (const auto us = direct::forward_us(p)) return shared_us(*us);
+    if (is_faster_polyphase(p)) {
+      return shared_us(direct::polyphase_us(p, *direct::choose_polyphase(p)));
+    }
     const bool floating = p.accumulator == DType::f32 || p.accumulator == DType::f64;
     if (floating && direct::GradientTask<float>::serves(p)) {
       return shared_us(direct::gradient_us(p));
@@ -73,6 +85,12 @@ class DirectEngine final : public Engine {
     return direct::plain_us(p);
   }
 #ifdef FALTUNG_HAVE_HIGHWAY
+  static bool is_faster_polyphase(const Problem& p) {
+    const auto policy = direct::choose_polyphase(p);
+    if (!policy) return false;
+    return !direct::PhaseTask<float>::serves(p) ||
+           direct::polyphase_us(p, *policy) <= direct::phases_us(p);
+  }
   // On one thread: what is chosen, and so every bit, depends on the problem alone.
   static bool is_faster_separable(const Problem& p) {
     return visit_accumulator(p.accumulator, [&](auto value) {

@@ -11,7 +11,8 @@
 namespace faltung::direct {
 namespace {
 
-// Neighbouring input channels lie side by side in the filter: they are packed together.
+// Neighbouring input channels lie side by side in the filter of a gradient: they are packed
+// together.
 constexpr std::int64_t packed_channels = 16;
 
 }  // namespace
@@ -35,10 +36,12 @@ PhaseTask<Acc>::PhaseTask(const Problem& problem)
     : p_(problem),
       packer_(problem),
       result_(problem),
-      x_(x_strides(problem)),
+      to_(problem.pass == Pass::forward ? y_strides(problem) : x_strides(problem)),
       group_inputs_(problem.in_channels / problem.groups),
       group_outputs_(problem.out_channels / problem.groups),
-      taps_(element_count(filter_extents(problem))) {
+      taps_(element_count(filter_extents(problem))),
+      channels_(problem.result_channels()),
+      inner_(problem.pass == Pass::forward ? group_inputs_ : group_outputs_) {
   for (const Phase& phase : phases(p_)) add_step(phase);
   // The longest first, so that the threads end together.
   std::ranges::stable_sort(steps_, std::greater{},
@@ -51,7 +54,8 @@ PhaseTask<Acc>::PhaseTask(const Problem& problem)
   WorkspaceLayout layout;
   filter_at_ = layout.add<Acc>(packer_.size());
   filters_at_ = layout.add<Acc>(filters_size_);
-  zeros_at_ = layout.add<Acc>(p_.axes.back().input);
+  for (const Step& step : steps_) longest_row_ = std::max(longest_row_, step.results.back());
+  zeros_at_ = layout.add<Acc>(longest_row_);
   steps_at_ = layout.bytes();
   for (int i = 0; i < slots_; ++i) {
     layout.add<std::byte>(static_cast<std::int64_t>(most));
@@ -66,17 +70,17 @@ void PhaseTask<Acc>::add_step(const Phase& phase) {
             .first = 0,
             .taps = {},
             .filter = filters_size_,
-            .inputs = {},
+            .results = {},
             .strides = {}};
   for (std::size_t a = 0; a < p_.rank(); ++a) {
-    step.first += phase.parts[a].first * x_.spatial[a];
-    step.inputs.push_back(phase.parts[a].count);
-    step.strides.push_back(p_.axes[a].stride * x_.spatial[a]);
+    step.first += phase.parts[a].first * to_.spatial[a];
+    step.results.push_back(phase.parts[a].count);
+    step.strides.push_back(phase.parts[a].step * to_.spatial[a]);
   }
   if (!phase.is_empty()) {
     step.task = forward_task<Acc>(forward_problem(p_, phase));
     step.taps = phase.taps(p_);
-    filters_size_ += p_.in_channels * group_outputs_ * static_cast<std::int64_t>(step.taps.size());
+    filters_size_ += channels_ * inner_ * static_cast<std::int64_t>(step.taps.size());
   }
   steps_.push_back(std::move(step));
 }
@@ -94,18 +98,25 @@ std::string PhaseTask<Acc>::policy() const {
                  steps_.size(), " phases");
 }
 
-// What some input channels need of the filters: [c, k/g, taps] for each phase.
+// The taps between one channel of the forward problems' results and one of their operand's group.
+template <typename Acc>
+const Acc* PhaseTask<Acc>::taps_of(const Acc* filter, std::int64_t outer,
+                                   std::int64_t inner) const {
+  if (p_.pass == Pass::forward) return filter + (outer * group_inputs_ + inner) * taps_;
+  const std::int64_t k = outer / group_inputs_ * group_outputs_ + inner;
+  return filter + (k * group_inputs_ + outer % group_inputs_) * taps_;
+}
+
+// What some channels of the result need of the filters: [outer, inner, taps] for each phase.
 template <typename Acc>
 void PhaseTask<Acc>::pack(const Acc* filter, std::int64_t first_channel, std::int64_t channels,
                           Acc* to) const {
   for (const Step& step : steps_) {
     const auto taps = static_cast<std::int64_t>(step.taps.size());
-    for (std::int64_t k = 0; k < group_outputs_; ++k) {
-      for (std::int64_t c = first_channel; c < first_channel + channels; ++c) {
-        const std::int64_t group = c / group_inputs_;
-        const Acc* from =
-            filter + ((group * group_outputs_ + k) * group_inputs_ + c % group_inputs_) * taps_;
-        Acc* values = to + step.filter + (c * group_outputs_ + k) * taps;
+    for (std::int64_t inner = 0; inner < inner_; ++inner) {
+      for (std::int64_t outer = first_channel; outer < first_channel + channels; ++outer) {
+        const Acc* from = taps_of(filter, outer, inner);
+        Acc* values = to + step.filter + (outer * inner_ + inner) * taps;
         for (std::int64_t t = 0; t < taps; ++t) {
           values[t] = from[step.taps[static_cast<std::size_t>(t)]];
         }
@@ -122,7 +133,7 @@ std::unique_ptr<PreparedFilter> PhaseTask<Acc>::prepare_filter(const Stream& str
   std::vector<Acc> scratch(static_cast<std::size_t>(packer_.size()));
   RunArguments arguments;
   arguments.second = w;
-  pack(packer_.filter(arguments, scratch.data()), 0, p_.in_channels, filters->values.data());
+  pack(packer_.filter(arguments, scratch.data()), 0, channels_, filters->values.data());
   for (const Step& step : steps_) {
     filters->forms.push_back(
         step.task ? step.task->prepare_filter(stream, filters->values.data() + step.filter)
@@ -133,17 +144,16 @@ std::unique_ptr<PreparedFilter> PhaseTask<Acc>::prepare_filter(const Stream& str
 
 template <typename Acc>
 void PhaseTask<Acc>::run(const RunArguments& arguments) const {
-  std::fill_n(at<Acc>(arguments.workspace, zeros_at_), p_.axes.back().input, Acc(0));
+  std::fill_n(at<Acc>(arguments.workspace, zeros_at_), longest_row_, Acc(0));
   const auto* prepared = static_cast<const Filters*>(arguments.prepared);
   const Acc* values = prepared != nullptr ? prepared->values.data() : nullptr;
   if (prepared == nullptr) {
     const Acc* filter = packer_.filter(arguments, at<Acc>(arguments.workspace, filter_at_));
     Acc* packed = at<Acc>(arguments.workspace, filters_at_);
-    parallel_for(ceil_divide(p_.in_channels, packed_channels), slots_,
-                 [&](std::int64_t block, int) {
-                   const std::int64_t first = block * packed_channels;
-                   pack(filter, first, std::min(packed_channels, p_.in_channels - first), packed);
-                 });
+    parallel_for(ceil_divide(channels_, packed_channels), slots_, [&](std::int64_t block, int) {
+      const std::int64_t first = block * packed_channels;
+      pack(filter, first, std::min(packed_channels, channels_ - first), packed);
+    });
     values = packed;
   }
   parallel_for(static_cast<std::int64_t>(steps_.size()), slots_, [&](std::int64_t i, int slot) {
@@ -154,7 +164,7 @@ void PhaseTask<Acc>::run(const RunArguments& arguments) const {
     own.second = values + step.filter;
     own.prepared = prepared != nullptr ? prepared->forms[index].get() : nullptr;
     own.result = static_cast<std::byte*>(arguments.result) +
-                 step.first * static_cast<std::int64_t>(size_of(p_.input));
+                 step.first * static_cast<std::int64_t>(size_of(p_.result_dtype()));
     own.workspace += steps_at_ + static_cast<std::size_t>(slot) * step_bytes_;
     step.task->run(own);
   });
@@ -163,12 +173,12 @@ void PhaseTask<Acc>::run(const RunArguments& arguments) const {
 template <typename Acc>
 void PhaseTask<Acc>::store_zeros(const RunArguments& arguments, const Step& step) const {
   const Acc* zeros = at<Acc>(arguments.workspace, zeros_at_);
-  const std::int64_t columns = step.inputs.back();
+  const std::int64_t columns = step.results.back();
   for (std::int64_t b = 0; b < p_.batch; ++b) {
-    for (std::int64_t c = 0; c < p_.in_channels; ++c) {
-      for_each_index(slow_extents(step.inputs), [&](std::int64_t, const Extents& i) {
+    for (std::int64_t c = 0; c < channels_; ++c) {
+      for_each_index(slow_extents(step.results), [&](std::int64_t, const Extents& i) {
         result_.store(arguments, c, zeros, columns,
-                      step.first + b * x_.outer + c * x_.channel + offset_of(i, step.strides),
+                      step.first + b * to_.outer + c * to_.channel + offset_of(i, step.strides),
                       step.strides.back());
       });
     }

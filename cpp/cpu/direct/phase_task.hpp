@@ -10,8 +10,9 @@
 
 namespace faltung::direct {
 
-/// The gradient of the data as one forward problem for each phase of the stride, by the vector
-/// kernels. The threads share the phases, and each phase is shared once more if it is large.
+/// A gradient of the data, or a forward problem with input dilation, as one forward problem for
+/// each of its phases (phases.hpp), by the vector kernels. The threads share the phases, and each
+/// phase is shared once more if it is large.
 template <typename Acc>
 class PhaseTask final : public Task {
  public:
@@ -27,26 +28,28 @@ class PhaseTask final : public Task {
 
  private:
   struct Step {
-    std::unique_ptr<Task> task;      ///< null if no tap meets these inputs
-    std::int64_t first;              ///< where they start in dx
+    std::unique_ptr<Task> task;      ///< null if no tap meets these results
+    std::int64_t first;              ///< where they start
     std::vector<std::int64_t> taps;  ///< of the filter
     std::int64_t filter;             ///< where the filter starts among the packed ones
-    Shape inputs;                    ///< how many
-    Strides strides;                 ///< between them, in dx
+    Shape results;                   ///< how many
+    Strides strides;                 ///< between them
   };
   struct Filters;
 
   void add_step(const Phase& phase);
+  [[nodiscard]] const Acc* taps_of(const Acc* filter, std::int64_t outer, std::int64_t inner) const;
   void pack(const Acc* filter, std::int64_t first_channel, std::int64_t channels, Acc* to) const;
   void store_zeros(const RunArguments& arguments, const Step& step) const;
 
   Problem p_;
   FilterPacker<Acc> packer_;
   ResultRows<Acc> result_;
-  TensorStrides x_;
+  TensorStrides to_;  // of the result
   std::int64_t group_inputs_, group_outputs_, taps_;
+  std::int64_t channels_, inner_;  // of the forward problems: k, and c/g
   std::vector<Step> steps_;
-  std::int64_t filters_size_ = 0;
+  std::int64_t filters_size_ = 0, longest_row_ = 0;
   int slots_;
   std::size_t filter_at_, filters_at_, zeros_at_, steps_at_, step_bytes_ = 0, bytes_;
 };
