@@ -1,3 +1,5 @@
+#include "cpp/frontend/signal_upfirdn.hpp"
+
 #include <algorithm>
 
 #include <faltung/error.hpp>
@@ -8,32 +10,6 @@
 
 namespace faltung::signal {
 namespace {
-
-std::size_t check_upfirdn(const ConstTensorView& h, const ConstTensorView& x,
-                          const UpfirdnOptions& options) {
-  check_operand(h, "h");
-  check_operand(x, "x");
-  check_exact(h.dtype, x.dtype, upfirdn_result_type(h.dtype, x.dtype));
-  if (h.shape.size() != 1 || h.shape[0] == 0) {
-    throw InvalidProblem(message("h has shape ", h.shape, "; it must have rank 1 and elements"));
-  }
-  if (options.up < 1 || options.down < 1) {
-    throw InvalidProblem(
-        message("up is ", options.up, " and down ", options.down, "; both must be at least 1"));
-  }
-  if (options.mode > Extension::line) {
-    throw InvalidProblem(message("extension mode has the value ", static_cast<int>(options.mode),
-                                 "; it must be one of the nine"));
-  }
-  if (x.shape.empty()) {
-    throw InvalidProblem("x has rank 0; upfirdn needs an axis to filter along");
-  }
-  if (!is_complex(upfirdn_result_type(h.dtype, x.dtype)) && options.cval.imag() != 0) {
-    throw InvalidProblem(
-        message("cval is ", options.cval, "; it must be real for real h and x: pass complex x"));
-  }
-  return axis_index(options.axis, x.shape.size());
-}
 
 // ceil(((n-1) up + m) / down); SciPy's formula gives 0 or less only for empty x.
 std::int64_t output_extent(std::int64_t n, std::int64_t m, const UpfirdnOptions& options) {
@@ -46,8 +22,13 @@ std::int64_t output_extent(std::int64_t n, std::int64_t m, const UpfirdnOptions&
   return last < 0 ? 0 : last / options.down + 1;
 }
 
-// How many copies of the input each end of the filter can reach.
-std::int64_t reach(std::int64_t taps, std::int64_t up) { return (taps - 1 + up - 1) / up; }
+// How many elements beyond the ends of x, n long, the filter meets at most.
+std::int64_t reach(std::int64_t n, std::int64_t taps, const UpfirdnOptions& options,
+                   const Kept& kept) {
+  const std::int64_t below = taps - 1 - kept.first;
+  const std::int64_t above = kept.first + (kept.count - 1) * options.down - (n - 1) * options.up;
+  return (std::max<std::int64_t>({below, above, 0}) + options.up - 1) / options.up;
+}
 
 // A boundary acts on the up-sampled input. There zeros and a mirror of at least two samples look as
 // if they had acted before, the other rules do not.
@@ -83,16 +64,16 @@ Boundary boundary_of(const UpfirdnOptions& options) {
 
 // @param extension  elements that x has more at both ends than the caller's
 Lowering lower(const ConstTensorView& h, const ConstTensorView& x, const UpfirdnOptions& options,
-               std::size_t along, std::int64_t extension, const Boundary& boundary) {
+               std::size_t along, std::int64_t extension, const Boundary& boundary,
+               const Kept& kept) {
   const std::int64_t taps = h.shape[0];
-  const std::int64_t extent = output_extent(x.shape[along] - 2 * extension, taps, options);
   Axis axis;
   axis.input = x.shape[along];
   axis.filter = taps;
   axis.stride = options.down;
   axis.input_dilation = options.up;
-  axis.pad_lo = taps - 1 - extension * options.up;
-  axis.pad_hi = (extent - 1) * options.down + taps - axis.dilated_input() - axis.pad_lo;
+  axis.pad_lo = taps - 1 - extension * options.up - kept.first;
+  axis.pad_hi = (kept.count - 1) * options.down + taps - axis.dilated_input() - axis.pad_lo;
   axis.below = axis.above = boundary;
   Call call{.x = x, .w = h, .axes = {}};
   call.w.shape = Shape::filled(x.shape.size(), 1);
@@ -118,7 +99,55 @@ Tensor zeros_of_empty(const ConstTensorView& h, const ConstTensorView& x,
   return Tensor::zeros(upfirdn_result_type(h.dtype, x.dtype), shape, x.device);
 }
 
+// All that upfirdn returns.
+Kept everything(const ConstTensorView& h, const ConstTensorView& x, const UpfirdnOptions& options,
+                std::size_t along) {
+  return {0, output_extent(x.shape[along], h.shape[0], options)};
+}
+
 }  // namespace
+
+std::size_t check_upfirdn(const ConstTensorView& h, const ConstTensorView& x,
+                          const UpfirdnOptions& options) {
+  check_operand(h, "h");
+  check_operand(x, "x");
+  check_exact(h.dtype, x.dtype, upfirdn_result_type(h.dtype, x.dtype));
+  if (h.shape.size() != 1 || h.shape[0] == 0) {
+    throw InvalidProblem(message("h has shape ", h.shape, "; it must have rank 1 and elements"));
+  }
+  if (options.up < 1 || options.down < 1) {
+    throw InvalidProblem(
+        message("up is ", options.up, " and down ", options.down, "; both must be at least 1"));
+  }
+  if (options.mode > Extension::line) {
+    throw InvalidProblem(message("extension mode has the value ", static_cast<int>(options.mode),
+                                 "; it must be one of the nine"));
+  }
+  if (x.shape.empty()) {
+    throw InvalidProblem("x has rank 0; upfirdn needs an axis to filter along");
+  }
+  if (!is_complex(upfirdn_result_type(h.dtype, x.dtype)) && options.cval.imag() != 0) {
+    throw InvalidProblem(
+        message("cval is ", options.cval, "; it must be real for real h and x: pass complex x"));
+  }
+  return axis_index(options.axis, x.shape.size());
+}
+
+Tensor run_upfirdn(const ConstTensorView& h, const ConstTensorView& x,
+                   const UpfirdnOptions& options, std::size_t along, const Kept& kept) {
+  const DType dtype = upfirdn_result_type(h.dtype, x.dtype);
+  if (needs_extended_copy(options, x.shape[along])) {
+    const std::int64_t more = reach(x.shape[along], h.shape[0], options, kept);
+    const Tensor copy = extended_copy(x, dtype, along, more, options.mode, options.cval);
+    const Lowering lowering = lower(h, copy, options, along, more, Boundary::zero(), kept);
+    return run_lowering(lowering, copy, h, options.stream);
+  }
+  Tensor storage;
+  const Boundary boundary = boundary_of(options);
+  const ConstTensorView operand = operand_for_constant(x, boundary, dtype, storage);
+  return run_lowering(lower(h, operand, options, along, 0, boundary, kept), operand, h,
+                      options.stream);
+}
 
 Lowering lower_upfirdn(const ConstTensorView& h, const ConstTensorView& x,
                        const UpfirdnOptions& options) {
@@ -130,23 +159,13 @@ Lowering lower_upfirdn(const ConstTensorView& h, const ConstTensorView& x,
     throw InvalidProblem(message("extension mode ", name(options.mode), " with up ", options.up,
                                  " has no problem of its own; use upfirdn, which extends a copy"));
   }
-  return lower(h, x, options, along, 0, boundary_of(options));
+  return lower(h, x, options, along, 0, boundary_of(options), everything(h, x, options, along));
 }
 
 Tensor upfirdn(const ConstTensorView& h, const ConstTensorView& x, const UpfirdnOptions& options) {
   const std::size_t along = check_upfirdn(h, x, options);
   if (element_count(x.shape) == 0) return zeros_of_empty(h, x, options, along);
-  const DType dtype = upfirdn_result_type(h.dtype, x.dtype);
-  if (needs_extended_copy(options, x.shape[along])) {
-    const std::int64_t more = reach(h.shape[0], options.up);
-    const Tensor copy = extended_copy(x, dtype, along, more, options.mode, options.cval);
-    const Lowering lowering = lower(h, copy, options, along, more, Boundary::zero());
-    return run_lowering(lowering, copy, h, options.stream);
-  }
-  Tensor storage;
-  const Boundary boundary = boundary_of(options);
-  const ConstTensorView operand = operand_for_constant(x, boundary, dtype, storage);
-  return run_lowering(lower(h, operand, options, along, 0, boundary), operand, h, options.stream);
+  return run_upfirdn(h, x, options, along, everything(h, x, options, along));
 }
 
 }  // namespace faltung::signal

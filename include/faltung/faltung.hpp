@@ -18,6 +18,7 @@
 #include <faltung/plan.hpp>
 #include <faltung/problem.hpp>
 #include <faltung/promotion.hpp>
+#include <faltung/resample.hpp>
 #include <faltung/signal.hpp>
 #include <faltung/tensor.hpp>
 #include <faltung/threads.hpp>

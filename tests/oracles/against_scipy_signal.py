@@ -1,5 +1,5 @@
 """scipy.signal and numpy: convolve, correlate, fftconvolve, oaconvolve, convolve2d, correlate2d,
-correlation_lags, upfirdn, convolution_matrix."""
+correlation_lags, upfirdn, resample_poly, convolution_matrix."""
 
 import warnings
 from functools import partial
@@ -9,7 +9,7 @@ import scipy.linalg
 import scipy.signal
 
 from checking import (INTEGERS, accumulator_roundoff, check, check_refusal, fft_bound, main,
-                      sum_bound, wide)
+                      roundoff, sum_bound, wide)
 from client import DTYPES, NAMES, Unavailable
 
 TYPES = [*INTEGERS, "f32", "f64", "c64", "c128"]
@@ -250,6 +250,52 @@ def upfirdn(faltung, draw, problem):
     check(ours, theirs, limit)
 
 
+def resample(faltung, draw, problem):
+    padtype = draw.one_of(["constant", "symmetric", "reflect", "edge", "wrap", "smooth",
+                           "antisymmetric", "antireflect", "line", "mean", "median", "maximum",
+                           "minimum"])
+    rank = draw.integer(1, 3)
+    shape = draw.extents(rank, 30)
+    axis = draw.integer(-rank, rank - 1)
+    shape[axis] = max(shape[axis], 2)
+    x = draw.array(shape, DTYPES[draw.one_of([*INTEGERS, "f32", "f64", "c64", "c128"])])
+    up, down = draw.integer(1, 12), draw.integer(1, 12)
+    options = dict(up=up, down=down, axis=axis, padtype=padtype)
+    if padtype == "constant" and draw.chance(0.5):
+        options.update(cval=2.5)
+    window, given = ("kaiser", 5.0), []
+    if draw.chance(0.3):
+        window = draw.array(draw.extents(1, 20), DTYPES[draw.one_of(["f32", "f64", "c128"])])
+        given = [window]
+    elif draw.chance(0.5):
+        options.update(beta=draw.one_of([0.0, 2.5, 14.0]))
+        window = ("kaiser", options["beta"])
+    describe(problem, "resample_poly", x, window if given else np.zeros(0), **options)
+    same = up == down
+    # NumPy's differences of integers wrap before SciPy filters them.
+    wraps = x.dtype.kind in "iu" and padtype in ("minimum", "maximum") and not same
+    theirs = scipy.signal.resample_poly(x.astype(np.float64) if wraps else x, up, down, axis,
+                                        window=window, padtype=padtype, cval=options.get("cval"))
+    if wraps and given:
+        theirs = theirs.astype(np.result_type(window, x, np.float32))
+    ours = faltung.call("signal.resample_poly", x, *given, **options)
+    if same:
+        check(ours, x)
+        return
+    # SciPy designs in f64 and rounds to the type of x; the taps differ by a few units in the last
+    # place at most, which count as products more.
+    rate = max(up, down)
+    taps = len(window) if given else 20 * rate + 1
+    weights = up * (np.abs(wide(window)).sum() if given else 3.0 * taps / rate)
+    reach = max(np.abs(wide(x)).max(), 2.5) * (2 * taps + 5)
+    points = x.shape[axis] * up + 2 * taps
+    limit = 2 * (sum_bound(taps + 12, reach * weights, theirs.dtype) + fft_bound(
+        points, reach * np.sqrt(points), weights, theirs.dtype))
+    # SciPy multiplies the taps by up, and subtracts means, in the operands' own types.
+    own = roundoff(x.dtype) + (roundoff(window.dtype) if given else 0)
+    check(ours, theirs, limit + 2 * own * reach * weights)
+
+
 def toeplitz(faltung, draw, problem):
     a = draw.array(draw.extents(1, 12), DTYPES[draw.one_of(TYPES)])
     n, mode = draw.integer(1, 12), draw.one_of(["full", "same", "valid"])
@@ -264,4 +310,4 @@ if __name__ == "__main__":
         ("signal.nd", 500, nd), ("signal.long", 40, long_1d), ("signal.half", 60, half),
         ("numpy", 200, numpy_1d), ("signal.fft", 250, by_fft), ("signal.2d", 250, two_d),
         ("signal.lags", 100, lags), ("signal.upfirdn", 250, upfirdn),
-        ("signal.toeplitz", 60, toeplitz)])
+        ("signal.resample_poly", 250, resample), ("signal.toeplitz", 60, toeplitz)])

@@ -68,6 +68,9 @@ class CallOptions {
   static void convert(const Json& value, signal::Extension& field) {
     field = signal::parse_extension(value.get<std::string>());
   }
+  static void convert(const Json& value, signal::PadType& field) {
+    field = signal::parse_pad_type(value.get<std::string>());
+  }
   static void convert(const Json& value, Layout& field) {
     field = value == "nhwc" ? Layout::channels_last : Layout::channels_first;
   }

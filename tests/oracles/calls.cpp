@@ -42,6 +42,19 @@ Tensor upfirdn(const Operands& operands, CallOptions& from) {
   return signal::upfirdn(operands.at(0), operands.at(1), options);
 }
 
+Tensor resample_poly(const Operands& operands, CallOptions& from) {
+  signal::ResamplePolyOptions options;
+  std::int64_t up = 1, down = 1;
+  from.read("up", up);
+  from.read("down", down);
+  from.read("axis", options.axis);
+  from.read("beta", options.beta);
+  from.read("padtype", options.padtype);
+  from.read("cval", options.cval);
+  if (operands.size() > 1) options.taps = operands[1];
+  return signal::resample_poly(operands.at(0), up, down, options);
+}
+
 Tensor correlation_lags(const Operands&, CallOptions& from) {
   std::int64_t n = 0;
   std::int64_t m = 0;
@@ -222,6 +235,7 @@ const std::map<std::string, Function> functions = {
     {"signal.convolve2d", binary<signal::convolve2d, convolve2d_options>},
     {"signal.correlate2d", binary<signal::correlate2d, convolve2d_options>},
     {"signal.upfirdn", upfirdn},
+    {"signal.resample_poly", resample_poly},
     {"signal.correlation_lags", correlation_lags},
     {"signal.convolution_matrix", convolution_matrix},
     {"numpy.convolve", binary<numpy::convolve, convolve_options<numpy::ConvolveOptions>>},

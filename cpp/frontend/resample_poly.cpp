@@ -1,0 +1,176 @@
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numeric>
+
+#include <faltung/error.hpp>
+#include <faltung/promotion.hpp>
+#include <faltung/resample.hpp>
+#include "cpp/core/element.hpp"
+#include "cpp/core/message.hpp"
+#include "cpp/frontend/resample_lines.hpp"
+#include "cpp/frontend/signal_lowering.hpp"
+#include "cpp/frontend/signal_upfirdn.hpp"
+
+namespace faltung::signal {
+namespace {
+
+// In the order of the enumerators; those before `mean` are Extension's.
+constexpr std::array<std::string_view, 13> names = {
+    "constant",    "symmetric", "reflect", "edge",   "wrap",    "smooth", "antisymmetric",
+    "antireflect", "line",      "mean",    "median", "maximum", "minimum"};
+
+void check_options(const ResamplePolyOptions& options) {
+  if (options.padtype > PadType::minimum) {
+    throw InvalidProblem(message("padtype has the value ", static_cast<int>(options.padtype),
+                                 "; it must be one of the thirteen"));
+  }
+  if (options.padtype != PadType::constant && options.cval != 0.0) {
+    throw InvalidProblem(message("cval is ", options.cval, " and padtype ", name(options.padtype),
+                                 ", which has no use for it; leave cval out, or use constant"));
+  }
+}
+
+struct Rates {
+  std::int64_t up, down;
+};
+
+Rates reduced(std::int64_t up, std::int64_t down) {
+  if (up < 1 || down < 1) {
+    throw InvalidProblem(message("up is ", up, " and down ", down, "; both must be at least 1"));
+  }
+  const std::int64_t divisor = std::gcd(up, down);
+  return {up / divisor, down / divisor};
+}
+
+// ceil(n up / down).
+std::int64_t kept_extent(std::int64_t n, const Rates& rates) {
+  std::int64_t samples = 0;
+  if (__builtin_mul_overflow(n, rates.up, &samples)) {
+    throw InvalidProblem(message("x has ", n, " elements along the axis: with up ", rates.up,
+                                 " they exceed 2^63 - 1; split x"));
+  }
+  return samples / rates.down + (samples % rates.down != 0 ? 1 : 0);
+}
+
+// A real filter times a whole number, in its own type.
+template <typename T>
+void multiply(Tensor& taps, std::int64_t factor) {
+  for (T& tap : taps.values<T>()) {
+    if constexpr (std::is_arithmetic_v<T>) {
+      tap = static_cast<T>(tap * static_cast<T>(factor));
+    } else {
+      tap *= static_cast<typename T::value_type>(factor);
+    }
+  }
+}
+
+void multiply_taps(Tensor& taps, std::int64_t factor) {
+  switch (taps.dtype()) {
+    case f32:
+      return multiply<float>(taps, factor);
+    case f64:
+      return multiply<double>(taps, factor);
+    case c64:
+      return multiply<std::complex<float>>(taps, factor);
+    default:
+      return multiply<std::complex<double>>(taps, factor);
+  }
+}
+
+Tensor designed_taps(DType x, const Rates& rates, double beta) {
+  constexpr std::int64_t most_rate = std::int64_t{1} << 40;
+  const std::int64_t rate = std::max(rates.up, rates.down);
+  if (rate > most_rate) {
+    throw InvalidProblem(message("up / down is ", rates.up, " / ", rates.down,
+                                 " in lowest terms, which needs a filter of 20 taps for each of ",
+                                 rate, "; give `taps`, or a ratio of smaller numbers"));
+  }
+  const Tensor taps = filters::low_pass(20 * rate + 1, 1 / static_cast<double>(rate), beta);
+  // In the type of x, then in that of the sums.
+  const DType real = is_integer(x) || x == c128 ? f64 : x == c64 ? f32 : x;
+  return compact_copy(compact_copy(taps, real), upfirdn_result_type(real, real));
+}
+
+Tensor given_taps(const ConstTensorView& taps, DType x) {
+  check_operand(taps, "taps");
+  if (taps.shape.size() != 1 || taps.shape[0] == 0) {
+    throw InvalidProblem(
+        message("taps has shape ", taps.shape, "; it must have rank 1 and elements"));
+  }
+  const DType result = upfirdn_result_type(taps.dtype, x);
+  check_exact(taps.dtype, x, result);
+  const bool wide = result == f64 || result == c128;
+  const DType real = wide ? f64 : f32;
+  const DType type = !is_complex(taps.dtype) ? real : wide ? c128 : c64;
+  return compact_copy(taps, type);
+}
+
+bool is_rule(PadType type) { return type < PadType::mean; }
+
+// The lines less their means, say, filtered, and that added again.
+Tensor resample_without(const ConstTensorView& x, const Tensor& taps, const UpfirdnOptions& options,
+                        std::size_t along, const Kept& kept, PadType type) {
+  // NumPy's means and medians of integers are f64.
+  const bool fractions = type == PadType::mean || type == PadType::median;
+  const DType values_type = fractions && is_integer(x.dtype) ? f64 : x.dtype;
+  Tensor rest = compact_copy(x, upfirdn_result_type(taps.dtype(), values_type));
+  const Tensor values = line_values(rest, along, type);
+  add_to_lines(rest, along, values, -1);
+  Tensor result = run_upfirdn(taps, rest, options, along, kept);
+  add_to_lines(result, along, values, 1);
+  return result;
+}
+
+}  // namespace
+
+std::string_view name(PadType type) noexcept {
+  const auto index = static_cast<std::size_t>(type);
+  return index < names.size() ? names[index] : "unknown";
+}
+
+PadType parse_pad_type(std::string_view text) {
+  std::string known;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (names[i] == text) return static_cast<PadType>(i);
+    known += (i == 0 ? "" : ", ") + std::string(names[i]);
+  }
+  throw InvalidProblem(message("padtype is '", text, "'; it must be one of ", known));
+}
+
+Tensor resample_poly(const ConstTensorView& x, std::int64_t up, std::int64_t down,
+                     const ResamplePolyOptions& options) {
+  check_operand(x, "x");
+  check_options(options);
+  const Rates rates = reduced(up, down);
+  if (x.shape.empty()) throw InvalidProblem("x has rank 0; resample_poly needs an axis");
+  const std::size_t along = axis_index(options.axis, x.shape.size());
+  if (rates.up == 1 && rates.down == 1) {
+    return compact_copy(x, x.dtype);
+  }
+  Tensor taps = options.taps ? given_taps(*options.taps, x.dtype)
+                             : designed_taps(x.dtype, rates, options.beta);
+  multiply_taps(taps, rates.up);
+  const Kept kept{(taps.size() - 1) / 2, kept_extent(x.shape[along], rates)};
+  UpfirdnOptions filtering{.up = rates.up,
+                           .down = rates.down,
+                           .axis = options.axis,
+                           .cval = options.cval,
+                           .method = options.method,
+                           .engine = options.engine,
+                           .stream = options.stream};
+  if (is_rule(options.padtype)) filtering.mode = static_cast<Extension>(options.padtype);
+  static_cast<void>(check_upfirdn(taps, x, filtering));
+  if (element_count(x.shape) == 0) {
+    Shape shape = x.shape;
+    shape[along] = kept.count;
+    return Tensor::zeros(upfirdn_result_type(taps.dtype(), x.dtype), shape, x.device);
+  }
+  if (!is_rule(options.padtype)) {
+    return resample_without(x, taps, filtering, along, kept, options.padtype);
+  }
+  if (x.device.kind != DeviceKind::cpu) taps = taps.to(x.device);
+  return run_upfirdn(taps, x, filtering, along, kept);
+}
+
+}  // namespace faltung::signal
