@@ -11,4 +11,10 @@ void throw_per_axis(std::string_view field, std::size_t given, std::size_t axes)
                                "; give one value for all, or one per axis"));
 }
 
+void throw_axis_value(std::uint64_t value) {
+  throw InvalidProblem(message("an option per axis has the value ", value,
+                               ", which i64 does not hold; use at most 2^63 - 1 (an unsigned "
+                               "difference below 0 looks like this)"));
+}
+
 }  // namespace faltung::detail

@@ -45,11 +45,14 @@ enum class AutoPad : std::uint8_t {
 class Padding {
  public:
   Padding() : Padding(0) {}
-  template <std::integral T>
-  Padding(T both_sides) : sides_({{both_sides, both_sides}}) {}
+  template <detail::AxisInteger T>
+  Padding(T both_sides) {
+    const auto pad = detail::axis_option<std::int64_t>(both_sides);
+    sides_.emplace_back(pad, pad);
+  }
   /// The same on both sides, one number per axis.
-  Padding(std::initializer_list<std::int64_t> per_axis) {
-    for (const std::int64_t pad : per_axis) sides_.emplace_back(pad, pad);
+  Padding(std::initializer_list<detail::AxisNumber<std::int64_t>> per_axis) {
+    for (const auto& pad : per_axis) sides_.emplace_back(pad.value, pad.value);
   }
   /// {before index 0, behind the last}, one pair for all axes or one per axis; negative crops.
   [[nodiscard]] static Padding sides(std::vector<std::pair<std::int64_t, std::int64_t>> pairs) {

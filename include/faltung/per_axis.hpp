@@ -2,8 +2,10 @@
 
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <initializer_list>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -14,18 +16,57 @@ namespace faltung {
 namespace detail {
 [[noreturn]] FALTUNG_API void throw_per_axis(std::string_view field, std::size_t given,
                                              std::size_t axes);
+[[noreturn]] FALTUNG_API void throw_axis_value(std::uint64_t value);
+
+template <typename T, typename... Others>
+inline constexpr bool is_one_of = (std::same_as<T, Others> || ...);
+
+/// An integer that counts: no truth value, no letter.
+template <typename U>
+concept AxisInteger =
+    std::integral<U> && sizeof(U) <= sizeof(std::int64_t) &&
+    !is_one_of<std::remove_cv_t<U>, bool, char, wchar_t, char8_t, char16_t, char32_t>;
+
+/// What may stand for a T in PerAxis: for numbers, only those that keep their value.
+template <typename U, typename T>
+concept AxisOption = (std::is_arithmetic_v<T> &&
+                      (AxisInteger<U> || (std::floating_point<T> && std::floating_point<U>))) ||
+                     (!std::is_arithmetic_v<T> && std::convertible_to<U, T>);
+
+template <typename T, AxisOption<T> U>
+T axis_option(const U& value) {
+  if constexpr (std::integral<T>) {
+    if (!std::in_range<T>(value)) throw_axis_value(static_cast<std::uint64_t>(value));
+  }
+  return static_cast<T>(value);
+}
+
+/// One value in a list of numbers.
+template <typename T>
+struct AxisNumber {
+  template <AxisOption<T> U>
+  AxisNumber(const U& given) : value(axis_option<T>(given)) {}
+  T value;
+};
 }  // namespace detail
 
 /// An option that takes one value for all axes, or one value per axis, slowest axis first:
 ///
 ///     .sigma = 2.0            .sigma = {1.0, 2.0}            .boundary = Boundary::wrap()
+///
+/// Whole-numbered options take integers only: `.stride = 1.9` and `.stride = 'a'` do not compile,
+/// and a value of 2^63 or more is refused.
 template <typename T>
 class PerAxis {
  public:
   PerAxis() = default;  ///< no value: the option is not given
-  template <typename U>
-  requires std::convertible_to<U, T> PerAxis(const U& value) : values_{static_cast<T>(value)} {}
-  PerAxis(std::initializer_list<T> values) : values_(values) {}
+  /// @throws InvalidProblem for an integer that T cannot hold; so does the list.
+  template <detail::AxisOption<T> U>
+  PerAxis(const U& value) : values_{detail::axis_option<T>(value)} {}
+  PerAxis(std::initializer_list<detail::AxisNumber<T>> values) requires std::is_arithmetic_v<T> {
+    for (const auto& number : values) values_.push_back(number.value);
+  }
+  PerAxis(std::initializer_list<T> values) requires(!std::is_arithmetic_v<T>) : values_(values) {}
   PerAxis(std::vector<T> values) : values_(std::move(values)) {}
 
   [[nodiscard]] bool empty() const noexcept { return values_.empty(); }
