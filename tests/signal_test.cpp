@@ -238,6 +238,18 @@ TEST(Convolve, TakesSixAxesAtMost) {
   EXPECT_EQ(convolve(six, six).shape(), (Shape{1, 3, 3, 3, 1, 3, 3, 3}));
 }
 
+// Sizes of which the results, not the operands, exceed all memory.
+TEST(SignalTools, RefuseWhatNoMemoryHolds) {
+  const Tensor taps = Tensor::from<std::uint8_t>({1, 2, 3}, {3});
+  EXPECT_REFUSED(signal::convolution_matrix(taps, std::int64_t{1} << 62),
+                 "takes more than 2^63 - 1 bytes");
+  EXPECT_REFUSED(signal::convolution_matrix(taps, std::numeric_limits<std::int64_t>::max() - 1),
+                 "2^63 - 1");
+  EXPECT_THROW((void)signal::convolution_matrix(taps, std::int64_t{1} << 30), DeviceError);
+  EXPECT_THROW((void)signal::correlation_lags(std::int64_t{1} << 50, 5), DeviceError);
+  EXPECT_THROW((void)signal::correlation_lags(std::int64_t{1} << 62, 5), DeviceError);
+}
+
 TEST(Names, AreReadBack) {
   for (const Mode mode : {Mode::full, Mode::same, Mode::valid}) {
     EXPECT_EQ(signal::parse_mode(signal::name(mode)), mode);

@@ -1,6 +1,9 @@
 #include "cpp/core/planner.hpp"
 
 #include <algorithm>
+#include <memory>
+#include <new>
+#include <stdexcept>
 
 #include <faltung/error.hpp>
 #include "cpp/core/backend.hpp"
@@ -80,6 +83,17 @@ std::string broken_option(const Task& task, const PlanOptions& options) {
   return {};
 }
 
+// Null where memory runs out: another engine may do with less.
+std::unique_ptr<Task> prepare(const Engine& engine, const Problem& problem, const Device& device) {
+  try {
+    return engine.prepare(problem, device);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  } catch (const std::length_error&) {
+    return nullptr;
+  }
+}
+
 }  // namespace
 
 bool has_empty_tensor(const Problem& problem) {
@@ -100,9 +114,10 @@ Choice choose_engine(const Problem& problem, const Device& device, const PlanOpt
   std::ranges::stable_sort(order, {},
                            [&](std::size_t i) { return choice.candidates[i].estimate_us; });
   for (const std::size_t i : order) {
-    auto task = engines[i]->prepare(problem, device);
     Candidate& candidate = choice.candidates[i];
-    candidate.reason = broken_option(*task, options);
+    auto task = prepare(*engines[i], problem, device);
+    candidate.reason =
+        task == nullptr ? "there is no memory for its tables" : broken_option(*task, options);
     candidate.supported = candidate.reason.empty();
     if (!candidate.supported) continue;
     choice.engine = engines[i];

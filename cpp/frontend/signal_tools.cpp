@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <cstring>
 
 #include <faltung/error.hpp>
+#include "cpp/core/memory_guard.hpp"
 #include "cpp/core/message.hpp"
 #include "cpp/frontend/signal_lowering.hpp"
 
@@ -13,7 +15,9 @@ std::vector<std::int64_t> correlation_lags(std::int64_t n, std::int64_t m, Mode 
                                  "lags"));
   }
   const Window window = mode_window(mode, n, m);
-  std::vector<std::int64_t> lags(static_cast<std::size_t>(window.count));
+  const auto count = static_cast<std::uint64_t>(window.count);
+  auto lags = with_memory(message(count, " lags"), count * sizeof(std::int64_t),
+                          [&] { return std::vector<std::int64_t>(count); });
   for (std::size_t i = 0; i < lags.size(); ++i) {
     lags[i] = window.start + static_cast<std::int64_t>(i) - (m - 1);
   }
@@ -34,15 +38,29 @@ Tensor convolution_matrix(const ConstTensorView& a, std::int64_t n, Mode mode) {
   const std::int64_t m = a.shape[0];
   Window rows = mode_window(mode, m, n);
   if (mode == Mode::same) rows = {(std::min(m, n) - 1) / 2, std::max(m, n)};  // NumPy's
-  // Element (i, j) is a[i - j]: a view of a with n - 1 zeros on both sides.
-  const Tensor compact = compact_copy(a, a.dtype);
-  Tensor padded = Tensor::zeros(a.dtype, {mode_window(Mode::full, m, n).count + n - 1});
-  const auto element = static_cast<std::int64_t>(size_of(a.dtype));
-  auto* data = static_cast<std::byte*>(padded.data());
-  std::memcpy(data + (n - 1) * element, compact.data(), compact.bytes());
-  return compact_copy(
-      {data + (rows.start + n - 1) * element, a.dtype, {rows.count, n}, {1, -1}, Device::cpu()},
-      a.dtype);
+  std::int64_t elements = 0;
+  if (__builtin_mul_overflow(rows.count, n, &elements) ||
+      __builtin_mul_overflow(elements, static_cast<std::int64_t>(size_of(a.dtype)), &elements)) {
+    throw InvalidProblem(message("n is ", n, " and a has ", m, " elements: a matrix of ",
+                                 rows.count, " x ", n,
+                                 " takes more than 2^63 - 1 bytes; use a "
+                                 "smaller n, or convolve"));
+  }
+  // Element (i, j) is a[rows.start + i - j], or 0 where a has none.
+  const Tensor taps = compact_copy(a, a.dtype);
+  Tensor matrix = Tensor::zeros(a.dtype, {rows.count, n});
+  const std::size_t size = size_of(a.dtype);
+  const auto* from = static_cast<const std::byte*>(taps.data());
+  auto* to = static_cast<std::byte*>(matrix.data());
+  for (std::int64_t i = 0; i < rows.count; ++i) {
+    const std::int64_t last = rows.start + i;  // the tap in column 0
+    for (std::int64_t j = std::max<std::int64_t>(0, last - m + 1); j <= std::min(last, n - 1);
+         ++j) {
+      std::memcpy(to + static_cast<std::size_t>(i * n + j) * size,
+                  from + static_cast<std::size_t>(last - j) * size, size);
+    }
+  }
+  return matrix;
 }
 
 }  // namespace faltung::signal
