@@ -15,7 +15,9 @@ bool same_strides(const Shape& shape, const Strides& a, const Strides& b) {
   return true;
 }
 
-std::size_t alignment_of(DType type) {
+// CUDA kernels load a complex value in one access, which a GPU wants aligned to its size.
+std::size_t alignment_of(DType type, DeviceKind kind) {
+  if (kind == DeviceKind::cuda) return size_of(type);
   return visit_dtype(type, [](auto element) { return alignof(decltype(element)); });
 }
 
@@ -77,10 +79,10 @@ void check_view(const ConstTensorView& view, const ViewRule& rule, const Device&
     throw InvalidProblem(
         message(rule.name, " has no data (a null pointer) for shape ", view.shape));
   }
-  const std::size_t alignment = alignment_of(view.dtype);
+  const std::size_t alignment = alignment_of(view.dtype, view.device.kind);
   if (reinterpret_cast<std::uintptr_t>(view.data) % alignment != 0) {
     throw InvalidProblem(message(rule.name, " starts at address ", view.data,
-                                 ", which is misaligned: ", name(view.dtype),
+                                 ", which is misaligned: ", name(view.dtype), " on ", device,
                                  " needs a multiple of ", alignment, " bytes"));
   }
 }

@@ -2,6 +2,7 @@
 
 #include "cuda/depthwise/band_geometry.hpp"
 #include "cuda/depthwise/depthwise_policy.hpp"
+#include "cuda/runtime/device_limits.hpp"
 
 namespace faltung::cuda::depthwise {
 
@@ -12,8 +13,12 @@ inline constexpr int band_columns = 4;  ///< column tiles of a warp
 inline constexpr int band_steps[] = {1, 2, 3, 5, 9};
 inline constexpr int band_plane_steps = 3;
 inline constexpr int band_most_strip = 4;
-inline constexpr std::int64_t band_shared_budget =
-    100 * 1024;  ///< two blocks share a multiprocessor
+
+/// Dynamic shared memory of a block, so that two share a multiprocessor.
+constexpr std::int64_t half_shared(const DeviceLimits& device) {
+  return std::min<std::int64_t>(100 * 1024,
+                                device.shared_of_multiprocessor / 2 - device.shared_reserved);
+}
 
 constexpr std::int64_t round_up(std::int64_t a, std::int64_t b) { return divide_up(a, b) * b; }
 
@@ -96,7 +101,7 @@ constexpr bool rows_aligned(const Geometry& g, int vector, std::int64_t batch, s
   return aligned;
 }
 
-inline BandTiling band_tiling(const Geometry& g) {
+inline BandTiling band_tiling(const Geometry& g, const DeviceLimits& device = {}) {
   const auto& [az, ay, ax] = g.axis;
   BandTiling t;
   t.folded = band_folds(g);
@@ -133,7 +138,7 @@ inline BandTiling band_tiling(const Geometry& g) {
   // As many groups as have columns for their warps and room for their tiles.
   t.groups = band_warps;
   while (t.groups > 1 && (t.tiles * t.groups > band_columns * band_warps ||
-                          t.groups * band_group_size(t) * 2 > band_shared_budget)) {
+                          t.groups * band_group_size(t) * 2 > half_shared(device))) {
     t.groups /= 2;
   }
   t.group_warps = band_warps / t.groups;
@@ -141,7 +146,7 @@ inline BandTiling band_tiling(const Geometry& g) {
   t.tiles_y = t.folded ? 1 : divide_up(ay.output, t.rows);
   t.count = t.tiles_x * t.tiles_y * az.output * g.batch * g.channels;
   // Eight blocks on a multiprocessor, each with at most 16 tiles in a row.
-  const std::int64_t blocks = std::int64_t{132} * 8 * t.groups;
+  const std::int64_t blocks = std::int64_t{device.multiprocessors} * 8 * t.groups;
   t.run = static_cast<int>(std::clamp<std::int64_t>(t.count / blocks, 1, 16));
   t.x_vectors = rows_aligned(g, 8, g.x_batch, g.x_channel, &AxisGeometry::x_stride);
   t.y_vectors = rows_aligned(g, 8, g.y_batch, g.y_channel, &AxisGeometry::y_stride);

@@ -24,10 +24,14 @@ inline bool can_channels(const Problem& p, const Geometry& g) {
          spread(ay) <= 7;
 }
 
-/// Shared memory of a block, so that channels_blocks fit.
-constexpr std::int64_t channels_budget(int size) { return 220 / channels_blocks(size) * 1024; }
+/// Shared memory of a block, so that channels_blocks fit, in whole KiB.
+constexpr std::int64_t channels_budget(int size, const DeviceLimits& device = {}) {
+  const std::int64_t all = device.shared_of_multiprocessor / 1024 - 8;
+  return all / channels_blocks(size) * 1024;
+}
 
-inline ChannelsTiling channels_tiling(const Geometry& g, int bytes) {
+inline ChannelsTiling channels_tiling(const Geometry& g, int bytes,
+                                      const DeviceLimits& device = {}) {
   const auto& [az, ay, ax] = g.axis;
   ChannelsTiling t;
   const std::int64_t extent = std::max(spread(ax), spread(ay));
@@ -53,12 +57,14 @@ inline ChannelsTiling channels_tiling(const Geometry& g, int bytes) {
     t.pitch = t.smem_cols * t.words;
     while (t.pitch % (2 * wanted) != wanted) t.pitch += 4;
     t.tile_size = t.smem_rows * t.pitch;
-    if (most_cols == 4 || 2 * 4 * std::int64_t{t.tile_size} <= channels_budget(t.size)) break;
+    if (most_cols == 4 || 2 * 4 * std::int64_t{t.tile_size} <= channels_budget(t.size, device))
+      break;
   }
   t.tiles_x = divide_up(ax.output, t.cols);
   t.tiles_y = divide_up(ay.output, t.rows);
   t.count = t.tiles_x * t.tiles_y * az.output * g.batch * t.groups;
-  t.run = static_cast<int>(std::clamp<std::int64_t>(t.count / (std::int64_t{132} * 8), 1, 16));
+  t.run = static_cast<int>(
+      std::clamp<std::int64_t>(t.count / (std::int64_t{device.multiprocessors} * 8), 1, 16));
   bool aligned = g.channels * bytes % 16 == 0 && g.x_batch * bytes % 16 == 0;
   bool words_aligned = g.channels % each == 0 && g.y_batch % each == 0;
   for (const AxisGeometry& axis : g.axis) {

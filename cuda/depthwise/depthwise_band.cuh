@@ -7,7 +7,7 @@
 namespace faltung::cuda::depthwise {
 
 template <typename T, int strip, int steps>
-void launch_band(const Arguments& arguments, const BandTiling& t, cudaStream_t stream) {
+void launch_band(const Arguments& arguments, const BandTiling& t, LaunchQueue stream) {
   const LaunchConfig config{
       .name = "depthwise_band",
       .grid = static_cast<unsigned>(divide_up(t.count, std::int64_t{t.groups} * t.run)),
@@ -18,7 +18,7 @@ void launch_band(const Arguments& arguments, const BandTiling& t, cudaStream_t s
 }
 
 template <typename T, int steps>
-void launch_band(const Arguments& arguments, const BandTiling& t, cudaStream_t stream) {
+void launch_band(const Arguments& arguments, const BandTiling& t, LaunchQueue stream) {
   if (t.strip == 1) return launch_band<T, 1, steps>(arguments, t, stream);
   if constexpr (steps <= band_plane_steps) {
     if (t.strip == 2) return launch_band<T, 2, steps>(arguments, t, stream);
@@ -27,7 +27,7 @@ void launch_band(const Arguments& arguments, const BandTiling& t, cudaStream_t s
 }
 
 template <typename T>
-void launch_band(const Arguments& arguments, const BandTiling& t, cudaStream_t stream) {
+void launch_band(const Arguments& arguments, const BandTiling& t, LaunchQueue stream) {
   if (t.steps == 1) return launch_band<T, 1>(arguments, t, stream);
   if (t.steps == 2) return launch_band<T, 2>(arguments, t, stream);
   if (t.steps == 3) return launch_band<T, 3>(arguments, t, stream);

@@ -2,6 +2,6 @@
 
 namespace faltung::cuda::depthwise {
 
-template void launch_band<BFloat16>(const Arguments&, const BandTiling&, cudaStream_t);
+template void launch_band<BFloat16>(const Arguments&, const BandTiling&, LaunchQueue);
 
 }  // namespace faltung::cuda::depthwise

@@ -15,6 +15,7 @@
 #include "cuda/depthwise/window_policy.hpp"
 #include "cuda/primitives/epilogue_lowering.cuh"
 #include "cuda/runtime/device_guard.hpp"
+#include "cuda/runtime/device_limits.hpp"
 
 namespace faltung::cuda {
 namespace {
@@ -53,7 +54,8 @@ Tiling with_vectors(Tiling tiling, const void* x, const void* y) {
 
 class DepthwiseTask : public Task {
  public:
-  DepthwiseTask(const Problem& p, const Device& device) : sums_(p.accumulator), device_(device) {
+  DepthwiseTask(const Problem& p, const Device& device)
+      : sums_(p.accumulator), limits_(device_limits(device.index)), device_(device) {
     arguments_.geometry = depthwise::lower(p);
     arguments_.epilogue = epilogue_arguments(p);
     arguments_.type = p.input;
@@ -61,6 +63,11 @@ class DepthwiseTask : public Task {
 
   ErrorBound error_bound() const override {
     return {ErrorBound::Kind::elementwise, sum_error(terms(), sums_)};
+  }
+  /// Loads the kernels, so that `run` only launches.
+  void load() const {
+    const DeviceGuard guard(device_.index);
+    launch(arguments_, {}, LaunchQueue::load_only());
   }
   void run(const RunArguments& run) const final {
     Arguments arguments = arguments_;
@@ -78,11 +85,12 @@ class DepthwiseTask : public Task {
     return static_cast<double>(geometry().inputs) * static_cast<double>(geometry().taps());
   }
   DType sums_;
+  DeviceLimits limits_;
   Arguments arguments_;
 
  private:
   virtual void launch(const Arguments& arguments, const RunArguments& run,
-                      cudaStream_t stream) const = 0;
+                      LaunchQueue stream) const = 0;
 
   Device device_;
 };
@@ -94,7 +102,7 @@ class GatherTask final : public DepthwiseTask {
   std::string policy() const override { return "one output a thread, taps from the L1"; }
 
  private:
-  void launch(const Arguments& arguments, const RunArguments&, cudaStream_t stream) const override {
+  void launch(const Arguments& arguments, const RunArguments&, LaunchQueue stream) const override {
     visit_element(arguments.type, [&](auto element) {
       depthwise::launch_gather<decltype(element)>(arguments, stream);
     });
@@ -104,7 +112,7 @@ class GatherTask final : public DepthwiseTask {
 class BandTask final : public DepthwiseTask {
  public:
   BandTask(const Problem& p, const Device& device)
-      : DepthwiseTask(p, device), tiling_(depthwise::band_tiling(geometry())) {}
+      : DepthwiseTask(p, device), tiling_(depthwise::band_tiling(geometry(), limits_)) {}
 
   // Tensor cores add eight products in one step and cut the sum off: Fasi, Higham, Mikaitis &
   // Pranesh, PeerJ Comput. Sci. 7 (2021) e330. A step errs by 2^-23 of what it holds.
@@ -123,7 +131,7 @@ class BandTask final : public DepthwiseTask {
 
  private:
   void launch(const Arguments& arguments, const RunArguments& run,
-              cudaStream_t stream) const override {
+              LaunchQueue stream) const override {
     const auto tiling = with_vectors(tiling_, run.first, run.result);
     if (arguments.type == DType::f16) {
       depthwise::launch_band<Half>(arguments, tiling, stream);
@@ -138,7 +146,7 @@ class WindowTask final : public DepthwiseTask {
  public:
   WindowTask(const Problem& p, const Device& device) : DepthwiseTask(p, device) {
     arguments_.geometry = depthwise::dense(geometry());
-    tiling_ = depthwise::window_tiling(geometry(), static_cast<int>(size_of(p.input)));
+    tiling_ = depthwise::window_tiling(geometry(), static_cast<int>(size_of(p.input)), limits_);
   }
 
   std::string policy() const override {
@@ -149,7 +157,7 @@ class WindowTask final : public DepthwiseTask {
 
  private:
   void launch(const Arguments& arguments, const RunArguments& run,
-              cudaStream_t stream) const override {
+              LaunchQueue stream) const override {
     const auto tiling = with_vectors(tiling_, run.first, run.result);
     if (arguments.type == DType::f32) {
       depthwise::launch_window<float>(arguments, tiling, stream);
@@ -164,7 +172,8 @@ class ChannelsTask final : public DepthwiseTask {
  public:
   ChannelsTask(const Problem& p, const Device& device)
       : DepthwiseTask(p, device),
-        tiling_(depthwise::channels_tiling(geometry(), static_cast<int>(size_of(p.input)))) {}
+        tiling_(
+            depthwise::channels_tiling(geometry(), static_cast<int>(size_of(p.input)), limits_)) {}
 
   std::string policy() const override {
     const depthwise::ChannelsTiling& t = tiling_;
@@ -175,7 +184,7 @@ class ChannelsTask final : public DepthwiseTask {
 
  private:
   void launch(const Arguments& arguments, const RunArguments& run,
-              cudaStream_t stream) const override {
+              LaunchQueue stream) const override {
     depthwise::ChannelsTiling tiling = tiling_;
     tiling.x_vectors = tiling.x_vectors && aligned(run.first);
     tiling.y_words = tiling.y_words && aligned(run.result);
@@ -205,7 +214,7 @@ class GradientTask final : public DepthwiseTask {
 
  private:
   void launch(const Arguments& arguments, const RunArguments& run,
-              cudaStream_t stream) const override {
+              LaunchQueue stream) const override {
     visit_element(arguments.type, [&](auto element) {
       depthwise::launch_gradient<decltype(element)>(arguments, cut_, run.workspace, stream);
     });
@@ -247,7 +256,7 @@ class GradientMmaTask final : public DepthwiseTask {
 
  private:
   void launch(const Arguments& arguments, const RunArguments& run,
-              cudaStream_t stream) const override {
+              LaunchQueue stream) const override {
     const auto tiling = with_vectors(tiling_, run.first, run.second);
     if (arguments.type == DType::f16) {
       depthwise::launch_gradient_mma<Half>(arguments, tiling, run.workspace, stream);
@@ -280,7 +289,7 @@ class GradientWindowTask final : public DepthwiseTask {
 
  private:
   void launch(const Arguments& arguments, const RunArguments& run,
-              cudaStream_t stream) const override {
+              LaunchQueue stream) const override {
     const auto tiling = with_vectors(tiling_, run.first, run.second);
     if (arguments.type == DType::f32) {
       depthwise::launch_gradient_window<float>(arguments, tiling, run.workspace, stream);
@@ -305,32 +314,40 @@ class DepthwiseEngine final : public Engine {
     return reason.empty() ? Verdict::yes() : Verdict::no(std::move(reason));
   }
 
-  double estimate_us(const Problem& p, const Device&) const override {
+  double estimate_us(const Problem& p, const Device& device) const override {
     const Geometry g = depthwise::lower(p);
+    const int bytes = static_cast<int>(size_of(p.input));
     if (depthwise::can_gradient_mma(p, g)) {
       return depthwise::predict_gradient_mma_us(g, depthwise::gradient_mma_tiling(g), p.bytes());
     }
     if (depthwise::can_gradient_window(p, g)) {
-      return depthwise::predict_gradient_window_us(
-          p, g, depthwise::gradient_window_tiling(g, static_cast<int>(size_of(p.input))));
+      return depthwise::predict_gradient_window_us(p, g,
+                                                   depthwise::gradient_window_tiling(g, bytes));
     }
     if (p.pass == Pass::backward_filter) return depthwise::predict_gradient_us(p, g);
+    const DeviceLimits limits = device_limits(device.index);
     if (depthwise::can_band(p, g)) {
-      return depthwise::predict_band_us(g, depthwise::band_tiling(g), p.bytes());
+      return depthwise::predict_band_us(g, depthwise::band_tiling(g, limits), p.bytes());
     }
     if (depthwise::can_window(p, g)) {
       const Geometry walked = depthwise::dense(g);
-      return depthwise::predict_window_us(
-          p, walked, depthwise::window_tiling(walked, static_cast<int>(size_of(p.input))));
+      return depthwise::predict_window_us(p, walked,
+                                          depthwise::window_tiling(walked, bytes, limits));
     }
     if (depthwise::can_channels(p, g)) {
-      return depthwise::predict_channels_us(
-          p, depthwise::channels_tiling(g, static_cast<int>(size_of(p.input))));
+      return depthwise::predict_channels_us(p, depthwise::channels_tiling(g, bytes, limits));
     }
     return depthwise::predict_gather_us(p, g);
   }
 
   std::unique_ptr<Task> prepare(const Problem& p, const Device& device) const override {
+    std::unique_ptr<DepthwiseTask> task = make_task(p, device);
+    task->load();
+    return task;
+  }
+
+ private:
+  static std::unique_ptr<DepthwiseTask> make_task(const Problem& p, const Device& device) {
     const Geometry g = depthwise::lower(p);
     if (depthwise::can_gradient_mma(p, g)) return std::make_unique<GradientMmaTask>(p, device);
     if (depthwise::can_gradient_window(p, g)) {

@@ -8,7 +8,7 @@
 namespace faltung::cuda::depthwise {
 
 template <typename T>
-void launch_gather(const Arguments& arguments, cudaStream_t stream) {
+void launch_gather(const Arguments& arguments, LaunchQueue stream) {
   const Geometry& g = arguments.geometry;
   const LaunchConfig config{
       .name = "depthwise_gather",
@@ -18,9 +18,9 @@ void launch_gather(const Arguments& arguments, cudaStream_t stream) {
   launch(gather_kernel<T>, config, arguments);
 }
 
-template void launch_gather<Half>(const Arguments&, cudaStream_t);
-template void launch_gather<BFloat16>(const Arguments&, cudaStream_t);
-template void launch_gather<float>(const Arguments&, cudaStream_t);
-template void launch_gather<double>(const Arguments&, cudaStream_t);
+template void launch_gather<Half>(const Arguments&, LaunchQueue);
+template void launch_gather<BFloat16>(const Arguments&, LaunchQueue);
+template void launch_gather<float>(const Arguments&, LaunchQueue);
+template void launch_gather<double>(const Arguments&, LaunchQueue);
 
 }  // namespace faltung::cuda::depthwise

@@ -7,7 +7,7 @@ namespace {
 
 template <typename T, int tap_rows>
 void launch_one(const Arguments& arguments, const GradientTiling& t, Global<float> partial,
-                cudaStream_t stream) {
+                LaunchQueue stream) {
   const LaunchConfig config{
       .name = "depthwise_gradient_mma",
       .grid = static_cast<unsigned>(arguments.geometry.channels * t.chunks * t.grid_groups),
@@ -22,7 +22,7 @@ void launch_one(const Arguments& arguments, const GradientTiling& t, Global<floa
 
 template <typename T>
 void launch_gradient_mma(const Arguments& arguments, const GradientTiling& t, void* partial,
-                         cudaStream_t stream) {
+                         LaunchQueue stream) {
   const Global<float> sums(static_cast<float*>(partial));
   if (t.tap_rows == 1) {
     launch_one<T, 1>(arguments, t, sums, stream);
@@ -35,8 +35,8 @@ void launch_gradient_mma(const Arguments& arguments, const GradientTiling& t, vo
 }
 
 template void launch_gradient_mma<Half>(const Arguments&, const GradientTiling&, void*,
-                                        cudaStream_t);
+                                        LaunchQueue);
 template void launch_gradient_mma<BFloat16>(const Arguments&, const GradientTiling&, void*,
-                                            cudaStream_t);
+                                            LaunchQueue);
 
 }  // namespace faltung::cuda::depthwise

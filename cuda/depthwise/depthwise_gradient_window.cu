@@ -7,7 +7,7 @@ namespace {
 
 template <typename T, int size>
 void launch_one(const Arguments& arguments, const WindowTiling& t, Global<T> partial,
-                cudaStream_t stream) {
+                LaunchQueue stream) {
   const GradientRuns runs = gradient_window_runs(arguments.geometry, t);
   const std::int64_t shared =
       gradient_window_shared(t, window_rows(1, size, sizeof(T)), window_columns<T>);
@@ -24,7 +24,7 @@ void launch_one(const Arguments& arguments, const WindowTiling& t, Global<T> par
 
 template <typename T>
 void launch_gradient_window(const Arguments& arguments, const WindowTiling& t, void* partial,
-                            cudaStream_t stream) {
+                            LaunchQueue stream) {
   const Global<T> sums(static_cast<T*>(partial));
   const std::int64_t size = arguments.geometry.axis[2].filter;
   if (size == 3) {
@@ -39,8 +39,8 @@ void launch_gradient_window(const Arguments& arguments, const WindowTiling& t, v
 }
 
 template void launch_gradient_window<float>(const Arguments&, const WindowTiling&, void*,
-                                            cudaStream_t);
+                                            LaunchQueue);
 template void launch_gradient_window<double>(const Arguments&, const WindowTiling&, void*,
-                                             cudaStream_t);
+                                             LaunchQueue);
 
 }  // namespace faltung::cuda::depthwise

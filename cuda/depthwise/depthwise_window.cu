@@ -6,7 +6,7 @@ namespace faltung::cuda::depthwise {
 namespace {
 
 template <typename T, int depth, int size>
-void launch_one(const Arguments& arguments, const WindowTiling& t, cudaStream_t stream) {
+void launch_one(const Arguments& arguments, const WindowTiling& t, LaunchQueue stream) {
   const LaunchConfig config{
       .name = "depthwise_window",
       .grid = grid_of(window_blocks(arguments.geometry, t)),
@@ -20,7 +20,7 @@ void launch_one(const Arguments& arguments, const WindowTiling& t, cudaStream_t 
 }  // namespace
 
 template <typename T>
-void launch_window(const Arguments& arguments, const WindowTiling& t, cudaStream_t stream) {
+void launch_window(const Arguments& arguments, const WindowTiling& t, LaunchQueue stream) {
   const std::int64_t size = spread(arguments.geometry.axis[2]);
   if (arguments.geometry.axis[0].filter == 3) return launch_one<T, 3, 3>(arguments, t, stream);
   if (size == 3) return launch_one<T, 1, 3>(arguments, t, stream);
@@ -28,7 +28,7 @@ void launch_window(const Arguments& arguments, const WindowTiling& t, cudaStream
   launch_one<T, 1, 7>(arguments, t, stream);
 }
 
-template void launch_window<float>(const Arguments&, const WindowTiling&, cudaStream_t);
-template void launch_window<double>(const Arguments&, const WindowTiling&, cudaStream_t);
+template void launch_window<float>(const Arguments&, const WindowTiling&, LaunchQueue);
+template void launch_window<double>(const Arguments&, const WindowTiling&, LaunchQueue);
 
 }  // namespace faltung::cuda::depthwise

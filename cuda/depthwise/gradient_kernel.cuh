@@ -143,28 +143,56 @@ __global__ void __launch_bounds__(32 * gradient_warps)
   }
 }
 
-/// Second half: the pieces are added in their order, so that the result never depends on timing.
+/// Threads that share the pieces of one element of dw: as many as leave each about 16, and at most
+/// 32, so that 8 neighbours, the sector of a load, stay in a block. By the shape alone.
+FALTUNG_HOST_DEVICE constexpr int gradient_parts(std::int64_t pieces) {
+  int parts = 1;
+  while (parts < 32 && pieces > 16 * parts) parts *= 2;
+  return parts;
+}
+
+/// Stores one element of dw.
+template <typename T>
+__device__ __forceinline__ void finish_tap(const Arguments& a, Sum<T> sum, std::int64_t number) {
+  const Geometry& g = a.geometry;
+  const Quotient channel = divide(number, g.taps());
+  std::int64_t r[max_rank];
+  split_tap(g, channel.rest, r);
+  std::int64_t index = g.w_origin + channel.whole * g.w_channel;
+  for (int i = 0; i < max_rank; ++i) index += r[i] * g.axis[i].w_stride;
+  finish<T>(a, sum, channel.whole, index);
+}
+
+/// Second half: part p of `parts` adds pieces p, p + parts, ..., in their order, and then the parts
+/// are added in theirs, so that the result never depends on timing.
 ///
-///   grid     x: dw elements / gather_threads, as often as needed
-///   block    gather_threads
+///   grid     x: dw elements / (gather_threads / parts), as often as needed
+///   block    gather_threads: elements, then parts
+///   shared   a sum for each thread
 template <typename T>
 __global__ void __launch_bounds__(gather_threads)
-    gradient_sum_kernel(const __grid_constant__ Arguments a, std::int64_t pieces,
+    gradient_sum_kernel(const __grid_constant__ Arguments a, std::int64_t pieces, int parts,
                         Global<const Sum<T>> partial) {
-  const Geometry& g = a.geometry;
-  const std::int64_t elements = g.channels * g.taps();
-  const std::int64_t step = std::int64_t{gridDim.x} * gather_threads;
-  for (std::int64_t number = std::int64_t{blockIdx.x} * gather_threads + threadIdx.x;
-       number < elements; number += step) {
+  FALTUNG_SHARED(Sum<T>, stage, gather_threads);
+  const std::int64_t elements = a.geometry.channels * a.geometry.taps();
+  const int thread = static_cast<int>(threadIdx.x);
+  const int lanes = gather_threads / parts;
+  const int lane = thread % lanes, part = thread / lanes;
+  const std::int64_t step = std::int64_t{gridDim.x} * lanes;
+  for (std::int64_t first = std::int64_t{blockIdx.x} * lanes; first < elements; first += step) {
+    const std::int64_t number = first + lane;
     Sum<T> sum{};
+    if (number < elements) {
 #pragma unroll 4
-    for (std::int64_t i = 0; i < pieces; ++i) sum += partial[i * elements + number];
-    const Quotient channel = divide(number, g.taps());
-    std::int64_t r[max_rank];
-    split_tap(g, channel.rest, r);
-    std::int64_t index = g.w_origin + channel.whole * g.w_channel;
-    for (int i = 0; i < max_rank; ++i) index += r[i] * g.axis[i].w_stride;
-    finish<T>(a, sum, channel.whole, index);
+      for (std::int64_t i = part; i < pieces; i += parts) sum += partial[i * elements + number];
+    }
+    if (parts > 1) {
+      stage[thread] = sum;
+      __syncthreads();
+      for (int i = 1; part == 0 && i < parts; ++i) sum += stage[i * lanes + lane];
+      __syncthreads();  // the next elements overwrite the sums
+    }
+    if (part == 0 && number < elements) finish_tap<T>(a, sum, number);
   }
 }
 

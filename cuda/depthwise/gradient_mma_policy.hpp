@@ -7,6 +7,9 @@ namespace faltung::cuda::depthwise {
 
 inline constexpr int gradient_mma_warps = 4;  ///< of a block
 
+/// Shared memory of a block: what every device has, less 1 KiB for the system.
+inline constexpr std::int64_t gradient_mma_budget = dynamic_shared_most(least_limits);
+
 /// Filter rows and x pieces of a warp, as compiled: (1, 4) for filters of one row, else (4, 3) or
 /// (8, 3). Two products of 8 x 8 share an mma, so the product of the two is even.
 inline constexpr int gradient_deltas(int tap_rows) { return tap_rows == 1 ? 4 : 3; }
@@ -68,15 +71,16 @@ inline GradientTiling gradient_mma_tiling(const Geometry& g) {
   GradientTiling t;
   detail::cut_gradient_taps(g, t);
   t.folded = band_folds(g);
-  for (int most_rows = 64;; most_rows /= 2) {
+  // The same on every device: tiles decide about the order of a sum. Rows are given up first.
+  for (int most_rows = 64, most_cols = 128;; (most_rows > 16 ? most_rows : most_cols) /= 2) {
     if (t.folded) {
-      const std::int64_t lines = divide_up(ax.output, std::int64_t{16} * 128);
+      const std::int64_t lines = divide_up(ax.output, std::int64_t{16} * most_cols);
       t.cols = static_cast<int>(round_up(divide_up(ax.output, 16 * lines), 8));
       t.rows = static_cast<int>(std::min<std::int64_t>(divide_up(ax.output, t.cols), 16));
     } else {
-      t.cols = static_cast<int>(ax.output <= 128
-                                    ? ax.output
-                                    : round_up(divide_up(ax.output, divide_up(ax.output, 128)), 8));
+      const std::int64_t across = divide_up(ax.output, most_cols);
+      t.cols =
+          static_cast<int>(across <= 1 ? ax.output : round_up(divide_up(ax.output, across), 8));
       t.rows = static_cast<int>(
           ay.output <= most_rows
               ? ay.output
@@ -85,7 +89,9 @@ inline GradientTiling gradient_mma_tiling(const Geometry& g) {
     t.rows = std::max(t.rows, 1);
     t.cols = std::max(t.cols, 1);
     detail::size_gradient_tile(g, t);
-    if (t.folded || most_rows == 16 || 4 * (t.x_size + t.y_size) <= 100 * 1024) break;
+    const int planes = static_cast<int>(divide_up(gradient_mma_warps / t.warp_groups, t.blocks));
+    const bool fits = 4 * std::int64_t{planes} * (t.x_size + t.y_size) <= gradient_mma_budget;
+    if (fits || (most_rows == 16 && most_cols == 8)) break;
   }
   const int unit_warps = gradient_mma_warps / t.warp_groups;
   t.planes = static_cast<int>(divide_up(unit_warps, t.blocks));

@@ -24,11 +24,17 @@ inline std::int64_t gradient_window_shared(const WindowTiling& t, int rows, int 
               round_up(t.threads(), 32) * std::int64_t{rows} * columns);
 }
 
+/// Dynamic shared memory of a block; the sums of its warps take up to 2352 bytes beside it. The
+/// same on every device, as are the 132 multiprocessors below: the slots of a block decide about
+/// the order of a sum.
+inline constexpr std::int64_t gradient_window_budget = 96 * 1024;
+static_assert(gradient_window_budget + 2352 + 128 <= least_limits.shared_most);
+
 inline WindowTiling gradient_window_tiling(const Geometry& g, int bytes) {
-  WindowTiling t = window_tiling(g, bytes);
+  WindowTiling t = cut_windows(g, bytes, 132, gradient_window_budget);
   const int rows = window_rows(1, static_cast<int>(g.axis[2].filter), bytes);
   while (t.slots > 1 &&
-         gradient_window_shared(t, rows, 16 / bytes) * bytes > window_shared_budget) {
+         gradient_window_shared(t, rows, 16 / bytes) * bytes > gradient_window_budget) {
     --t.slots;
   }
   return t;

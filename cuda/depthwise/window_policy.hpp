@@ -9,7 +9,6 @@ namespace faltung::cuda::depthwise {
 /// 49 taps of f64 7x7 alone are 98, so there one block has it for itself.
 inline constexpr int window_threads = 192;
 inline constexpr int window_most_x = 16;  ///< threads along a row of a tile
-inline constexpr std::int64_t window_shared_budget = 100 * 1024;
 
 /// Whether the tiles of window_kernel fit, whatever the pass: small filters of f32 or f64, `same`
 /// along rows. Dilated filters count with the zeros between their taps.
@@ -47,7 +46,10 @@ inline bool can_window(const Problem& p, const Geometry& g) {
          g.inputs == 1 && (unit_steps(g) || (g.axis[0].filter == 1 && steps));
 }
 
-inline WindowTiling window_tiling(const Geometry& g, int bytes) {
+/// Tiles for as many slots as `budget` bytes of shared memory hold, and runs that keep
+/// `multiprocessors` busy.
+inline WindowTiling cut_windows(const Geometry& g, int bytes, int multiprocessors,
+                                std::int64_t budget) {
   const auto& [az, ay, ax] = g.axis;
   const int columns = 16 / bytes;
   const int size = static_cast<int>(spread(ax));
@@ -75,12 +77,12 @@ inline WindowTiling window_tiling(const Geometry& g, int bytes) {
   const std::int64_t planes = t.tiles_x * t.tiles_y * g.batch * g.channels;
   // Two blocks on a multiprocessor; runs keep their filter, and 16 slices have read 2 again.
   t.slots = window_threads / slot;
-  while (t.slots > 1 && (window_stages(depth) * std::int64_t{t.slots} * t.tile_size * bytes >
-                             window_shared_budget ||
-                         planes * az.output < std::int64_t{t.slots} * 132)) {
+  while (t.slots > 1 &&
+         (window_stages(depth) * std::int64_t{t.slots} * t.tile_size * bytes > budget ||
+          planes * az.output < std::int64_t{t.slots} * multiprocessors)) {
     --t.slots;
   }
-  const std::int64_t even = planes * az.output / (std::int64_t{132} * 2 * t.slots);
+  const std::int64_t even = planes * az.output / (std::int64_t{multiprocessors} * 2 * t.slots);
   if (az.filter == 1) {
     t.tiles_z = az.output;
     t.run = static_cast<int>(std::clamp<std::int64_t>(even, 1, 16));
@@ -95,6 +97,10 @@ inline WindowTiling window_tiling(const Geometry& g, int bytes) {
   t.y_vectors =
       g.thin == 1 && rows_aligned(g, columns, g.y_batch, g.y_channel, &AxisGeometry::y_stride);
   return t;
+}
+
+inline WindowTiling window_tiling(const Geometry& g, int bytes, const DeviceLimits& device = {}) {
+  return cut_windows(g, bytes, device.multiprocessors, half_shared(device));
 }
 
 /// Blocks of a launch.

@@ -81,9 +81,10 @@ constexpr bool can_band(const Geometry& g) {
          ax.y_stride == 1 && ax.input < limit && ax.output < limit;
 }
 
-/// Strips: as high as keeps all of 132 multiprocessors busy, at least 64 rows, at most 256.
-inline Tiling band_tiling(const Geometry& g, int input_bytes) {
-  const std::int64_t blocks = std::int64_t{132} * band_residents(band_pairs(g), input_bytes);
+/// Strips: as high as keeps all multiprocessors busy, at least 64 rows, at most 256.
+inline Tiling band_tiling(const Geometry& g, int input_bytes, const DeviceLimits& device = {}) {
+  const std::int64_t blocks =
+      std::int64_t{device.multiprocessors} * band_residents(band_pairs(g), input_bytes);
   Tiling t;
   t.threads_x = 32;
   t.threads_y = band_warps;

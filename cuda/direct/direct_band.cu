@@ -6,7 +6,7 @@ namespace faltung::cuda::direct {
 namespace {
 
 template <typename T>
-void launch_typed(const Arguments& arguments, cudaStream_t stream) {
+void launch_typed(const Arguments& arguments, LaunchQueue stream) {
   const LaunchConfig config{.name = "band_kernel",
                             .grid = static_cast<unsigned>(arguments.tiling.blocks),
                             .block = {32, band_warps},
@@ -25,7 +25,7 @@ void launch_typed(const Arguments& arguments, cudaStream_t stream) {
 
 }  // namespace
 
-void launch_band(const Arguments& arguments, cudaStream_t stream) {
+void launch_band(const Arguments& arguments, LaunchQueue stream) {
   switch (arguments.x_type) {
     case DType::u8:
       return launch_typed<std::uint8_t>(arguments, stream);

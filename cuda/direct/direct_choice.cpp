@@ -78,27 +78,27 @@ std::string Choice::policy() const {
                  t.dense ? ", vectors" : "");
 }
 
-Choice choose(const Problem& p, const Geometry& g, bool aligned) {
+Choice choose(const Problem& p, const Geometry& g, bool aligned, const DeviceLimits& device) {
   const DType type = p.accumulator;
   const int size = static_cast<int>(size_of(type));
   const double products = p.multiply_adds();
   const double bytes = p.bytes();
   if (is_fir(p, g)) {
-    const Tiling t = fir_tiling(g, size);
+    const Tiling t = fir_tiling(g, size, device);
     return {Kernel::fir, t, predict_fir_us(g, t, type, bytes)};
   }
   if (is_band(p, g)) {
     const int input = static_cast<int>(size_of(x_type(p)));
-    const Tiling t = band_tiling(g, input);
+    const Tiling t = band_tiling(g, input, device);
     return {Kernel::band, t, predict_band_us(g, t, p.filter, bytes)};
   }
   if (walks(p, g)) {
-    const Tiling t = walk_tiling(g, !(aligned && native(p) && walk_aligned(g, size)));
+    const Tiling t = walk_tiling(g, !(aligned && native(p) && walk_aligned(g, size)), device);
     return {Kernel::walk, t, predict_walk_us(g, t, type, products, bytes)};
   }
   const bool floats = type == DType::f32 && x_type(p) == DType::f32;
   if (floats && can_slab(g)) {
-    const Tiling t = slab_tiling(g, !(native(p) && g.axis[2].y_stride == 1));
+    const Tiling t = slab_tiling(g, !(native(p) && g.axis[2].y_stride == 1), device);
     return {Kernel::slab, t, predict_slab_us(g, t, bytes)};
   }
   const Tiling t = choose_tiling(g, size);

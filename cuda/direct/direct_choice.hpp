@@ -3,6 +3,7 @@
 #include <string>
 
 #include "cuda/direct/direct_geometry.hpp"
+#include "cuda/runtime/device_limits.hpp"
 
 #include <faltung/problem.hpp>
 
@@ -31,7 +32,9 @@ struct Choice {
   [[nodiscard]] std::string policy() const;
 };
 
-/// The most special kernel that takes the problem. Without `aligned`, one that takes any pointers.
-[[nodiscard]] Choice choose(const Problem& problem, const Geometry& geometry, bool aligned);
+/// The most special kernel that takes the problem, cut for a device; which kernel it is does not
+/// depend on the device. Without `aligned`, one that takes any pointers.
+[[nodiscard]] Choice choose(const Problem& problem, const Geometry& geometry, bool aligned,
+                            const DeviceLimits& device = {});
 
 }  // namespace faltung::cuda::direct

@@ -6,6 +6,7 @@
 #include "cuda/direct/direct_lowering.hpp"
 #include "cuda/primitives/epilogue_lowering.cuh"
 #include "cuda/runtime/device_guard.hpp"
+#include "cuda/runtime/device_limits.hpp"
 
 namespace faltung::cuda {
 namespace {
@@ -43,11 +44,17 @@ class DirectTask final : public Task {
     arguments_.w_type = p.filter;
     arguments_.geometry = direct::lower(p);
     arguments_.epilogue = epilogue_arguments(p);
-    choice_ = direct::choose(p, arguments_.geometry, true);
+    const DeviceLimits limits = device_limits(device.index);
+    choice_ = direct::choose(p, arguments_.geometry, true, limits);
     unaligned_ =
-        choice_.needs_alignment() ? direct::choose(p, arguments_.geometry, false) : choice_;
+        choice_.needs_alignment() ? direct::choose(p, arguments_.geometry, false, limits) : choice_;
     error_ =
         std::max(choice_.error(p, arguments_.geometry), unaligned_.error(p, arguments_.geometry));
+    const DeviceGuard guard(device.index);
+    for (const Choice* choice : {&choice_, &unaligned_}) {
+      arguments_.tiling = choice->tiling;
+      launch(choice->kernel, arguments_, LaunchQueue::load_only());
+    }
   }
 
   ErrorBound error_bound() const override {
@@ -75,7 +82,7 @@ class DirectTask final : public Task {
   }
 
  private:
-  void launch(Kernel kernel, const Arguments& arguments, cudaStream_t stream) const {
+  void launch(Kernel kernel, const Arguments& arguments, LaunchQueue stream) const {
     visit_accumulator(accumulator_, [&](auto value) {
       using Acc = decltype(value);
       if constexpr (std::is_floating_point_v<Acc> || std::is_same_v<Acc, std::uint32_t>) {
@@ -110,8 +117,8 @@ class DirectEngine final : public Engine {
     return reason.empty() ? Verdict::yes() : Verdict::no(std::move(reason));
   }
 
-  double estimate_us(const Problem& p, const Device&) const override {
-    return direct::choose(p, direct::lower(p), true).us;
+  double estimate_us(const Problem& p, const Device& device) const override {
+    return direct::choose(p, direct::lower(p), true, device_limits(device.index)).us;
   }
 
   std::unique_ptr<Task> prepare(const Problem& p, const Device& device) const override {

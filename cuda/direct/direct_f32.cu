@@ -2,6 +2,6 @@
 
 namespace faltung::cuda::direct {
 
-template void launch_direct<float>(const Arguments&, cudaStream_t);
+template void launch_direct<float>(const Arguments&, LaunchQueue);
 
 }  // namespace faltung::cuda::direct

@@ -2,6 +2,6 @@
 
 namespace faltung::cuda::direct {
 
-template void launch_direct<double>(const Arguments&, cudaStream_t);
+template void launch_direct<double>(const Arguments&, LaunchQueue);
 
 }  // namespace faltung::cuda::direct

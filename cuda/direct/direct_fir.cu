@@ -5,7 +5,7 @@
 namespace faltung::cuda::direct {
 
 template <typename Acc>
-void launch_fir(const Arguments& arguments, cudaStream_t stream) {
+void launch_fir(const Arguments& arguments, LaunchQueue stream) {
   const Tiling& t = arguments.tiling;
   const auto elements = static_cast<std::size_t>(2 * t.window_size + t.taps_size);
   launch(fir_kernel<Acc>,
@@ -17,8 +17,8 @@ void launch_fir(const Arguments& arguments, cudaStream_t stream) {
          arguments);
 }
 
-template void launch_fir<float>(const Arguments&, cudaStream_t);
-template void launch_fir<double>(const Arguments&, cudaStream_t);
-template void launch_fir<Complex<float>>(const Arguments&, cudaStream_t);
+template void launch_fir<float>(const Arguments&, LaunchQueue);
+template void launch_fir<double>(const Arguments&, LaunchQueue);
+template void launch_fir<Complex<float>>(const Arguments&, LaunchQueue);
 
 }  // namespace faltung::cuda::direct

@@ -8,7 +8,7 @@
 namespace faltung::cuda::direct {
 
 template <typename Acc>
-void launch_direct(const Arguments& arguments, cudaStream_t stream) {
+void launch_direct(const Arguments& arguments, LaunchQueue stream) {
   const Tiling& t = arguments.tiling;
   constexpr std::int64_t most_blocks = 0x7fffffff;  // of a grid along x
   const LaunchConfig config{

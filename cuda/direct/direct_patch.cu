@@ -4,7 +4,7 @@
 
 namespace faltung::cuda::direct {
 
-void launch_patch(const Arguments& arguments, cudaStream_t stream) {
+void launch_patch(const Arguments& arguments, LaunchQueue stream) {
   const Tiling& t = arguments.tiling;
   const LaunchConfig config{
       .name = "patch_kernel",

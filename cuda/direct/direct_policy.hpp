@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "cuda/direct/direct_geometry.hpp"
+#include "cuda/runtime/device_limits.hpp"
 
 namespace faltung::cuda::direct {
 
@@ -31,6 +32,7 @@ struct CostModel {
 };
 
 /// A block keeps below this, so that four share a multiprocessor and one loads while others sum.
+/// The same on every device, since how taps are cut into chunks decides about the order of a sum.
 inline constexpr std::int64_t shared_budget = 48 * 1024;
 
 constexpr std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
@@ -150,7 +152,7 @@ inline Tiling choose_tiling(const Geometry& g, int accumulator_bytes) {
 }
 
 /// How walk_kernel is cut: a lane owns 4 columns, so a warp moves 512 bytes of floats a row. Three
-/// rows ahead, 16 warps on each of 132 multiprocessors, hold 24 KiB of reads in flight on each.
+/// rows ahead, 16 warps on each multiprocessor, hold 24 KiB of reads in flight on each.
 inline constexpr int walk_columns = 4;
 inline constexpr int walk_strip = 32 * walk_columns;
 inline constexpr int walk_warps = 4;
@@ -198,7 +200,7 @@ constexpr bool walk_aligned(const Geometry& g, int accumulator_bytes) {
   return aligned;
 }
 
-/// Strips for walk_kernel: as high as leaves 16 warps to a multiprocessor, at least 16 rows (an
+/// Strips for walk_kernel: as high as leaves 16 warps to each multiprocessor, at least 16 rows (an
 /// eighth more reads for 3x3), at most 128. Bytes, products and predicted times of the targets on
 /// an H200, at 0.88 of 4.27 TB/s and 80 % of 25.5e6 FFMA (10e6 DFMA) a microsecond, plus 3.4 us of
 /// launch, reads counted with the rows that strips share; nothing here is measured on a GPU:
@@ -208,7 +210,7 @@ constexpr bool walk_aligned(const Geometry& g, int accumulator_bytes) {
 ///     f32 3x2160x3840 5x5        203 MB    622e6   58 us (60)
 ///     f32 64x1024x1024 5x5       546 MB   1678e6  149 us (150)
 ///     f64 4096x4096 5x5          276 MB    419e6   77 us (75)
-inline Tiling walk_tiling(const Geometry& g, bool general) {
+inline Tiling walk_tiling(const Geometry& g, bool general, const DeviceLimits& device = {}) {
   Tiling t;
   t.general = general;
   t.threads_x = 32;
@@ -217,7 +219,8 @@ inline Tiling walk_tiling(const Geometry& g, bool general) {
   t.tiles_x = divide_up(g.axis[2].output, walk_strip);
   std::int64_t planes = g.axis[0].output * g.groups * g.group_outputs;
   for (int i = 0; i < g.outer_count; ++i) planes *= g.outer[i].extent;
-  const std::int64_t rows = divide_up(g.axis[1].output * t.tiles_x * planes, 132 * 16);
+  const std::int64_t rows =
+      divide_up(g.axis[1].output * t.tiles_x * planes, std::int64_t{device.multiprocessors} * 16);
   t.rows = static_cast<int>(std::clamp<std::int64_t>(rows, 16, walk_rows));
   t.tiles_y = divide_up(g.axis[1].output, t.rows);
   t.tiles = t.tiles_x * t.tiles_y * planes;

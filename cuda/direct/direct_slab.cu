@@ -4,7 +4,7 @@
 
 namespace faltung::cuda::direct {
 
-void launch_slab(const Arguments& arguments, cudaStream_t stream) {
+void launch_slab(const Arguments& arguments, LaunchQueue stream) {
   const LaunchConfig config{.name = "slab_kernel",
                             .grid = static_cast<unsigned>(arguments.tiling.blocks),
                             .block = {32, slab_warps},

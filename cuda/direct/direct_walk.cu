@@ -3,17 +3,17 @@
 
 namespace faltung::cuda::direct {
 
-extern template void launch_walk_of<float, float, true>(const Arguments&, cudaStream_t);
-extern template void launch_walk_of<double, double, true>(const Arguments&, cudaStream_t);
-extern template void launch_walk_of<float, std::uint8_t, true>(const Arguments&, cudaStream_t);
-extern template void launch_walk_of<float, std::uint16_t, true>(const Arguments&, cudaStream_t);
+extern template void launch_walk_of<float, float, true>(const Arguments&, LaunchQueue);
+extern template void launch_walk_of<double, double, true>(const Arguments&, LaunchQueue);
+extern template void launch_walk_of<float, std::uint8_t, true>(const Arguments&, LaunchQueue);
+extern template void launch_walk_of<float, std::uint16_t, true>(const Arguments&, LaunchQueue);
 extern template void launch_walk_of<std::uint32_t, std::uint8_t, true>(const Arguments&,
-                                                                       cudaStream_t);
+                                                                       LaunchQueue);
 extern template void launch_walk_of<std::uint32_t, std::uint16_t, true>(const Arguments&,
-                                                                        cudaStream_t);
+                                                                        LaunchQueue);
 
 template <typename Acc>
-void launch_walk(const Arguments& arguments, cudaStream_t stream) {
+void launch_walk(const Arguments& arguments, LaunchQueue stream) {
   if constexpr (std::is_floating_point_v<Acc>) {
     if (arguments.x_type == native_type<Acc>) {
       return arguments.tiling.general ? launch_walk_of<Acc, Acc, true>(arguments, stream)
@@ -28,8 +28,8 @@ void launch_walk(const Arguments& arguments, cudaStream_t stream) {
   }
 }
 
-template void launch_walk<float>(const Arguments&, cudaStream_t);
-template void launch_walk<double>(const Arguments&, cudaStream_t);
-template void launch_walk<std::uint32_t>(const Arguments&, cudaStream_t);
+template void launch_walk<float>(const Arguments&, LaunchQueue);
+template void launch_walk<double>(const Arguments&, LaunchQueue);
+template void launch_walk<std::uint32_t>(const Arguments&, LaunchQueue);
 
 }  // namespace faltung::cuda::direct

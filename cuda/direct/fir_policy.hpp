@@ -31,7 +31,8 @@ constexpr bool can_fir(const Geometry& g) {
 
 /// Tiles of one row, with the number of threads that sums the fewest outputs beyond the row's end
 /// and loads the fewest samples twice, a quarter as dear.
-inline Tiling fir_tiling(const Geometry& g, int accumulator_bytes) {
+inline Tiling fir_tiling(const Geometry& g, int accumulator_bytes,
+                         const DeviceLimits& device = {}) {
   const AxisGeometry& ax = g.axis[2];
   const int vector = 16 / accumulator_bytes;
   Tiling t;
@@ -54,7 +55,8 @@ inline Tiling fir_tiling(const Geometry& g, int accumulator_bytes) {
   t.window_cols = t.window_size = t.cols + t.taps_size;
   t.dense = true;
   // All blocks are resident, and none has more than one tile more than others.
-  const std::int64_t residents = 132 * (fir_residents * fir_threads / t.threads_x);
+  const std::int64_t residents =
+      std::int64_t{device.multiprocessors} * (fir_residents * fir_threads / t.threads_x);
   t.blocks = divide_up(t.tiles, divide_up(t.tiles, residents));
   return t;
 }

@@ -41,9 +41,9 @@ constexpr bool can_slab(const Geometry& g) {
 
 /// Slabs as deep as leaves the fewest slices to the block that has most, each slab walking over
 /// size - 1 slices of the next, with all blocks resident.
-inline Tiling slab_tiling(const Geometry& g, bool general) {
+inline Tiling slab_tiling(const Geometry& g, bool general, const DeviceLimits& device = {}) {
   const std::int64_t size = g.axis[0].filter;
-  const std::int64_t blocks = std::int64_t{132} * slab_residents(general);
+  const std::int64_t blocks = std::int64_t{device.multiprocessors} * slab_residents(general);
   Tiling t;
   t.general = general;
   t.threads_x = 32;

@@ -8,6 +8,9 @@
 /// An mbarrier completes a phase when all its arrivals and all bytes expected in the phase have
 /// come. The n-th phase, from 0, has parity n % 2; waiting for a parity passes once the phase of
 /// that parity is complete, so on a fresh barrier waiting for parity 1 passes at once.
+///
+/// mbarriers and clusters are for bulk copies; no engine takes them yet, the tests of the emulator
+/// do.
 namespace faltung::cuda {
 
 /// Waits until `threads` threads of the block, whole warps, have arrived at barrier `id`, 0 to 15.

@@ -10,6 +10,7 @@
 /// Stores are grouped and waited for by the thread that issued them. Coordinates are in elements,
 /// innermost first, of a tensor map (cuda/runtime/tensor_map.hpp) that the kernel takes as
 ///     const __grid_constant__ CUtensorMap map
+/// No engine takes them yet, the tests of the emulator do.
 namespace faltung::cuda {
 
 #ifdef FALTUNG_EMULATOR

@@ -55,9 +55,17 @@ __device__ __forceinline__ Acc from_real(T value) {
   }
 }
 
-template <typename Acc, typename T>
-__device__ __forceinline__ Acc load_at(Global<const unsigned char> data, std::int64_t index) {
-  const T value = data.as<const T>()[index];
+/// An element as a kernel reads it: bytes that it does not write take the read-only path.
+template <typename T, typename Byte>
+__device__ __forceinline__ T read_at(Global<Byte> data, std::int64_t index) {
+  using Stored = std::conditional_t<std::is_const_v<Byte>, const T, T>;
+  const T value = data.template as<Stored>()[index];
+  return value;
+}
+
+template <typename Acc, typename T, typename Byte>
+__device__ __forceinline__ Acc load_at(Global<Byte> data, std::int64_t index) {
+  const T value = read_at<T>(data, index);
   if constexpr (is_complex_value<T>) {
     using Part = typename Acc::Part;
     return {static_cast<Part>(value.real), static_cast<Part>(value.imag)};
@@ -69,10 +77,9 @@ __device__ __forceinline__ Acc load_at(Global<const unsigned char> data, std::in
 }  // namespace detail
 
 /// Element `index` of an array of `type`, as an accumulator. Types that Problem::validate keeps
-/// away from this accumulator give 0.
-template <typename Acc>
-__device__ __forceinline__ Acc load_element(Global<const unsigned char> data, DType type,
-                                            std::int64_t index) {
+/// away from this accumulator give 0. `Byte` is const if the launch writes none of the array.
+template <typename Acc, typename Byte>
+__device__ __forceinline__ Acc load_element(Global<Byte> data, DType type, std::int64_t index) {
   switch (type) {
     case DType::i8:
       return detail::load_at<Acc, std::int8_t>(data, index);
@@ -102,9 +109,9 @@ __device__ __forceinline__ Acc load_element(Global<const unsigned char> data, DT
   if constexpr (!std::is_integral_v<Acc> && !std::is_same_v<Acc, WideInteger>) {
     switch (type) {
       case DType::f16:
-        return detail::from_real<Acc>(to_float(data.as<const Half>()[index]));
+        return detail::from_real<Acc>(to_float(detail::read_at<Half>(data, index)));
       case DType::bf16:
-        return detail::from_real<Acc>(to_float(data.as<const BFloat16>()[index]));
+        return detail::from_real<Acc>(to_float(detail::read_at<BFloat16>(data, index)));
       case DType::f32:
         return detail::load_at<Acc, float>(data, index);
       case DType::f64:

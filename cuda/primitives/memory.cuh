@@ -138,13 +138,19 @@ using Shared = Pointer<T, Space::shared>;
 /// The block's dynamic shared memory, handed out front to back. The host adds up the same sizes.
 class SharedMemory {
  public:
-  /// The next `count` elements, aligned for vectors and bulk copies.
-  template <typename T>
-  __device__ __forceinline__ Shared<T> take(int count, int alignment = 16) {
-    extern __shared__ __align__(1024) unsigned char faltung_dynamic_shared[];
+  /// The next `count` elements, aligned for vectors and bulk copies. The static part of a block is
+  /// padded to the alignment, so that more than 128 is for tiles that are swizzled alone.
+  template <typename T, int alignment = 16>
+  __device__ __forceinline__ Shared<T> take(int count) {
     const int begin = (used_ + alignment - 1) / alignment * alignment;
     used_ = begin + count * static_cast<int>(sizeof(T));
-    return Shared<T>(reinterpret_cast<T*>(faltung_dynamic_shared + begin));
+    if constexpr (alignment <= 128) {
+      extern __shared__ __align__(128) unsigned char faltung_dynamic_shared[];
+      return Shared<T>(reinterpret_cast<T*>(faltung_dynamic_shared + begin));
+    } else {  // dynamic arrays of all names begin at the same address
+      extern __shared__ __align__(1024) unsigned char faltung_swizzled_shared[];
+      return Shared<T>(reinterpret_cast<T*>(faltung_swizzled_shared + begin));
+    }
   }
 
  private:

@@ -14,7 +14,8 @@
 ///     wgmma_wait<0>();                    // until then d, a and the shared tiles are not ours
 ///
 /// Thread 32 w + 4 g + t of the group holds rows 16 w + g and 16 w + g + 8: d[4 j], d[4 j + 1] are
-/// columns 8 j + 2 t and the next of the first, d[4 j + 2], d[4 j + 3] of the second.
+/// columns 8 j + 2 t and the next of the first, d[4 j + 2], d[4 j + 3] of the second. No engine
+/// takes them yet, the tests of the emulator do.
 namespace faltung::cuda {
 
 /// Which index runs fastest in shared memory. `mn` (rows of A, columns of B) is for 16-bit types.

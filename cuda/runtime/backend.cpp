@@ -1,5 +1,8 @@
 #include "cpp/core/backend.hpp"
 
+#include <map>
+#include <mutex>
+
 #include "cuda/runtime/device_guard.hpp"
 
 namespace faltung {
@@ -7,21 +10,59 @@ namespace {
 
 using cuda::check;
 using cuda::DeviceGuard;
+using cuda::QuietDeviceGuard;
+
+// A pool that keeps a sixteenth of the device's memory, once it was used, for the next workspace:
+// the default pool keeps nothing, and every synchronisation returns its memory to the system. Null
+// where the device has no pools.
+cudaMemPool_t make_pool(int device) {
+  cudaMemPoolProps properties{};
+  properties.allocType = cudaMemAllocationTypePinned;
+  properties.location.type = cudaMemLocationTypeDevice;
+  properties.location.id = device;
+  cudaDeviceProp found{};
+  cudaMemPool_t pool = nullptr;
+  if (cudaGetDeviceProperties(&found, device) != cudaSuccess ||
+      cudaMemPoolCreate(&pool, &properties) != cudaSuccess) {
+    (void)cudaGetLastError();
+    return nullptr;
+  }
+  std::uint64_t kept = found.totalGlobalMem / 16;
+  if (cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &kept) != cudaSuccess) {
+    (void)cudaGetLastError();  // a pool that keeps nothing is still one
+  }
+  return pool;
+}
+
+// One for each device and process; the driver ends them with it.
+cudaMemPool_t pool_of(int device) {
+  static std::mutex mutex;
+  static std::map<int, cudaMemPool_t> pools;
+  const std::lock_guard lock(mutex);
+  const auto known = pools.find(device);
+  if (known != pools.end()) return known->second;
+  return pools[device] = make_pool(device);
+}
 
 // Memory is asked for in stream order, so that `run` does not synchronise.
 void* stream_allocate(void*, std::size_t bytes, std::size_t, const Stream& stream) {
   void* data = nullptr;
   const DeviceGuard guard(stream.device.index);
-  const cudaError_t status =
-      cudaMallocAsync(&data, bytes, static_cast<cudaStream_t>(stream.handle));
+  const auto queue = static_cast<cudaStream_t>(stream.handle);
+  const cudaMemPool_t pool = pool_of(stream.device.index);
+  const cudaError_t status = pool == nullptr ? cudaMallocAsync(&data, bytes, queue)
+                                             : cudaMallocFromPoolAsync(&data, bytes, pool, queue);
   if (status == cudaSuccess) return data;
   (void)cudaGetLastError();
   return nullptr;
 }
 
+// A null stream is that of the current device, so the device is part of where memory returns to.
+// Called from destructors, where nobody could catch: what fails is forgotten.
 void stream_deallocate(void*, void* data, std::size_t, std::size_t, const Stream& stream) {
+  const QuietDeviceGuard guard(stream.device.index);
   if (cudaFreeAsync(data, static_cast<cudaStream_t>(stream.handle)) != cudaSuccess) {
-    (void)cudaGetLastError();  // called from destructors: nobody could catch
+    (void)cudaGetLastError();
   }
 }
 
@@ -94,8 +135,9 @@ class CudaBackend final : public DeviceBackend {
     return nullptr;
   }
 
-  void release(const Device&, void* data) const override {
-    if (cudaFree(data) != cudaSuccess) (void)cudaGetLastError();  // called from destructors
+  void release(const Device& device, void* data) const override {
+    const QuietDeviceGuard guard(device.index);  // called from destructors
+    if (cudaFree(data) != cudaSuccess) (void)cudaGetLastError();
   }
 
   Allocator allocator() const override { return {nullptr, stream_allocate, stream_deallocate}; }
@@ -105,6 +147,9 @@ class CudaBackend final : public DeviceBackend {
     const DeviceGuard guard(to.kind == DeviceKind::cuda ? to.index : from.index);
     check(cudaMemcpy(target, source, bytes, cudaMemcpyDefault), "copy ", bytes, " bytes from ",
           from, " to ", to);
+    // Within a device, and from memory that is not pinned, the call may return before the copy
+    // ends.
+    check(cudaStreamSynchronize(nullptr), "wait for ", to.kind == DeviceKind::cuda ? to : from);
   }
 
   void copy(void* target, const void* source, std::size_t bytes,

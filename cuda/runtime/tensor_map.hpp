@@ -8,7 +8,7 @@
 namespace faltung::cuda {
 
 /// A tensor in global memory as the copy engine sees it. Axes are innermost first; the innermost is
-/// dense.
+/// dense. No engine takes tensor maps yet, the tests of the emulator do.
 struct MappedTensor {
   CUtensorMapDataType type = CU_TENSOR_MAP_DATA_TYPE_FLOAT32;
   const void* data = nullptr;             ///< aligned to 16

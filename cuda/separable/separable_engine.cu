@@ -9,6 +9,7 @@
 #include "cpp/core/view_rules.hpp"
 #include "cuda/primitives/epilogue_lowering.cuh"
 #include "cuda/runtime/device_guard.hpp"
+#include "cuda/runtime/device_limits.hpp"
 #include "cuda/separable/separable_launch.hpp"
 #include "cuda/separable/separable_lowering.hpp"
 #include "cuda/separable/separable_policy.hpp"
@@ -77,13 +78,14 @@ double most_of(const Problem& p) {
                                      : std::numeric_limits<float>::max();
 }
 
-Strips cut(const Problem& p, const Geometry& g) {
-  return separable::is_volume(p) ? separable::choose_tiles(g, accumulator_bytes(p), plain(p))
-                                 : separable::choose_strips(g, accumulator_bytes(p));
+Strips cut(const Problem& p, const Geometry& g, const DeviceLimits& device) {
+  return separable::is_volume(p)
+             ? separable::choose_tiles(g, accumulator_bytes(p), plain(p), device)
+             : separable::choose_strips(g, accumulator_bytes(p), device);
 }
 
-// Why the kernels have no room for the problem; empty if they do.
-std::string size_refusal(const Problem& p, const Geometry& g) {
+// Why the kernels have no room for the problem on a device; empty if they do.
+std::string size_refusal(const Problem& p, const Geometry& g, const DeviceLimits& device) {
   const bool volume = separable::is_volume(p);
   if (volume && separable::choose_depth(g.axis[0].filter, accumulator_bytes(p), plain(p)) == 0) {
     return message("the filter has ", g.axis[0].filter,
@@ -93,9 +95,10 @@ std::string size_refusal(const Problem& p, const Geometry& g) {
   const std::int64_t bytes = volume
                                  ? separable::volume_shared_bytes(g, accumulator_bytes(p), plain(p))
                                  : separable::shared_bytes(g, accumulator_bytes(p));
-  if (bytes <= separable::most_shared) return {};
+  const std::int64_t most = dynamic_shared_most(device);
+  if (bytes <= most) return {};
   return message("rows and taps of a strip take ", bytes, " bytes of shared memory, a block has ",
-                 separable::most_shared);
+                 most);
 }
 
 bool all_multiples(const Geometry& g, bool of_x, int count) {
@@ -129,7 +132,7 @@ class SeparableTask final : public Task {
     arguments_.tolerance = separable::tolerance_of(p);
     arguments_.epilogue = epilogue_arguments(p);
     const Geometry& g = arguments_.geometry;
-    arguments_.strips = cut(p, g);
+    arguments_.strips = cut(p, g, device_limits(device.index));
     arguments_.volume = separable::is_volume(p);
     arguments_.plain = plain(p);
     arguments_.narrow = narrow_rule(p);
@@ -139,6 +142,12 @@ class SeparableTask final : public Task {
     y_vector_ = 8 / accumulator_bytes(p);
     x_fits_ = all_multiples(g, true, x_vector_);
     y_fits_ = all_multiples(g, false, y_vector_) && finish_of(p) != Finish::any;
+    const DeviceGuard guard(device.index);
+    visit_accumulator([&](auto zero) {
+      using Acc = decltype(zero);
+      separable::launch_separable<Acc>(arguments_, LaunchQueue::load_only());
+      separable::launch_factors<Acc>(arguments_, {}, LaunchQueue::load_only());
+    });
   }
 
   ErrorBound error_bound() const override { return bound_; }
@@ -244,17 +253,17 @@ class SeparableEngine final : public Engine {
     if (device.kind != DeviceKind::cuda) return Verdict::no("runs on CUDA devices only");
     std::string reason = separable::refusal(p);
     if (!reason.empty()) return Verdict::no(std::move(reason));
-    reason = size_refusal(p, separable::lower(p));
+    reason = size_refusal(p, separable::lower(p), device_limits(device.index));
     if (!reason.empty()) return Verdict::no(std::move(reason));
     return Verdict::yes();
   }
 
-  double estimate_us(const Problem& p, const Device&) const override {
+  double estimate_us(const Problem& p, const Device& device) const override {
     const Geometry g = separable::lower(p);
     const auto predict =
         separable::is_volume(p) ? separable::predict_volume_us : separable::predict_us;
-    return predict(g, cut(p, g), p.accumulator, size_of(input_type(p)), size_of(p.result_dtype()),
-                   finish_of(p));
+    return predict(g, cut(p, g, device_limits(device.index)), p.accumulator, size_of(input_type(p)),
+                   size_of(p.result_dtype()), finish_of(p));
   }
 
   std::unique_ptr<Task> prepare(const Problem& p, const Device& device) const override {

@@ -2,7 +2,7 @@
 
 namespace faltung::cuda::separable {
 
-template void launch_separable<double>(const Arguments&, cudaStream_t);
-template void launch_factors<double>(const Arguments&, Global<unsigned char>, cudaStream_t);
+template void launch_separable<double>(const Arguments&, LaunchQueue);
+template void launch_factors<double>(const Arguments&, Global<unsigned char>, LaunchQueue);
 
 }  // namespace faltung::cuda::separable

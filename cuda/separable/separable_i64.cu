@@ -2,7 +2,7 @@
 
 namespace faltung::cuda::separable {
 
-template void launch_separable<std::uint64_t>(const Arguments&, cudaStream_t);
-template void launch_factors<std::uint64_t>(const Arguments&, Global<unsigned char>, cudaStream_t);
+template void launch_separable<std::uint64_t>(const Arguments&, LaunchQueue);
+template void launch_factors<std::uint64_t>(const Arguments&, Global<unsigned char>, LaunchQueue);
 
 }  // namespace faltung::cuda::separable

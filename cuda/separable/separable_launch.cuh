@@ -23,7 +23,7 @@ void launch_volume(LaunchConfig config, const Arguments& arguments) {
 }
 
 template <typename Acc>
-void launch_separable(const Arguments& arguments, cudaStream_t stream) {
+void launch_separable(const Arguments& arguments, LaunchQueue stream) {
   constexpr std::int64_t most_blocks = 0x7fffffff;  // of a grid along x
   LaunchConfig config{.name = "plane_kernel",
                       .grid = static_cast<unsigned>(std::min(arguments.strips.count, most_blocks)),
@@ -38,7 +38,7 @@ void launch_separable(const Arguments& arguments, cudaStream_t stream) {
 }
 
 template <typename Acc>
-void launch_factors(const Arguments& arguments, Global<unsigned char> bound, cudaStream_t stream) {
+void launch_factors(const Arguments& arguments, Global<unsigned char> bound, LaunchQueue stream) {
   constexpr std::int64_t most_blocks = 0x7fffffff;  // of a grid along x
   const Geometry& g = arguments.geometry;
   const LaunchConfig config{

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "cuda/runtime/device_limits.hpp"
 #include "cuda/separable/separable_geometry.hpp"
 
 namespace faltung::cuda::separable {
@@ -24,9 +25,8 @@ struct Shape {
   static_assert(threads == step_rows / rows * strip / columns);
 };
 
-/// Of a block; and of all blocks of a multiprocessor, 1 KiB for each being the driver's.
-inline constexpr std::int64_t most_shared = 227 * 1024;
-inline constexpr std::int64_t all_shared = 228 * 1024;
+/// More bytes of shared memory than any device has; extents beyond it are not multiplied.
+inline constexpr std::int64_t absurd_shared = std::int64_t{1} << 20;
 
 /// Blocks of plane_kernel that fit a multiprocessor by their registers.
 constexpr int resident_blocks(std::size_t accumulator_bytes) {
@@ -65,7 +65,7 @@ FALTUNG_HOST_DEVICE constexpr std::int64_t padded_taps(std::int64_t filter, int 
 inline std::int64_t shared_bytes(const Geometry& g, int accumulator_bytes) {
   const int vector = 16 / accumulator_bytes;
   const std::int64_t ky = g.axis[1].filter, kx = g.axis[2].filter;
-  if (std::max(ky, kx) > most_shared) return 2 * most_shared;
+  if (std::max(ky, kx) > absurd_shared) return absurd_shared;
   const std::int64_t strip = 512 / accumulator_bytes;
   const std::int64_t columns = round_up(strip + kx - 1 + vector - 1, vector);
   const std::int64_t ring = (step_rows + round_up(ky - 1, 8)) * spread_pitch(strip, vector);
@@ -83,7 +83,8 @@ inline std::int64_t bound_shared_bytes(const Geometry& g, int accumulator_bytes)
 }
 
 /// Strips as high as keeps all blocks resident at once, if the image allows it.
-inline Strips choose_strips(const Geometry& g, int accumulator_bytes) {
+inline Strips choose_strips(const Geometry& g, int accumulator_bytes,
+                            const DeviceLimits& device = {}) {
   const int vector = 16 / accumulator_bytes;
   const AxisGeometry& ay = g.axis[1];
   const AxisGeometry& ax = g.axis[2];
@@ -98,10 +99,10 @@ inline Strips choose_strips(const Geometry& g, int accumulator_bytes) {
   std::int64_t planes = g.channels;
   for (int i = 0; i < g.outer_count; ++i) planes *= g.outer[i].extent;
 
-  const std::int64_t by_memory = all_shared / (shared_bytes(g, accumulator_bytes) + 1024);
+  const std::int64_t by_memory = blocks_by_shared(device, shared_bytes(g, accumulator_bytes));
   const std::int64_t resident = std::clamp<std::int64_t>(
       by_memory, 1, resident_blocks(static_cast<std::size_t>(accumulator_bytes)));
-  const double slots = H200::multiprocessors * static_cast<double>(resident);
+  const double slots = device.multiprocessors * static_cast<double>(resident);
   constexpr double start_rows = 24;  // of a block's time: factors, first loads
   const std::int64_t fewest = s.lag / step_rows + 1;
   const std::int64_t most =

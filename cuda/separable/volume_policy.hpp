@@ -48,7 +48,7 @@ FALTUNG_HOST_DEVICE constexpr std::int64_t staged_rows(std::int64_t rows, std::i
 inline std::int64_t volume_shared_bytes(const Geometry& g, int accumulator_bytes, bool plain) {
   const int vector = 16 / accumulator_bytes;
   const std::int64_t ky = g.axis[1].filter, kx = g.axis[2].filter;
-  if (std::max(ky, kx) > most_shared) return 2 * most_shared;
+  if (std::max(ky, kx) > absurd_shared) return absurd_shared;
   const std::int64_t rows = staged_rows(tile_rows(g, accumulator_bytes, plain), ky);
   const std::int64_t columns = round_up(tile_columns + kx - 1 + vector - 1, vector);
   const std::int64_t values =
@@ -59,7 +59,8 @@ inline std::int64_t volume_shared_bytes(const Geometry& g, int accumulator_bytes
 }
 
 /// Tiles as deep as keeps all blocks resident at once, if there are enough.
-inline Strips choose_tiles(const Geometry& g, int accumulator_bytes, bool plain) {
+inline Strips choose_tiles(const Geometry& g, int accumulator_bytes, bool plain,
+                           const DeviceLimits& device = {}) {
   const int vector = 16 / accumulator_bytes;
   const AxisGeometry& az = g.axis[0];
   Strips s;
@@ -75,10 +76,10 @@ inline Strips choose_tiles(const Geometry& g, int accumulator_bytes, bool plain)
   std::int64_t planes = g.channels;
   for (int i = 0; i < g.outer_count; ++i) planes *= g.outer[i].extent;
   const std::int64_t by_memory =
-      all_shared / (volume_shared_bytes(g, accumulator_bytes, plain) + 1024);
+      blocks_by_shared(device, volume_shared_bytes(g, accumulator_bytes, plain));
   const std::int64_t resident = std::clamp<std::int64_t>(
       by_memory, 1, resident_tiles(static_cast<std::size_t>(accumulator_bytes)));
-  const double slots = H200::multiprocessors * static_cast<double>(resident);
+  const double slots = device.multiprocessors * static_cast<double>(resident);
   double least = -1;
   constexpr double start_slices = 4;  // of a block's time: factors, first loads
   for (std::int64_t deep = 1; deep <= std::min<std::int64_t>(az.output, 256); ++deep) {

@@ -18,7 +18,7 @@ struct Allocator {
   void (*deallocate)(void* context, void* data, std::size_t bytes, std::size_t alignment,
                      const Stream& stream) = nullptr;
 
-  /// Aligned operator new on the CPU, cudaMallocAsync on a CUDA device.
+  /// Aligned operator new on the CPU; a pool that keeps 1/16 of the memory on a CUDA device.
   [[nodiscard]] FALTUNG_API static Allocator standard(const Device& device);
 };
 

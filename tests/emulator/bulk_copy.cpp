@@ -145,6 +145,7 @@ unsigned own_block() { return 1u << self().block->rank; }
 
 [[gnu::noinline]] void bulk_load(void* to, const Bounds& bounds, const void* from, int bytes,
                                  void* mbarrier) {
+  require_capability(9, "cp.async.bulk");
   const Where where = Where::at(__builtin_return_address(0));
   check_bulk(to, bounds, from, bytes, Access::write, where);
   auto* global = static_cast<std::byte*>(const_cast<void*>(from));
@@ -154,6 +155,7 @@ unsigned own_block() { return 1u << self().block->rank; }
 }
 
 [[gnu::noinline]] void bulk_store(void* to, const void* from, const Bounds& bounds, int bytes) {
+  require_capability(9, "cp.async.bulk");
   const Where where = Where::at(__builtin_return_address(0));
   check_bulk(from, bounds, to, bytes, Access::read, where);
   auto* shared = static_cast<std::byte*>(const_cast<void*>(from));
@@ -162,6 +164,7 @@ unsigned own_block() { return 1u << self().block->rank; }
 }
 
 [[gnu::noinline]] void tensor_load(const TensorTransfer& transfer) {
+  require_capability(9, "cp.async.bulk.tensor");
   const Where where = Where::at(__builtin_return_address(0));
   const EncodedMap map = check_tensor(transfer, Access::write, where);
   issue_load(tensor_pieces(map, transfer), static_cast<std::byte*>(transfer.shared), box_bytes(map),
@@ -170,6 +173,7 @@ unsigned own_block() { return 1u << self().block->rank; }
 }
 
 [[gnu::noinline]] void tensor_store(const TensorTransfer& transfer) {
+  require_capability(9, "cp.async.bulk.tensor");
   const Where where = Where::at(__builtin_return_address(0));
   const EncodedMap map = check_tensor(transfer, Access::read, where);
   issue_store(tensor_pieces(map, transfer), static_cast<std::byte*>(transfer.shared),

@@ -9,6 +9,7 @@
 #include "cpp/core/backend.hpp"
 #include "cuda/runtime/device_guard.hpp"
 #include "tests/emulator/emulator.hpp"
+#include "tests/emulator/host_runtime.hpp"
 
 // What the library makes of the machines it may meet. It looks once in a process, so each machine
 // is a test of its own in CMakeLists.txt: FALTUNG_TEST_MACHINE names it.
@@ -30,7 +31,7 @@ class CudaBackend : public ::testing::Test {
     if (machine_name() == "no_driver" || machine_name() == "old_driver") {
       machine.driver = cudaErrorInsufficientDriver;  // what the runtime answers to both
     }
-    if (machine_name() == "old_gpu") machine.major = 7;
+    if (machine_name() == "old_gpu") machine.limits.major = 7;
     if (machine_name() == "two_gpus") machine.devices = 2;
   }
   // Whatever the library did, the user's next check of his own meets no error of ours, and his
@@ -112,6 +113,40 @@ TEST_F(CudaBackend, RestoresTheDevice) {
     EXPECT_EQ(machine.current, chosen);
   }
   chosen = machine.current;
+}
+
+// A copy has ended when the call returns: a stream that waits for nothing may touch both sides.
+TEST_F(CudaBackend, CopiesAndFillsWait) {
+  if (!usable()) GTEST_SKIP() << "no device to work on";
+  const DeviceBackend& backend = cuda_backend();
+  for (const Device& device : {Device::cuda(0), Device::cuda(1)}) {
+    void* a = backend.allocate(device, 64);
+    void* b = backend.allocate(device, 64);
+    const std::vector<std::byte> host(64);
+    backend.copy(a, device, host.data(), Device::cpu(), 64);
+    EXPECT_FALSE(emulator::has_unfinished());
+    backend.copy(b, device, a, device, 64);
+    EXPECT_FALSE(emulator::has_unfinished());
+    backend.fill(a, device, 7, 64);
+    EXPECT_FALSE(emulator::has_unfinished());
+    backend.release(device, a);
+    backend.release(device, b);
+  }
+}
+
+// Workspaces come from one pool for each device that keeps memory, and go back to their own device.
+TEST_F(CudaBackend, WorkspacesComeFromAPoolThatKeepsThem) {
+  if (!usable()) GTEST_SKIP() << "no device to work on";
+  const Allocator allocator = cuda_backend().allocator();
+  for (int index = 0; index < 2; ++index) {
+    const Stream stream{Device::cuda(index), nullptr};
+    void* first = allocator.allocate(allocator.context, 64, 256, stream);
+    void* second = allocator.allocate(allocator.context, 64, 256, stream);
+    EXPECT_EQ(emulator::kept_by_pool_of(first), (std::size_t{141} << 30) / 16);
+    EXPECT_EQ(emulator::pool_of(first), emulator::pool_of(second));
+    allocator.deallocate(allocator.context, first, 64, 256, stream);
+    allocator.deallocate(allocator.context, second, 64, 256, stream);
+  }
 }
 
 // Failures leave nothing behind: no memory, no such device.

@@ -49,6 +49,25 @@ TEST_F(CudaPlan, RunsAndKeepsABoundFilter) {
   expect_result();
 }
 
+// C++ aligns a complex value as its parts; a GPU loads it in one access of its size.
+TEST_F(CudaPlan, RefusesComplexValuesOnHalfOfTheirSize) {
+  for (const DType type : {c64, c128}) {
+    Problem problem = Problem::parse("op=fwd dtype=c64 in=4 f=3 pad=1");
+    problem.input = problem.filter = problem.output = problem.accumulator = type;
+    const Tensor x = Tensor::zeros(type, {1, 1, 5}, gpu);
+    const Tensor w = Tensor::zeros(type, {1, 1, 3}, gpu);
+    Tensor y = Tensor::zeros(type, {1, 1, 4}, gpu);
+    const Plan plan = Plan::make(problem, gpu);
+    ConstTensorView view = w.view();
+    view.shape = {1, 1, 4};
+    view.strides = {4, 4, 1};
+    view.data = static_cast<const std::byte*>(x.data()) + size_of(type) / 2;
+    EXPECT_REFUSED(plan.run(stream, view, w, y), "misaligned");
+    view.data = static_cast<const std::byte*>(x.data()) + size_of(type);
+    EXPECT_NO_THROW(plan.run(stream, view, w, y));
+  }
+}
+
 // With a longer second operand the CPU's lowering conjugates the result itself.
 TEST_F(CudaPlan, CorrelatesComplexOperandsAsTheCpuDoes) {
   using Complex = std::complex<float>;

@@ -54,15 +54,20 @@ std::size_t count(const dim3& v) { return std::size_t{v.x} * v.y * v.z; }
 
 void check_shape(const Execution& run) {
   const auto reject = [&](const std::string& message) { fail(Check::invalid_launch, message); };
+  const cuda::DeviceLimits& limits = machine.limits;
   if (count(run.grid) == 0 || run.grid.y > 65535 || run.grid.z > 65535 || run.grid.x > 0x7fffffff) {
     reject("grid " + text(run.grid) + "; each extent is at least 1, x at most 2^31-1, y, z 65535");
   }
   if (count(run.block) == 0 || count(run.block) > 1024 || run.block.z > 64) {
     reject("block " + text(run.block) + "; it has 1 to 1024 threads, z at most 64");
   }
-  if (run.shared_bytes > shared_limit) {
+  if (run.shared_bytes > static_cast<std::size_t>(limits.shared_most)) {
     reject(std::to_string(run.shared_bytes) + " bytes of shared memory; a block has " +
-           std::to_string(shared_limit));
+           std::to_string(limits.shared_most));
+  }
+  if (count(run.cluster) != 1 && limits.major < 9) {
+    reject("cluster " + text(run.cluster) + "; compute capability " + std::to_string(limits.major) +
+           " has none");
   }
   if (count(run.cluster) == 0 || count(run.cluster) > largest_cluster ||
       run.grid.x % run.cluster.x || run.grid.y % run.cluster.y || run.grid.z % run.cluster.z) {
@@ -215,6 +220,14 @@ void diagnose_stall() {
   }
 }
 
+void require_capability(int major, const char* instruction) {
+  if (machine.limits.major >= major) return;
+  fail(Check::unsupported_instruction, std::string(instruction) + " needs compute capability " +
+                                           std::to_string(major) + ".0, the device has " +
+                                           std::to_string(machine.limits.major) + "." +
+                                           std::to_string(machine.limits.minor));
+}
+
 Bounds dynamic_shared(std::size_t offset, std::size_t bytes) {
   if (offset + bytes > execution().shared_bytes) {
     fail(Check::shared_memory_exceeded, "takes dynamic shared memory up to byte " +
@@ -232,11 +245,7 @@ Bounds static_shared(const void* key, std::size_t bytes, std::size_t alignment) 
     entry->second = (run.shared_end + alignment - 1) / alignment * alignment;
     run.shared_end = entry->second + bytes;
     arena().used = run.shared_end;
-    if (run.shared_end > shared_limit) {
-      fail(Check::shared_memory_exceeded,
-           "dynamic and static shared memory together take " + std::to_string(run.shared_end) +
-               " bytes, a block has " + std::to_string(shared_limit));
-    }
+    note_static_shared(run.spec, run.shared_end - run.shared_bytes);
   }
   std::byte* memory = self().block->shared + entry->second;
   return {memory, memory + bytes};
@@ -248,20 +257,24 @@ std::uint32_t shared_address(const void* address) {
                                     (shared_base + offset % arena_stride));
 }
 
-void launch(const char* kernel, const dim3& grid, const dim3& block, const dim3& cluster,
-            std::size_t shared_bytes, const std::function<void()>& body) {
+void launch(const LaunchSpec& spec, const std::function<void()>& body) {
   const auto turn = take_turn();
+  static std::uint32_t launches = 0;
   Execution run;
-  run.kernel = kernel;
-  run.grid = gridDim = grid;
-  run.block = blockDim = block;
-  run.cluster = cluster;
-  run.shared_bytes = run.shared_end = shared_bytes;
+  run.spec = spec;
+  run.kernel = spec.kernel;
+  run.grid = gridDim = spec.grid;
+  run.block = blockDim = spec.block;
+  run.cluster = spec.cluster;
+  run.device = machine.current;
+  run.launch = ++launches;
+  run.shared_bytes = run.shared_end = spec.shared_bytes;
   run.random.seed(options().seed);
   site_counters().clear();
   running = &run;
   try {
     check_shape(run);
+    check_launch(spec);
     run_clusters(run, body);
   } catch (...) {
     for (std::size_t i = 0; i < run.threads.size(); ++i) pooled_fiber(i).abandon();
@@ -269,7 +282,7 @@ void launch(const char* kernel, const dim3& grid, const dim3& block, const dim3&
     throw;
   }
   running = nullptr;
-  record({kernel, grid, block, shared_bytes, run.counters, site_counters()});
+  record({spec.kernel, spec.grid, spec.block, spec.shared_bytes, run.counters, site_counters()});
 }
 
 }  // namespace faltung::emulator

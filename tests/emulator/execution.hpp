@@ -29,8 +29,8 @@ struct Block;
 struct Warp;
 class Fiber;
 
-/// Shared memory a block can have on sm_90, static and dynamic together, and where its addresses
-/// begin.
+/// Shared memory a block can have on any device, static and dynamic together, and where its
+/// addresses begin.
 inline constexpr std::size_t shared_limit = 227 * 1024;
 inline constexpr std::size_t shared_base = 1024;
 
@@ -82,8 +82,11 @@ struct Block {
 
 /// One launch, and the cluster of it that is running.
 struct Execution {
+  LaunchSpec spec;
   const char* kernel = "";
   dim3 grid, block, cluster;
+  int device = 0;
+  std::uint32_t launch = 0;                          ///< number of this launch
   std::size_t shared_bytes = 0;                      ///< dynamic
   std::size_t shared_end = 0;                        ///< past the static arrays met so far
   std::map<const void*, std::size_t> static_arrays;  ///< offsets, the same in every block
@@ -119,6 +122,10 @@ struct Execution {
 [[nodiscard]] bool in_kernel();
 Execution& execution();
 Thread& self();
+
+/// An instruction that GPUs have from this compute capability on.
+/// @throws Violation unsupported_instruction on an older one
+void require_capability(int major, const char* instruction);
 
 /// Stops the current thread until `wake`.
 void park(Wait wait, const Where& where);

@@ -95,6 +95,7 @@ MbarrierState& find_mbarrier(const void* address, bool engine, const Where& wher
 }
 
 [[gnu::noinline]] bool mbarrier_try_wait(void* mbarrier, int parity) {
+  require_capability(9, "mbarrier.try_wait");
   const Where where = Where::at(__builtin_return_address(0));
   MbarrierState& barrier = find_mbarrier(mbarrier, false, where);
   const auto is_complete = [&] {
@@ -132,6 +133,7 @@ void fence_proxy() {
 int cluster_rank() { return static_cast<int>(self().block->rank); }
 
 [[gnu::noinline]] void cluster_arrive() {
+  require_capability(9, "barrier.cluster");
   Thread& thread = self();
   ClusterBarrier& barrier = execution().cluster_barrier;
   barrier.release.add(thread.clock);

@@ -57,12 +57,41 @@ const char* verb(Access kind) {
 
 }  // namespace
 
+Allocation* allocation_at(const void* address) {
+  return lookup(static_cast<const std::byte*>(address));
+}
+
+Allocation* allocate_memory(std::size_t bytes) {
+  if (bytes > reserve / 4) return nullptr;
+  void* range =
+      mmap(nullptr, reserve, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (range == MAP_FAILED) return nullptr;
+  std::byte* begin = static_cast<std::byte*>(range) + lead;
+  if (mprotect(begin - 256, bytes + 256, PROT_READ | PROT_WRITE) != 0) {
+    munmap(range, reserve);
+    return nullptr;
+  }
+  std::memset(begin, poison_byte, bytes);
+  return allocations()
+      .emplace(begin, std::make_unique<Allocation>(begin, bytes))
+      .first->second.get();
+}
+
+void release_memory(const Allocation& allocation) {
+  std::byte* begin = allocation.begin;
+  allocations().erase(begin);
+  munmap(begin - lead, reserve);
+  last_found = nullptr;
+}
+
 Allocation::Allocation(std::byte* begin_, std::size_t bytes_)
     : begin(begin_),
       bytes(bytes_),
       shadow(Shadow::Memory::global, bytes_),
       reads(bytes_ / 32 + 1),
-      writes(bytes_ / 32 + 1) {}
+      writes(bytes_ / 32 + 1),
+      read_only(bytes_ / 32 + 1),
+      written(bytes_ / 32 + 1) {}
 
 Allocation& find_allocation(const void* address, std::size_t bytes, const char* what,
                             const Where& where) {
@@ -124,11 +153,58 @@ void log_request(const CallSite& site, bool shared, Access kind, const void* add
   }
 }
 
+namespace {
+
+void check_owner(const Allocation& allocation, const void* address, unsigned bytes,
+                 const Where& where) {
+  if (allocation.device != execution().device) {
+    fail(Check::wrong_device,
+         "memory of device " + std::to_string(allocation.device) + " in a kernel that runs on " +
+             std::to_string(execution().device),
+         where);
+  }
+  if (has_unfinished()) check_finished(address, bytes, "an access");
+}
+
+/// The bytes of an access in its sector, which holds all of them.
+std::uint32_t sector_bytes(std::size_t offset, unsigned bytes) {
+  return static_cast<std::uint32_t>(((std::uint64_t{1} << bytes) - 1) << (offset % 32));
+}
+
+/// Notes that this launch used bytes of a sector in one way, and objects to the other way. Caches
+/// of the read-only path may hold what memory held before the launch.
+void check_read_only(SectorHistory& own, const SectorHistory& other, std::uint32_t bytes,
+                     const Where& where) {
+  const std::uint32_t launch = execution().launch;
+  if (own.cluster != launch) own = {launch, 0};
+  own.bytes |= bytes;
+  if (other.cluster == launch && (other.bytes & bytes) != 0) {
+    fail(Check::read_only_load_of_written,
+         "memory that is written by the same launch is read through the read-only path", where);
+  }
+}
+
+}  // namespace
+
+[[gnu::noinline]] void note_read_only(const void* address, unsigned bytes) {
+  const Where where = Where::at(__builtin_return_address(0));
+  Allocation& allocation = find_allocation(address, bytes, "read", where);
+  const std::size_t offset = allocation.offset(address);
+  check_read_only(allocation.read_only[offset / 32], allocation.written[offset / 32],
+                  sector_bytes(offset, bytes), where);
+}
+
 [[gnu::noinline]] void access_global(Access kind, const void* address, unsigned bytes) {
   const CallSite site = call_site();
   const Where where = Where::at(site.instruction);
   Allocation& allocation = find_allocation(address, bytes, verb(kind), where);
   check_alignment(address, bytes, "global", where);
+  check_owner(allocation, address, bytes, where);
+  if (kind != Access::read) {
+    const std::size_t offset = allocation.offset(address);
+    check_read_only(allocation.written[offset / 32], allocation.read_only[offset / 32],
+                    sector_bytes(offset, bytes), where);
+  }
   allocation.shadow.access(kind, allocation.offset(address), bytes, where);
   log_request(site, false, kind, address, bytes);
 }
@@ -145,73 +221,3 @@ void log_request(const CallSite& site, bool shared, Access kind, const void* add
 }
 
 }  // namespace faltung::emulator
-
-using faltung::emulator::Allocation;
-namespace emulator = faltung::emulator;
-
-cudaError_t cudaMalloc(void** pointer, std::size_t bytes) {
-  const auto turn = emulator::take_turn();
-  *pointer = nullptr;
-  if (bytes == 0) return cudaSuccess;
-  if (bytes > emulator::reserve / 4) return emulator::answer(cudaErrorMemoryAllocation);
-  void* range = mmap(nullptr, emulator::reserve, PROT_NONE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (range == MAP_FAILED) return cudaErrorMemoryAllocation;
-  std::byte* begin = static_cast<std::byte*>(range) + emulator::lead;
-  if (mprotect(begin - 256, bytes + 256, PROT_READ | PROT_WRITE) != 0) {
-    munmap(range, emulator::reserve);
-    return cudaErrorMemoryAllocation;
-  }
-  std::memset(begin, emulator::poison_byte, bytes);
-  emulator::allocations().emplace(begin, std::make_unique<Allocation>(begin, bytes));
-  *pointer = begin;
-  return cudaSuccess;
-}
-
-cudaError_t cudaFree(void* pointer) {
-  const auto turn = emulator::take_turn();
-  if (pointer == nullptr) return cudaSuccess;
-  const auto found = emulator::allocations().find(static_cast<const std::byte*>(pointer));
-  if (found == emulator::allocations().end()) return cudaErrorInvalidValue;
-  munmap(static_cast<std::byte*>(pointer) - emulator::lead, emulator::reserve);
-  emulator::allocations().erase(found);
-  emulator::last_found = nullptr;
-  return cudaSuccess;
-}
-
-cudaError_t cudaMemset(void* pointer, int value, std::size_t bytes) {
-  const auto turn = emulator::take_turn();
-  if (bytes == 0) return cudaSuccess;
-  Allocation& allocation = emulator::find_allocation(pointer, bytes, "cudaMemset", {});
-  std::memset(pointer, value, bytes);
-  allocation.shadow.set_valid(allocation.offset(pointer), bytes, true);
-  return cudaSuccess;
-}
-
-cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind) {
-  const auto turn = emulator::take_turn();
-  if (bytes == 0) return cudaSuccess;
-  const auto* target = static_cast<const std::byte*>(to);
-  if (Allocation* allocation = emulator::lookup(target); allocation != nullptr) {
-    emulator::find_allocation(to, bytes, "cudaMemcpy", {});
-    allocation->shadow.set_valid(allocation->offset(to), bytes, true);
-  }
-  if (emulator::lookup(static_cast<const std::byte*>(from)) != nullptr) {
-    emulator::find_allocation(from, bytes, "cudaMemcpy", {});
-  }
-  std::memcpy(to, from, bytes);
-  return cudaSuccess;
-}
-
-cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
-  using emulator::machine;
-  if (device < 0 || device >= machine.devices) return emulator::answer(cudaErrorInvalidDevice);
-  *properties = {.name = "emulated H200",
-                 .totalGlobalMem = std::size_t{141} << 30,
-                 .sharedMemPerBlockOptin = emulator::shared_limit,
-                 .major = machine.major,
-                 .minor = 0,
-                 .multiProcessorCount = 132,
-                 .l2CacheSize = 60 << 20};
-  return emulator::answer(cudaSuccess);
-}

@@ -25,11 +25,25 @@ struct Allocation {
   std::size_t bytes;
   Shadow shadow;
   std::vector<SectorHistory> reads, writes;  ///< by sector
+  /// The same of a whole launch, whose number stands for the cluster: read through the read-only
+  /// path, and written.
+  std::vector<SectorHistory> read_only, written;
+  int device = 0;
+  bool stream_ordered = false;  ///< made on a stream
+  CUstream_st* stream = nullptr;
+  const void* pool = nullptr;
+  std::size_t kept = 0;  ///< release threshold of its pool
 
   [[nodiscard]] std::size_t offset(const void* address) const {
     return static_cast<std::size_t>(static_cast<const std::byte*>(address) - begin);
   }
 };
+
+/// A new one that nobody has written; null if there is no room.
+[[nodiscard]] Allocation* allocate_memory(std::size_t bytes);
+void release_memory(const Allocation& allocation);
+/// The one that an address lies in or just behind, or null.
+[[nodiscard]] Allocation* allocation_at(const void* address);
 
 /// The allocation that holds all `bytes` at `address`.
 /// @throws Violation out_of_bounds_global if there is none.

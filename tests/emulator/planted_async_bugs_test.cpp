@@ -109,7 +109,7 @@ struct BulkMemory {
 template <bool with_fence = true, bool with_sync = true>
 __device__ BulkMemory set_up(int tiles = 1) {
   SharedMemory shared;
-  BulkMemory memory{shared.take<float>(tiles * bug_threads, 128), shared.take<Mbarrier>(2)};
+  BulkMemory memory{shared.take<float, 128>(tiles * bug_threads), shared.take<Mbarrier>(2)};
   if (thread() == 0) {
     cuda::mbarrier_init(memory.barrier, 1);
     cuda::mbarrier_init(memory.barrier + 1, bug_threads);
@@ -258,7 +258,7 @@ __global__ void bulk_load_beyond_the_tile(In x, Out y) {
 
 template <bool broken>
 __global__ void missing_proxy_fence(In x, Out y) {
-  auto tile = SharedMemory().take<float>(bug_threads, 128);
+  auto tile = SharedMemory().take<float, 128>(bug_threads);
   tile[thread()] = x[own()] + 1;
   if constexpr (!broken) cuda::fence_async_proxy();
   __syncthreads();
@@ -271,7 +271,7 @@ __global__ void missing_proxy_fence(In x, Out y) {
 
 template <bool broken>
 __global__ void fence_after_the_barrier(In x, Out y) {
-  auto tile = SharedMemory().take<float>(bug_threads, 128);
+  auto tile = SharedMemory().take<float, 128>(bug_threads);
   tile[thread()] = x[own()] + 1;
   if constexpr (!broken) cuda::fence_async_proxy();
   __syncthreads();
@@ -285,7 +285,7 @@ __global__ void fence_after_the_barrier(In x, Out y) {
 
 template <bool broken>
 __global__ void stores_what_nobody_wrote(In x, Out y) {
-  auto tile = SharedMemory().take<float>(bug_threads, 128);
+  auto tile = SharedMemory().take<float, 128>(bug_threads);
   if (!broken || thread() != 9) tile[thread()] = x[own()] + 1;
   cuda::fence_async_proxy();
   __syncthreads();
@@ -298,7 +298,7 @@ __global__ void stores_what_nobody_wrote(In x, Out y) {
 
 template <bool broken>
 __global__ void overwrites_what_is_stored(In x, Out y) {
-  auto tile = SharedMemory().take<float>(bug_threads, 128);
+  auto tile = SharedMemory().take<float, 128>(bug_threads);
   for (int i = 0; i < 2; ++i) {
     if (thread() == 0 && !broken) cuda::bulk_wait_read<0>();
     __syncthreads();
@@ -315,7 +315,7 @@ __global__ void overwrites_what_is_stored(In x, Out y) {
 
 template <bool broken>
 __global__ void exit_during_bulk_store(In x, Out y) {
-  auto tile = SharedMemory().take<float>(bug_threads, 128);
+  auto tile = SharedMemory().take<float, 128>(bug_threads);
   tile[thread()] = x[own()] + 1;
   cuda::fence_async_proxy();
   __syncthreads();

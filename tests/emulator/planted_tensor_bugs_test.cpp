@@ -10,6 +10,7 @@
 #include "tests/emulator/emulator.hpp"
 #include "tests/emulator/kernels/device_buffer.hpp"
 #include "tests/emulator/kernels/host_product.hpp"
+#include "tests/emulator/kernels/start.hpp"
 
 // Mistakes with matrix instructions, tensor maps and clusters. Each kernel multiplies a [64, 64] by
 // the transpose of b [64, 64].
@@ -54,8 +55,8 @@ template <Mistake mistake>
 __device__ Operands set_up() {
   SharedMemory shared;
   if (mistake == Mistake::unaligned_tile) (void)shared.take<float>(64);
-  const int alignment = mistake == Mistake::unaligned_tile ? 256 : 1024;
-  Operands result{shared.take<Half>(elements, alignment), shared.take<Half>(elements, 1024),
+  constexpr int alignment = mistake == Mistake::unaligned_tile ? 256 : 1024;
+  Operands result{shared.take<Half, alignment>(elements), shared.take<Half, 1024>(elements),
                   shared.take<Mbarrier>(1)};
   if (threadIdx.x == 0) {
     cuda::mbarrier_init(result.full, 1);
@@ -139,9 +140,9 @@ std::string caught(void (*kernel)(CUtensorMap, CUtensorMap, Global<const Half>, 
                             {.box = {size, box_rows}});
   };
   try {
-    cuda::launch(
-        kernel, {.name = "product", .block = 128, .shared_bytes = 2 * operand_bytes + 1040},
-        map(a_device), map(b_device), Global<const Half>(b_device.data()), Global<float>(c.data()));
+    start(kernel, {.name = "product", .block = 128, .shared_bytes = 2 * operand_bytes + 1040},
+          map(a_device), map(b_device), Global<const Half>(b_device.data()),
+          Global<float>(c.data()));
     emulator::expect_equal<float>("product", c.read(), product(a, b, size));
   } catch (const emulator::Violation& violation) {
     EXPECT_NE(std::string(violation.what()).find("kernel product"), std::string::npos);
@@ -225,9 +226,8 @@ __global__ void exchange_kernel(Global<float> y) {
 
 std::vector<float> exchange(void (*kernel)(Global<float>)) {
   const DeviceBuffer<float> y(4);
-  cuda::launch(kernel,
-               {.name = "exchange", .grid = 4, .block = 32, .shared_bytes = 16, .cluster = 2},
-               Global<float>(y.data()));
+  start(kernel, {.name = "exchange", .grid = 4, .block = 32, .shared_bytes = 16, .cluster = 2},
+        Global<float>(y.data()));
   return y.read();
 }
 

@@ -8,6 +8,7 @@
 #include "cuda/runtime/tensor_map.hpp"
 #include "tests/emulator/emulator.hpp"
 #include "tests/emulator/kernels/device_buffer.hpp"
+#include "tests/emulator/kernels/start.hpp"
 
 // Boxes that the copy engine brings, against the plain formula of what they hold.
 namespace faltung::emulator_kernels {
@@ -27,7 +28,7 @@ template <int rank, bool im2col, typename T>
 __global__ void fetch_box(const __grid_constant__ CUtensorMap map, Place place, int elements,
                           Global<T> out) {
   SharedMemory shared;
-  auto box = shared.take<T>(elements, 1024);
+  auto box = shared.take<T, 1024>(elements);
   auto barrier = shared.take<Mbarrier>(1);
   if (threadIdx.x == 0) {
     cuda::mbarrier_init(barrier, 1);
@@ -51,9 +52,9 @@ __global__ void fetch_box(const __grid_constant__ CUtensorMap map, Place place, 
 template <int rank, bool im2col = false, typename T>
 std::vector<T> fetch(const CUtensorMap& map, const Place& place, int elements, T) {
   const DeviceBuffer<T> out(static_cast<std::size_t>(elements));
-  cuda::launch(fetch_box<rank, im2col, T>,
-               {.name = "fetch_box", .block = 32, .shared_bytes = elements * sizeof(T) + 16}, map,
-               place, elements, Global<T>(out.data()));
+  start(fetch_box<rank, im2col, T>,
+        {.name = "fetch_box", .block = 32, .shared_bytes = elements * sizeof(T) + 16}, map, place,
+        elements, Global<T>(out.data()));
   return out.read();
 }
 

@@ -262,6 +262,7 @@ void check_row(Access kind, int count, const void* row, const Bounds& bounds,
 
 [[gnu::noinline]] void store_matrix(const std::uint32_t* fragment, int count, bool transpose,
                                     void* row, const Bounds& bounds) {
+  require_capability(9, "stmatrix");
   const CallSite site = call_site();
   check_row(Access::write, count, row, bounds, site);
   MatrixArguments arguments{const_cast<std::uint32_t*>(fragment), static_cast<std::byte*>(row),

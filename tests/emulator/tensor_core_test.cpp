@@ -13,6 +13,7 @@
 #include "tests/emulator/emulator.hpp"
 #include "tests/emulator/kernels/device_buffer.hpp"
 #include "tests/emulator/kernels/host_product.hpp"
+#include "tests/emulator/kernels/start.hpp"
 #include "tests/emulator/tensor_core.hpp"
 
 // Matrix instructions, against the plain product. Where an operand lies is written down here a
@@ -120,10 +121,9 @@ void check_mma() {
   const DeviceBuffer<std::uint32_t> a_device(a_registers);
   const DeviceBuffer<std::uint32_t> b_device(b_registers);
   const DeviceBuffer<int> d_device(4 * 32);
-  cuda::launch(
-      mma_once<A>, {.name = "mma_once", .block = 32},
-      Fragments{Global<const std::uint32_t>(a_device.data()),
-                Global<const std::uint32_t>(b_device.data()), Global<int>(d_device.data())});
+  start(mma_once<A>, {.name = "mma_once", .block = 32},
+        Fragments{Global<const std::uint32_t>(a_device.data()),
+                  Global<const std::uint32_t>(b_device.data()), Global<int>(d_device.data())});
   const std::vector<int> d = d_device.read();
   for (int row = 0; row < 16; ++row) {
     for (int column = 0; column < 8; ++column) {
@@ -157,9 +157,8 @@ TEST(Mma, MultipliesDoubles) {
   const DeviceBuffer<double> a_device(a);
   const DeviceBuffer<double> b_device(b);
   const DeviceBuffer<double> d_device(64);
-  cuda::launch(mma_f64_once, {.name = "mma_f64_once", .block = 32},
-               Global<const double>(a_device.data()), Global<const double>(b_device.data()),
-               Global<double>(d_device.data()));
+  start(mma_f64_once, {.name = "mma_f64_once", .block = 32}, Global<const double>(a_device.data()),
+        Global<const double>(b_device.data()), Global<double>(d_device.data()));
   const std::vector<double> d = d_device.read();
   for (int i = 0; i < 64; ++i) {
     double sum = i % 2 == 0 ? 0.5 : 0.25;
@@ -195,11 +194,10 @@ void check_matrices() {
   const DeviceBuffer<std::uint16_t> x_device(x);
   const DeviceBuffer<std::uint16_t> y_device(x.size());
   const DeviceBuffer<std::uint32_t> fragments_device(count * 32);
-  cuda::launch(copy_matrices<count, transpose>,
-               {.name = "copy_matrices", .block = 32, .shared_bytes = count * 256},
-               Global<const std::uint16_t>(x_device.data()),
-               Global<std::uint32_t>(fragments_device.data()),
-               Global<std::uint16_t>(y_device.data()));
+  start(copy_matrices<count, transpose>,
+        {.name = "copy_matrices", .block = 32, .shared_bytes = count * 256},
+        Global<const std::uint16_t>(x_device.data()),
+        Global<std::uint32_t>(fragments_device.data()), Global<std::uint16_t>(y_device.data()));
   EXPECT_EQ(y_device.read(), x);
   const std::vector<std::uint32_t> fragments = fragments_device.read();
   for (int i = 0; i < count * 32; ++i) {
@@ -269,8 +267,8 @@ struct WgmmaTiles {
 template <typename T, int n, Major a_major, Major b_major, bool registers>
 __global__ void wgmma_once(WgmmaTiles tiles) {
   SharedMemory shared;
-  auto a = shared.take<std::uint8_t>(tiles.a_bytes, 1024);
-  auto b = shared.take<std::uint8_t>(tiles.b_bytes, 1024);
+  auto a = shared.take<std::uint8_t, 1024>(tiles.a_bytes);
+  auto b = shared.take<std::uint8_t, 1024>(tiles.b_bytes);
   const int thread = static_cast<int>(threadIdx.x);
   for (int i = thread; i < tiles.a_bytes; i += 128) a[i] = tiles.a[i];
   for (int i = thread; i < tiles.b_bytes; i += 128) b[i] = tiles.b[i];
@@ -328,14 +326,13 @@ void check_wgmma(MatrixSwizzle swizzle) {
   const DeviceBuffer<std::uint8_t> b_device(lay_out(b, b_layout));
   const DeviceBuffer<std::uint32_t> fragments_device(fragments);
   const DeviceBuffer<float> d_device(n / 2 * 128);
-  cuda::launch(
-      wgmma_once<T, n, a_major, b_major, registers>,
-      {.name = "wgmma_once", .block = 128, .shared_bytes = a_device.size() + b_device.size()},
-      WgmmaTiles{Global<const std::uint8_t>(a_device.data()),
-                 Global<const std::uint8_t>(b_device.data()),
-                 Global<const std::uint32_t>(fragments_device.data()),
-                 Global<float>(d_device.data()), static_cast<int>(a_device.size()),
-                 static_cast<int>(b_device.size()), a_layout, b_layout});
+  start(wgmma_once<T, n, a_major, b_major, registers>,
+        {.name = "wgmma_once", .block = 128, .shared_bytes = a_device.size() + b_device.size()},
+        WgmmaTiles{Global<const std::uint8_t>(a_device.data()),
+                   Global<const std::uint8_t>(b_device.data()),
+                   Global<const std::uint32_t>(fragments_device.data()),
+                   Global<float>(d_device.data()), static_cast<int>(a_device.size()),
+                   static_cast<int>(b_device.size()), a_layout, b_layout});
   const std::vector<float> d = d_device.read();
   for (int row = 0; row < 64; ++row) {
     for (int column = 0; column < n; ++column) {
@@ -349,7 +346,7 @@ void check_wgmma(MatrixSwizzle swizzle) {
 }
 
 __global__ void look_before_the_wait(Global<float> early, Global<float> late) {
-  auto tile = SharedMemory().take<std::uint8_t>(4096, 1024);
+  auto tile = SharedMemory().take<std::uint8_t, 1024>(4096);
   const int thread = static_cast<int>(threadIdx.x);
   for (int i = thread; i < 4096; i += 128) tile[i] = 0;
   cuda::fence_async_proxy();
@@ -370,8 +367,8 @@ __global__ void look_before_the_wait(Global<float> early, Global<float> late) {
 TEST(Wgmma, OwnsItsAccumulatorsUntilTheWait) {
   const DeviceBuffer<float> early(128);
   const DeviceBuffer<float> late(128);
-  cuda::launch(look_before_the_wait, {.name = "look", .block = 128, .shared_bytes = 4096},
-               Global<float>(early.data()), Global<float>(late.data()));
+  start(look_before_the_wait, {.name = "look", .block = 128, .shared_bytes = 4096},
+        Global<float>(early.data()), Global<float>(late.data()));
   for (const float value : early.read()) EXPECT_TRUE(std::isnan(value));
   EXPECT_EQ(late.read(), std::vector<float>(128, 4.0f));
 }

@@ -8,6 +8,7 @@
 #include "tests/emulator/execution.hpp"
 #include "tests/emulator/tensor_core.hpp"
 #include "tests/emulator/tensor_map.hpp"
+#include "tests/emulator/toolkit/cuda_runtime.h"
 
 namespace faltung::emulator {
 namespace {
@@ -210,6 +211,9 @@ void give_accumulators_back(float* d) {
 void wgmma_fence() { self().wgmma.fenced = true; }
 
 [[gnu::noinline]] void wgmma(const Wgmma& operation, float* d, const std::uint32_t* a) {
+  if (machine.limits.major != 9) {
+    fail(Check::unsupported_instruction, "wgmma exists on compute capability 9.0 alone");
+  }
   const Where where = Where::at(__builtin_return_address(0));
   Thread& thread = self();
   Warpgroup& group = own_warpgroup(where);

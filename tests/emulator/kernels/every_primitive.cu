@@ -38,7 +38,7 @@ __global__ void every_memory_access(cuda::View3<const float> x, cuda::View3<floa
 
 __global__ void every_async_copy(Global<const float> x, Global<float> y) {
   SharedMemory shared;
-  const auto tile = shared.take<float>(1024, 128);
+  const auto tile = shared.take<float, 128>(1024);
   const auto barrier = shared.take<Mbarrier>(2);
   cuda::mbarrier_init(barrier, 3);
   cuda::fence_mbarrier_init();
@@ -82,7 +82,7 @@ __device__ void every_tensor_copy(const CUtensorMap& map, Shared<float> tile,
 
 __global__ void every_tensor_copy_kernel(const __grid_constant__ CUtensorMap map, int i) {
   SharedMemory shared;
-  const auto tile = shared.take<float>(1024, 128);
+  const auto tile = shared.take<float, 128>(1024);
   const auto barrier = shared.take<Mbarrier>(1);
   every_tensor_copy<1>(map, tile, barrier, i);
   every_tensor_copy<2>(map, tile, barrier, i);
@@ -123,7 +123,7 @@ __global__ void every_mma(Global<float> y, Global<int> z, Global<double> f64) {
 template <int n>
 __global__ void __launch_bounds__(128, 1)
     every_wgmma(Global<float> y, Global<const std::uint32_t> x) {
-  const auto tile = SharedMemory().take<Half>(16384, 1024);
+  const auto tile = SharedMemory().take<Half, 1024>(16384);
   const auto left = cuda::matrix_descriptor(tile, cuda::MatrixSwizzle::bytes_128, 16, 1024);
   const auto right = left + 2048;
   const std::uint32_t a[4] = {x[0], x[1], x[2], x[3]};

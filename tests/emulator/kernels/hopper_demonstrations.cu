@@ -4,6 +4,7 @@
 #include "tests/emulator/kernels/device_buffer.hpp"
 #include "tests/emulator/kernels/host_product.hpp"
 #include "tests/emulator/kernels/im2col_kernel.cuh"
+#include "tests/emulator/kernels/start.hpp"
 #include "tests/emulator/kernels/tma_kernel.cuh"
 #include "tests/emulator/kernels/wgmma_kernel.cuh"
 
@@ -24,15 +25,15 @@ cuda::MappedTensor mapped_image(const float* data) {
 std::vector<float> run_tma() {
   const DeviceBuffer<float> x(small_integers<float>(image_rows * image_cols, 5));
   const DeviceBuffer<float> y(x.size());
-  cuda::launch(tma_kernel,
-               {.name = "tma",
-                .grid = (image_cols + TmaShape::cols - 1) / TmaShape::cols,
-                .block = TmaShape::consumers + 32,
-                .shared_bytes = TmaShape::shared_bytes},
-               cuda::tensor_map(mapped_image(x.data()),
-                                {.box = {TmaShape::input_cols, TmaShape::input_rows}}),
-               cuda::tensor_map(mapped_image(y.data()), {.box = {TmaShape::cols, TmaShape::rows}}),
-               (image_rows + TmaShape::rows - 1) / TmaShape::rows);
+  start(tma_kernel,
+        {.name = "tma",
+         .grid = (image_cols + TmaShape::cols - 1) / TmaShape::cols,
+         .block = TmaShape::consumers + 32,
+         .shared_bytes = TmaShape::shared_bytes},
+        cuda::tensor_map(mapped_image(x.data()),
+                         {.box = {TmaShape::input_cols, TmaShape::input_rows}}),
+        cuda::tensor_map(mapped_image(y.data()), {.box = {TmaShape::cols, TmaShape::rows}}),
+        (image_rows + TmaShape::rows - 1) / TmaShape::rows);
   return y.read();
 }
 
@@ -77,15 +78,15 @@ std::vector<float> run_wgmma(const Factors& factors) {
   const DeviceBuffer<Half> b(factors.b);
   const DeviceBuffer<float> c(gemm_m * gemm_n);
   constexpr unsigned tile = WgmmaShape::tile;
-  cuda::launch(wgmma_kernel,
-               {.name = "wgmma",
-                .grid = {gemm_m / tile, gemm_n / tile},
-                .block = 160,
-                .shared_bytes = WgmmaShape::shared_bytes,
-                .cluster = 2},
-               cuda::tensor_map(mapped_matrix(a), {.box = {WgmmaShape::depth, tile}}),
-               cuda::tensor_map(mapped_matrix(b), {.box = {WgmmaShape::depth, tile / 2}}),
-               cuda::Global<float>(c.data()), gemm_n, gemm_k / WgmmaShape::depth);
+  start(wgmma_kernel,
+        {.name = "wgmma",
+         .grid = {gemm_m / tile, gemm_n / tile},
+         .block = 160,
+         .shared_bytes = WgmmaShape::shared_bytes,
+         .cluster = 2},
+        cuda::tensor_map(mapped_matrix(a), {.box = {WgmmaShape::depth, tile}}),
+        cuda::tensor_map(mapped_matrix(b), {.box = {WgmmaShape::depth, tile / 2}}),
+        cuda::Global<float>(c.data()), gemm_n, gemm_k / WgmmaShape::depth);
   return c.read();
 }
 
@@ -123,14 +124,13 @@ std::vector<float> run_im2col() {
                                    .extent = {channels, 9, outputs},
                                    .pitch = {0, pixel, pixel * 9},
                                    .swizzle = CU_TENSOR_MAP_SWIZZLE_128B};
-  cuda::launch(im2col_kernel,
-               {.name = "im2col",
-                .grid = (layer.pixels + Im2colShape::pixels - 1) / Im2colShape::pixels,
-                .block = 128,
-                .shared_bytes = Im2colShape::shared_bytes},
-               cuda::tensor_map(image, box),
-               cuda::tensor_map(weights, {.box = {channels, 1, outputs}}), layer,
-               cuda::Global<float>(y.data()));
+  start(im2col_kernel,
+        {.name = "im2col",
+         .grid = (layer.pixels + Im2colShape::pixels - 1) / Im2colShape::pixels,
+         .block = 128,
+         .shared_bytes = Im2colShape::shared_bytes},
+        cuda::tensor_map(image, box), cuda::tensor_map(weights, {.box = {channels, 1, outputs}}),
+        layer, cuda::Global<float>(y.data()));
   return y.read();
 }
 

@@ -32,8 +32,8 @@ __global__ void __launch_bounds__(128, 1)
                   Im2colLayer layer, cuda::Global<float> y) {
   using Shape = Im2colShape;
   cuda::SharedMemory shared;
-  const auto pixels = shared.take<Half>(Shape::pixels * Shape::channels, 1024);
-  const auto weights = shared.take<Half>(Shape::outputs * Shape::channels, 1024);
+  const auto pixels = shared.take<Half, 1024>(Shape::pixels * Shape::channels);
+  const auto weights = shared.take<Half, 1024>(Shape::outputs * Shape::channels);
   const auto full = shared.take<cuda::Mbarrier>(1);
   const int thread = static_cast<int>(threadIdx.x);
   if (thread == 0) {

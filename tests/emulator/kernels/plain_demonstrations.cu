@@ -10,6 +10,7 @@
 #include "tests/emulator/kernels/mma_kernel.cuh"
 #include "tests/emulator/kernels/pipeline_kernel.cuh"
 #include "tests/emulator/kernels/reduction_kernel.cuh"
+#include "tests/emulator/kernels/start.hpp"
 
 namespace faltung::emulator_kernels {
 namespace {
@@ -28,13 +29,13 @@ std::vector<float> image() {
 std::vector<float> run_filter() {
   const DeviceBuffer<float> x(image());
   const DeviceBuffer<float> y(x.size());
-  cuda::launch(filter_kernel,
-               {.name = "filter",
-                .grid = {(image_cols + FilterTile::cols - 1) / FilterTile::cols,
-                         (image_rows + FilterTile::rows - 1) / FilterTile::rows},
-                .block = {FilterTile::cols, 4}},
-               cuda::compact_view<const float>(x.data(), image_rows, image_cols),
-               cuda::compact_view(y.data(), image_rows, image_cols), taps);
+  start(filter_kernel,
+        {.name = "filter",
+         .grid = {(image_cols + FilterTile::cols - 1) / FilterTile::cols,
+                  (image_rows + FilterTile::rows - 1) / FilterTile::rows},
+         .block = {FilterTile::cols, 4}},
+        cuda::compact_view<const float>(x.data(), image_rows, image_cols),
+        cuda::compact_view(y.data(), image_rows, image_cols), taps);
   return y.read();
 }
 
@@ -72,9 +73,9 @@ std::vector<float> run_reduction() {
   const DeviceBuffer<int> x(numbers());
   const DeviceBuffer<int> sums(reduction_blocks);
   const DeviceBuffer<int> total(std::vector<int>{0});
-  cuda::launch(reduction_kernel, {.name = "reduction", .grid = reduction_blocks, .block = 256},
-               cuda::Global<const int>(x.data()), reduction_count, cuda::Global<int>(sums.data()),
-               cuda::Global<int>(total.data()));
+  start(reduction_kernel, {.name = "reduction", .grid = reduction_blocks, .block = 256},
+        cuda::Global<const int>(x.data()), reduction_count, cuda::Global<int>(sums.data()),
+        cuda::Global<int>(total.data()));
   const std::vector<int> of_blocks = sums.read();
   const int of_all = std::accumulate(of_blocks.begin(), of_blocks.end(), 0);
   return {static_cast<float>(of_all), static_cast<float>(total.read()[0])};
@@ -97,10 +98,9 @@ std::vector<float> signal() {
 std::vector<float> run_pipeline() {
   const DeviceBuffer<float> x(signal());
   const DeviceBuffer<float> y(x.size());
-  cuda::launch(
-      pipeline_kernel,
-      {.name = "pipeline", .grid = 3, .block = 64, .shared_bytes = PipelineShape::shared_bytes},
-      cuda::Global<const float>(x.data()), cuda::Global<float>(y.data()), pipeline_tiles);
+  start(pipeline_kernel,
+        {.name = "pipeline", .grid = 3, .block = 64, .shared_bytes = PipelineShape::shared_bytes},
+        cuda::Global<const float>(x.data()), cuda::Global<float>(y.data()), pipeline_tiles);
   return y.read();
 }
 
@@ -129,13 +129,13 @@ std::vector<float> run_mma(const Factors& factors) {
   const DeviceBuffer<Half> a(factors.a);
   const DeviceBuffer<Half> b(factors.b);
   const DeviceBuffer<float> c(gemm_m * gemm_n);
-  cuda::launch(mma_kernel,
-               {.name = "mma",
-                .grid = {gemm_n / MmaShape::tile, gemm_m / MmaShape::tile},
-                .block = 128,
-                .shared_bytes = MmaShape::shared_bytes},
-               cuda::Global<const Half>(a.data()), cuda::Global<const Half>(b.data()),
-               cuda::Global<float>(c.data()), gemm_n, gemm_k);
+  start(mma_kernel,
+        {.name = "mma",
+         .grid = {gemm_n / MmaShape::tile, gemm_m / MmaShape::tile},
+         .block = 128,
+         .shared_bytes = MmaShape::shared_bytes},
+        cuda::Global<const Half>(a.data()), cuda::Global<const Half>(b.data()),
+        cuda::Global<float>(c.data()), gemm_n, gemm_k);
   return c.read();
 }
 

@@ -7,7 +7,7 @@ namespace faltung::emulator_kernels {
 /// Touches an accumulator between issue and wait: the assembler makes wgmma wait each time.
 __global__ void __launch_bounds__(128, 1)
     serialised_kernel(cuda::Global<float> x, cuda::Global<const float> scale) {
-  const auto tile = cuda::SharedMemory().take<Half>(8192, 1024);
+  const auto tile = cuda::SharedMemory().take<Half, 1024>(8192);
   const auto operand = cuda::matrix_descriptor(tile, cuda::MatrixSwizzle::bytes_128, 16, 1024);
   float sum[32] = {};
   for (int step = 0; step < 4; ++step) {

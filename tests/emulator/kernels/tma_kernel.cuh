@@ -84,8 +84,8 @@ __global__ void __launch_bounds__(160)
                int tiles) {
   cuda::SharedMemory shared;
   tma::Memory memory;
-  memory.input = shared.take<float>(TmaShape::stages * TmaShape::stage_elements, 128);
-  memory.output = shared.take<float>(TmaShape::rows * TmaShape::cols, 128);
+  memory.input = shared.take<float, 128>(TmaShape::stages * TmaShape::stage_elements);
+  memory.output = shared.take<float, 128>(TmaShape::rows * TmaShape::cols);
   memory.full = shared.take<cuda::Mbarrier>(TmaShape::stages);
   memory.empty = shared.take<cuda::Mbarrier>(TmaShape::stages);
   if (threadIdx.x == 0) {

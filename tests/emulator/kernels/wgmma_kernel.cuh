@@ -88,8 +88,8 @@ __global__ void __launch_bounds__(160, 1)
                  cuda::Global<float> c, int n, int steps) {
   cuda::SharedMemory shared;
   wgmma::Memory memory;
-  memory.a = shared.take<Half>(WgmmaShape::stages * WgmmaShape::tile_elements, 1024);
-  memory.b = shared.take<Half>(WgmmaShape::stages * WgmmaShape::tile_elements, 1024);
+  memory.a = shared.take<Half, 1024>(WgmmaShape::stages * WgmmaShape::tile_elements);
+  memory.b = shared.take<Half, 1024>(WgmmaShape::stages * WgmmaShape::tile_elements);
   memory.full = shared.take<cuda::Mbarrier>(WgmmaShape::stages);
   memory.empty = shared.take<cuda::Mbarrier>(WgmmaShape::stages);
   if (threadIdx.x == 0) {

@@ -26,8 +26,9 @@ FALTUNG_INSTRUCTION void check_access(emulator::Access kind, const void* address
   }
 }
 
-template <typename T, Space space>
+template <typename T, Space space, bool read_only = false>
 FALTUNG_INSTRUCTION T checked_load(const T* address, const emulator::Bounds& bounds) {
+  if constexpr (read_only && space == Space::global) emulator::note_read_only(address, sizeof(T));
   // A type with less alignment than size is loaded in pieces, as nvcc does it.
   for (std::size_t at = 0; at < sizeof(T); at += alignof(T)) {
     check_access<space>(emulator::Access::read, reinterpret_cast<const std::byte*>(address) + at,
@@ -96,7 +97,7 @@ class Pointer {
 
   FALTUNG_INSTRUCTION auto operator[](Index i) const {
     if constexpr (std::is_const_v<T>) {
-      return checked_load<Value, space>(data_ + i, bounds_);
+      return checked_load<Value, space, true>(data_ + i, bounds_);
     } else {
       return Element<T, space>(data_ + i, bounds_);
     }
@@ -104,6 +105,9 @@ class Pointer {
   template <int count>
   FALTUNG_INSTRUCTION Vec<Value, count> load(Index i) const {
     Vec<Value, count> vec;
+    if constexpr (std::is_const_v<T> && space == Space::global) {
+      emulator::note_read_only(data_ + i, sizeof vec);
+    }
     check_access<space>(emulator::Access::read, data_ + i, sizeof vec, bounds_);
     std::memcpy(static_cast<void*>(&vec), data_ + i, sizeof vec);
     return vec;
@@ -148,8 +152,8 @@ using Shared = Pointer<T, Space::shared>;
 
 class SharedMemory {
  public:
-  template <typename T>
-  Shared<T> take(int count, int alignment = 16) {
+  template <typename T, int alignment = 16>
+  Shared<T> take(int count) {
     const int begin = (used_ + alignment - 1) / alignment * alignment;
     used_ = begin + count * static_cast<int>(sizeof(T));
     const emulator::Bounds bounds = emulator::dynamic_shared(

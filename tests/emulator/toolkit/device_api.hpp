@@ -6,9 +6,10 @@
 #include <functional>
 #include <initializer_list>
 
+#include "tests/emulator/toolkit/vector_types.hpp"
 #include "tests/emulator/toolkit/where.hpp"
 
-struct dim3;
+struct CUstream_st;
 struct CUtensorMap;
 
 /// What kernels call, through CUDA's names (cuda_runtime.h beside this file) and through
@@ -27,6 +28,8 @@ struct Bounds {
 /// Checks and counts one access of 1 to 16 bytes, aligned to its size. The address this returns to
 /// tells one instruction of the kernel from another.
 void access_global(Access kind, const void* address, unsigned bytes);
+/// Before a read through the read-only path, which may be older than what this launch writes.
+void note_read_only(const void* address, unsigned bytes);
 void access_shared(Access kind, const void* address, unsigned bytes, const Bounds& bounds);
 
 /// One index per axis into a view of these extents; an element beyond one may well exist elsewhere.
@@ -124,8 +127,14 @@ void wgmma_wait(unsigned still_pending);
 void count_multiply_adds(unsigned count);
 void count_special(unsigned count);
 
+struct LaunchSpec {
+  const char* kernel = "";         ///< for messages
+  const void* function = nullptr;  ///< what attributes are asked for
+  dim3 grid, block, cluster;
+  std::size_t shared_bytes = 0;  ///< dynamic
+  CUstream_st* stream = nullptr;
+};
 /// Runs `body` once for every thread of the grid and throws Violation for what goes wrong.
-void launch(const char* kernel, const dim3& grid, const dim3& block, const dim3& cluster,
-            std::size_t shared_bytes, const std::function<void()>& body);
+void launch(const LaunchSpec& spec, const std::function<void()>& body);
 
 }  // namespace faltung::emulator

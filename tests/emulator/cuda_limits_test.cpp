@@ -1,0 +1,174 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "cuda/depthwise/channels_policy.hpp"
+#include "cuda/depthwise/gradient_mma_policy.hpp"
+#include "cuda/depthwise/gradient_window_policy.hpp"
+#include "cuda/engine_list.hpp"
+#include "cuda/runtime/device_limits.hpp"
+#include "tests/emulator/emulated_device.hpp"
+#include "tests/emulator/emulator.hpp"
+#include "tests/support/depthwise_geometry.hpp"
+#include "tests/support/operands.hpp"
+#include "tests/support/problem_file.hpp"
+
+// Every kernel on GPUs of several kinds: it stays within what each of them has, loads nothing in
+// `run`, and computes the same.
+namespace faltung::cuda {
+namespace {
+
+using emulator::machine;
+
+// One or more for each kernel, large enough to meet the limits.
+constexpr const char* problems_of_kernels[] = {
+    "op=fwd dtype=f32 n=1 c=3 in=40x50 k=4 f=5x4 pad=2",                              // tile
+    "op=fwd dtype=f32 n=1 c=1 in=20x130 k=1 f=7x7 pad=3",                             // walk
+    "op=fwd dtype=f64 n=1 c=1 in=18x40 k=1 f=5x5 pad=2",                              // walk
+    "op=filter dtype=u8 in=40x70 f=3x3",                                              // walk, band
+    "op=filter dtype=u8 in=20x140 f=11x11",                                           // band
+    "op=fwd dtype=f64 n=1 c=1 in=900 k=1 f=840 pad=419",                              // fir, 48 KiB
+    "op=fwd dtype=c64 n=1 c=1 in=600 k=1 f=830 pad=414",                              // fir
+    "op=fwd dtype=f32 n=1 c=1 in=4x10x30 k=1 f=3x3x3 pad=1",                          // slab
+    "op=fwd dtype=f32 n=1 c=1 in=10x40 k=1 f=33x9 pad=16x4",                          // patch
+    "op=filter dtype=f32 in=3x9x40 f=9x9x9 boundary=reflect sep=1",                   // volume
+    "op=filter dtype=f64 in=2x5x30 f=9x9x9 boundary=reflect sep=1",                   // volume
+    "op=filter dtype=f32 in=24x60 f=41x37 boundary=constant sep=1",                   // plane
+    "op=fwd dtype=f16 n=1 c=1 in=32x32 k=1 f=31x31 pad=15",                           // bands
+    "op=fwd dtype=bf16 n=1 c=1 in=20x40 k=1 f=63x9 pad=31x4",                         // bands
+    "op=fwd dtype=f32 n=1 c=3 in=28x28 k=3 f=7x7 pad=3 g=3",                          // window
+    "op=fwd dtype=f64 n=1 c=2 in=28x28 k=2 f=7x7 pad=3 g=2",                          // window
+    "op=fwd dtype=f32 n=1 c=2 in=3x28x28 k=2 f=3x3x3 pad=1 g=2",                      // window
+    "op=fwd dtype=f16 n=1 c=32 in=10x10 k=32 f=7x7 pad=3 stride=2 g=32 layout=nhwc",  // channels
+    "op=fwd dtype=f32 n=1 c=40 in=9x9 k=40 f=3x3 pad=1 g=40 layout=nhwc",             // channels
+    "op=wgrad dtype=f32 n=2 c=1 in=28x28 k=1 f=7x7 pad=3",                            // gradients
+    "op=wgrad dtype=f64 n=2 c=1 in=21x21 k=1 f=7x7 pad=3",
+    "op=wgrad dtype=f16 n=1 c=1 in=20x136 k=1 f=63x41 pad=31x20",
+    "op=wgrad dtype=bf16 n=5 c=2 in=28x28 k=2 f=3x3 pad=1 g=2",
+    "op=wgrad dtype=f32 n=1 c=1 in=90x80 k=1 f=3x3 pad=1 stride=2",
+};
+
+std::vector<Problem> problems() {
+  std::vector<Problem> result;
+  for (const std::string& line : test::problem_lines("tests/problems/smoke.txt")) {
+    result.push_back(Problem::parse(line));
+  }
+  for (const char* line : problems_of_kernels) result.push_back(Problem::parse(line));
+  return result;
+}
+
+/// The emulated GPU while a stream is captured: tasks run as part of a graph.
+test::Array run_captured(const Engine& engine, const Problem& p, const test::Operands& operands) {
+  class Captured final : public Engine {
+   public:
+    explicit Captured(const Engine& engine) : engine_(engine) {}
+    std::string_view name() const override { return engine_.name(); }
+    Verdict supports(const Problem& p, const Device& device) const override {
+      return engine_.supports(p, device);
+    }
+    double estimate_us(const Problem& p, const Device& device) const override {
+      return engine_.estimate_us(p, device);
+    }
+    std::unique_ptr<Task> prepare(const Problem& p, const Device& device) const override {
+      return std::make_unique<CapturedTask>(engine_.prepare(p, device));
+    }
+
+   private:
+    class CapturedTask final : public Task {
+     public:
+      explicit CapturedTask(std::unique_ptr<Task> task) : task_(std::move(task)) {}
+      ErrorBound error_bound() const override { return task_->error_bound(); }
+      std::size_t workspace_bytes() const override { return task_->workspace_bytes(); }
+      void run(const RunArguments& arguments) const override {
+        const emulator::Capture capture;
+        emulator::expect_device_kept("Task::run", [&] { task_->run(arguments); });
+      }
+
+     private:
+      std::unique_ptr<Task> task_;
+    };
+    const Engine& engine_;
+  };
+  return test::run_guarded(*test::test_devices()[0], Captured(engine), p, operands);
+}
+
+class CudaLimits : public ::testing::TestWithParam<const Engine*> {
+ protected:
+  void TearDown() override { machine = {}; }
+};
+
+TEST_P(CudaLimits, EveryGpuRunsAndGivesTheSame) {
+  const Engine& engine = *GetParam();
+  for (const Problem& p : problems()) {
+    machine = {};
+    if (!engine.supports(p, Device::cuda(0))) continue;
+    const test::Operands operands = test::filled_operands(p, test::Fill::reals, test::test_seed());
+    const test::Array expected = run_captured(engine, p, operands);
+    for (const int architecture : {80, 120}) {
+      machine.limits = emulator::device_record(architecture).limits;
+      ASSERT_TRUE(engine.supports(p, Device::cuda(0))) << architecture << " [" << p << ']';
+      EXPECT_TRUE(test::equal_elements(run_captured(engine, p, operands), expected))
+          << engine.name() << " on " << architecture << " [" << p << ']';
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, CudaLimits, ::testing::ValuesIn(engine_list()),
+                         [](const ::testing::TestParamInfo<const Engine*>& engine) {
+                           std::string name(engine.param->name());
+                           std::ranges::replace(name, '.', '_');
+                           return name;
+                         });
+
+// What policies ask for, over all shapes that their kernels take.
+TEST(CudaPolicies, AskForNoMoreThanThereIs) {
+  using namespace depthwise;
+  for (const emulator::DeviceRecord& record : emulator::device_records()) {
+    const std::int64_t most = dynamic_shared_most(record.limits);
+    for (const std::int64_t height : {1, 4, 16, 31, 64, 300}) {
+      for (const std::int64_t width : {1, 8, 28, 56, 120, 128, 300, 5000}) {
+        Geometry g = small_geometry(1, height, width, 2, 3, false);
+        for (const std::int64_t rows : {1, 2, 7, 8, 31, 64}) {
+          for (const std::int64_t columns : {1, 3, 9, 25, 41, 128, 256}) {
+            for (const std::int64_t pad : {0, 1, 7, 127}) {
+              g.axis[1].filter = rows;
+              g.axis[2].filter = columns;
+              g.axis[2].pad_lo = pad;
+              ASSERT_LE(2 * gradient_mma_shared(gradient_mma_tiling(g)), most)
+                  << record.name << ' ' << height << 'x' << width << ' ' << rows << 'x' << columns;
+              if (band_window(columns, pad, band_folds(g)).steps == 0) continue;
+              const BandTiling t = band_tiling(g, record.limits);
+              ASSERT_LE(2 * t.groups * band_group_size(t), most)
+                  << record.name << ' ' << height << 'x' << width << ' ' << rows << 'x' << columns;
+            }
+          }
+        }
+        for (const int size : {3, 5, 7}) {
+          for (const int bytes : {4, 8}) {
+            g.axis[1].filter = g.axis[2].filter = size;
+            g.axis[2].pad_lo = size / 2;
+            const WindowTiling t = window_tiling(g, bytes, record.limits);
+            ASSERT_LE(window_stages(1) * std::int64_t{t.slots} * t.tile_size * bytes, most);
+            const std::int64_t sums =
+                gradient_window_shared(gradient_window_tiling(g, bytes),
+                                       window_rows(1, size, bytes), 16 / bytes) *
+                bytes;
+            ASSERT_LE(sums, gradient_window_budget);
+          }
+        }
+        Geometry last = small_geometry(1, height, width, 2, 96, true);
+        for (const int size : {3, 5, 7}) {
+          for (const int stride : {1, 2}) {
+            last.axis[1].filter = last.axis[2].filter = size;
+            last.axis[1].stride = last.axis[2].stride = stride;
+            ASSERT_LE(2 * 4 * channels_tiling(last, 2, record.limits).tile_size, most);
+          }
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace faltung::cuda

@@ -1,0 +1,434 @@
+#include "tests/emulator/host_runtime.hpp"
+
+#include <cstring>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "tests/emulator/execution.hpp"
+#include "tests/emulator/memory_checker.hpp"
+#include "tests/emulator/toolkit/cuda_runtime.h"
+
+struct CUstream_st {
+  int device;
+  bool non_blocking;
+};
+struct CUmemPoolHandle_st {
+  int device;
+  std::uint64_t kept;
+};
+
+namespace faltung::emulator {
+namespace {
+
+/// A copy or fill that has not ended. `source` is memory of a device; else the bytes are here.
+struct Unfinished {
+  int device;
+  cudaStream_t stream;
+  std::byte* to;
+  std::size_t bytes;
+  const std::byte* source;
+  std::vector<std::byte> content;
+};
+
+std::vector<Unfinished>& unfinished() {
+  static std::vector<Unfinished> list;
+  return list;
+}
+
+int captures = 0;
+
+bool blocks(cudaStream_t stream) { return stream == nullptr || !stream->non_blocking; }
+int device_of(cudaStream_t stream) { return stream == nullptr ? machine.current : stream->device; }
+
+/// Ends, in their order, all pieces of work for which `ends` says so.
+template <typename Ends>
+void finish(const Ends& ends) {
+  std::vector<Unfinished> list = std::exchange(unfinished(), {});
+  for (Unfinished& work : list) {
+    if (!ends(work)) {
+      unfinished().push_back(std::move(work));
+      continue;
+    }
+    Allocation* target = allocation_at(work.to);
+    if (target == nullptr) continue;
+    std::memcpy(work.to, work.source == nullptr ? work.content.data() : work.source, work.bytes);
+    target->shadow.set_valid(target->offset(work.to), work.bytes, true);
+  }
+}
+
+/// What the next piece of work of a stream comes after.
+void finish_before(cudaStream_t stream) {
+  const int device = device_of(stream);
+  finish([&](const Unfinished& work) {
+    return work.device == device &&
+           (work.stream == stream || (blocks(stream) && blocks(work.stream)));
+  });
+}
+
+void begin(Unfinished work) {
+  Allocation& target = find_allocation(work.to, work.bytes, "a copy", {});
+  std::memset(work.to, poison_byte, work.bytes);
+  target.shadow.set_valid(target.offset(work.to), work.bytes, false);
+  unfinished().push_back(std::move(work));
+}
+
+void check_stream(cudaStream_t stream, const char* what) {
+  if (stream == nullptr || stream->device == machine.current) return;
+  fail(Check::wrong_device, std::string(what) + " on a stream of device " +
+                                std::to_string(stream->device) + " while device " +
+                                std::to_string(machine.current) + " is current");
+}
+
+/// By kernel and device: the most dynamic shared memory it was granted; present if it is loaded.
+std::map<std::pair<const void*, int>, std::int64_t>& grants() {
+  static std::map<std::pair<const void*, int>, std::int64_t> map;
+  return map;
+}
+std::map<const void*, std::size_t>& static_bytes() {
+  static std::map<const void*, std::size_t> map;
+  return map;
+}
+
+/// ptxas pads the static part to the alignment of the dynamic one, which is that of SharedMemory.
+std::int64_t padded(std::size_t bytes) {
+  return static_cast<std::int64_t>((bytes + 127) / 128 * 128);
+}
+
+void check_shared(const LaunchSpec& spec, std::size_t own) {
+  if (spec.shared_bytes == 0 && static_cast<std::int64_t>(own) <= machine.limits.shared_default) {
+    return;
+  }
+  const std::int64_t fixed = spec.shared_bytes == 0 ? static_cast<std::int64_t>(own) : padded(own);
+  const auto dynamic = static_cast<std::int64_t>(spec.shared_bytes);
+  const std::string takes = "dynamic and static shared memory together take " +
+                            std::to_string(dynamic) + " + " + std::to_string(fixed) + " bytes, ";
+  if (dynamic + fixed > machine.limits.shared_most) {
+    fail(Check::shared_memory_exceeded,
+         takes + "a block has " + std::to_string(machine.limits.shared_most));
+  }
+  const auto granted = grants().find({spec.function, machine.current});
+  const std::int64_t most = granted == grants().end() ? 0 : granted->second;
+  if (dynamic + fixed > machine.limits.shared_default && dynamic > most) {
+    fail(Check::shared_memory_not_requested,
+         takes + "more than " + std::to_string(machine.limits.shared_default) +
+             ", and the kernel was given " + std::to_string(most) + " of dynamic memory");
+  }
+}
+
+cudaError_t make_allocation(void** pointer, std::size_t bytes, bool ordered, cudaStream_t stream,
+                            cudaMemPool_t pool) {
+  *pointer = nullptr;
+  if (bytes == 0) return cudaSuccess;
+  Allocation* made = allocate_memory(bytes);
+  if (made == nullptr) return answer(cudaErrorMemoryAllocation);
+  made->device = machine.current;
+  made->stream_ordered = ordered;
+  made->stream = stream;
+  made->pool = pool;
+  made->kept = pool == nullptr ? 0 : pool->kept;
+  *pointer = made->begin;
+  return cudaSuccess;
+}
+
+void copy_at_once(void* to, const void* from, std::size_t bytes) {
+  if (Allocation* target = allocation_at(to); target != nullptr) {
+    find_allocation(to, bytes, "cudaMemcpy", {});
+    check_finished(to, bytes, "cudaMemcpy");
+    target->shadow.set_valid(target->offset(to), bytes, true);
+  }
+  if (allocation_at(from) != nullptr) {
+    find_allocation(from, bytes, "cudaMemcpy", {});
+    check_finished(from, bytes, "cudaMemcpy");
+  }
+  std::memcpy(to, from, bytes);
+}
+
+void copy_later(void* to, const void* from, std::size_t bytes, cudaStream_t stream) {
+  find_allocation(to, bytes, "cudaMemcpy", {});
+  check_finished(to, bytes, "cudaMemcpy");
+  const auto* source = static_cast<const std::byte*>(from);
+  Unfinished work{device_of(stream), stream, static_cast<std::byte*>(to), bytes, nullptr, {}};
+  if (allocation_at(from) != nullptr) {
+    find_allocation(from, bytes, "cudaMemcpy", {});
+    check_finished(from, bytes, "cudaMemcpy");
+    work.source = source;
+  } else {
+    work.content.assign(source, source + bytes);  // staged before the call returns
+  }
+  begin(std::move(work));
+}
+
+}  // namespace
+
+Capture::Capture() { ++captures; }
+Capture::~Capture() { --captures; }
+
+void forbid_in_capture(std::string_view call) {
+  if (captures == 0) return;
+  fail(Check::unsafe_in_capture, std::string(call) + " while a stream is captured");
+}
+
+void expect_device_kept(std::string_view what, const std::function<void()>& f) {
+  const int before = machine.current;
+  f();
+  if (machine.current == before) return;
+  fail(Check::device_not_restored, std::string(what) + " leaves device " +
+                                       std::to_string(machine.current) + " current where it was " +
+                                       std::to_string(before));
+}
+
+void check_launch(const LaunchSpec& spec) {
+  check_stream(spec.stream, "a launch");
+  if (captures != 0 && !grants().contains({spec.function, machine.current})) {
+    fail(Check::not_loaded,
+         "the first launch on a device would load code while a stream is captured");
+  }
+  check_shared(spec, static_shared_bytes(spec.function));
+  finish_before(spec.stream);
+}
+
+std::size_t static_shared_bytes(const void* function) {
+  const auto found = static_bytes().find(function);
+  return found == static_bytes().end() ? 0 : found->second;
+}
+
+void note_static_shared(const LaunchSpec& spec, std::size_t bytes) {
+  std::size_t& known = static_bytes()[spec.function];
+  if (bytes <= known) return;
+  known = bytes;
+  check_shared(spec, bytes);
+}
+
+void finish_stream(CUstream_st* stream) { finish_before(stream); }
+void finish_device() {
+  finish([](const Unfinished& work) { return work.device == machine.current; });
+}
+
+void check_finished(const void* address, std::size_t bytes, const char* what) {
+  const auto* begin = static_cast<const std::byte*>(address);
+  for (const Unfinished& work : unfinished()) {
+    if (begin < work.to + work.bytes && work.to < begin + bytes) {
+      fail(Check::unfinished_copy, std::string(what) +
+                                       " of memory that an earlier copy or fill may still write; "
+                                       "nobody has waited for it");
+    }
+  }
+}
+
+bool has_unfinished() { return !unfinished().empty(); }
+
+std::size_t kept_by_pool_of(const void* address) {
+  const Allocation* found = allocation_at(address);
+  return found == nullptr ? 0 : found->kept;
+}
+
+const void* pool_of(const void* address) {
+  const Allocation* found = allocation_at(address);
+  return found == nullptr ? nullptr : found->pool;
+}
+
+}  // namespace faltung::emulator
+
+namespace emulator = faltung::emulator;
+
+cudaError_t cudaMalloc(void** pointer, std::size_t bytes) {
+  const auto turn = emulator::take_turn();
+  emulator::forbid_in_capture("cudaMalloc");
+  return emulator::make_allocation(pointer, bytes, false, nullptr, nullptr);
+}
+
+cudaError_t cudaMallocAsync(void** pointer, std::size_t bytes, cudaStream_t stream) {
+  const auto turn = emulator::take_turn();
+  emulator::check_stream(stream, "cudaMallocAsync");
+  return emulator::make_allocation(pointer, bytes, true, stream, nullptr);
+}
+
+cudaError_t cudaMallocFromPoolAsync(void** pointer, std::size_t bytes, cudaMemPool_t pool,
+                                    cudaStream_t stream) {
+  const auto turn = emulator::take_turn();
+  emulator::check_stream(stream, "cudaMallocFromPoolAsync");
+  if (pool->device != emulator::machine.current) {
+    emulator::fail(emulator::Check::wrong_device, "memory from a pool of another device");
+  }
+  return emulator::make_allocation(pointer, bytes, true, stream, pool);
+}
+
+cudaError_t cudaFree(void* pointer) {
+  const auto turn = emulator::take_turn();
+  if (pointer == nullptr) return cudaSuccess;
+  emulator::forbid_in_capture("cudaFree");
+  emulator::Allocation* found = emulator::allocation_at(pointer);
+  if (found == nullptr || found->begin != pointer) return cudaErrorInvalidValue;
+  if (found->device != emulator::machine.current) {
+    emulator::fail(emulator::Check::wrong_device,
+                   "cudaFree of memory of device " + std::to_string(found->device) +
+                       " while device " + std::to_string(emulator::machine.current) +
+                       " is current");
+  }
+  emulator::finish_device();
+  emulator::release_memory(*found);
+  return cudaSuccess;
+}
+
+cudaError_t cudaFreeAsync(void* pointer, cudaStream_t stream) {
+  const auto turn = emulator::take_turn();
+  if (pointer == nullptr) return cudaSuccess;
+  emulator::check_stream(stream, "cudaFreeAsync");
+  emulator::Allocation* found = emulator::allocation_at(pointer);
+  if (found == nullptr || found->begin != pointer) return cudaErrorInvalidValue;
+  if (found->device != emulator::device_of(stream)) {
+    emulator::fail(emulator::Check::wrong_device,
+                   "cudaFreeAsync of memory of device " + std::to_string(found->device) +
+                       " on a stream of device " + std::to_string(emulator::device_of(stream)));
+  }
+  if (found->stream_ordered && found->stream != stream) {
+    emulator::fail(emulator::Check::wrong_stream,
+                   "cudaFreeAsync on another stream than the memory's own, which may still use it");
+  }
+  emulator::finish_before(stream);
+  emulator::release_memory(*found);
+  return cudaSuccess;
+}
+
+cudaError_t cudaMemsetAsync(void* pointer, int value, std::size_t bytes, cudaStream_t stream) {
+  const auto turn = emulator::take_turn();
+  if (bytes == 0) return cudaSuccess;
+  emulator::check_stream(stream, "cudaMemsetAsync");
+  emulator::finish_before(stream);
+  emulator::check_finished(pointer, bytes, "cudaMemset");
+  emulator::begin({emulator::device_of(stream), stream, static_cast<std::byte*>(pointer), bytes,
+                   nullptr, std::vector<std::byte>(bytes, static_cast<std::byte>(value))});
+  return cudaSuccess;
+}
+
+cudaError_t cudaMemset(void* pointer, int value, std::size_t bytes) {
+  emulator::forbid_in_capture("cudaMemset");
+  return cudaMemsetAsync(pointer, value, bytes, nullptr);
+}
+
+cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind) {
+  const auto turn = emulator::take_turn();
+  if (bytes == 0) return cudaSuccess;
+  emulator::forbid_in_capture("cudaMemcpy");
+  emulator::finish_before(nullptr);
+  if (emulator::allocation_at(to) == nullptr) {
+    emulator::copy_at_once(to, from, bytes);  // to the host: the call returns when it is there
+  } else {
+    emulator::copy_later(to, from, bytes, nullptr);
+  }
+  return cudaSuccess;
+}
+
+cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind,
+                            cudaStream_t stream) {
+  const auto turn = emulator::take_turn();
+  if (bytes == 0) return cudaSuccess;
+  emulator::check_stream(stream, "cudaMemcpyAsync");
+  emulator::finish_before(stream);
+  if (emulator::allocation_at(to) == nullptr) {
+    emulator::copy_at_once(to, from, bytes);  // memory that is not pinned: as cudaMemcpy
+  } else {
+    emulator::copy_later(to, from, bytes, stream);
+  }
+  return cudaSuccess;
+}
+
+cudaError_t cudaMemPoolCreate(cudaMemPool_t* pool, const cudaMemPoolProps* properties) {
+  *pool = new CUmemPoolHandle_st{properties->location.id, 0};  // pools live as long as the process
+  return emulator::answer(cudaSuccess);
+}
+
+cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t pool, cudaMemPoolAttr, void* value) {
+  std::memcpy(&pool->kept, value, sizeof pool->kept);
+  return emulator::answer(cudaSuccess);
+}
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
+  *stream = new CUstream_st{emulator::machine.current, (flags & cudaStreamNonBlocking) != 0};
+  return emulator::answer(cudaSuccess);
+}
+
+cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  emulator::finish_stream(stream);
+  delete stream;
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  const auto turn = emulator::take_turn();
+  emulator::forbid_in_capture("cudaStreamSynchronize");
+  emulator::check_stream(stream, "cudaStreamSynchronize");
+  emulator::finish_stream(stream);
+  return emulator::answer(cudaSuccess);
+}
+
+cudaError_t cudaDeviceSynchronize() {
+  const auto turn = emulator::take_turn();
+  emulator::forbid_in_capture("cudaDeviceSynchronize");
+  emulator::finish_device();
+  return emulator::answer(cudaSuccess);
+}
+
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
+  using emulator::machine;
+  if (device < 0 || device >= machine.devices) return emulator::answer(cudaErrorInvalidDevice);
+  *properties = {.name = {},
+                 .totalGlobalMem = std::size_t{141} << 30,
+                 .sharedMemPerBlockOptin = static_cast<std::size_t>(machine.limits.shared_most),
+                 .major = machine.limits.major,
+                 .minor = machine.limits.minor,
+                 .multiProcessorCount = machine.limits.multiprocessors,
+                 .l2CacheSize = 60 << 20};
+  const std::string name(emulator::chosen_record().name);
+  std::memcpy(properties->name, name.c_str(), name.size() + 1);
+  return emulator::answer(cudaSuccess);
+}
+
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device) {
+  using emulator::machine;
+  if (device < 0 || device >= machine.devices) return emulator::answer(cudaErrorInvalidDevice);
+  const faltung::cuda::DeviceLimits& limits = machine.limits;
+  const std::map<cudaDeviceAttr, std::int64_t> values = {
+      {cudaDevAttrComputeCapabilityMajor, limits.major},
+      {cudaDevAttrComputeCapabilityMinor, limits.minor},
+      {cudaDevAttrMultiProcessorCount, limits.multiprocessors},
+      {cudaDevAttrMaxSharedMemoryPerBlock, limits.shared_default},
+      {cudaDevAttrMaxSharedMemoryPerBlockOptin, limits.shared_most},
+      {cudaDevAttrMaxSharedMemoryPerMultiprocessor, limits.shared_of_multiprocessor},
+      {cudaDevAttrReservedSharedMemoryPerBlock, limits.shared_reserved},
+      {cudaDevAttrMaxRegistersPerBlock, limits.registers_of_block},
+      {cudaDevAttrMaxRegistersPerMultiprocessor, limits.registers_of_multiprocessor},
+      {cudaDevAttrMaxThreadsPerBlock, limits.threads_of_block},
+      {cudaDevAttrMaxThreadsPerMultiProcessor, limits.threads_of_multiprocessor},
+      {cudaDevAttrMaxBlocksPerMultiprocessor, limits.blocks_of_multiprocessor}};
+  *value = static_cast<int>(values.at(attribute));
+  return emulator::answer(cudaSuccess);
+}
+
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* kernel) {
+  const auto turn = emulator::take_turn();
+  emulator::forbid_in_capture("cudaFuncGetAttributes");
+  const auto fixed =
+      static_cast<std::size_t>(emulator::padded(emulator::static_shared_bytes(kernel)));
+  auto& grants = emulator::grants();
+  const auto [grant, is_new] = grants.try_emplace(
+      {kernel, emulator::machine.current},
+      emulator::machine.limits.shared_default - static_cast<std::int64_t>(fixed));
+  *attributes = {.sharedSizeBytes = fixed,
+                 .maxThreadsPerBlock = emulator::machine.limits.threads_of_block,
+                 .numRegs = 0,
+                 .maxDynamicSharedSizeBytes = static_cast<int>(grant->second)};
+  return emulator::answer(cudaSuccess);
+}
+
+cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute, int value) {
+  const auto turn = emulator::take_turn();
+  emulator::forbid_in_capture("cudaFuncSetAttribute");
+  const std::int64_t fixed = emulator::padded(emulator::static_shared_bytes(kernel));
+  if (value < 0 || value + fixed > emulator::machine.limits.shared_most) {
+    return emulator::answer(cudaErrorInvalidValue);
+  }
+  emulator::grants()[{kernel, emulator::machine.current}] = value;
+  return emulator::answer(cudaSuccess);
+}

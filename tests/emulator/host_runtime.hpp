@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string_view>
+#include <vector>
+
+#include "tests/emulator/device_records.hpp"
+
+struct CUstream_st;
+
+/// What the host's side of a GPU enforces: devices, streams, and what a kernel was granted.
+///
+/// Work of a stream begins in the order of its calls. The null stream of a device and the streams
+/// that were not created as non-blocking wait for each other. What the documentation lets end after
+/// the call ("API synchronization behavior": copies within a device, from memory that is not
+/// pinned, fills) ends when the host waits for it, or when the stream reaches its next piece of
+/// work, and no earlier: until then nobody may touch what it writes.
+namespace faltung::emulator {
+
+struct LaunchSpec;
+
+/// Asserts that the calls in its scope may be made while a stream is captured: nothing that waits,
+/// allocates at once or loads code.
+class Capture {
+ public:
+  Capture();
+  ~Capture();
+  Capture(const Capture&) = delete;
+  Capture& operator=(const Capture&) = delete;
+};
+
+/// @throws Violation unsafe_in_capture inside a Capture
+void forbid_in_capture(std::string_view call);
+
+/// Calls `f`, which promises to leave the current device as it was.
+/// @throws Violation device_not_restored
+void expect_device_kept(std::string_view what, const std::function<void()>& f);
+
+/// What must be in order before a kernel starts: its stream, what it was granted, its code.
+/// @throws Violation wrong_device, not_loaded, shared_memory_not_requested, shared_memory_exceeded
+void check_launch(const LaunchSpec& spec);
+
+/// Static shared memory of a kernel as known: what its launches have met.
+[[nodiscard]] std::size_t static_shared_bytes(const void* function);
+/// A launch of it has met so much. Kernels that take dynamic memory, too, are checked again.
+void note_static_shared(const LaunchSpec& spec, std::size_t bytes);
+
+/// All pieces of work of a stream, or of all streams of the current device, end.
+void finish_stream(CUstream_st* stream);
+void finish_device();
+
+/// @throws Violation unfinished_copy if a copy or fill that nobody has waited for may still write
+/// one of these bytes.
+void check_finished(const void* address, std::size_t bytes, const char* what);
+/// Whether there is such work at all.
+[[nodiscard]] bool has_unfinished();
+
+/// How much the pool of an allocation keeps; 0: it came from the default pool, or from none.
+[[nodiscard]] std::size_t kept_by_pool_of(const void* address);
+/// The pool of an allocation, or null.
+[[nodiscard]] const void* pool_of(const void* address);
+
+}  // namespace faltung::emulator
