@@ -4,6 +4,7 @@
 #include <CLI/Version.hpp>
 #include <faltung/device.hpp>
 #include <faltung/plan.hpp>
+#include <faltung/version.hpp>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -38,7 +39,7 @@ Json information() {
         {{"device", to_string(info.device)}, {"name", info.name}, {"details", info.details}});
   }
   return {
-      {"version", FALTUNG_VERSION},
+      {"version", version()},
       {"compiler", FALTUNG_COMPILER},
       {"build", FALTUNG_BUILD_TYPE},
       {"cuda_compiled", FALTUNG_HAVE_CUDA != 0},

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstring>
 #include <faltung/error.hpp>
+#include <faltung/version.hpp>
 #include <new>
 #include <string>
 
@@ -76,7 +77,7 @@ int main(int argc, char** argv) {
   remove_temporary_files_on_signals();
   CLI::App app("Convolution of arrays, pictures and sound on CPU and GPU", "faltung");
   app.footer(exit_codes);
-  app.set_version_flag("--version", "faltung " FALTUNG_VERSION);
+  app.set_version_flag("--version", "faltung " + std::string(faltung::version()));
   app.require_subcommand(1);
   add_convolve_command(app);
   add_conv_command(app);

@@ -22,6 +22,7 @@
 #include <faltung/signal.hpp>
 #include <faltung/tensor.hpp>
 #include <faltung/threads.hpp>
+#include <faltung/version.hpp>
 
 namespace faltung {
 

@@ -13,12 +13,19 @@ int main() try {
   const std::vector<float> expected = {12, 123, 234, 345, 450};
   std::vector<float> y(5);
   const auto plan = faltung::Plan::make(problem);
-  plan.run({}, faltung::view(x.data(), problem.x_shape()),
-           faltung::view(w.data(), problem.w_shape()), faltung::view(y.data(), problem.y_shape()));
+  plan.run(faltung::view(x.data(), problem.x_shape()), faltung::view(w.data(), problem.w_shape()),
+           faltung::view(y.data(), problem.y_shape()));
   if (y != expected) {
     std::fputs("the sums are wrong\n", stderr);
     return 1;
   }
+#ifdef HAS_CUDA
+  const faltung::BuildFeatures features = faltung::build_features();
+  if (features.cuda != HAS_CUDA || features.blas != HAS_BLAS) {
+    std::fputs("the CMake variables faltung_HAS_... are wrong\n", stderr);
+    return 1;
+  }
+#endif
   // An exception of the library must be caught by its type on this side of the boundary.
   try {
     (void)faltung::Problem::parse("op=nonsense");

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <faltung/plan.hpp>
+#include <faltung/version.hpp>
 #include "cpp/tools/demo/html.hpp"
 #include "cpp/tools/demo/sections.hpp"
 #include "cpp/tools/io/atomic_file.hpp"
@@ -37,8 +38,8 @@ std::vector<std::pair<std::string, std::string>> describe(const std::string& whe
     about.emplace_back("No GPU", reason);
   }
   about.emplace_back("Computed on", fmt::format("{} in {:.0f} s, checks included", where, seconds));
-  about.emplace_back("Build", fmt::format("Faltung {}, {} {}", FALTUNG_VERSION, FALTUNG_BUILD_TYPE,
-                                          FALTUNG_COMPILER));
+  about.emplace_back(
+      "Build", fmt::format("Faltung {}, {} {}", version(), FALTUNG_BUILD_TYPE, FALTUNG_COMPILER));
   about.emplace_back("Engines", fmt::format("{}", fmt::join(engine_names(), ", ")));
   return about;
 }
