@@ -1,8 +1,11 @@
 #include <gtest/gtest.h>
 
+#include <complex>
 #include <faltung/error.hpp>
 #include <faltung/tensor.hpp>
 #include <numeric>
+#include <span>
+#include <type_traits>
 #include <vector>
 
 namespace faltung {
@@ -26,6 +29,52 @@ TEST(Tensor, RefusesWrongUse) {
   EXPECT_THROW((void)Tensor::zeros(f32, {2}).values<double>(), InvalidProblem);
   EXPECT_THROW((void)Tensor(f32, {4}).reshaped({5}), InvalidProblem);
   EXPECT_THROW((Shape{1, 2, 3, 4, 5, 6, 7, 8, 9}), InvalidProblem);
+}
+
+TEST(Tensor, FromDeducesTheElementType) {
+  EXPECT_EQ(Tensor::from({1.f, 2.f}, {2, 1}).dtype(), f32);
+  EXPECT_EQ(Tensor::from({1, 2}).dtype(), i32);
+  EXPECT_EQ(Tensor::from({1, 2}).shape(), (Shape{2}));
+  EXPECT_EQ(Tensor::from<float>({1, 2}).dtype(), f32);
+  std::vector<std::complex<double>> values = {{1, 2}, {3, 4}};
+  EXPECT_EQ(Tensor::from(values, {1, 2}).dtype(), c128);
+  EXPECT_EQ(Tensor::from(values).at<std::complex<double>>(1), values[1]);
+  EXPECT_EQ(Tensor::from(std::span(values), {2}).dtype(), c128);
+  EXPECT_EQ(Tensor::from(std::span<const std::complex<double>>(values)).size(), 2);
+  const std::int8_t array[] = {1, 2, 3};
+  EXPECT_EQ(Tensor::from(array, {3, 1}).dtype(), i8);
+  EXPECT_THROW((void)Tensor::from(array, {2}), InvalidProblem);
+}
+
+// Whether a call on a T, with the value category of T, compiles.
+template <typename T>
+concept Viewable = requires(T t) {
+  static_cast<T>(t).view();
+};
+template <typename T>
+concept Sliceable = requires(T t) {
+  static_cast<T>(t).slice(0, {});
+  static_cast<T>(t).permute({0});
+};
+
+TEST(Tensor, TemporariesGiveOutNothingThatOutlivesThem) {
+  static_assert(Viewable<Tensor&> && Viewable<const Tensor&> && !Viewable<Tensor&&>);
+  static_assert(Sliceable<Tensor&> && Sliceable<const Tensor&> && !Sliceable<Tensor&&>);
+  static_assert(std::is_convertible_v<Tensor&, TensorView>);
+  static_assert(!std::is_convertible_v<Tensor&&, TensorView>);
+  static_assert(std::is_convertible_v<Tensor&&, ConstTensorView>);  // for f(g(x))
+
+  double sum = 0;
+  for (const double value : Tensor::from({1., 2., 3.}).values<double>()) sum += value;
+  EXPECT_EQ(sum, 6);
+  auto kept = Tensor::from({1., 2., 3.}).values<double>();
+  kept[0] = 10;
+  const auto moved = std::move(kept);
+  EXPECT_TRUE(kept.empty());  // NOLINT(bugprone-use-after-move): documented state
+  EXPECT_EQ(std::vector<double>(moved.begin(), moved.end()), (std::vector<double>{10, 2, 3}));
+  EXPECT_TRUE(std::ranges::equal(Tensor::from({1, 2}).values<int>(), std::vector{1, 2}));
+  EXPECT_EQ(Tensor::from({7, 8}).at<int>(1), 8);
+  EXPECT_EQ(is_compact(Tensor::from({1, 2})), true);
 }
 
 TEST(Tensor, EmptyAndScalarShapesAreLegal) {

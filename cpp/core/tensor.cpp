@@ -70,16 +70,6 @@ Conversion conversion_between(DType from, DType to) {
 
 }  // namespace
 
-bool is_compact(const ConstTensorView& view) noexcept {
-  if (std::ranges::find(view.shape, 0) != view.shape.end()) return true;
-  std::int64_t step = 1;
-  for (std::size_t i = view.shape.size(); i-- > 0;) {
-    if (view.shape[i] != 1 && view.strides[i] != step) return false;
-    step *= view.shape[i];
-  }
-  return true;
-}
-
 Tensor::Tensor(DType dtype, const Shape& shape, const Device& device)
     : dtype_(dtype), shape_(shape), device_(device) {
   const std::size_t bytes = byte_count(dtype, shape);
@@ -147,9 +137,9 @@ void Tensor::check_values(DType wanted) const {
   }
 }
 
-TensorView Tensor::view() { return {data_, dtype_, shape_, compact_strides(shape_), device_}; }
+TensorView Tensor::view() & { return {data_, dtype_, shape_, compact_strides(shape_), device_}; }
 
-ConstTensorView Tensor::view() const {
+ConstTensorView Tensor::view() const& {
   return {data_, dtype_, shape_, compact_strides(shape_), device_};
 }
 

@@ -21,6 +21,7 @@
 #include <faltung/resample.hpp>
 #include <faltung/signal.hpp>
 #include <faltung/tensor.hpp>
+#include <faltung/tensor_view.hpp>
 #include <faltung/threads.hpp>
 #include <faltung/version.hpp>
 

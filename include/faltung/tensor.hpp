@@ -1,58 +1,30 @@
 #pragma once
 
+#include <concepts>
 #include <cstddef>
-#include <memory>
+#include <cstdint>
+#include <initializer_list>
+#include <ranges>
 #include <span>
-#include <type_traits>
+#include <utility>
 
 #include <faltung/device.hpp>
 #include <faltung/dtype.hpp>
 #include <faltung/export.hpp>
 #include <faltung/extents.hpp>
+#include <faltung/tensor_view.hpp>
 
 namespace faltung {
 
-/// Data somebody else owns, to be read: pointer, type, shape, strides in elements, device.
-///
-/// Strides may be of any sign, and zero for broadcast inputs. `data` points at index (0, 0, ...).
-struct ConstTensorView {
-  const void* data = nullptr;
-  DType dtype = DType::f32;
-  Shape shape;
-  Strides strides;
-  Device device;
-};
-
-/// The same, to be written.
-struct TensorView {
-  void* data = nullptr;
-  DType dtype = DType::f32;
-  Shape shape;
-  Strides strides;
-  Device device;
-
-  operator ConstTensorView() const { return {data, dtype, shape, strides, device}; }
-};
-
-/// A compact view of `data` with the element type of the pointer.
 template <typename T>
-[[nodiscard]] auto view(T* data, const Shape& shape, const Device& device = Device::cpu()) {
-  return std::conditional_t<std::is_const_v<T>, ConstTensorView, TensorView>{
-      data, dtype_of<std::remove_const_t<T>>, shape, compact_strides(shape), device};
-}
-
-/// A view with strides in elements.
-template <typename T>
-[[nodiscard]] auto view(T* data, const Shape& shape, const Strides& strides,
-                        const Device& device = Device::cpu()) {
-  return std::conditional_t<std::is_const_v<T>, ConstTensorView, TensorView>{
-      data, dtype_of<std::remove_const_t<T>>, shape, strides, device};
-}
-
-/// Whether the elements lie row-major without gaps (axes of extent 1 may have any stride).
-[[nodiscard]] FALTUNG_API bool is_compact(const ConstTensorView& view) noexcept;
+class Values;
 
 /// Memory of its own, compact and row-major. Moves; copies only through `clone`.
+///
+/// A temporary Tensor converts to a ConstTensorView, so that f(g(x)) works: it lives until the end
+/// of the full expression. Whatever would outlive it is refused when compiling (view, slice and
+/// permute of a temporary, and writing into one), or owns the memory (`values`). Only a view made
+/// by hand from a temporary, `ConstTensorView v = g(x);`, still dangles.
 class FALTUNG_API Tensor {
  public:
   Tensor() = default;
@@ -66,16 +38,32 @@ class FALTUNG_API Tensor {
 
   [[nodiscard]] static Tensor zeros(DType dtype, const Shape& shape,
                                     const Device& device = Device::cpu());
-  /// On the CPU, filled from `values` in row-major order.
+  /// On the CPU, filled from `values` in row-major order. The element type is that of the values,
+  /// which may be a list, an array, a vector or a span; without a shape there is one axis.
+  ///
+  ///     Tensor::from({1.f, 2.f}, {2, 1})    Tensor::from<float>({1, 2})    Tensor::from(samples)
   ///
   /// @throws InvalidProblem if their number is not that of the shape.
+  template <std::ranges::contiguous_range Range>
+  [[nodiscard]] static Tensor from(const Range& values, const Shape& shape) {
+    return copy_from(std::ranges::data(values), std::ranges::size(values),
+                     dtype_of<std::ranges::range_value_t<Range>>, shape);
+  }
   template <typename T>
   [[nodiscard]] static Tensor from(std::span<const T> values, const Shape& shape) {
     return copy_from(values.data(), values.size(), dtype_of<T>, shape);
   }
   template <typename T>
   [[nodiscard]] static Tensor from(std::initializer_list<T> values, const Shape& shape) {
-    return from(std::span<const T>(values.begin(), values.size()), shape);
+    return copy_from(std::data(values), values.size(), dtype_of<T>, shape);
+  }
+  template <std::ranges::contiguous_range Range>
+  [[nodiscard]] static Tensor from(const Range& values) {
+    return from(values, {static_cast<std::int64_t>(std::ranges::size(values))});
+  }
+  template <typename T>
+  [[nodiscard]] static Tensor from(std::initializer_list<T> values) {
+    return from(values, {static_cast<std::int64_t>(values.size())});
   }
 
   [[nodiscard]] DType dtype() const noexcept { return dtype_; }
@@ -86,24 +74,58 @@ class FALTUNG_API Tensor {
   [[nodiscard]] void* data() noexcept { return data_; }
   [[nodiscard]] const void* data() const noexcept { return data_; }
 
-  /// The elements, row-major. Only for tensors on the CPU.
+  /// The elements, row-major. Only for tensors on the CPU. Those of a temporary Tensor own it:
+  /// `for (float v : convolve(x, k).values<float>())` and `auto v = g(x).values<float>()` are safe.
   ///
   /// @throws InvalidProblem if T is not the element type or the data are on another device.
   template <typename T>
-  [[nodiscard]] std::span<T> values() {
+  [[nodiscard]] std::span<T> values() & {
     check_values(dtype_of<T>);
     return {static_cast<T*>(data_), static_cast<std::size_t>(size())};
   }
   template <typename T>
-  [[nodiscard]] std::span<const T> values() const {
+  [[nodiscard]] std::span<const T> values() const& {
     check_values(dtype_of<T>);
     return {static_cast<const T*>(data_), static_cast<std::size_t>(size())};
   }
+  template <typename T>
+  [[nodiscard]] Values<T> values() &&;
+  template <typename T>
+  void values() const&& = delete;
 
-  [[nodiscard]] TensorView view();
-  [[nodiscard]] ConstTensorView view() const;
-  operator TensorView() { return view(); }
+  /// One element, as in TensorView::at.
+  template <typename T, std::integral... Index>
+  [[nodiscard]] T& at(Index... index) & {
+    return view().at<T>(index...);
+  }
+  template <typename T, std::integral... Index>
+  [[nodiscard]] const T& at(Index... index) const& {
+    return view().at<T>(index...);
+  }
+  template <typename T, std::integral... Index>
+  [[nodiscard]] T at(Index... index) const&& {
+    return view().at<T>(index...);
+  }
+
+  [[nodiscard]] TensorView view() &;
+  [[nodiscard]] ConstTensorView view() const&;
+  void view() const&& = delete;  // the memory would be gone: name the Tensor first
+  operator TensorView() & { return view(); }
   operator ConstTensorView() const { return view(); }
+
+  /// Some elements of one axis, or the axes in another order, as in TensorView.
+  [[nodiscard]] TensorView slice(std::int64_t axis, const Slice& slice) & {
+    return view().slice(axis, slice);
+  }
+  [[nodiscard]] ConstTensorView slice(std::int64_t axis, const Slice& slice) const& {
+    return view().slice(axis, slice);
+  }
+  void slice(std::int64_t axis, const Slice& slice) const&& = delete;
+  [[nodiscard]] TensorView permute(const Extents& order) & { return view().permute(order); }
+  [[nodiscard]] ConstTensorView permute(const Extents& order) const& {
+    return view().permute(order);
+  }
+  void permute(const Extents& order) const&& = delete;
 
   /// The same elements under another shape with as many of them.
   [[nodiscard]] Tensor reshaped(const Shape& shape) &&;
@@ -119,6 +141,41 @@ class FALTUNG_API Tensor {
   Shape shape_{0};
   Device device_;
 };
+
+/// The elements of a Tensor that was a temporary, together with its memory: a range to iterate, to
+/// index and to pass on. Moves; what it gives out is valid as long as it lives, as with a vector.
+template <typename T>
+class Values {
+ public:
+  explicit Values(Tensor&& tensor) : tensor_(std::move(tensor)), span_(tensor_.values<T>()) {}
+  Values(Values&& other) noexcept
+      : tensor_(std::move(other.tensor_)), span_(std::exchange(other.span_, {})) {}
+  Values& operator=(Values&& other) noexcept {
+    tensor_ = std::move(other.tensor_);
+    span_ = std::exchange(other.span_, {});
+    return *this;
+  }
+
+  [[nodiscard]] std::size_t size() const noexcept { return span_.size(); }
+  [[nodiscard]] bool empty() const noexcept { return span_.empty(); }
+  [[nodiscard]] T* data() noexcept { return span_.data(); }
+  [[nodiscard]] const T* data() const noexcept { return span_.data(); }
+  [[nodiscard]] T* begin() noexcept { return data(); }
+  [[nodiscard]] T* end() noexcept { return data() + size(); }
+  [[nodiscard]] const T* begin() const noexcept { return data(); }
+  [[nodiscard]] const T* end() const noexcept { return data() + size(); }
+  T& operator[](std::size_t i) noexcept { return span_[i]; }
+  const T& operator[](std::size_t i) const noexcept { return span_[i]; }
+
+ private:
+  Tensor tensor_;
+  std::span<T> span_;
+};
+
+template <typename T>
+Values<T> Tensor::values() && {
+  return Values<T>(std::move(*this));
+}
 
 /// A compact copy of any view on the CPU, converted to `dtype`.
 ///
