@@ -4,9 +4,11 @@
 #include <cstring>
 #include <faltung/error.hpp>
 #include <faltung/plan.hpp>
+#include <random>
 #include <thread>
 #include <vector>
 
+#include "cpp/core/stream.hpp"
 #include "tests/support/refusal.hpp"
 
 namespace faltung {
@@ -101,6 +103,21 @@ TEST_F(PlanTest, SaysWhyADeviceCannotBeUsed) {
   if (has_direct) expect_part(text, "cuda.direct: no CUDA device can be used here: " + reason);
 }
 
+TEST_F(PlanTest, TheStreamMayBeLeftOut) {
+  Plan plan = Plan::make(problem, Device::cpu(), {.engine = "reference"});
+  plan.run(x, w, y);
+  expect_formula(plan);
+  y = Tensor::zeros(f32, {1, 1, 4});
+  plan.bind_filter(w);
+  plan.run_bound(x, y);
+  expect_formula(plan);
+  EXPECT_EQ(stream_on(Device::cuda(2), {}).device, Device::cuda(2));
+  EXPECT_EQ(stream_on(Device::cpu(), {}).device, Device::cpu());
+  EXPECT_EQ(stream_on(Device::cuda(2), {Device::cuda(1)}).device, Device::cuda(1));
+  int there = 0;
+  EXPECT_EQ(stream_on(Device::cuda(2), {Device::cpu(), &there}).handle, &there);
+}
+
 TEST_F(PlanTest, RefusesViewsThatAreNotTheProblems) {
   const Plan plan = Plan::make(problem);
   const Tensor wrong_type = Tensor::zeros(f64, {1, 1, 4});
@@ -150,6 +167,67 @@ TEST(PlanChoice, SmallCallsDoNotGoToTheReference) {
         "op=dgrad dtype=f64 n=1 c=1 in=4 k=1 f=3", "op=wgrad dtype=f32 n=1 c=1 in=4 k=1 f=3"}) {
     EXPECT_NE(Plan::make(Problem::parse(line)).engine(), "cpu.reference") << line;
   }
+}
+
+// The last batch of a data set: the same bits as those images have in the full one, where the
+// engine's bound says that they may be compared bit by bit, which it does for integers.
+TEST(PlanBatch, OtherBatchesNeedNoNewChoice) {
+  std::mt19937 random(7);
+  std::uniform_int_distribution<int> value(-9, 9);
+  for (const char* line :
+       {"op=fwd dtype=i32 n=7 c=3 in=9x8 k=4 f=3x2 pad=1", "op=fwd dtype=i16 n=7 c=2 in=40 k=2 f=9",
+        "op=dgrad dtype=i32 n=7 c=3 in=9x8 k=4 f=3x2 pad=1",
+        "op=fwd dtype=i32 n=7 c=4 in=6x5 k=4 f=3x3 g=4 layout=nhwc"}) {
+    const Problem problem = Problem::parse(line);
+    const bool forward = problem.pass == Pass::forward;
+    const auto fill = [&](DType type, const Shape& shape) {
+      Tensor result = Tensor::zeros(i32, shape);
+      for (int& v : result.values<int>()) v = value(random);
+      return compact_copy(result, type);
+    };
+    const Tensor x = fill(problem.input, forward ? problem.x_shape() : problem.y_shape());
+    const Tensor w = fill(problem.filter, problem.w_shape());
+    for (const Candidate& candidate : candidates(problem)) {
+      if (!candidate.supported) continue;
+      const PlanOptions options{.engine = candidate.engine};
+      const Plan whole = Plan::make(problem, Device::cpu(), options);
+      Tensor all(problem.result_dtype(), problem.result_shape());
+      whole.run(x, w, all);
+      for (const std::int64_t n : {0, 1, 3, 6, 7}) {
+        const Plan part = whole.with_batch(n);
+        EXPECT_EQ(part.problem().batch, n);
+        if (n > 0) {
+          EXPECT_EQ(part.engine(), whole.engine());
+        }
+        Tensor some = Tensor::zeros(all.dtype(), part.problem().result_shape());
+        part.run(x.slice(0, {.stop = n}), w, some);
+        const Tensor expected = compact_copy(all.slice(0, {.stop = n}), all.dtype());
+        EXPECT_TRUE(std::memcmp(some.data(), expected.data(), some.bytes()) == 0)
+            << line << ' ' << candidate.engine << ' ' << n;
+      }
+      EXPECT_EQ(whole.with_batch(0).with_batch(2).problem().batch, 2);
+      EXPECT_REFUSED((void)whole.with_batch(-1), "-1");
+    }
+  }
+}
+
+TEST(PlanBatch, KeepsTheOptions) {
+  const Problem problem = Problem::parse("op=dgrad dtype=f32 n=3 in=4 f=3 pad=1");
+  int allocations = 0;
+  Allocator hook = Allocator::standard(Device::cpu());
+  hook.context = &allocations;
+  hook.allocate = [](void* count, std::size_t bytes, std::size_t alignment, const Stream& stream) {
+    ++*static_cast<int*>(count);
+    const Allocator standard = Allocator::standard(Device::cpu());
+    return standard.allocate(standard.context, bytes, alignment, stream);
+  };
+  const PlanOptions options{.engine = "cpu.reference", .allocator = hook};
+  const Plan plan = Plan::make(problem, Device::cpu(), options).with_batch(0).with_batch(2);
+  EXPECT_EQ(plan.engine(), "cpu.reference");
+  const Tensor dy = Tensor::zeros(f32, {2, 1, 4}), w = Tensor::zeros(f32, {1, 1, 3});
+  Tensor dx(f32, {2, 1, 4});
+  plan.run(dy, w, dx);
+  EXPECT_EQ(allocations, 1);
 }
 
 TEST(PlanWorkspace, ComesFromTheCallerOrTheHook) {

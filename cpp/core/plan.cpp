@@ -11,6 +11,7 @@
 #include "cpp/core/geometry.hpp"
 #include "cpp/core/message.hpp"
 #include "cpp/core/planner.hpp"
+#include "cpp/core/stream.hpp"
 #include "cpp/core/view_rules.hpp"
 
 namespace faltung {
@@ -111,14 +112,14 @@ bool verbose_dispatch() {
 struct Plan::State {
   Problem problem;
   Device device;
-  Allocator allocator;
+  PlanOptions options;  // with an allocator
   Choice choice;
   BoundFilter bound;
   ViewRule first, second, result;
 
-  void run(const Stream& stream, const ConstTensorView& a, const ConstTensorView* b,
+  void run(const Stream& given, const ConstTensorView& a, const ConstTensorView* b,
            const TensorView& out, const Workspace& lent, const ConstTensorView& bias) const {
-    check_stream(stream);
+    const Stream stream = checked_stream(given);
     check_view(a, first, device);
     check_view(out, result, device);
     check_apart(out, result.name, a, first.name);
@@ -132,7 +133,7 @@ struct Plan::State {
     }
     check_workspace_apart(lent, a, b, out);
     if (element_count(result.shape) == 0) return;
-    const Scratch scratch(choice.task->workspace_bytes(), lent, allocator, stream);
+    const Scratch scratch(choice.task->workspace_bytes(), lent, options.allocator, stream);
     choice.task->run({.stream = stream,
                       .first = a.data,
                       .second = b != nullptr ? b->data : bound.data,
@@ -142,8 +143,9 @@ struct Plan::State {
                       .workspace = scratch.data()});
   }
 
-  void check_stream(const Stream& stream) const {
-    if (stream.device == device) return;
+  [[nodiscard]] Stream checked_stream(const Stream& given) const {
+    const Stream stream = stream_on(device, given);
+    if (stream.device == device) return stream;
     throw InvalidProblem(
         message("the stream is on ", stream.device, ", the plan runs on ", device));
   }
@@ -176,10 +178,10 @@ Plan Plan::make(const Problem& problem, const Device& device, const PlanOptions&
   auto state = std::make_unique<State>();
   state->problem = problem;
   state->device = device;
-  state->allocator =
-      options.allocator.allocate != nullptr && options.allocator.deallocate != nullptr
-          ? options.allocator
-          : Allocator::standard(device);
+  state->options = options;
+  if (options.allocator.allocate == nullptr || options.allocator.deallocate == nullptr) {
+    state->options.allocator = Allocator::standard(device);
+  }
   state->choice = std::move(choice);
   state->first = problem.pass == Pass::backward_data ? y_rule(problem) : x_rule(problem);
   state->second = problem.pass == Pass::backward_filter ? y_rule(problem) : w_rule(problem);
@@ -197,11 +199,11 @@ void Plan::run(const Stream& stream, const ConstTensorView& first, const ConstTe
   state_->run(stream, first, &second, result, workspace, bias);
 }
 
-void Plan::bind_filter(const Stream& stream, const ConstTensorView& w) {
+void Plan::bind_filter(const Stream& given, const ConstTensorView& w) {
   if (state_->problem.pass == Pass::backward_filter) {
     throw InvalidProblem("pass backward_filter computes dw and has no filter to bind; use run");
   }
-  state_->check_stream(stream);
+  const Stream stream = state_->checked_stream(given);
   check_view(w, state_->second, state_->device);
   BoundFilter bound;
   const ByteSpan span = byte_span(w);
@@ -226,6 +228,22 @@ void Plan::run_bound(const Stream& stream, const ConstTensorView& operand, const
     throw InvalidProblem("no filter is bound to this plan; call bind_filter first");
   }
   state_->run(stream, operand, nullptr, result, workspace, bias);
+}
+
+Plan Plan::with_batch(std::int64_t batch) const {
+  Problem problem = state_->problem;
+  problem.batch = batch;
+  problem.validate();
+  PlanOptions options = state_->options;
+  // Empty tensors have an engine of their own, whichever is chosen for the others.
+  if (has_empty_tensor(problem)) {
+    options.engine = {};
+  } else if (!has_empty_tensor(state_->problem)) {
+    options.engine = engine();
+  }
+  Plan plan = make(problem, state_->device, options);
+  plan.state_->options.engine = state_->options.engine;
+  return plan;
 }
 
 std::size_t Plan::workspace_bytes() const noexcept {

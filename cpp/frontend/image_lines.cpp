@@ -108,7 +108,7 @@ void run_lines(const ConstTensorView& x, const TensorView& y, std::span<const Li
     if (i > 0) passes[i].x.data = buffers[(i - 1) % 2]->view().data;
     if (i + 1 < lines.size()) {
       std::optional<Temporary>& buffer = buffers[i % 2];
-      if (!buffer) buffer.emplace(y.dtype, y.shape, call.stream);
+      if (!buffer) buffer.emplace(y, call.stream);
       passes[i].y.data = buffer->view().data;
     }
     passes[i].run(call.stream);

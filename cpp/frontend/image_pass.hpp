@@ -118,11 +118,11 @@ void run_magnitude(const ConstTensorView& x, const TensorView& y,
 /// The row -1 0 1, say, centred, along `axis`.
 Line centred_line(std::size_t axis, std::initializer_list<double> taps, const Boundary& boundary);
 
-/// Memory of the stream's device that is given back in stream order.
+/// Memory for an image of that type and shape, on its device, given back in stream order.
 class Temporary {
  public:
   /// @throws DeviceError if memory runs out.
-  Temporary(DType dtype, const Shape& shape, const Stream& stream);
+  Temporary(const ConstTensorView& like, const Stream& stream);
   Temporary(const Temporary&) = delete;
   Temporary& operator=(const Temporary&) = delete;
   ~Temporary();

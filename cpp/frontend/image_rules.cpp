@@ -2,6 +2,7 @@
 
 #include <faltung/error.hpp>
 #include "cpp/core/message.hpp"
+#include "cpp/core/stream.hpp"
 #include "cpp/core/view_rules.hpp"
 #include "cpp/frontend/image_pass.hpp"
 
@@ -86,15 +87,15 @@ DType result_type(DType x, std::optional<DType> output, bool complex_weights) {
   return x == f64 || is_integer(x) ? c128 : c64;
 }
 
-Temporary::Temporary(DType dtype, const Shape& shape, const Stream& stream)
-    : allocator_(Allocator::standard(stream.device)), stream_(stream) {
-  view_ = {nullptr, dtype, shape, compact_strides(shape), stream.device};
-  bytes_ = static_cast<std::size_t>(element_count(shape)) * size_of(dtype);
+Temporary::Temporary(const ConstTensorView& like, const Stream& stream)
+    : allocator_(Allocator::standard(like.device)), stream_(stream_on(like.device, stream)) {
+  view_ = {nullptr, like.dtype, like.shape, compact_strides(like.shape), like.device};
+  bytes_ = static_cast<std::size_t>(element_count(like.shape)) * size_of(like.dtype);
   if (bytes_ == 0) return;
   view_.data = allocator_.allocate(allocator_.context, bytes_, memory_alignment, stream_);
   if (view_.data == nullptr) {
-    throw DeviceError(message("no memory for an intermediate image of shape ", shape, ", ", bytes_,
-                              " bytes on ", stream.device, "; filter it in parts"));
+    throw DeviceError(message("no memory for an intermediate image of shape ", like.shape, ", ",
+                              bytes_, " bytes on ", like.device, "; filter it in parts"));
   }
 }
 

@@ -127,7 +127,7 @@ void run_terms(const ConstTensorView& x, const TensorView& y,
       continue;
     }
     // The term becomes an integer before it is added.
-    const Temporary term(y.dtype, y.shape, call.stream);
+    const Temporary term(y, call.stream);
     run_lines(x, term.view(), terms[i], call);
     Call addition = call;
     addition.engine.clear();
@@ -154,7 +154,7 @@ void run_magnitude(const ConstTensorView& x, const TensorView& y,
     using T = decltype(element);
     for_each_pair<T, T>(y, y, [=](const T&, T& total) { total = square(total, overflow); });
   });
-  const Temporary term(y.dtype, y.shape, call.stream);
+  const Temporary term(y, call.stream);
   for (std::size_t i = 1; i < terms.size(); ++i) {
     run_lines(x, term.view(), terms[i], call);
     visit_real(y.dtype, [&](auto element) {

@@ -1,6 +1,7 @@
 #include <faltung/error.hpp>
 #include "cpp/core/element.hpp"
 #include "cpp/core/message.hpp"
+#include "cpp/core/stream.hpp"
 #include "cpp/core/strided.hpp"
 #include "cpp/core/view_rules.hpp"
 #include "cpp/frontend/signal_lowering.hpp"
@@ -91,7 +92,7 @@ Tensor run_lowering(const Lowering& lowering, const ConstTensorView& x, const Co
                     const Stream& stream) {
   Tensor y(lowering.problem.output, lowering.result_shape, x.device);
   const Plan plan = Plan::make(lowering.problem, x.device, lowering.plan);
-  lowering.run(plan, stream.handle != nullptr ? stream : Stream{x.device, nullptr}, x, k, y);
+  lowering.run(plan, stream_on(x.device, stream), x, k, y);
   return y;
 }
 

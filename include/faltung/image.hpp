@@ -17,7 +17,8 @@
 /// Filters for images and volumes with the meaning of scipy.ndimage: the result has the extent of
 /// the input, and a boundary rule says what stands outside it.
 ///
-/// Every function comes twice: one writes into a view of the caller in stream order, one returns a
+/// Every function comes twice: one writes into a view of the caller in stream order (without a
+/// stream: in the default stream of the device that the images are on), one returns a
 /// new Tensor on the device of `x`. In both, `x` has any rank up to 8 and any strides.
 ///
 /// Types. The result has the type of `x` unless `output` names another (or the given view has

@@ -67,6 +67,8 @@ struct Candidate {
 
 /// A problem ready to run: chosen engine and policy, workspace, error bound.
 ///
+/// A stream that is left out, or `Stream{}`, is the default stream of the plan's device.
+///
 /// `run` never synchronises and is safe from many threads at once when results and workspaces
 /// differ. With a workspace from the caller it allocates nothing either.
 class FALTUNG_API Plan {
@@ -89,18 +91,39 @@ class FALTUNG_API Plan {
   void run(const Stream& stream, const ConstTensorView& first, const ConstTensorView& second,
            const TensorView& result, const Workspace& workspace = {},
            const ConstTensorView& bias = {}) const;
+  void run(const ConstTensorView& first, const ConstTensorView& second, const TensorView& result,
+           const Workspace& workspace = {}, const ConstTensorView& bias = {}) const {
+    run(Stream{}, first, second, result, workspace, bias);
+  }
 
   /// Keeps a copy of the filter in the form the engine likes best: packed, or its spectrum. Not to
   /// be called while another thread runs this plan.
   ///
   /// @throws InvalidProblem for Pass::backward_filter, which has no filter to bind.
   void bind_filter(const Stream& stream, const ConstTensorView& w);
+  void bind_filter(const ConstTensorView& w) { bind_filter(Stream{}, w); }
 
   /// Like `run`, with the filter bound before: (x, y) or (dy, dx).
   ///
   /// @throws InvalidProblem also if no filter is bound.
   void run_bound(const Stream& stream, const ConstTensorView& operand, const TensorView& result,
                  const Workspace& workspace = {}, const ConstTensorView& bias = {}) const;
+  void run_bound(const ConstTensorView& operand, const TensorView& result,
+                 const Workspace& workspace = {}, const ConstTensorView& bias = {}) const {
+    run_bound(Stream{}, operand, result, workspace, bias);
+  }
+
+  /// The same problem for another batch, as the last one of a data set may be smaller: the same
+  /// engine, allocator and limits, and none of the other engines asked, so that it costs little.
+  /// Engines cut their work by the batch, so it is a plan of its own, with workspace_bytes() of its
+  /// own and no filter bound. An empty batch runs nowhere and may name another engine.
+  ///
+  ///     const Plan last = plan.with_batch(n);
+  ///     last.run(x.slice(0, {.stop = n}), w, y.slice(0, {.stop = n}));
+  ///
+  /// @throws InvalidProblem if the problem is not valid with it, NoEngine if the engine cannot do
+  ///         it, or not within the workspace limit.
+  [[nodiscard]] Plan with_batch(std::int64_t batch) const;
 
   [[nodiscard]] std::size_t workspace_bytes() const noexcept;
   [[nodiscard]] const Problem& problem() const noexcept;
