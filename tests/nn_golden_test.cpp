@@ -7,6 +7,7 @@
 #include <functional>
 
 #include <faltung/nn.hpp>
+#include <faltung/nn_quantised.hpp>
 #include "tests/golden/golden.hpp"
 
 namespace faltung::nn {
@@ -73,11 +74,57 @@ void add_integer(std::vector<Case>& cases) {
                    }});
 }
 
+void add_qlinear(std::vector<Case>& cases) {
+  const auto x = [] { return sequence<std::uint8_t>({1, 2, 4, 4}); };
+  const auto w = [] { return sequence<std::int8_t>({3, 2, 2, 3}); };
+  // ONNX's scales are of type float.
+  cases.push_back({"qlinear halves", [=] {
+                     return run_qlinear_conv(
+                         x(), w(),
+                         {.x_scale = 0.5, .w_scale = {0.25}, .y_scale = 16, .y_zero = 100});
+                   }});
+  cases.push_back({"qlinear channels", [=] {
+                     return run_qlinear_conv(
+                         x(), w(),
+                         {.x_scale = 0.02f,
+                          .x_zero = 40,
+                          .w_scale = {0.013f, 0.04f, 0.007f},
+                          .w_zero = {-7, 0, 3},
+                          .y_scale = 0.11f,
+                          .y_zero = 131},
+                         Tensor::from<std::int32_t>({1000, -200, 3000}),
+                         {.stride = {1, 2}, .padding = Padding::onnx({1, 0, 1, 2})});
+                   }});
+  cases.push_back({"qlinear i8", [] {
+                     return run_qlinear_conv(sequence<std::int8_t>({2, 4, 5, 4}),
+                                             sequence<std::int8_t>({4, 2, 2, 2}),
+                                             {.x_scale = 0.5,
+                                              .x_zero = -3,
+                                              .w_scale = {0.5, 0.125, 2, 0.25},
+                                              .y_scale = 8,
+                                              .y_zero = -20,
+                                              .y = i8},
+                                             {}, {.dilation = {2, 1}, .groups = 2});
+                   }});
+  cases.push_back({"qlinear u8 to i8", [=] {
+                     return run_qlinear_conv(x(), sequence<std::uint8_t>({3, 2, 2, 3}),
+                                             {.x_scale = 0.1f,
+                                              .x_zero = 128,
+                                              .w_scale = {0.03f},
+                                              .w_zero = {90},
+                                              .y_scale = 0.7f,
+                                              .y_zero = 5,
+                                              .y = i8},
+                                             {}, {.padding = 1});
+                   }});
+}
+
 std::vector<Case> make_cases() {
   std::vector<Case> cases;
   add_conv(cases);
   add_transpose(cases);
   add_integer(cases);
+  add_qlinear(cases);
   return cases;
 }
 

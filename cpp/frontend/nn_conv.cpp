@@ -56,42 +56,8 @@ void pad(Problem& problem, const Padding& padding) {
   }
 }
 
-// The forward problem of both gradients, without what only the forward pass has.
-Problem gradient_of(const Shape& x, const Shape& w, ConvOptions options, DType type) {
-  if (options.activation != Activation::none()) {
-    throw InvalidProblem(
-        "activation is set, but a gradient of the convolution takes dy before the activation; "
-        "multiply dy by the activation's derivative and leave activation out");
-  }
-  options.bias = false;
-  options.output = type;
-  return conv_problem(x, w, options, type, type);
-}
-
-void check_gradient(const ConstTensorView& dy, const Problem& problem) {
-  if (dy.shape != problem.y_shape()) {
-    throw InvalidProblem(message("dy has shape ", dy.shape, ", the forward pass [", problem,
-                                 "] makes ", problem.y_shape(),
-                                 "; pass the options and shapes of the forward call"));
-  }
-}
-
-void check_types_equal(DType first, DType second) {
-  if (first != second) {
-    throw InvalidProblem(message("the operands have types ", name(first), " and ", name(second),
-                                 "; convert one of them"));
-  }
-}
-
-void finish_types(Problem& problem, const ConvOptions& options) {
-  problem.accumulator = options.accumulator.value_or(
-      default_accumulator(problem.input, problem.filter, problem.output));
-}
-
-}  // namespace
-
-Problem conv_problem(const Shape& x, const Shape& w, const ConvOptions& options, DType x_type,
-                     DType w_type) {
+// Everything but types, sums and stores, which are those of f32 here.
+Problem geometry(const Shape& x, const Shape& w, const ConvOptions& options) {
   const Dimensions xd = dimensions("x", x, options.layout);
   const Dimensions wd = dimensions("w", w, options.layout);
   check_same_rank(xd, wd);
@@ -115,13 +81,6 @@ Problem conv_problem(const Shape& x, const Shape& w, const ConvOptions& options,
                             .below = boundary[i],
                             .above = boundary[i]});
   }
-  problem.input = x_type;
-  problem.filter = w_type;
-  problem.output = result_type(x_type, w_type, options.output);
-  finish_types(problem, options);
-  problem.math = options.math;
-  problem.epilogue.bias = options.bias;
-  problem.epilogue.activation = options.activation;
   problem.validate();  // before the padding, whose rules compute with the extents
   pad(problem, options.padding);
   problem.validate();
@@ -129,54 +88,104 @@ Problem conv_problem(const Shape& x, const Shape& w, const ConvOptions& options,
   return problem;
 }
 
+}  // namespace
+
+Problem conv(const Shape& x, const Shape& w, const ConvOptions& options, DType x_type,
+             DType w_type) {
+  Problem problem = geometry(x, w, options);
+  problem.input = x_type;
+  problem.filter = w_type;
+  problem.output = result_type(x_type, w_type, options.output);
+  problem.epilogue.bias = options.bias;
+  problem.epilogue.activation = options.activation;
+  finish(problem, options);
+  return problem;
+}
+
 Problem conv(const Shape& x, const Shape& w, const ConvOptions& options, DType dtype) {
-  return conv_problem(x, w, options, dtype, dtype);
+  return conv(x, w, options, dtype, dtype);
 }
 
 Tensor run_conv(const ConstTensorView& x, const ConstTensorView& w, const ConvOptions& options,
                 const ConstTensorView& bias) {
-  Problem problem = conv_problem(x.shape, w.shape, options, x.dtype, w.dtype);
+  Problem problem = conv(x.shape, w.shape, options, x.dtype, w.dtype);
   problem.epilogue.bias = !bias.shape.empty();
-  return run(problem, x, w, bias, options.engine, options.stream);
+  return run(problem, x, w, bias, call_of(options));
+}
+
+void run_conv_into(const ConstTensorView& x, const ConstTensorView& w, const TensorView& y,
+                   const ConvOptions& options, const ConstTensorView& bias) {
+  Problem problem = conv(x.shape, w.shape, with_output(options, y.dtype), x.dtype, w.dtype);
+  problem.epilogue.bias = !bias.shape.empty();
+  run_into(problem, x, w, y, bias, call_of(options));
+}
+
+Problem conv_data_gradient(const Shape& x, const Shape& w, const ConvOptions& options,
+                           DType dy_type, DType w_type) {
+  check_no_activation(options.activation);
+  Problem problem = geometry(x, w, options);
+  problem.pass = Pass::backward_data;
+  problem.output = dy_type;
+  problem.filter = w_type;
+  problem.input = result_type(dy_type, w_type, options.output);
+  finish(problem, options);
+  return problem;
 }
 
 Problem conv_data_gradient(const Shape& x, const Shape& w, const ConvOptions& options,
                            DType dtype) {
-  Problem problem = gradient_of(x, w, options, dtype);
-  problem.pass = Pass::backward_data;
-  problem.input = result_type(dtype, dtype, options.output);
-  finish_types(problem, options);
-  problem.validate();
-  return problem;
+  return conv_data_gradient(x, w, options, dtype, dtype);
 }
 
 Tensor run_conv_data_gradient(const ConstTensorView& dy, const ConstTensorView& w, const Shape& x,
                               const ConvOptions& options) {
-  check_types_equal(dy.dtype, w.dtype);
-  const Problem problem = conv_data_gradient(x, w.shape, options, dy.dtype);
-  check_gradient(dy, problem);
-  return run(problem, dy, w, {}, options.engine, options.stream);
+  const Problem problem = conv_data_gradient(x, w.shape, options, dy.dtype, w.dtype);
+  check_gradient(dy, problem.y_shape(), problem);
+  return run(problem, dy, w, {}, call_of(options));
+}
+
+void run_conv_data_gradient_into(const ConstTensorView& dy, const ConstTensorView& w,
+                                 const TensorView& dx, const ConvOptions& options) {
+  const ConvOptions o = with_output(options, dx.dtype);
+  const Problem problem = conv_data_gradient(dx.shape, w.shape, o, dy.dtype, w.dtype);
+  check_gradient(dy, problem.y_shape(), problem);
+  run_into(problem, dy, w, dx, {}, call_of(options));
+}
+
+Problem conv_filter_gradient(const Shape& x, const Shape& w, const ConvOptions& options,
+                             DType x_type, DType dy_type) {
+  check_no_activation(options.activation);
+  Problem problem = geometry(x, w, options);
+  problem.pass = Pass::backward_filter;
+  problem.input = x_type;
+  problem.output = dy_type;
+  problem.filter = result_type(x_type, dy_type, options.output);
+  finish(problem, options);
+  return problem;
 }
 
 Problem conv_filter_gradient(const Shape& x, const Shape& w, const ConvOptions& options,
                              DType dtype) {
-  Problem problem = gradient_of(x, w, options, dtype);
-  problem.pass = Pass::backward_filter;
-  problem.filter = result_type(dtype, dtype, options.output);
-  finish_types(problem, options);
-  problem.validate();
-  return problem;
+  return conv_filter_gradient(x, w, options, dtype, dtype);
 }
 
 Tensor run_conv_filter_gradient(const ConstTensorView& x, const ConstTensorView& dy, const Shape& w,
                                 const ConvOptions& options) {
-  check_types_equal(x.dtype, dy.dtype);
-  const Problem problem = conv_filter_gradient(x.shape, w, options, x.dtype);
-  check_gradient(dy, problem);
-  return run(problem, x, dy, {}, options.engine, options.stream);
+  const Problem problem = conv_filter_gradient(x.shape, w, options, x.dtype, dy.dtype);
+  check_gradient(dy, problem.y_shape(), problem);
+  return run(problem, x, dy, {}, call_of(options));
+}
+
+void run_conv_filter_gradient_into(const ConstTensorView& x, const ConstTensorView& dy,
+                                   const TensorView& dw, const ConvOptions& options) {
+  const ConvOptions o = with_output(options, dw.dtype);
+  const Problem problem = conv_filter_gradient(x.shape, dw.shape, o, x.dtype, dy.dtype);
+  check_gradient(dy, problem.y_shape(), problem);
+  run_into(problem, x, dy, dw, {}, call_of(options));
 }
 
 Problem bias_gradient(const Shape& dy, const ConvOptions& options, DType dtype) {
+  check_no_activation(options.activation);
   const Dimensions d = dimensions("dy", dy, options.layout);
   Problem problem;
   problem.pass = Pass::backward_filter;
@@ -186,9 +195,8 @@ Problem bias_gradient(const Shape& dy, const ConvOptions& options, DType dtype) 
   for (const std::int64_t extent : d.spatial) problem.axes.push_back({.input = extent});
   problem.input = problem.output = dtype;
   problem.filter = result_type(dtype, dtype, options.output);
-  finish_types(problem, options);
   problem.x_strides = Strides::filled(dy.size(), 0);
-  problem.validate();
+  finish(problem, options);
   return problem;
 }
 
@@ -201,7 +209,7 @@ Tensor run_bias_gradient(const ConstTensorView& dy, const ConvOptions& options) 
   });
   if (dy.device.kind != DeviceKind::cpu) one = one.to(dy.device);
   const ConstTensorView x{one.data(), dy.dtype, problem.x_shape(), problem.x_strides, dy.device};
-  Tensor result = run(problem, x, dy, {}, options.engine, options.stream);
+  Tensor result = run(problem, x, dy, {}, call_of(options));
   return std::move(result).reshaped({problem.out_channels});
 }
 

@@ -1,9 +1,12 @@
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 
 #include <faltung/error.hpp>
 #include <faltung/nn.hpp>
 #include "cpp/core/message.hpp"
+#include "cpp/core/view_rules.hpp"
+#include "cpp/frontend/nn_quantised.hpp"
 #include "cpp/frontend/nn_rules.hpp"
 
 namespace faltung::nn {
@@ -19,10 +22,10 @@ void check_zero_point(std::string_view field, std::int64_t value, DType type) {
   }
 }
 
-void check_operands(const ConstTensorView& x, const ConstTensorView& w, const ZeroPoints& zero,
+void check_operands(DType x_type, const ConstTensorView& w, const ZeroPoints& zero,
                     const ConvOptions& options) {
-  if (!is_byte(x.dtype) || !is_byte(w.dtype)) {
-    throw InvalidProblem(message("x and w have types ", name(x.dtype), " and ", name(w.dtype),
+  if (!is_byte(x_type) || !is_byte(w.dtype)) {
+    throw InvalidProblem(message("x and w have types ", name(x_type), " and ", name(w.dtype),
                                  "; quantised data are i8 or u8, use run_conv for others"));
   }
   if (w.device.kind != DeviceKind::cpu) {
@@ -41,7 +44,7 @@ void check_operands(const ConstTensorView& x, const ConstTensorView& w, const Ze
                                    "leave it out"));
     }
   }
-  check_zero_point("x", zero.x, x.dtype);
+  check_zero_point("x", zero.x, x_type);
   for (const std::int64_t value : zero.w) check_zero_point("w", value, w.dtype);
   if (w.shape.empty()) return;  // refused later, by its rank
   const auto channels = static_cast<std::size_t>(std::max<std::int64_t>(w.shape[0], 0));
@@ -55,35 +58,46 @@ void check_operands(const ConstTensorView& x, const ConstTensorView& w, const Ze
 
 // Sum (w - zw)(x - zx) = sum of w' x - zx sum of w', with w' = w - zw, which fits in i16. Padding
 // holds zx, so that both sums run over the whole filter everywhere.
-Tensor run_conv_integer(const ConstTensorView& x, const ConstTensorView& w, const ZeroPoints& zero,
-                        const ConvOptions& options) {
-  check_operands(x, w, zero, options);
+IntegerSums integer_sums(const Shape& x, DType x_type, const ConstTensorView& w,
+                         const ZeroPoints& zero, const ConvOptions& options,
+                         const ConstTensorView& bias) {
+  check_operands(x_type, w, zero, options);
   ConvOptions o = options;
   if (zero.x != 0) o.boundary = Boundary::constant(static_cast<double>(zero.x));
+  o.bias = zero.x != 0 || !bias.shape.empty();
   const bool shifted = std::ranges::any_of(zero.w, [](std::int64_t value) { return value != 0; });
-  Problem problem = conv_problem(x.shape, w.shape, o, x.dtype, shifted ? i16 : w.dtype);
-  if (zero.x == 0 && !shifted && x.device.kind == DeviceKind::cpu) {
-    return run(problem, x, w, {}, o.engine, o.stream);
+  IntegerSums sums{conv(x, w.shape, o, x_type, shifted ? i16 : w.dtype), {}, {}};
+  const Shape channels{sums.problem.out_channels};
+  if (bias.shape.empty()) {
+    sums.bias = Tensor::zeros(i32, channels);
+  } else {
+    check_view(bias, {"bias", i32, channels, {}}, Device::cpu());
+    sums.bias = compact_copy(bias, i32);
   }
 
-  Tensor filter = compact_copy(w, i16);
-  Tensor bias = Tensor::zeros(i32, {problem.out_channels});
-  const auto taps = filter.values<std::int16_t>();
-  const auto sums = bias.values<std::int32_t>();
+  sums.w = compact_copy(w, i16);
+  const auto taps = sums.w.values<std::int16_t>();
+  const auto totals = sums.bias.values<std::int32_t>();
   for (std::size_t i = 0; i < taps.size(); ++i) {
-    const std::size_t k = i / (taps.size() / sums.size());
+    const std::size_t k = i / (taps.size() / totals.size());
     taps[i] = static_cast<std::int16_t>(taps[i] - zero.w[zero.w.size() == 1 ? 0 : k]);
     // Unsigned, because the sum wraps as the result does.
-    sums[k] = static_cast<std::int32_t>(static_cast<std::uint32_t>(sums[k]) -
-                                        static_cast<std::uint32_t>(zero.x * taps[i]));
+    totals[k] = static_cast<std::int32_t>(static_cast<std::uint32_t>(totals[k]) -
+                                          static_cast<std::uint32_t>(zero.x * taps[i]));
   }
-  if (!shifted) filter = compact_copy(w, w.dtype);
-  problem.epilogue.bias = true;
+  if (!shifted) sums.w = compact_copy(w, w.dtype);
+  return sums;
+}
+
+Tensor run_conv_integer(const ConstTensorView& x, const ConstTensorView& w, const ZeroPoints& zero,
+                        const ConvOptions& options) {
+  const Call call = call_of(options);
+  IntegerSums sums = integer_sums(x.shape, x.dtype, w, zero, options, {});
   if (x.device.kind != DeviceKind::cpu) {
-    filter = filter.to(x.device);
-    bias = bias.to(x.device);
+    sums.w = sums.w.to(x.device);
+    sums.bias = sums.bias.to(x.device);
   }
-  return run(problem, x, filter, bias, o.engine, o.stream);
+  return run(sums.problem, x, sums.w, sums.bias_view(), call);
 }
 
 }  // namespace faltung::nn

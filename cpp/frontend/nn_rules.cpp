@@ -5,6 +5,7 @@
 #include <faltung/error.hpp>
 #include <faltung/plan.hpp>
 #include "cpp/core/message.hpp"
+#include "cpp/frontend/method.hpp"
 
 namespace faltung::nn {
 
@@ -68,16 +69,54 @@ DType result_type(DType first, DType second, std::optional<DType> output) {
   return first;
 }
 
-Tensor run(Problem problem, const ConstTensorView& first, const ConstTensorView& second,
-           const ConstTensorView& bias, const std::string& engine, const Stream& stream) {
+void check_no_activation(const Activation& activation) {
+  if (activation == Activation::none()) return;
+  throw InvalidProblem(
+      "activation is set, but a gradient of the convolution takes dy before the activation; "
+      "multiply dy by the activation's derivative and leave activation out");
+}
+
+void check_gradient(const ConstTensorView& dy, const Shape& made, const Problem& problem) {
+  if (dy.shape == made) return;
+  throw InvalidProblem(message("dy has shape ", dy.shape, ", the forward call of [", problem,
+                               "] makes ", made,
+                               "; pass the options and shapes of the forward call"));
+}
+
+void check_output(std::optional<DType> named, DType result) {
+  if (!named || *named == result) return;
+  throw InvalidProblem(message("output is ", name(*named), ", but the result has type ",
+                               name(result), "; leave output out"));
+}
+
+void run_into(Problem problem, const ConstTensorView& first, const ConstTensorView& second,
+              const TensorView& result, const ConstTensorView& bias, const Call& call) {
   const auto strides = [](const ConstTensorView& view) {
     return view.strides.size() == view.shape.size() && is_compact(view) ? Strides{} : view.strides;
   };
   (problem.pass == Pass::backward_data ? problem.y_strides : problem.x_strides) = strides(first);
   (problem.pass == Pass::backward_filter ? problem.y_strides : problem.w_strides) = strides(second);
+  if (result.shape == problem.result_shape()) {  // what else it may be, Plan::run says better
+    (problem.pass == Pass::forward         ? problem.y_strides
+     : problem.pass == Pass::backward_data ? problem.x_strides
+                                           : problem.w_strides) = strides(result);
+  }
+  PlanOptions options = plan_options(problem, call.method, call.engine);
+  options.allocator = call.allocator;
+  if (call.workspace.data != nullptr) options.workspace_limit = call.workspace.bytes;
+  const Plan plan = Plan::make(problem, first.device, options);
+  plan.run(call.stream, first, second, result, call.workspace, bias);
+}
+
+Tensor run(const Problem& problem, const ConstTensorView& first, const ConstTensorView& second,
+           const ConstTensorView& bias, const Call& call) {
+  if (problem.epilogue.beta != 0) {
+    throw InvalidProblem(message("beta is ", problem.epilogue.beta,
+                                 ", but the result is new and holds nothing to add to; call the "
+                                 "function that ends in _into"));
+  }
   Tensor result(problem.result_dtype(), problem.result_shape(), first.device);
-  const Stream order{stream.handle == nullptr ? first.device : stream.device, stream.handle};
-  Plan::make(problem, first.device, {.engine = engine}).run(order, first, second, result, {}, bias);
+  run_into(problem, first, second, result, bias, call);
   return result;
 }
 

@@ -31,17 +31,61 @@ std::vector<std::pair<std::int64_t, std::int64_t>> expand(const Padding& padding
 /// @throws InvalidProblem if they differ and `output` is empty.
 DType result_type(DType first, DType second, std::optional<DType> output);
 
-/// Plans, allocates the result and runs: (first, second) in the order of the problem's pass.
-/// Fills in the strides of both operands.
-Tensor run(Problem problem, const ConstTensorView& first, const ConstTensorView& second,
-           const ConstTensorView& bias, const std::string& engine, const Stream& stream);
+/// Fills in what the options say of sums and stores, and validates. Types of the operands and of
+/// the result are set before.
+template <typename Options>
+void finish(Problem& problem, const Options& options) {
+  problem.accumulator = options.accumulator.value_or(
+      default_accumulator(problem.input, problem.filter, problem.output));
+  problem.math = options.math;
+  problem.overflow = options.overflow;
+  problem.rounding = options.rounding;
+  problem.epilogue.alpha = options.alpha;
+  problem.epilogue.beta = options.beta;
+  problem.validate();
+}
 
-/// `conv` for operands of two types.
-Problem conv_problem(const Shape& x, const Shape& w, const ConvOptions& options, DType x_type,
-                     DType w_type);
+/// @throws InvalidProblem if the options of a gradient have an activation.
+void check_no_activation(const Activation& activation);
 
-/// `conv_transpose` for operands of two types.
-Problem transpose_problem(const Shape& x, const Shape& w, const ConvTransposeOptions& options,
-                          DType x_type, DType w_type);
+/// @throws InvalidProblem if dy has not the shape that the forward call makes.
+void check_gradient(const ConstTensorView& dy, const Shape& made, const Problem& problem);
+
+/// What the options of one call say about running it.
+struct Call {
+  Method method = Method::automatic;
+  std::string engine = {};
+  Allocator allocator = {};
+  Workspace workspace = {};
+  Stream stream = {};
+};
+template <typename Options>
+Call call_of(const Options& o) {
+  return {o.method, o.engine, o.allocator, o.workspace, o.stream};
+}
+
+/// @throws InvalidProblem if `named` is another type than that of the result.
+void check_output(std::optional<DType> named, DType result);
+
+/// Plans and runs: (first, second) in the order of the problem's pass. Fills in the strides of all
+/// three.
+void run_into(Problem problem, const ConstTensorView& first, const ConstTensorView& second,
+              const TensorView& result, const ConstTensorView& bias, const Call& call);
+
+/// Allocates the result too.
+///
+/// @throws InvalidProblem if the problem wants to add to what is there before.
+Tensor run(const Problem& problem, const ConstTensorView& first, const ConstTensorView& second,
+           const ConstTensorView& bias, const Call& call);
+
+/// The options of `run_..._into`, whose result has this type.
+///
+/// @throws InvalidProblem if they name another one.
+template <typename Options>
+Options with_output(Options options, DType type) {
+  check_output(options.output, type);
+  options.output = type;
+  return options;
+}
 
 }  // namespace faltung::nn

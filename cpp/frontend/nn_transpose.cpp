@@ -71,10 +71,8 @@ Crop crop(const ConvTransposeOptions& o, std::size_t index, const Axis& axis, st
   return {sides.first, std::max<std::int64_t>(extent, 0)};
 }
 
-}  // namespace
-
-Problem transpose_problem(const Shape& x, const Shape& w, const ConvTransposeOptions& o,
-                          DType x_type, DType w_type) {
+// Everything but types, sums and stores, which are those of f32 here.
+Problem geometry(const Shape& x, const Shape& w, const ConvTransposeOptions& o) {
   const Dimensions xd = dimensions("x", x, o.layout);
   const Dimensions wd = dimensions("w", w, o.layout);
   check_same_rank(xd, wd);
@@ -109,16 +107,6 @@ Problem transpose_problem(const Shape& x, const Shape& w, const ConvTransposeOpt
                             .pad_lo = sides[i].first,
                             .pad_hi = sides[i].second});
   }
-  problem.output = x_type;
-  problem.filter = w_type;
-  problem.input = result_type(x_type, w_type, o.output);
-  problem.accumulator =
-      o.accumulator.value_or(default_accumulator(problem.input, problem.filter, problem.output));
-  // Backward passes conjugate w; the transpose does not.
-  problem.conjugate = is_complex(w_type);
-  problem.math = o.math;
-  problem.epilogue.bias = o.bias;
-  problem.epilogue.activation = o.activation;
   problem.validate();  // extents are safe to compute with: (inputs - 1) stride too
 
   for (std::size_t i = 0; i < axes; ++i) {
@@ -137,16 +125,117 @@ Problem transpose_problem(const Shape& x, const Shape& w, const ConvTransposeOpt
   return problem;
 }
 
+// The map x -> y of the transposed convolution is the adjoint of a forward one, with w conjugated
+// twice if it is complex; its own adjoints are then the other two passes of the same problem.
+void conjugate_if_complex(Problem& problem) {
+  problem.conjugate =
+      is_complex(problem.input) || is_complex(problem.filter) || is_complex(problem.output);
+}
+
+}  // namespace
+
+Problem conv_transpose(const Shape& x, const Shape& w, const ConvTransposeOptions& options,
+                       DType x_type, DType w_type) {
+  Problem problem = geometry(x, w, options);
+  problem.output = x_type;
+  problem.filter = w_type;
+  problem.input = result_type(x_type, w_type, options.output);
+  conjugate_if_complex(problem);
+  problem.epilogue.bias = options.bias;
+  problem.epilogue.activation = options.activation;
+  finish(problem, options);
+  return problem;
+}
+
 Problem conv_transpose(const Shape& x, const Shape& w, const ConvTransposeOptions& options,
                        DType dtype) {
-  return transpose_problem(x, w, options, dtype, dtype);
+  return conv_transpose(x, w, options, dtype, dtype);
 }
 
 Tensor run_conv_transpose(const ConstTensorView& x, const ConstTensorView& w,
                           const ConvTransposeOptions& options, const ConstTensorView& bias) {
-  Problem problem = transpose_problem(x.shape, w.shape, options, x.dtype, w.dtype);
+  Problem problem = conv_transpose(x.shape, w.shape, options, x.dtype, w.dtype);
   problem.epilogue.bias = !bias.shape.empty();
-  return run(problem, x, w, bias, options.engine, options.stream);
+  return run(problem, x, w, bias, call_of(options));
+}
+
+void run_conv_transpose_into(const ConstTensorView& x, const ConstTensorView& w,
+                             const TensorView& y, const ConvTransposeOptions& options,
+                             const ConstTensorView& bias) {
+  Problem problem =
+      conv_transpose(x.shape, w.shape, with_output(options, y.dtype), x.dtype, w.dtype);
+  problem.epilogue.bias = !bias.shape.empty();
+  run_into(problem, x, w, y, bias, call_of(options));
+}
+
+Problem conv_transpose_data_gradient(const Shape& x, const Shape& w,
+                                     const ConvTransposeOptions& options, DType dy_type,
+                                     DType w_type) {
+  check_no_activation(options.activation);
+  Problem problem = geometry(x, w, options);
+  problem.pass = Pass::forward;
+  problem.input = dy_type;
+  problem.filter = w_type;
+  problem.output = result_type(dy_type, w_type, options.output);
+  conjugate_if_complex(problem);
+  finish(problem, options);
+  return problem;
+}
+
+Problem conv_transpose_data_gradient(const Shape& x, const Shape& w,
+                                     const ConvTransposeOptions& options, DType dtype) {
+  return conv_transpose_data_gradient(x, w, options, dtype, dtype);
+}
+
+Tensor run_conv_transpose_data_gradient(const ConstTensorView& dy, const ConstTensorView& w,
+                                        const Shape& x, const ConvTransposeOptions& options) {
+  const Problem problem = conv_transpose_data_gradient(x, w.shape, options, dy.dtype, w.dtype);
+  check_gradient(dy, problem.x_shape(), problem);
+  return run(problem, dy, w, {}, call_of(options));
+}
+
+void run_conv_transpose_data_gradient_into(const ConstTensorView& dy, const ConstTensorView& w,
+                                           const TensorView& dx,
+                                           const ConvTransposeOptions& options) {
+  const ConvTransposeOptions o = with_output(options, dx.dtype);
+  const Problem problem = conv_transpose_data_gradient(dx.shape, w.shape, o, dy.dtype, w.dtype);
+  check_gradient(dy, problem.x_shape(), problem);
+  run_into(problem, dy, w, dx, {}, call_of(options));
+}
+
+Problem conv_transpose_filter_gradient(const Shape& x, const Shape& w,
+                                       const ConvTransposeOptions& options, DType dy_type,
+                                       DType x_type) {
+  check_no_activation(options.activation);
+  Problem problem = geometry(x, w, options);
+  problem.pass = Pass::backward_filter;
+  problem.input = dy_type;
+  problem.output = x_type;
+  problem.filter = result_type(dy_type, x_type, options.output);
+  conjugate_if_complex(problem);
+  finish(problem, options);
+  return problem;
+}
+
+Problem conv_transpose_filter_gradient(const Shape& x, const Shape& w,
+                                       const ConvTransposeOptions& options, DType dtype) {
+  return conv_transpose_filter_gradient(x, w, options, dtype, dtype);
+}
+
+Tensor run_conv_transpose_filter_gradient(const ConstTensorView& x, const ConstTensorView& dy,
+                                          const Shape& w, const ConvTransposeOptions& options) {
+  const Problem problem = conv_transpose_filter_gradient(x.shape, w, options, dy.dtype, x.dtype);
+  check_gradient(dy, problem.x_shape(), problem);
+  return run(problem, dy, x, {}, call_of(options));
+}
+
+void run_conv_transpose_filter_gradient_into(const ConstTensorView& x, const ConstTensorView& dy,
+                                             const TensorView& dw,
+                                             const ConvTransposeOptions& options) {
+  const ConvTransposeOptions o = with_output(options, dw.dtype);
+  const Problem problem = conv_transpose_filter_gradient(x.shape, dw.shape, o, dy.dtype, x.dtype);
+  check_gradient(dy, problem.x_shape(), problem);
+  run_into(problem, dy, x, dw, {}, call_of(options));
 }
 
 }  // namespace faltung::nn

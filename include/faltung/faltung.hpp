@@ -13,6 +13,7 @@
 #include <faltung/image.hpp>
 #include <faltung/method.hpp>
 #include <faltung/nn.hpp>
+#include <faltung/nn_quantised.hpp>
 #include <faltung/numpy.hpp>
 #include <faltung/per_axis.hpp>
 #include <faltung/plan.hpp>

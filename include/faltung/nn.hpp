@@ -8,11 +8,13 @@
 #include <utility>
 #include <vector>
 
+#include <faltung/allocator.hpp>
 #include <faltung/boundary.hpp>
 #include <faltung/device.hpp>
 #include <faltung/dtype.hpp>
 #include <faltung/export.hpp>
 #include <faltung/extents.hpp>
+#include <faltung/method.hpp>
 #include <faltung/per_axis.hpp>
 #include <faltung/problem.hpp>
 #include <faltung/tensor.hpp>
@@ -25,9 +27,14 @@
 ///     x     [n, c, spatial...]           w  [k, c/groups, spatial...]
 ///     y     [n, k, spatial...]           bias  [k]
 ///
-/// Each operation comes twice: `conv` makes the Problem, to be planned once and run often;
-/// `run_conv` does it all and returns a new Tensor on the device of its operands. All of them throw
-/// InvalidProblem naming the shape or the option that breaks a rule.
+/// Each operation comes three times: `conv` makes the Problem, to be planned once and run often;
+/// `run_conv` does it all and returns a new Tensor on the device of its operands; `run_conv_into`
+/// writes into a result of the caller, to which `beta` may add. All of them throw InvalidProblem
+/// naming the shape or the option that breaks a rule.
+///
+/// Problems are of f32 data unless a type says otherwise; two types are those of both operands in
+/// the order in which they are run. Operands of two types need `output`, unless both have 8 or 16
+/// bits. What `Problem` allows is allowed: u8 or f16 data with f32 weights, say.
 namespace faltung::nn {
 
 /// What stands around the input.
@@ -91,34 +98,55 @@ struct ConvOptions {
   Layout layout = Layout::channels_first;
   bool bias = false;  ///< `conv` only: the problem takes a bias; `run_conv` sets it itself
   Activation activation = Activation::none();  ///< forward only, applied after the bias
+  double alpha = 1;  ///< result = activation(alpha sum + beta result before + bias), whichever
+  double beta = 0;   ///< result it is, y or a gradient; `run_conv` has none before, so 0 there
   /// Type of the result. Default: that of the operands; i32 for operands of 8 or 16 bits.
   std::optional<DType> output = std::nullopt;
   std::optional<DType> accumulator = std::nullopt;  ///< default: default_accumulator
+  Overflow overflow = Overflow::wrap;               ///< for integer results
+  Rounding rounding = Rounding::truncate;           ///< of floating sums to integer results
   Math math = Math::strict;
-  std::string engine = {};  ///< for `run_...`: "" lets the planner choose
-  Stream stream = {};       ///< for `run_...`: a null handle is the operands' default stream
+  // All that follow are for `run_...`; the Problem does not hold them.
+  Method method = Method::automatic;  ///< direct is PlanOptions::elementwise
+  std::string engine = {};            ///< "" lets the planner choose
+  Allocator allocator = {};           ///< of scratch memory; default: the device's standard one
+  /// Lent scratch memory: engines that need more are passed over, and nothing is allocated.
+  Workspace workspace = {};
+  Stream stream = {};  ///< Stream{}: the default one of the operands' device
 };
 
 /// y = activation(correlation of x with w, plus bias). `dtype` is that of x and w.
 [[nodiscard]] FALTUNG_API Problem conv(const Shape& x, const Shape& w,
                                        const ConvOptions& options = {}, DType dtype = DType::f32);
+[[nodiscard]] FALTUNG_API Problem conv(const Shape& x, const Shape& w, const ConvOptions& options,
+                                       DType x_type, DType w_type);
 /// @param bias  [k], or empty for none
 [[nodiscard]] FALTUNG_API Tensor run_conv(const ConstTensorView& x, const ConstTensorView& w,
                                           const ConvOptions& options = {},
                                           const ConstTensorView& bias = {});
+/// The type of y is that of the result; `output` is left out, or the same.
+FALTUNG_API void run_conv_into(const ConstTensorView& x, const ConstTensorView& w,
+                               const TensorView& y, const ConvOptions& options = {},
+                               const ConstTensorView& bias = {});
 
 /// dx from dy [n, k, spatial...] and w, for the same options as the forward call.
 ///
 /// The activation belongs to whoever made dy: options with one are refused, and `bias` is ignored.
-/// Type of the result: options.output, by default that of the operands.
+/// Type of the result: options.output, by default that of the operands. With beta = 1 the gradients
+/// of several batches add up in the result.
 ///
 /// @param x  shape of dx, which dy and w alone do not determine if stride > 1
 [[nodiscard]] FALTUNG_API Problem conv_data_gradient(const Shape& x, const Shape& w,
                                                      const ConvOptions& options = {},
                                                      DType dtype = DType::f32);
+[[nodiscard]] FALTUNG_API Problem conv_data_gradient(const Shape& x, const Shape& w,
+                                                     const ConvOptions& options, DType dy_type,
+                                                     DType w_type);
 [[nodiscard]] FALTUNG_API Tensor run_conv_data_gradient(const ConstTensorView& dy,
                                                         const ConstTensorView& w, const Shape& x,
                                                         const ConvOptions& options = {});
+FALTUNG_API void run_conv_data_gradient_into(const ConstTensorView& dy, const ConstTensorView& w,
+                                             const TensorView& dx, const ConvOptions& options = {});
 
 /// dw from x and dy, likewise.
 ///
@@ -126,9 +154,15 @@ struct ConvOptions {
 [[nodiscard]] FALTUNG_API Problem conv_filter_gradient(const Shape& x, const Shape& w,
                                                        const ConvOptions& options = {},
                                                        DType dtype = DType::f32);
+[[nodiscard]] FALTUNG_API Problem conv_filter_gradient(const Shape& x, const Shape& w,
+                                                       const ConvOptions& options, DType x_type,
+                                                       DType dy_type);
 [[nodiscard]] FALTUNG_API Tensor run_conv_filter_gradient(const ConstTensorView& x,
                                                           const ConstTensorView& dy, const Shape& w,
                                                           const ConvOptions& options = {});
+FALTUNG_API void run_conv_filter_gradient_into(const ConstTensorView& x, const ConstTensorView& dy,
+                                               const TensorView& dw,
+                                               const ConvOptions& options = {});
 
 /// The gradient of the bias: dy summed over batch and space, as a filter gradient of one tap whose
 /// x is a single 1 seen with strides of 0. The result of the problem has shape [k, 1, 1...].
@@ -154,12 +188,20 @@ struct ConvTransposeOptions {
   std::vector<std::int64_t> output_shape = {};
   std::int64_t groups = 1;
   Layout layout = Layout::channels_first;
+  // The rest as in ConvOptions.
   bool bias = false;
   Activation activation = Activation::none();
+  double alpha = 1;
+  double beta = 0;
   std::optional<DType> output = std::nullopt;
   std::optional<DType> accumulator = std::nullopt;
+  Overflow overflow = Overflow::wrap;
+  Rounding rounding = Rounding::truncate;
   Math math = Math::strict;
+  Method method = Method::automatic;
   std::string engine = {};
+  Allocator allocator = {};
+  Workspace workspace = {};
   Stream stream = {};
 };
 
@@ -174,11 +216,56 @@ struct ConvTransposeOptions {
 [[nodiscard]] FALTUNG_API Problem conv_transpose(const Shape& x, const Shape& w,
                                                  const ConvTransposeOptions& options = {},
                                                  DType dtype = DType::f32);
+[[nodiscard]] FALTUNG_API Problem conv_transpose(const Shape& x, const Shape& w,
+                                                 const ConvTransposeOptions& options, DType x_type,
+                                                 DType w_type);
 /// @param bias  [c], or empty for none
 [[nodiscard]] FALTUNG_API Tensor run_conv_transpose(const ConstTensorView& x,
                                                     const ConstTensorView& w,
                                                     const ConvTransposeOptions& options = {},
                                                     const ConstTensorView& bias = {});
+FALTUNG_API void run_conv_transpose_into(const ConstTensorView& x, const ConstTensorView& w,
+                                         const TensorView& y,
+                                         const ConvTransposeOptions& options = {},
+                                         const ConstTensorView& bias = {});
+
+/// dx of conv_transpose from dy, which has the shape of its result, and w: a forward convolution,
+/// with conj(w) if the data are complex. Rules as for conv_data_gradient. Run it as (dy, w, dx).
+///
+/// @param x  shape of dx
+[[nodiscard]] FALTUNG_API Problem
+conv_transpose_data_gradient(const Shape& x, const Shape& w,
+                             const ConvTransposeOptions& options = {}, DType dtype = DType::f32);
+[[nodiscard]] FALTUNG_API Problem conv_transpose_data_gradient(const Shape& x, const Shape& w,
+                                                               const ConvTransposeOptions& options,
+                                                               DType dy_type, DType w_type);
+[[nodiscard]] FALTUNG_API Tensor
+run_conv_transpose_data_gradient(const ConstTensorView& dy, const ConstTensorView& w,
+                                 const Shape& x, const ConvTransposeOptions& options = {});
+FALTUNG_API void run_conv_transpose_data_gradient_into(const ConstTensorView& dy,
+                                                       const ConstTensorView& w,
+                                                       const TensorView& dx,
+                                                       const ConvTransposeOptions& options = {});
+
+/// dw of conv_transpose, likewise; with conj(x) if the data are complex. The operands keep the
+/// order of the pass, whose x is dy here: run the Problem as (dy, x, dw).
+///
+/// @param w  shape of dw
+[[nodiscard]] FALTUNG_API Problem
+conv_transpose_filter_gradient(const Shape& x, const Shape& w,
+                               const ConvTransposeOptions& options = {}, DType dtype = DType::f32);
+[[nodiscard]] FALTUNG_API Problem
+conv_transpose_filter_gradient(const Shape& x, const Shape& w, const ConvTransposeOptions& options,
+                               DType dy_type, DType x_type);
+[[nodiscard]] FALTUNG_API Tensor
+run_conv_transpose_filter_gradient(const ConstTensorView& x, const ConstTensorView& dy,
+                                   const Shape& w, const ConvTransposeOptions& options = {});
+FALTUNG_API void run_conv_transpose_filter_gradient_into(const ConstTensorView& x,
+                                                         const ConstTensorView& dy,
+                                                         const TensorView& dw,
+                                                         const ConvTransposeOptions& options = {});
+
+// The gradient of the bias of conv_transpose is bias_gradient of its dy, too.
 
 /// For `conv_integer`.
 struct ZeroPoints {
@@ -189,7 +276,8 @@ struct ZeroPoints {
 /// Quantised convolution: y = sum of (w - zero.w)(x - zero.x), exact in i32 and wrapping there.
 ///
 /// x and w are i8 or u8, in any combination; padding holds zero.x, so that it means 0. `w` must be
-/// on the CPU. Activation and output type are not available.
+/// on the CPU. Activation and output type are not available. nn_quantised.hpp has the form that is
+/// planned once and run often, and results requantised to bytes.
 ///
 /// Source: ONNX operator ConvInteger, opset 10.
 [[nodiscard]] FALTUNG_API Tensor run_conv_integer(const ConstTensorView& x,

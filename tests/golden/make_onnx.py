@@ -1,6 +1,7 @@
 """Writes onnx.txt: what ONNX's reference evaluator answers to the cases of nn_test.cpp.
 
-    python3 make_onnx.py > onnx.txt        (made with onnx 1.23.2, NumPy 2.4.6)
+    python3 make_onnx.py > onnx.txt        (made with onnx 1.23.2, NumPy 2.4.6;
+                                            1.20.1 pads where auto_pad is VALID)
 """
 
 import numpy as np
@@ -10,7 +11,11 @@ from sequence import sequence
 
 
 def case(name, op, x, w, zero_points=(), **attributes):
-    operands = {"x": x, "w": w, **{f"z{i}": z for i, z in enumerate(zero_points)}}
+    evaluate(name, op, {"x": x, "w": w, **{f"z{i}": z for i, z in enumerate(zero_points)}},
+             **attributes)
+
+
+def evaluate(name, op, operands, **attributes):
     node = helper.make_node(op, list(operands), ["y"], **attributes)
     inputs = [helper.make_tensor_value_info(key, helper.np_dtype_to_tensor_dtype(a.dtype), a.shape)
               for key, a in operands.items()]
@@ -47,3 +52,28 @@ case("integer", "ConvInteger", byte, code)
 case("integer zero", "ConvInteger", byte, code, (np.uint8(40), np.int8(-7)), pads=[1, 1, 1, 1])
 case("integer zero u8", "ConvInteger", byte, sequence("u1", 3, 2, 2, 3),
      (np.uint8(255), np.uint8(3)), pads=[0, 1, 1, 0])
+
+
+def qlinear(name, x, w, scales, zero_points, bias=None, **attributes):
+    """`scales` and `zero_points` are those of x, w and y; y has the type of its zero point."""
+    operands = [x, *pairs(0, scales, zero_points), w, *pairs(1, scales, zero_points),
+                *pairs(2, scales, zero_points)] + ([bias] if bias is not None else [])
+    evaluate(name, "QLinearConv", {f"o{i}": np.asarray(a) for i, a in enumerate(operands)},
+             **attributes)
+
+
+def pairs(i, scales, zero_points):
+    return np.asarray(scales[i], "f4"), zero_points[i]
+
+
+# Powers of two make halves, which round to even; the zero point of y is even there, because the
+# evaluator adds it before it rounds, where QuantizeLinear rounds first.
+qlinear("qlinear halves", byte, code, (0.5, 0.25, 16), (np.uint8(0), np.int8(0), np.uint8(100)))
+qlinear("qlinear channels", byte, code, (0.02, [0.013, 0.04, 0.007], 0.11),
+        (np.uint8(40), np.array([-7, 0, 3], "i1"), np.uint8(131)),
+        np.array([1000, -200, 3000], "i4"), pads=[1, 0, 1, 2], strides=[1, 2])
+qlinear("qlinear i8", sequence("i1", 2, 4, 5, 4), sequence("i1", 4, 2, 2, 2),
+        (0.5, [0.5, 0.125, 2, 0.25], 8), (np.int8(-3), np.zeros(4, "i1"), np.int8(-20)), group=2,
+        dilations=[2, 1])
+qlinear("qlinear u8 to i8", byte, sequence("u1", 3, 2, 2, 3), (0.1, 0.03, 0.7),
+        (np.uint8(128), np.uint8(90), np.int8(5)), pads=[1, 1, 1, 1])

@@ -1,0 +1,203 @@
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include <faltung/error.hpp>
+#include <faltung/nn_quantised.hpp>
+#include "cpp/core/message.hpp"
+#include "cpp/core/stream.hpp"
+#include "cpp/core/view_rules.hpp"
+#include "cpp/frontend/method.hpp"
+#include "cpp/frontend/nn_quantised.hpp"
+#include "cpp/frontend/nn_rules.hpp"
+
+namespace faltung::nn {
+namespace {
+
+// Bytes of the sums, before the workspace of their plan.
+std::size_t sums_bytes(const Problem& problem) {
+  const auto bytes = static_cast<std::size_t>(element_count(problem.y_shape())) * size_of(i32);
+  return (bytes + memory_alignment - 1) / memory_alignment * memory_alignment;
+}
+
+ZeroPoints zeros(const Quantisation& q) { return {q.x_zero, q.w_zero}; }
+
+void check_scale(const char* field, double value) {
+  if (std::isfinite(value) && value > 0) return;
+  throw InvalidProblem(message(field, " is ", value, "; a scale is finite and greater than 0"));
+}
+
+Requantisation second_pass(const Problem& problem, const Quantisation& q,
+                           const ConvOptions& options) {
+  if (q.y != i8 && q.y != u8) {
+    throw InvalidProblem(message("y is to have type ", name(q.y),
+                                 "; QLinearConv makes i8 or u8, plan_conv_integer i32"));
+  }
+  if (options.alpha != 1 || options.beta != 0 || options.overflow != Overflow::wrap) {
+    throw InvalidProblem(
+        "alpha, beta or overflow is set, which QLinearConv lacks: its scales take the place of "
+        "alpha and its result saturates, so leave them out");
+  }
+  const std::int64_t low = q.y == i8 ? -128 : 0;
+  if (q.y_zero < low || q.y_zero > low + 255) {
+    throw InvalidProblem(message("y zero point ", q.y_zero, " is not a value of ", name(q.y),
+                                 "; use ", low, " to ", low + 255));
+  }
+  check_scale("x_scale", q.x_scale);
+  check_scale("y_scale", q.y_scale);
+  const auto channels = static_cast<std::size_t>(problem.out_channels);
+  if (q.w_scale.size() != 1 && q.w_scale.size() != channels) {
+    throw InvalidProblem(message("w has ", q.w_scale.size(), " scales for ", channels,
+                                 " output channels; give one for all, or one for each"));
+  }
+  Requantisation result{.factor = {}, .zero = q.y_zero, .result = q.y};
+  for (const double scale : q.w_scale) check_scale("w_scale", scale);
+  for (std::size_t k = 0; k < channels; ++k) {
+    const double factor = q.x_scale * q.w_scale[q.w_scale.size() == 1 ? 0 : k] / q.y_scale;
+    check_scale("x_scale w_scale / y_scale", factor);
+    result.factor.push_back(factor);
+  }
+  if (problem.layout == Layout::channels_first) {
+    for (const Axis& axis : problem.axes) result.inner *= axis.output();
+  }
+  return result;
+}
+
+Plan bound(Plan plan, const IntegerSums& parts) {
+  plan.bind_filter(parts.w);
+  return plan;
+}
+
+// Filter and bias are moved to the device, and the filter is bound.
+QuantisedPlan make(IntegerSums sums, const ConvOptions& options, const Device& device,
+                   std::optional<Requantisation> requantisation) {
+  if (device.kind != DeviceKind::cpu) {
+    sums.w = sums.w.to(device);
+    sums.bias = sums.bias.to(device);
+  }
+  PlanOptions how = plan_options(sums.problem, options.method, options.engine);
+  how.allocator = options.allocator;
+  if (options.workspace.data != nullptr) {
+    const std::size_t own = requantisation ? sums_bytes(sums.problem) : 0;
+    how.workspace_limit = std::max(options.workspace.bytes, own) - own;
+  }
+  Allocator allocator = options.allocator;
+  if (allocator.allocate == nullptr || allocator.deallocate == nullptr) {
+    allocator = Allocator::standard(device);
+  }
+  auto parts = std::make_shared<const IntegerSums>(std::move(sums));
+  Plan plan = bound(Plan::make(parts->problem, device, how), *parts);
+  return QuantisedPlan(std::make_shared<const QuantisedPlan::State>(QuantisedPlan::State{
+      std::move(plan), std::move(parts), allocator, std::move(requantisation)}));
+}
+
+QuantisedPlan plan_qlinear(IntegerSums sums, const Quantisation& q, const ConvOptions& options,
+                           const Device& device) {
+  if (device.kind != DeviceKind::cpu) {
+    throw NoEngine(message("QLinearConv makes its bytes on the cpu only, the device is ", device,
+                           "; use plan_conv_integer there, or Device::cpu()"));
+  }
+  Requantisation how = second_pass(sums.problem, q, options);
+  return make(std::move(sums), options, device, std::move(how));
+}
+
+void check_workspace(const Workspace& lent, std::size_t needed, const TensorView& y) {
+  if (lent.bytes < needed) {
+    throw InvalidProblem(message("workspace has ", lent.bytes, " bytes, the plan needs ", needed,
+                                 "; ask QuantisedPlan::workspace_bytes"));
+  }
+  if (reinterpret_cast<std::uintptr_t>(lent.data) % memory_alignment != 0) {
+    throw InvalidProblem(message("workspace starts at address ", lent.data,
+                                 ", which is misaligned: it needs a multiple of ", memory_alignment,
+                                 " bytes"));
+  }
+  const auto bytes = static_cast<std::int64_t>(lent.bytes);
+  check_apart(y, "y", {lent.data, u8, {bytes}, {1}, y.device}, "the workspace");
+}
+
+}  // namespace
+
+QuantisedPlan::QuantisedPlan(std::shared_ptr<const State> state) : state_(std::move(state)) {}
+
+std::size_t QuantisedPlan::workspace_bytes() const noexcept {
+  const std::size_t own = state_->second_pass ? sums_bytes(state_->sums.problem()) : 0;
+  return own + state_->sums.workspace_bytes();
+}
+Shape QuantisedPlan::x_shape() const { return state_->sums.problem().x_shape(); }
+Shape QuantisedPlan::y_shape() const { return state_->sums.problem().y_shape(); }
+DType QuantisedPlan::y_dtype() const noexcept {
+  return state_->second_pass ? state_->second_pass->result : i32;
+}
+const Plan& QuantisedPlan::sums() const noexcept { return state_->sums; }
+
+QuantisedPlan QuantisedPlan::with_batch(std::int64_t batch) const {
+  Plan plan = bound(state_->sums.with_batch(batch), *state_->parts);
+  return QuantisedPlan(std::make_shared<const State>(
+      State{std::move(plan), state_->parts, state_->allocator, state_->second_pass}));
+}
+
+void QuantisedPlan::run(const ConstTensorView& x, const TensorView& y, const Stream& stream,
+                        const Workspace& workspace) const {
+  const State& s = *state_;
+  if (!s.second_pass) return s.sums.run_bound(stream, x, y, workspace, s.parts->bias_view());
+
+  check_view(y, {"y", y_dtype(), y_shape(), {}}, s.sums.device());
+  check_apart(y, "y", x, "x");
+  const std::size_t bytes = workspace_bytes();
+  Workspace scratch = workspace;
+  const bool owned = workspace.data == nullptr && bytes > 0;
+  if (owned) {
+    scratch = {s.allocator.allocate(s.allocator.context, bytes, memory_alignment, stream), bytes};
+    if (scratch.data == nullptr) {
+      throw DeviceError(message("no memory for a workspace of ", bytes, " bytes; lend one"));
+    }
+  } else if (bytes > 0) {
+    check_workspace(workspace, bytes, y);
+  }
+  const struct Release {
+    const State& state;
+    const Workspace& memory;
+    const Stream& order;
+    bool needed;
+    ~Release() {
+      if (!needed) return;
+      const Allocator& a = state.allocator;
+      a.deallocate(a.context, memory.data, memory.bytes, memory_alignment, order);
+    }
+  } release{s, scratch, stream, owned};
+
+  const TensorView sums{scratch.data, i32, y_shape(), compact_strides(y_shape()), y.device};
+  const std::size_t own = sums_bytes(s.sums.problem());
+  const Workspace rest{
+      s.sums.workspace_bytes() == 0 ? nullptr : static_cast<std::byte*>(scratch.data) + own,
+      s.sums.workspace_bytes()};
+  s.sums.run_bound(stream, x, sums, rest, s.parts->bias_view());
+  requantise(static_cast<const std::int32_t*>(sums.data), y.data, element_count(y.shape),
+             *s.second_pass);
+}
+
+QuantisedPlan plan_conv_integer(const Shape& x, DType x_type, const ConstTensorView& w,
+                                const ZeroPoints& zero, const ConvOptions& options,
+                                const Device& device) {
+  return make(integer_sums(x, x_type, w, zero, options, {}), options, device, std::nullopt);
+}
+
+QuantisedPlan plan_qlinear_conv(const Shape& x, DType x_type, const ConstTensorView& w,
+                                const Quantisation& quantisation, const ConstTensorView& bias,
+                                const ConvOptions& options, const Device& device) {
+  return plan_qlinear(integer_sums(x, x_type, w, zeros(quantisation), options, bias), quantisation,
+                      options, device);
+}
+
+Tensor run_qlinear_conv(const ConstTensorView& x, const ConstTensorView& w,
+                        const Quantisation& quantisation, const ConstTensorView& bias,
+                        const ConvOptions& options) {
+  IntegerSums sums = integer_sums(x.shape, x.dtype, w, zeros(quantisation), options, bias);
+  if (x.strides.size() == x.shape.size() && !is_compact(x)) sums.problem.x_strides = x.strides;
+  const QuantisedPlan plan = plan_qlinear(std::move(sums), quantisation, options, x.device);
+  Tensor y(quantisation.y, plan.y_shape(), x.device);
+  plan.run(x, y, options.stream, options.workspace);
+  return y;
+}
+
+}  // namespace faltung::nn
