@@ -336,7 +336,8 @@ TEST(Lowering, RunsManyTimes) {
 }
 
 TEST(Lowering, RefusesViewsThatDescribeNothing) {
-  ConstTensorView x = counting({4}).view();
+  const Tensor four = counting({4});
+  ConstTensorView x = four;
   x.strides = {1, 1};
   EXPECT_REFUSED(convolve(x, counting({2})), "2 strides for 1 axes");
   x.strides = {1};

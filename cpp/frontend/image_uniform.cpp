@@ -77,7 +77,7 @@ void run_blocks(const ConstTensorView& x, const TensorView& y, const std::vector
     TensorView to = y;
     if (i + 1 < windows.size()) {
       std::optional<Temporary>& buffer = buffers[i % 2];
-      if (!buffer) buffer.emplace(y.dtype, y.shape, call.stream);
+      if (!buffer) buffer.emplace(y, call.stream);
       to = buffer->view();
     }
     const PassAxis& where = windows[i].where;
