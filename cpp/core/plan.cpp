@@ -93,9 +93,12 @@ class Scratch {
   bool owned_ = false;
 };
 
-std::string refusal(const Problem& problem, const Device& device, const Choice& choice) {
+// Only engines that were asked for: of the others there is nothing to say.
+std::string refusal(const Problem& problem, const Device& device, const Choice& choice,
+                    const PlanOptions& options) {
   std::string text = message("no engine can run [", problem, "] on ", device);
   for (const Candidate& candidate : choice.candidates) {
+    if (!is_asked_for(candidate.engine, options.engine)) continue;
     text += message("\n  ", candidate.engine, ": ", candidate.reason);
   }
   return text;
@@ -174,7 +177,7 @@ Plan::~Plan() = default;
 
 Plan Plan::make(const Problem& problem, const Device& device, const PlanOptions& options) {
   Choice choice = choose_engine(problem, device, options);
-  if (choice.engine == nullptr) throw NoEngine(refusal(problem, device, choice));
+  if (choice.engine == nullptr) throw NoEngine(refusal(problem, device, choice, options));
   auto state = std::make_unique<State>();
   state->problem = problem;
   state->device = device;

@@ -12,13 +12,6 @@
 namespace faltung {
 namespace {
 
-// "cpu.fft" is an engine, "fft" the family of cpu.fft, cuda.fft, cuda.fft_block, ...
-bool matches(std::string_view engine, std::string_view wanted) {
-  if (wanted.empty() || engine == wanted) return true;
-  const std::string_view family = engine.substr(engine.find('.') + 1);
-  return family == wanted || family.starts_with(std::string(wanted) + '_');
-}
-
 std::string known_engines() {
   std::string names;
   for (const Engine* engine : engine_list()) {
@@ -29,7 +22,7 @@ std::string known_engines() {
 
 void require_known(const std::string& wanted) {
   const bool known = std::ranges::any_of(
-      engine_list(), [&](const Engine* engine) { return matches(engine->name(), wanted); });
+      engine_list(), [&](const Engine* engine) { return is_asked_for(engine->name(), wanted); });
   if (!known) {
     throw InvalidProblem(
         message("engine '", wanted, "' is not known; this build has ", known_engines()));
@@ -53,7 +46,7 @@ Candidate ask(const Engine& engine, const Problem& problem, const Device& device
               const PlanOptions& options) {
   Candidate candidate;
   candidate.engine = engine.name();
-  if (!matches(engine.name(), options.engine)) {
+  if (!is_asked_for(engine.name(), options.engine)) {
     candidate.reason = message("not the engine asked for, ", options.engine);
     return candidate;
   }
@@ -95,6 +88,12 @@ std::unique_ptr<Task> prepare(const Engine& engine, const Problem& problem, cons
 }
 
 }  // namespace
+
+bool is_asked_for(std::string_view engine, std::string_view wanted) {
+  if (wanted.empty() || engine == wanted) return true;
+  const std::string_view family = engine.substr(engine.find('.') + 1);
+  return family == wanted || family.starts_with(std::string(wanted) + '_');
+}
 
 bool has_empty_tensor(const Problem& problem) {
   return element_count(problem.x_shape()) == 0 || element_count(problem.w_shape()) == 0 ||

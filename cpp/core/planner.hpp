@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "cpp/core/engine.hpp"
@@ -14,6 +15,10 @@ struct Choice {
   double estimate_us = 0;
   std::vector<Candidate> candidates;  ///< one per engine, in list order
 };
+
+/// Whether PlanOptions::engine = `wanted` means this engine: "" means all, "cpu.fft" is an engine,
+/// "fft" the family of cpu.fft, cuda.fft, cuda.fft_block, ...
+[[nodiscard]] bool is_asked_for(std::string_view engine, std::string_view wanted);
 
 /// Whether x, w or y has no elements. Such problems go to
 /// cpu.reference, or to cuda.direct.

@@ -22,7 +22,7 @@ class FALTUNG_API InvalidProblem : public Error {
   ~InvalidProblem() override;
 };
 
-/// The problem is meaningful, but no engine here can do it; lists every engine's reason.
+/// The problem is meaningful, but no engine here can do it; lists those asked for with reasons.
 class FALTUNG_API NoEngine : public Error {
  public:
   using Error::Error;
