@@ -10,8 +10,8 @@
 #include <string>
 
 #include <faltung/problem.hpp>
-#include "cpp/tools/io/atomic_file.hpp"
 #include "cpp/tools/io/file_error.hpp"
+#include "cpp/tools/io/output_file.hpp"
 #include "cpp/tools/io/png.hpp"
 #include "cpp/tools/io/sound.hpp"
 #include "tests/support/temporary_folder.hpp"
@@ -39,7 +39,7 @@ void write_picture(const std::string& path) {
     }
   }
   const std::vector<std::byte> file = encode_png(samples, path);
-  AtomicFile out(path);
+  OutputFile out(path);
   out.write(file.data(), file.size());
   out.commit();
 }
@@ -51,7 +51,7 @@ void write_recording(const std::string& path) {
     const double t = static_cast<double>(i) / 8000;
     sound.samples.values<double>()[i] = 0.8 * std::exp(-30 * t) * std::sin(2764.6 * t);
   }
-  AtomicFile out(path);
+  OutputFile out(path);
   write_sound(out, sound);
   out.commit();
 }

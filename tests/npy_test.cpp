@@ -7,14 +7,15 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <faltung/tensor.hpp>
 
-#include "cpp/tools/io/atomic_file.hpp"
 #include "cpp/tools/io/file_error.hpp"
 #include "cpp/tools/io/npy.hpp"
 #include "cpp/tools/io/npy_header.hpp"
+#include "cpp/tools/io/output_file.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 namespace faltung::tools {
@@ -94,7 +95,7 @@ std::string column_major(const Tensor& rows) {
 }
 
 void write(const std::string& path, const ConstTensorView& array) {
-  AtomicFile file(path);
+  OutputFile file(path);
   write_npy(file, array);
   file.commit();
 }
@@ -176,14 +177,44 @@ TEST(Npy, AcceptsWhatTheFormatAllows) {
         R"({"descr": "<f4", "fortran_order": False, "shape": (2,)})",  // other quotes
         "{'descr':'<f4','fortran_order':False,'shape':(2,),}",         // no spaces
         "{ 'descr' : '<f4' , 'fortran_order' : True , 'shape' : ( 2 , ) , }",
+        "{\n'descr':\t'<f4',\r\n'fortran_order': False, 'shape': (2,)}\n",
         "{'descr': '<f4', 'fortran_order': False, 'shape': (2L,), }"}) {  // Python 2
     EXPECT_EQ(refusal(npy(1, text, data)), "") << text;
+  }
+  std::string no_newline = npy(1, dictionary("<f4", false, "(2,)"), data);
+  no_newline[127] = ' ';
+  EXPECT_EQ(refusal(no_newline), "");
+}
+
+// numpy.load reads the first array of a file and ignores what follows.
+TEST(Npy, CountsTheBytesBehindTheArray) {
+  const std::string file = npy(1, dictionary("<f4", false, "(2,)"), std::string(8, '\1'));
+  for (const std::size_t more : {1, 8, 136}) {
+    const std::string longer = file + std::string(more, 'x');
+    const auto bytes = std::as_bytes(std::span(longer));
+    EXPECT_EQ(parse_npy_header(bytes, bytes.size(), "file.npy").trailing_bytes, more);
+    EXPECT_EQ(bytes_of(decode(longer)), std::string(8, '\1'));
+  }
+}
+
+// What numpy.dtype makes of the text, NumPy 2.4; tests/cli/npy_test.py has the whole table.
+TEST(Npy, ReadsTypesWithoutByteOrderAndByName) {
+  const std::pair<std::string, DType> cases[] = {
+      {"f8", f64}, {"=f8", f64},     {"|f8", f64},    {"|i4", i32},     {"d", f64},
+      {">d", f64}, {"float64", f64}, {"double", f64}, {"uint16", u16},  {"|b1", u8},
+      {"?", u8},   {"bool", u8},     {"long", i64},   {"complex", c128}};
+  for (const auto& [descr, dtype] : cases) {
+    const Tensor expected = counting(dtype);
+    const std::string payload = bytes_of(expected);
+    const Tensor read = decode(npy(1, dictionary(descr, false, "(2, 3)"),
+                                   descr[0] == '>' ? big_endian(payload, dtype) : payload));
+    EXPECT_EQ(read.dtype(), dtype) << descr;
+    EXPECT_EQ(bytes_of(read), payload) << descr;
   }
 }
 
 TEST(Npy, RefusesOtherTypesWithTheWayOut) {
-  const std::pair<std::string, std::string> cases[] = {{"|b1", "astype('uint8')"},
-                                                       {"<f16", "astype('float64')"},
+  const std::pair<std::string, std::string> cases[] = {{"<f16", "astype('float64')"},
                                                        {"<f12", "astype('float64')"},
                                                        {"<c32", "astype('complex128')"},
                                                        {"|O", "pickled"},
@@ -194,12 +225,9 @@ TEST(Npy, RefusesOtherTypesWithTheWayOut) {
                                                        {"<V2", "numeric"},
                                                        {"<i3", "the types read are"},
                                                        {"", "the types read are"},
-                                                       {"f4", "byte order"},
-                                                       {"=f4", "the types read are"},
-                                                       {"|f4", "byte order"},
                                                        {"<<f4", "the types read are"},
                                                        {"<f4 ", "the types read are"},
-                                                       {"float32", "the types read are"}};
+                                                       {"<float32", "the types read are"}};
   for (const auto& [descr, hint] : cases) {
     const std::string message =
         refusal(npy(1, dictionary(descr, false, "(2,)"), std::string(8, '\0')));
@@ -255,12 +283,8 @@ TEST(Npy, RefusesBadHeaders) {
   }
   const std::string good = npy(1, dictionary("<f4", false, "(2,)"), data);
   EXPECT_EQ(refusal(good), "");
-  EXPECT_NE(refusal(good + '\0').find("trailing"), std::string::npos);
   EXPECT_NE(refusal(npy(4, dictionary("<f4", false, "(2,)"), data)).find("version 4.0"),
             std::string::npos);
-  std::string no_newline = good;
-  no_newline[127] = ' ';
-  EXPECT_NE(refusal(no_newline).find("newline"), std::string::npos);
 }
 
 /// Files of every kind for the sweeps below.
@@ -300,15 +324,15 @@ TEST(Npy, RefusesOrReadsEveryBitFlipOfAHeader) {
       try {
         const Tensor tensor = decode(flipped);
         ++read;
-        EXPECT_EQ(tensor.bytes(), payload) << "bit " << bit;
+        EXPECT_LE(tensor.bytes(), payload) << "bit " << bit;
       } catch (const FileError& error) {
         ++refused;
         EXPECT_EQ(std::string(error.what()).rfind("file.npy: ", 0), 0u);
       }
     }
   }
-  // A flip that is read must still describe these bytes, as '<f4' and '>f4' do; few can.
-  EXPECT_LT(read * 50, refused);
+  // A flip that is read must still describe bytes that are there, as '<f4' and '>f4' do; few can.
+  EXPECT_LT(read * 20, refused);
   std::printf("%zu bit flips refused, %zu read as another valid header\n", refused, read);
 }
 
@@ -325,7 +349,7 @@ std::vector<std::string> lying_headers() {
       files.push_back(npy(1, dictionary(descr, files.size() % 2 == 0, shape), ""));
     }
   }
-  for (const std::uint32_t length : {0u, 1u, 60u, 70u, 0xffu, 0xffffu, 0x10000u, 0x7fffffffu,
+  for (const std::uint32_t length : {0u, 1u, 40u, 0xffu, 0xffffu, 0x10000u, 0x7fffffffu,
                                      0x80000000u, 0xfffffff0u, 0xffffffffu}) {
     for (const int version : {2, 3}) {
       std::string file = npy(version, dictionary("<f4", false, "(0,)"), "");
@@ -356,9 +380,21 @@ TEST(Npy, NamesFilesThatCannotBeRead) {
   const test::TemporaryFolder folder;
   EXPECT_THROW((void)read_npy(folder.path("missing.npy")), FileError);
   EXPECT_THROW((void)read_npy(folder.path("")), FileError);
-  ASSERT_EQ(mkfifo(folder.path("pipe").c_str(), 0600), 0);
-  EXPECT_THROW((void)read_npy(folder.path("pipe")), FileError);
+  EXPECT_THROW((void)read_npy(folder.path(".")), FileError);
   EXPECT_THROW((void)read_npy("/dev/zero"), FileError);
+}
+
+TEST(Npy, ReadsPipes) {
+  const test::TemporaryFolder folder;
+  const std::string path = folder.path("pipe");
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  // More than a pipe holds at once.
+  const std::string payload(1 << 20, '\7');
+  const std::string file = npy(1, dictionary("|u1", false, "(1048576,)"), payload);
+  std::thread writer([&] { std::ofstream(path, std::ios::binary) << file; });
+  const Tensor read = read_npy(path);
+  writer.join();
+  EXPECT_EQ(bytes_of(read), payload);
 }
 
 }  // namespace

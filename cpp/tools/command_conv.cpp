@@ -4,10 +4,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "cpp/tools/command.hpp"
-#include "cpp/tools/io/atomic_file.hpp"
 #include "cpp/tools/io/npy.hpp"
+#include "cpp/tools/io/output_file.hpp"
 #include "cpp/tools/support/devices.hpp"
 #include "cpp/tools/support/options.hpp"
 
@@ -65,19 +66,18 @@ CallOptions common_options(const Options& options) {
   return call;
 }
 
-Tensor compute(const Options& options, const Tensor& first, const Tensor& second,
-               const std::optional<Tensor>& bias) {
-  const ConstTensorView bias_view = bias ? bias->view() : ConstTensorView{};
+Tensor compute(const Options& options, const ConstTensorView& first, const ConstTensorView& second,
+               const ConstTensorView& bias) {
   if (options.transposed) {
     auto call = common_options<nn::ConvTransposeOptions>(options);
     if (!options.output_padding.empty()) {
       call.output_padding = parse_integers("--output-padding", options.output_padding);
     }
-    return nn::run_conv_transpose(first, second, call, bias_view);
+    return nn::run_conv_transpose(first, second, call, bias);
   }
   auto call = common_options<nn::ConvOptions>(options);
   if (!options.boundary.empty()) call.boundary = parse_boundaries("--boundary", options.boundary);
-  if (options.pass == "forward") return nn::run_conv(first, second, call, bias_view);
+  if (options.pass == "forward") return nn::run_conv(first, second, call, bias);
   const Shape shape = parse_shape("--shape", options.shape);
   return options.pass == "backward-data" ? nn::run_conv_data_gradient(first, second, shape, call)
                                          : nn::run_conv_filter_gradient(first, second, shape, call);
@@ -88,11 +88,12 @@ void conv(const Options& options) {
   const Tensor first = read_npy(options.first);
   const Tensor second = read_npy(options.second);
   const Tensor bias = options.bias.empty() ? Tensor() : read_npy(options.bias);
-  AtomicFile output(options.output);
+  OutputFile output(options.output, npy_endings);
   const Tensor result = on_device(options.device, [&](const Device& device) {
-    const std::optional<Tensor> bias_here =
-        options.bias.empty() ? std::nullopt : std::optional(bias.to(device));
-    return compute(options, first.to(device), second.to(device), bias_here).to(Device::cpu());
+    const std::optional<Operand> bias_here =
+        options.bias.empty() ? std::nullopt : std::optional<Operand>(std::in_place, bias, device);
+    return on_cpu(compute(options, Operand(first, device), Operand(second, device),
+                          bias_here ? *bias_here : ConstTensorView{}));
   });
   write_npy(output, result);
   output.commit();

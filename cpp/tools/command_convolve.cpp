@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "cpp/tools/command.hpp"
-#include "cpp/tools/io/atomic_file.hpp"
 #include "cpp/tools/io/npy.hpp"
+#include "cpp/tools/io/output_file.hpp"
 #include "cpp/tools/support/devices.hpp"
 #include "cpp/tools/support/options.hpp"
 
@@ -23,6 +23,7 @@ struct Options {
   std::string mode;
   std::string boundary;
   std::string origin;
+  std::string axes;
   std::string method = "auto";
   std::string device = "auto";
 
@@ -48,7 +49,7 @@ signal::Mode mode_or(const Options& options, signal::Mode fallback) {
   return options.mode.empty() ? fallback : signal::parse_mode(options.mode);
 }
 
-Tensor call_numpy(const Options& options, const Tensor& x, const Tensor& k) {
+Tensor call_numpy(const Options& options, const ConstTensorView& x, const ConstTensorView& k) {
   if (options.correlates()) {
     numpy::CorrelateOptions call{.mode = mode_or(options, signal::Mode::valid)};
     set_method(options, call);
@@ -60,7 +61,7 @@ Tensor call_numpy(const Options& options, const Tensor& x, const Tensor& k) {
 }
 
 /// SciPy knows boundaries only for two axes, in functions of their own.
-Tensor call_signal_2d(const Options& options, const Tensor& x, const Tensor& k) {
+Tensor call_signal_2d(const Options& options, const ConstTensorView& x, const ConstTensorView& k) {
   const std::vector<Boundary> boundaries =
       parse_boundaries("--boundary", options.boundary).values();
   if (boundaries.size() != 1) {
@@ -73,17 +74,18 @@ Tensor call_signal_2d(const Options& options, const Tensor& x, const Tensor& k) 
   return options.correlates() ? signal::correlate2d(x, k, call) : signal::convolve2d(x, k, call);
 }
 
-Tensor call_signal(const Options& options, const Tensor& x, const Tensor& k) {
+Tensor call_signal(const Options& options, const ConstTensorView& x, const ConstTensorView& k) {
   if (!options.boundary.empty()) return call_signal_2d(options, x, k);
   signal::ConvolveOptions call{.mode = mode_or(options, signal::Mode::full)};
   set_method(options, call);
   return options.correlates() ? signal::correlate(x, k, call) : signal::convolve(x, k, call);
 }
 
-Tensor call_ndimage(const Options& options, const Tensor& x, const Tensor& k) {
+Tensor call_ndimage(const Options& options, const ConstTensorView& x, const ConstTensorView& k) {
   image::FilterOptions call;
   if (!options.boundary.empty()) call.boundary = parse_boundaries("--boundary", options.boundary);
   if (!options.origin.empty()) call.origin = parse_integers("--origin", options.origin);
+  if (!options.axes.empty()) call.axes = parse_integers("--axes", options.axes).values();
   if (options.method != "auto") call.engine = options.method;
   return options.correlates() ? image::correlate(x, k, call) : image::convolve(x, k, call);
 }
@@ -95,6 +97,7 @@ void check_options(const Options& options) {
     return;
   }
   refuse_if_given("--origin", options.origin, "only --api scipy.ndimage has an origin");
+  refuse_if_given("--axes", options.axes, "only --api scipy.ndimage has axes");
   if (options.api == "numpy") {
     refuse_if_given("--boundary", options.boundary,
                     "numpy has no boundaries; use --api scipy.ndimage");
@@ -105,14 +108,13 @@ void convolve(const Options& options) {
   check_options(options);
   const Tensor x = read_npy(options.x);
   const Tensor k = read_npy(options.k);
-  AtomicFile output(options.output);
+  OutputFile output(options.output, npy_endings);
   const Tensor y = on_device(options.device, [&](const Device& device) {
-    const Tensor here = x.to(device);
-    const Tensor filter = k.to(device);
-    return (options.api == "numpy"           ? call_numpy(options, here, filter)
-            : options.api == "scipy.ndimage" ? call_ndimage(options, here, filter)
-                                             : call_signal(options, here, filter))
-        .to(Device::cpu());
+    const Operand here(x, device);
+    const Operand filter(k, device);
+    return on_cpu(options.api == "numpy"           ? call_numpy(options, here, filter)
+                  : options.api == "scipy.ndimage" ? call_ndimage(options, here, filter)
+                                                   : call_signal(options, here, filter));
   });
   write_npy(output, y);
   output.commit();
@@ -140,6 +142,9 @@ void add_convolve_command(CLI::App& app) {
                       "one per axis, default reflect; scipy.signal: means convolve2d, correlate2d");
   command->add_option("--origin", options->origin,
                       "Moves the filter's centre, scipy.ndimage only: one or one per axis");
+  command->add_option("--axes", options->axes,
+                      "The axes of X that K's axes stand for, scipy.ndimage only: 1 or 0,-1; "
+                      "default all");
   command
       ->add_option("--method", options->method, "auto, direct, fft, or an engine such as cpu.fft")
       ->capture_default_str();

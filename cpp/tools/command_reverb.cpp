@@ -8,8 +8,9 @@
 #include <string>
 
 #include "cpp/tools/command.hpp"
-#include "cpp/tools/io/atomic_file.hpp"
+#include "cpp/tools/io/output_file.hpp"
 #include "cpp/tools/io/sound.hpp"
+#include "cpp/tools/io/sound_format.hpp"
 #include "cpp/tools/support/devices.hpp"
 #include "cpp/tools/support/options.hpp"
 #include "cpp/tools/support/text.hpp"
@@ -20,6 +21,8 @@ namespace {
 struct Options {
   std::string dry, response, output;
   std::string mix = "1";
+  std::string format = "auto";
+  bool allow_truncated = false;
   std::string engine;
   std::string device = "auto";
 };
@@ -62,13 +65,11 @@ Tensor convolve_channels(const Sound& dry, const Sound& response, const Options&
   const auto target = wet.values<double>();
   Progress progress("reverb: channel", static_cast<std::size_t>(channels));
   for (std::int64_t i = 0; i < channels; ++i) {
-    const auto x = channel(dry, i);
-    const auto k = channel(response, i);
-    const Tensor a = Tensor::from(x, {static_cast<std::int64_t>(x.size())});
-    const Tensor b = Tensor::from(k, {static_cast<std::int64_t>(k.size())});
+    const Tensor x = Tensor::from(channel(dry, i), {dry.samples.shape()[1]});
+    const Tensor k = Tensor::from(channel(response, i), {response.samples.shape()[1]});
     const Tensor y = on_device(options.device, [&](const Device& device) {
-      return signal::convolve(a.to(device), b.to(device), {.engine = options.engine})
-          .to(Device::cpu());
+      return on_cpu(
+          signal::convolve(Operand(x, device), Operand(k, device), {.engine = options.engine}));
     });
     std::ranges::copy(y.values<double>(), target.begin() + i * frames);
     progress.step();
@@ -94,12 +95,13 @@ void blend(const Sound& dry, double mix, Tensor& wet) {
 
 void reverb(const Options& options) {
   const double mix = parse_number("--mix", options.mix, 0, 1);
-  const Sound dry = read_sound(options.dry);
-  const Sound response = read_sound(options.response);
+  const Truncated truncated = options.allow_truncated ? Truncated::accepted : Truncated::refused;
+  const Sound dry = read_sound(options.dry, truncated);
+  const Sound response = read_sound(options.response, truncated);
   check_pair(options, dry, response);
+  OutputFile output(options.output, sound_endings);
   Sound wet{Tensor(), dry.rate, 0};
-  wet.format = sound_format(options.output, dry);
-  AtomicFile output(options.output);
+  wet.format = sound_format(options.output, output.ending(), options.format, dry);
   wet.samples = convolve_channels(dry, response, options);
   blend(dry, mix, wet.samples);
   write_sound(output, wet);
@@ -116,11 +118,20 @@ void add_reverb_command(CLI::App& app) {
   command->add_option("IR", options->response, "Impulse response at the same rate")->required();
   command
       ->add_option("-o,--output", options->output,
-                   "Result, .wav, .flac or .aiff, with the samples' format of DRY")
+                   "Result: .wav, .rf64, .w64, .flac, .aif, .aiff, .au, .caf, .ogg or .opus; - is "
+                   "standard output, as WAV")
       ->required();
   command
       ->add_option("--mix", options->mix, "Share of the convolved sound, 0 to 1; the rest is dry")
       ->capture_default_str();
+  command
+      ->add_option("--format", options->format,
+                   "Samples of the result: pcm8, pcm16, pcm24, pcm32, float or double; auto keeps "
+                   "those of DRY as far as the container takes them")
+      ->check(CLI::IsMember({"auto", "pcm8", "pcm16", "pcm24", "pcm32", "float", "double"}))
+      ->capture_default_str();
+  command->add_flag("--allow-truncated", options->allow_truncated,
+                    "Take what is there of a recording that is cut short, with a warning");
   command->add_option("--engine", options->engine, "An engine, cpu.fft, or a family, fft");
   add_device_option(*command, options->device);
   command->callback([options] { reverb(*options); });

@@ -1,4 +1,6 @@
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -13,8 +15,8 @@
 #include <string>
 
 #include "cpp/tools/command.hpp"
-#include "cpp/tools/io/atomic_file.hpp"
 #include "cpp/tools/io/file_error.hpp"
+#include "cpp/tools/io/output_file.hpp"
 #include "cpp/tools/support/text.hpp"
 
 namespace {
@@ -43,6 +45,28 @@ std::string usage_message(const CLI::App& app, const CLI::ParseError& error,
   const bool number = error.get_name() == "ConversionError";
   return fmt::format("{}; {}see faltung --help", error.what(),
                      number ? "the option takes a number in range; " : "");
+}
+
+/// An empty value is no absent one: `--mode ""` is a script whose variable was not set.
+void refuse_empty_values(CLI::App& app) {
+  for (CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    for (CLI::Option* option : command->get_options()) {
+      option->check([](const std::string& value) -> std::string {
+        return value.empty() ? "the value is empty; give one or leave the option out" : "";
+      });
+    }
+  }
+}
+
+/// A file opened while standard input, output or error is closed would take its number, and what is
+/// meant for one would reach the other. Their places are taken so that using them fails.
+void keep_standard_descriptors() {
+  for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(descriptor, F_GETFD) >= 0) continue;
+    // The lowest free number is the one that is missing.
+    const int flags = descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY;
+    if (::open("/dev/null", flags) < 0) return;
+  }
 }
 
 int run(CLI::App& app, int argc, char** argv) {
@@ -74,6 +98,7 @@ int run(CLI::App& app, int argc, char** argv) {
 
 int main(int argc, char** argv) {
   using namespace faltung::tools;
+  keep_standard_descriptors();
   remove_temporary_files_on_signals();
   CLI::App app("Convolution of arrays, pictures and sound on CPU and GPU", "faltung");
   app.footer(exit_codes);
@@ -88,5 +113,6 @@ int main(int argc, char** argv) {
   add_explain_command(app);
   add_verify_command(app);
   add_bench_command(app);
+  refuse_empty_values(app);
   return run(app, argc, argv);
 }

@@ -5,6 +5,7 @@
 //   FALTUNG_FAULT_CALL     k, counted from 1; 0 lets none fail
 //   FALTUNG_FAULT_ERRNO    the error, or 0: fewer bytes than asked for
 //   FALTUNG_FAULT_FOREVER  1: all later calls fail too
+//   FALTUNG_FAULT_NAMED    1: files without a name are not known here, as on some file systems
 //   FALTUNG_FAULT_COUNT    a file outside the folder that receives the number of calls
 
 #include <dlfcn.h>
@@ -38,9 +39,12 @@ Fault next_fault() {
   return errno == 0 ? Fault::shorter : Fault::error;
 }
 
+/// The folder itself counts too: files without a name are made in it.
 bool is_below_folder(const char* path) {
   const char* folder = std::getenv("FALTUNG_FAULT_FOLDER");
-  return folder != nullptr && std::strncmp(path, folder, std::strlen(folder)) == 0;
+  if (folder == nullptr) return false;
+  const std::size_t length = std::strlen(folder);
+  return std::strncmp(path, folder, length) == 0 && (path[length] == '/' || path[length] == '\0');
 }
 
 bool is_watched(int file) { return file >= 0 && file < 1024 && watched[file]; }
@@ -71,11 +75,15 @@ extern "C" {
 
 int open(const char* path, int flags, ...) {
   mode_t mode = 0;
-  if ((flags & O_CREAT) != 0) {
+  if ((flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE) {
     va_list arguments;
     va_start(arguments, flags);
     mode = va_arg(arguments, mode_t);
     va_end(arguments);
+  }
+  if ((flags & O_TMPFILE) == O_TMPFILE && setting("FALTUNG_FAULT_NAMED") != 0) {
+    errno = EOPNOTSUPP;
+    return -1;
   }
   const bool below = is_below_folder(path);
   if (below && next_fault() == Fault::error) return -1;
@@ -100,6 +108,12 @@ ssize_t write(int file, const void* source, size_t bytes) {
 int fsync(int file) {
   if (is_watched(file) && next_fault() == Fault::error) return -1;
   return real<int(int)>("fsync")(file);
+}
+
+int linkat(int from_folder, const char* from, int to_folder, const char* to, int flags) {
+  if (is_below_folder(to) && next_fault() == Fault::error) return -1;
+  return real<int(int, const char*, int, const char*, int)>("linkat")(from_folder, from, to_folder,
+                                                                      to, flags);
 }
 
 int rename(const char* from, const char* to) {

@@ -2,6 +2,7 @@
 says so and leaves nothing behind, or the result is right. Interrupted and short calls must go unnoticed."""
 
 import errno
+import itertools
 import os
 import unittest
 
@@ -31,13 +32,14 @@ class Faults(ProgramTest):
         write_png(self.folder / "in.png", 2, 2, 1, [1, 2, 3, 4])
         write_wav(self.folder / "dry.wav", [[1, 2, 3]])
 
-    def run_with_fault(self, command, call, error=0, forever=0):
+    def run_with_fault(self, command, named, call, error=0, forever=0):
         count = self.folder.with_suffix(".count")
         self.addCleanup(lambda: count.unlink(missing_ok=True))
         environment = {
             **os.environ,
             "LD_PRELOAD": FAILING_CALLS,
-            "FALTUNG_FAULT_FOLDER": str(self.folder) + "/",
+            "FALTUNG_FAULT_FOLDER": str(self.folder),
+            "FALTUNG_FAULT_NAMED": str(named),
             "FALTUNG_FAULT_COUNT": str(count),
             "FALTUNG_FAULT_CALL": str(call),
             "FALTUNG_FAULT_ERRNO": str(error),
@@ -49,25 +51,36 @@ class Faults(ProgramTest):
 
     def test_every_call(self):
         faults = 0
-        for output, command in COMMANDS.items():
+        # All commands write through the same class: one of them in every state of the folder is enough.
+        states = list(itertools.product((0, 1), (False, True)))
+        cases = [(output, *state) for output in COMMANDS for state in (states if output == "y.npy" else states[1:2])]
+        for output, named, exists in cases:
+            command = COMMANDS[output]
             path = self.folder / output
-            result, calls = self.run_with_fault(command, 0)
+            path.unlink(missing_ok=True)
+            if exists:
+                path.write_bytes(b"old")
+            result, calls = self.run_with_fault(command, named, 0)
             self.assertEqual((result.returncode, result.stderr), (0, ""), command)
             self.assertGreaterEqual(calls, 8, command)  # open and read twice, create, write, sync, rename
             right = path.read_bytes()
             for call in range(1, calls + 1):
                 for error, forever in FAULTS:
-                    path.write_bytes(b"old")
+                    path.unlink(missing_ok=True)
+                    if exists:
+                        path.write_bytes(b"old")
                     before = self.files()
-                    result, _ = self.run_with_fault(command, call, error, forever)
+                    result, _ = self.run_with_fault(command, named, call, error, forever)
                     faults += 1
                     context = f"{command}: call {call}, errno {error}: {result.stderr}"
-                    self.assertEqual(self.files(), before, context)
                     if error in (0, errno.EINTR) and result.returncode == 0:
                         self.assertEqual(path.read_bytes(), right, context)
+                        self.assertEqual(self.files(), sorted({*before, output}), context)
                         continue
+                    self.assertEqual(self.files(), before, context)
                     self.assertEqual(result.returncode, 5, context)
-                    self.assertEqual(path.read_bytes(), b"old", context)
+                    if exists:
+                        self.assertEqual(path.read_bytes(), b"old", context)
                     self.assertEqual((result.stdout, result.stderr.count("\n")), ("", 1), context)
                     self.assertIn(str(self.folder), result.stderr)
                     # Opening, syncing and renaming are not repeated when a signal interrupts them.

@@ -16,6 +16,27 @@ def run(*arguments, **options):
     )
 
 
+def has_output_open(process, folder):
+    """Whether the process has a file below the folder open that has no name, or a temporary one."""
+    try:
+        for number in os.listdir(f"/proc/{process}/fd"):
+            target = os.readlink(f"/proc/{process}/fd/{number}")
+            if target.startswith(str(folder)) and ("(deleted)" in target or ".faltung-" in target):
+                return True
+    except OSError:
+        pass
+    return False
+
+
+def nameless_files(folder):
+    """Whether the file system has them: then a killed program leaves nothing behind."""
+    try:
+        os.close(os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o600))
+        return True
+    except OSError:
+        return False
+
+
 class ProgramTest(unittest.TestCase):
     """A test with an empty folder of its own, `self.folder`."""
 

@@ -14,8 +14,8 @@
 #include <faltung/version.hpp>
 #include "cpp/tools/demo/html.hpp"
 #include "cpp/tools/demo/sections.hpp"
-#include "cpp/tools/io/atomic_file.hpp"
 #include "cpp/tools/io/file_error.hpp"
+#include "cpp/tools/io/output_file.hpp"
 
 namespace faltung::tools::demo {
 namespace {
@@ -51,7 +51,7 @@ void make_folder(const std::string& folder) {
 }
 
 void write_text(const std::string& path, const std::string& text) {
-  AtomicFile file(path);
+  OutputFile file(path);
   file.write(text.data(), text.size());
   file.commit();
 }

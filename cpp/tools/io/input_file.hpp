@@ -8,11 +8,14 @@
 
 namespace faltung::tools {
 
-/// A regular file open for reading. Its length is known, so what a header claims can be checked
-/// before any memory is taken.
+/// Something open for reading whose length is known, so what a header claims can be checked before
+/// any memory is taken.
+///
+/// A regular file is read where and when it is asked for. What comes through a pipe is read to its
+/// end and held in memory first. "-" is standard input.
 class InputFile {
  public:
-  /// @throws FileError if it cannot be opened or is a directory, pipe or device.
+  /// @throws FileError if it cannot be opened or read, or is a folder, a terminal or a device.
   explicit InputFile(const std::string& path);
   InputFile(const InputFile&) = delete;
   InputFile& operator=(const InputFile&) = delete;
@@ -27,9 +30,14 @@ class InputFile {
   [[nodiscard]] std::vector<std::byte> read_all() const;
 
  private:
+  void read_to_end();
+
   std::string path_;
   int descriptor_ = -1;
+  std::uint64_t start_ = 0;  ///< where the shell left a redirected file
   std::uint64_t size_ = 0;
+  bool piped_ = false;
+  std::vector<std::byte> contents_;  ///< of a pipe
 };
 
 }  // namespace faltung::tools

@@ -3,49 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 #include <charconv>
-#include <limits>
+#include <optional>
 #include <string_view>
 
 #include "cpp/tools/io/file_error.hpp"
+#include "cpp/tools/io/npy_type.hpp"
 
 namespace faltung::tools {
 namespace {
-
-constexpr std::string_view magic = "\x93NUMPY";
-
-struct TypeCode {
-  std::string_view code;
-  DType dtype;
-};
-constexpr TypeCode type_codes[] = {
-    {"f2", f16}, {"f4", f32}, {"f8", f64}, {"c8", c64}, {"c16", c128}, {"i1", i8}, {"u1", u8},
-    {"i2", i16}, {"u2", u16}, {"i4", i32}, {"u4", u32}, {"i8", i64},   {"u8", u64}};
-
-/// What to do about a type that exists in NumPy but not here.
-std::string_view way_out(std::string_view code) {
-  if (code == "f12" || code == "f16") return "long double is not read; save x.astype('float64')";
-  if (code == "c24" || code == "c32") {
-    return "complex long double is not read; save x.astype('complex128')";
-  }
-  switch (code.empty() ? '\0' : code[0]) {
-    case 'b':
-      return "bool is not read; save x.astype('uint8')";
-    case 'O':
-      return "pickled Python objects are never read; save a numeric array";
-    case 'M':
-    case 'm':
-      return "dates and times are not read; save x.astype('int64')";
-    case 'S':
-    case 'U':
-    case 'a':
-    case 'V':
-      return "text and raw bytes are not read; save a numeric array";
-    default:
-      return "the types read are f2 f4 f8 c8 c16 i1 u1 i2 u2 i4 u4 i8 u8";
-  }
-}
 
 /// Reads the Python dictionary of a header: exactly the three keys of the format, literals only.
 class Parser {
@@ -101,8 +67,11 @@ class Parser {
   }
 
   [[nodiscard]] char peek() const { return position_ < text_.size() ? text_[position_] : '\0'; }
+  /// Inside a dictionary Python reads line breaks as spaces.
   void skip_spaces() {
-    while (peek() == ' ') ++position_;
+    while (position_ < text_.size() &&
+           std::string_view(" \t\r\n\f").find(peek()) != std::string_view::npos)
+      ++position_;
   }
   bool accept(char wanted) {
     skip_spaces();
@@ -130,24 +99,13 @@ class Parser {
     if (peek() == '[') fail("structured arrays are not read; save one field, x['name']");
     const std::size_t start = position_;
     const std::string_view descr = string_literal("a type in quotes");
-    const char order = descr.empty() ? '\0' : descr[0];
-    const bool has_order = order == '<' || order == '>' || order == '|';
-    const std::string_view code = descr.substr(has_order ? 1 : 0);
-    const auto* found =
-        std::find_if(std::begin(type_codes), std::end(type_codes),
-                     [&](const TypeCode& candidate) { return candidate.code == code; });
-    if (found == std::end(type_codes)) {
+    const std::optional<NpyType> known = parse_npy_type(descr);
+    if (!known) {
       position_ = start;
-      fail(fmt::format("type '{}': {}", printable(descr), way_out(code)));
+      fail(fmt::format("type '{}': {}", printable(descr), npy_way_out(descr)));
     }
-    header_.dtype = found->dtype;
-    const bool one_byte = size_of(found->dtype) == 1;
-    if (!has_order || (order == '|' && !one_byte)) {
-      position_ = start;
-      fail(fmt::format("type '{}' must start with its byte order, '<' or '>'", printable(descr)));
-    }
-    const char foreign = std::endian::native == std::endian::little ? '>' : '<';
-    header_.swapped = order == foreign && !one_byte;
+    header_.dtype = known->dtype;
+    header_.swapped = known->swapped;
   }
 
   bool boolean() {
@@ -194,12 +152,8 @@ class Parser {
   }
 
   void padding() {
-    if (text_.empty() || text_.back() != '\n') {
-      position_ = text_.empty() ? 0 : text_.size() - 1;
-      fail("the header must end with a newline");
-    }
     skip_spaces();
-    if (position_ != text_.size() - 1) fail("only spaces may follow the dictionary");
+    if (position_ != text_.size()) fail("only spaces may follow the dictionary");
   }
 
   std::string_view text_;
@@ -236,10 +190,10 @@ std::uint64_t payload_bytes(const NpyHeader& header, const std::string& path) {
 NpyHeader parse_npy_header(std::span<const std::byte> head, std::uint64_t file_bytes,
                            const std::string& path) {
   const std::string_view bytes(reinterpret_cast<const char*>(head.data()), head.size());
-  if (bytes.substr(0, magic.size()) != magic) {
+  if (bytes.substr(0, npy_magic.size()) != npy_magic) {
     throw FileError(path, "byte 0: not a .npy file; it must start with \\x93NUMPY");
   }
-  if (bytes.size() < magic.size() + 2) throw FileError(path, "byte 6: ends inside the version");
+  if (bytes.size() < npy_magic.size() + 2) throw FileError(path, "byte 6: ends inside the version");
   const int major = static_cast<unsigned char>(bytes[6]);
   const int minor = static_cast<unsigned char>(bytes[7]);
   if (major < 1 || major > 3 || minor != 0) {
@@ -262,12 +216,13 @@ NpyHeader parse_npy_header(std::span<const std::byte> head, std::uint64_t file_b
   header.data_offset = start + length;
   const std::uint64_t claimed = payload_bytes(header, path);
   const std::uint64_t present = file_bytes - header.data_offset;
-  if (claimed != present) {
+  if (claimed > present) {
     throw FileError(path,
-                    fmt::format("byte {}: the header claims {} bytes of elements, {} follow: {}",
-                                header.data_offset, claimed, present,
-                                present < claimed ? "the file is cut short" : "trailing bytes"));
+                    fmt::format("byte {}: the header claims {} bytes of elements, {} follow: the "
+                                "file is cut short",
+                                header.data_offset, claimed, present));
   }
+  header.trailing_bytes = present - claimed;
   return header;
 }
 

@@ -6,6 +6,7 @@
 #include <faltung/extents.hpp>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace faltung::tools {
 
@@ -17,13 +18,17 @@ struct NpyHeader {
   bool swapped = false;        ///< the elements are not in this machine's byte order
   bool fortran_order = false;  ///< the first index is fastest
   Shape shape;
-  std::size_t data_offset = 0;  ///< where the elements start, in bytes
+  std::size_t data_offset = 0;       ///< where the elements start, in bytes
+  std::uint64_t trailing_bytes = 0;  ///< behind the elements: NumPy writes several arrays so
 };
+
+/// The first bytes of every .npy file.
+inline constexpr std::string_view npy_magic = "\x93NUMPY";
 
 /// Bytes from the start of a file that always hold a whole header we accept; NumPy writes 128.
 inline constexpr std::size_t npy_header_limit = 65535;
 
-/// Reads a header and checks that the file is exactly as long as the header claims.
+/// Reads a header as NumPy does, and checks that the file is as long as the header claims.
 ///
 /// @param head        the first min(file_bytes, npy_header_limit) bytes of the file
 /// @param file_bytes  length of the whole file

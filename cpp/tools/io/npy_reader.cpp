@@ -1,9 +1,14 @@
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <array>
+#include <cstring>
 #include <utility>
 
 #include "cpp/tools/io/input_file.hpp"
 #include "cpp/tools/io/npy.hpp"
 #include "cpp/tools/io/npy_header.hpp"
+#include "cpp/tools/io/warning.hpp"
 
 namespace faltung::tools {
 namespace {
@@ -27,6 +32,17 @@ Tensor from_fortran_order(const Tensor& elements) {
   return compact_copy(view, view.dtype);
 }
 
+/// numpy.save on an open file puts one array behind the other, and numpy.load reads the first.
+std::string trailing_note(const InputFile& file, const NpyHeader& header) {
+  const std::uint64_t end = file.size() - header.trailing_bytes;
+  std::array<std::byte, npy_magic.size()> next{};
+  if (header.trailing_bytes >= next.size()) file.read(end, next);
+  const bool array = std::memcmp(next.data(), npy_magic.data(), next.size()) == 0;
+  return array ? "holds more than one array; only the first is read"
+               : fmt::format("byte {}: {} bytes follow the array and are not read", end,
+                             header.trailing_bytes);
+}
+
 /// `fill` copies the elements' bytes as they stand in the file.
 template <typename Fill>
 Tensor load(const NpyHeader& header, Fill fill) {
@@ -45,6 +61,7 @@ Tensor read_npy(const std::string& path) {
   std::vector<std::byte> head(std::min<std::uint64_t>(file.size(), npy_header_limit));
   file.read(0, head);
   const NpyHeader header = parse_npy_header(head, file.size(), path);
+  if (header.trailing_bytes > 0) warn(path, trailing_note(file, header));
   return load(header, [&](std::span<std::byte> to) { file.read(header.data_offset, to); });
 }
 

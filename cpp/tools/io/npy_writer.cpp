@@ -2,9 +2,9 @@
 
 #include <bit>
 
-#include "cpp/tools/io/atomic_file.hpp"
 #include "cpp/tools/io/file_error.hpp"
 #include "cpp/tools/io/npy.hpp"
+#include "cpp/tools/io/output_file.hpp"
 
 namespace faltung::tools {
 namespace {
@@ -39,7 +39,7 @@ std::string header(DType dtype, const Shape& shape) {
 
 }  // namespace
 
-void write_npy(AtomicFile& file, const ConstTensorView& array) {
+void write_npy(OutputFile& file, const ConstTensorView& array) {
   if (array.dtype == bf16) {
     throw FileError(file.path(), "cannot be written: .npy has no type for bf16; convert to f32");
   }

@@ -11,6 +11,7 @@
 
 #include "cpp/tools/io/file_error.hpp"
 #include "cpp/tools/io/input_file.hpp"
+#include "cpp/tools/io/warning.hpp"
 
 namespace faltung::tools {
 namespace {
@@ -142,7 +143,8 @@ void check_claim(const Shape& shape, std::size_t stored_row_bytes, std::size_t f
 
 }  // namespace
 
-Tensor decode_png(std::span<const std::byte> file, const std::string& name) {
+Tensor decode_png(std::span<const std::byte> file, const std::string& name,
+                  std::size_t* trailing_bytes) {
   Context context;
   context.input = file;
   if (file.size() < 8 || png_sig_cmp(reinterpret_cast<png_const_bytep>(file.data()), 0, 8) != 0) {
@@ -158,14 +160,20 @@ Tensor decode_png(std::span<const std::byte> file, const std::string& name) {
   auto rows = row_pointers(static_cast<std::byte*>(samples.data()), shape[0],
                            png_get_rowbytes(reader.png, reader.info));
   if (!read_rows(reader, rows.data())) throw FileError(name, context.message);
-  if (!context.input.empty()) {
-    throw FileError(name, fmt::format("byte {}: {} bytes follow the end of the picture",
-                                      file.size() - context.input.size(), context.input.size()));
-  }
+  if (trailing_bytes != nullptr) *trailing_bytes = context.input.size();
   return samples;
 }
 
-Tensor read_png(const std::string& path) { return decode_png(InputFile(path).read_all(), path); }
+Tensor read_png(const std::string& path) {
+  const std::vector<std::byte> file = InputFile(path).read_all();
+  std::size_t trailing = 0;
+  Tensor samples = decode_png(file, path, &trailing);
+  if (trailing > 0) {
+    warn(path, fmt::format("byte {}: {} bytes follow the end of the picture and are not read",
+                           file.size() - trailing, trailing));
+  }
+  return samples;
+}
 
 std::vector<std::byte> encode_png(const Tensor& samples, const std::string& name) {
   constexpr int colors[] = {PNG_COLOR_TYPE_GRAY, PNG_COLOR_TYPE_GRAY_ALPHA, PNG_COLOR_TYPE_RGB,

@@ -1,11 +1,12 @@
 #pragma once
 
+#include <cstdint>
 #include <faltung/tensor.hpp>
 #include <string>
 
 namespace faltung::tools {
 
-class AtomicFile;
+class OutputFile;
 
 /// A recording in memory.
 struct Sound {
@@ -14,22 +15,21 @@ struct Sound {
   int format = 0;  ///< container and sample format, libsndfile's SF_FORMAT_*
 };
 
+/// What to do about a file that holds fewer frames than its header promises.
+enum class Truncated : std::uint8_t { refused, accepted };
+
 /// Reads any format that libsndfile knows (WAV, FLAC, AIFF, ...).
 ///
-/// @throws FileError if it is not a sound file, is damaged, empty, or holds a sample that is not
-///         finite.
-[[nodiscard]] Sound read_sound(const std::string& path);
-
-/// The format to write `path` in: the container by its ending (.wav, .flac, .aif, .aiff), samples
-/// as in `like`.
+/// A truncated recording that is accepted is warned of; which formats show it: sound_length.hpp.
 ///
-/// @throws FileError if the ending is none of these or the container cannot hold such samples.
-[[nodiscard]] int sound_format(const std::string& path, const Sound& like);
+/// @throws FileError if it is not a sound file, is damaged, cut short, empty, or holds a sample
+///         that is not finite.
+[[nodiscard]] Sound read_sound(const std::string& path, Truncated truncated = Truncated::refused);
 
 /// Writes a recording in `sound.format`; integer samples are rounded to the nearest (ties to even)
 /// and saturate. The caller commits the file.
 ///
 /// @throws FileError if it cannot be written.
-void write_sound(AtomicFile& file, const Sound& sound);
+void write_sound(OutputFile& file, const Sound& sound);
 
 }  // namespace faltung::tools

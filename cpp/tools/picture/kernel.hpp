@@ -1,0 +1,34 @@
+#pragma once
+
+#include <faltung/boundary.hpp>
+#include <faltung/per_axis.hpp>
+#include <faltung/tensor.hpp>
+#include <string>
+
+namespace faltung::tools {
+
+/// What `filter --kernel` names.
+class Kernel {
+ public:
+  /// "gaussian:SIGMA", "box:N", "sobel", "sobel-x", "sobel-y", "laplace", "sharpen", "emboss" or
+  /// "FILE.npy".
+  ///
+  /// @throws InvalidProblem for any other text, FileError for a file that is no real, finite matrix
+  ///         of f32's range.
+  [[nodiscard]] static Kernel parse(const std::string& text);
+
+  /// Filters one channel, f32 or f64 [height, width], where it lies.
+  [[nodiscard]] Tensor apply(const ConstTensorView& x, const PerAxis<Boundary>& boundary,
+                             const std::string& engine) const;
+
+  /// The sum of the taps if none is negative, else 0. Such a kernel smooths: it makes sense for
+  /// alpha as well.
+  [[nodiscard]] double smoothing_sum() const;
+
+ private:
+  std::string name_;
+  double number_ = 0;
+  Tensor values_;  ///< f64, of sharpen, emboss and a file, for correlation
+};
+
+}  // namespace faltung::tools
