@@ -88,12 +88,26 @@ std::string find_unusable(int index) {
                  ", the CUDA engines need ", oldest, ".0 or newer; use the CPU");
 }
 
+// The runtime has one error for no driver and for one that is too old.
+std::string insufficient_driver() {
+  int driver = 0;
+  if (cudaDriverGetVersion(&driver) != cudaSuccess || driver == 0) {
+    (void)cudaGetLastError();
+    return "no NVIDIA driver is installed";
+  }
+  return message("the NVIDIA driver is too old: it has CUDA ", driver / 1000, '.',
+                 driver % 1000 / 10, ", this build needs ", CUDART_VERSION / 1000, '.',
+                 CUDART_VERSION % 1000 / 10, " or newer");
+}
+
 Found find_devices() {
   Found found;
   const cudaError_t status = cudaGetDeviceCount(&found.count);
   if (status != cudaSuccess) {
     (void)cudaGetLastError();
-    found.reason = message(cudaGetErrorString(status), " (", cudaGetErrorName(status), ")");
+    found.reason = status == cudaErrorInsufficientDriver
+                       ? insufficient_driver()
+                       : message(cudaGetErrorString(status), " (", cudaGetErrorName(status), ")");
   } else if (found.count == 0) {
     found.reason = "the driver reports no CUDA device";
   }

@@ -30,6 +30,7 @@ class CudaBackend : public ::testing::Test {
     if (machine_name() == "no_gpu") machine.devices = 0;
     if (machine_name() == "no_driver" || machine_name() == "old_driver") {
       machine.driver = cudaErrorInsufficientDriver;  // what the runtime answers to both
+      machine.driver_version = machine_name() == "no_driver" ? 0 : 11040;
     }
     if (machine_name() == "old_gpu") machine.limits.major = 7;
     if (machine_name() == "two_gpus") machine.devices = 2;
@@ -58,8 +59,8 @@ TEST_F(CudaBackend, SaysWhatIsMissing) {
   }
   const std::map<std::string, std::string> reasons = {
       {"no_gpu", "cudaErrorNoDevice"},
-      {"no_driver", "cudaErrorInsufficientDriver"},
-      {"old_driver", "cudaErrorInsufficientDriver"},
+      {"no_driver", "no NVIDIA driver is installed"},
+      {"old_driver", "the NVIDIA driver is too old: it has CUDA 11.4, this build needs 1"},
       {"old_gpu", "compute capability 7.0, the CUDA engines need 8.0 or newer"}};
   const std::string expected = reasons.at(machine_name());
   if (machine_name() != "old_gpu") {

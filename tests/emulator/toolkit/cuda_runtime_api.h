@@ -10,6 +10,8 @@
 // allows (tests/emulator/host_runtime.hpp). Device memory is poisoned, and unset until something
 // writes it.
 
+#define CUDART_VERSION 13000
+
 enum cudaError_t {
   cudaSuccess = 0,
   cudaErrorInvalidValue = 1,
@@ -83,6 +85,7 @@ namespace faltung::emulator {
 /// The machine that the host functions find; tests change it to see what the library makes of it.
 struct Machine {
   cudaError_t driver = cudaSuccess;  ///< what every call answers, if it is an error
+  int driver_version = 13000;            ///< as cudaDriverGetVersion; 0 where none is installed
   int devices = 1;
   cuda::DeviceLimits limits = chosen_record().limits;  ///< of each device
   int current = 0;
@@ -143,6 +146,10 @@ inline cudaError_t cudaGetDeviceCount(int* count) {
   const cudaError_t error = faltung::emulator::answer(none ? cudaErrorNoDevice : cudaSuccess);
   if (error == cudaSuccess) *count = faltung::emulator::machine.devices;
   return error;
+}
+inline cudaError_t cudaDriverGetVersion(int* version) {
+  *version = faltung::emulator::machine.driver_version;
+  return cudaSuccess;  // as the real one, with 0 where no driver is installed
 }
 inline cudaError_t cudaGetDevice(int* device) {
   *device = faltung::emulator::machine.current;
