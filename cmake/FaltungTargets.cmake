@@ -24,6 +24,20 @@ function(faltung_warnings target)
   endif()
 endfunction()
 
+# Parses once what the sources of a target include again and again: two thirds of the time that a
+# small source takes. `headers` is a file that includes them. CMAKE_DISABLE_PRECOMPILE_HEADERS=ON
+# compiles without, which shows what a source forgot to include.
+function(faltung_precompile target headers)
+  target_precompile_headers(${target} PRIVATE
+                            "$<$<COMPILE_LANGUAGE:CXX>:${faltung_SOURCE_DIR}/${headers}>")
+endfunction()
+
+# Programs around the library, tests above all, spend their time in it and not in themselves: at -O1
+# they compile in two thirds of the time.
+function(faltung_quick_to_compile target)
+  target_compile_options(${target} PRIVATE $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CONFIG:Release>>:-O1>)
+endfunction()
+
 # The objects of the library once more, as an archive: the shared library hides everything but its
 # public interface, and tests look inside.
 function(faltung_add_internal_library)
@@ -41,6 +55,8 @@ function(faltung_add_test name)
   add_executable(${name} ${name}.cpp)
   target_link_libraries(${name} PRIVATE faltung_internal GTest::gtest_main ${ARGN})
   faltung_warnings(${name})
+  faltung_quick_to_compile(${name})
+  target_precompile_headers(${name} REUSE_FROM faltung_test_headers)
   add_test(NAME ${name} COMMAND ${name})
 endfunction()
 
