@@ -66,6 +66,47 @@ TEST(Bound, SeesErrorsAboveItAndForgivesThoseBelow) {
   }
 }
 
+// An integer may be another one only where the sum lies near a step of the store.
+TEST(Bound, IntegersDifferOnlyBesideAStep) {
+  struct Example {
+    const char* rule;
+    double sum;
+    int right, beside;  // the definition's integer, and the one on the other side of the step
+  };
+  for (const Example& e : {Example{"", 2.0 - 0x1p-40, 1, 2}, Example{"", -3.0 + 0x1p-40, -2, -3},
+                           Example{"round=nearest_even", 4.5 + 0x1p-40, 5, 4},
+                           Example{"overflow=saturate", 127.0 - 0x1p-40, 126, 127}}) {
+    const Problem problem =
+        Problem::parse(std::string("op=fwd dtype=f64:f64:i8 in=3 f=1 acc=f64 ") + e.rule);
+    Operands operands = make_operands(problem, Fill::reals, 1);
+    for (double& x : operands.first.storage.values<double>()) x = e.sum;
+    operands.second.storage.values<double>()[0] = 1;
+    const Plan plan = Plan::make(problem, Device::cpu(), {.engine = "cpu.reference"});
+    Operand expected = operands.result.clone();
+    plan.run({}, operands.first.view(), operands.second.view(), expected.view());
+    ASSERT_EQ(expected.storage.values<std::int8_t>()[1], e.right);
+    const Bound bound(problem, operands, plan.error_bound());
+    Operand other = expected.clone();
+    const auto ratio = [&](int value, double constant) {
+      other.storage.values<std::int8_t>()[1] = static_cast<std::int8_t>(value);
+      return bound.ratio({ErrorBound::Kind::elementwise, constant}, other, expected);
+    };
+    EXPECT_EQ(ratio(e.right, 0x1p-60), 0) << e.rule;
+    EXPECT_GT(ratio(e.beside, 0x1p-50), 1) << e.rule;
+    EXPECT_LT(ratio(e.beside, 0x1p-38), 1) << e.rule;
+    EXPECT_GT(ratio(2 * e.right - e.beside, 0x1p-38), 1) << e.rule;
+  }
+}
+
+// Not even by one: integer sums are exact.
+TEST(Bound, IntegerSumsMustBeEqual) {
+  const Reference r = run(Problem::parse("op=fwd dtype=i32 in=9 f=3"), Fill::small_integers);
+  Operand wrong = r.result.clone();
+  wrong.storage.values<std::int32_t>()[3] += 1;
+  EXPECT_EQ(r.bound.ratio({}, r.result, r.result), 0);
+  EXPECT_TRUE(std::isinf(r.bound.ratio({}, wrong, r.result)));
+}
+
 TEST(Bound, NamesTheFirstDifference) {
   const Reference r = run(Problem::parse("op=fwd dtype=i8 in=9 f=3"), Fill::small_integers);
   Operand wrong = r.result.clone();

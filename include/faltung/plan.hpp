@@ -23,6 +23,13 @@ namespace faltung {
 ///     elementwise  |error| <= constant (|x| * |w|) + u_out |y|      at each output
 ///     normwise     ||error||_2 <= constant ||x|| ||w|| + u_out ||y||  per transformed block
 ///
+/// A floating sum that becomes an integer (or is clamped to one) errs by this before the store, and
+/// u_out is 0: the element is what the store makes of a number as near to the exact one. So it is
+/// the definition's, but where the exact number is that near to a step of the store, as a whole one
+/// is if it is truncated; there it may be the next integer. Sums that the accumulator holds exactly
+/// (of whole or dyadic numbers, say) have no error and give the definition's integer everywhere.
+/// Engines that err by the norm refuse such results or settle them one by one.
+///
 /// Source: Higham, Accuracy and Stability of Numerical Algorithms, §3.1 and §24.1; Higham & Mary,
 /// SIAM J. Sci. Comput. 41 (2019) A2815 for the probabilistic form of long sums.
 struct ErrorBound {

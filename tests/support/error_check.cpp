@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "cpp/core/geometry.hpp"
+#include "cpp/core/store_distance.hpp"
 #include "cpp/cpu/extended_input.hpp"
 #include "cpp/cpu/reference_engine.hpp"
 
@@ -151,34 +152,54 @@ double steepness(const Activation& activation) {
   }
 }
 
+// The reference before its store.
+Array unrounded_reference(Problem p, const Operands& operands) {
+  DType& type = p.pass == Pass::forward         ? p.output
+                : p.pass == Pass::backward_data ? p.input
+                                                : p.filter;
+  type = p.accumulator = DType::f64;
+  p.x_strides = p.pass == Pass::backward_data ? Strides{} : p.x_strides;
+  p.w_strides = p.pass == Pass::backward_filter ? Strides{} : p.w_strides;
+  p.y_strides = p.pass == Pass::forward ? Strides{} : p.y_strides;
+  Operands wide = zero_operands(p);
+  wide.first = operands.first;
+  wide.second = operands.second;
+  wide.before.fill([&](const Extents& index) { return operands.before.get(index); });
+  if (p.epilogue.bias) {
+    wide.bias.fill([&](const Extents& index) { return operands.bias.get(index); });
+  }
+  return run_guarded(cpu_device(), reference_engine(), p, wide);
+}
+
+// How far apart two results are; of integers, how far the sum `a` is from one that is stored as b.
 double distance(const Array& a, const Array& b, const Extents& index, const Problem& p) {
   const std::complex<double> x = a.get(index);
   const std::complex<double> y = b.get(index);
-  if (x == y) return 0;  // infinities too
-  const double difference = std::abs(x - y);
-  if (!is_integer(a.dtype()) || p.overflow == Overflow::saturate) return difference;
-  // A sum near the end of the range may wrap on one side only.
-  return std::min(difference,
-                  std::ldexp(1.0, static_cast<int>(8 * size_of(a.dtype()))) - difference);
+  if (is_integer(b.dtype())) {
+    return store_distance(x.real(), y.real(), b.dtype(), {p.overflow, p.rounding});
+  }
+  return x == y ? 0 : std::abs(x - y);  // infinities too
 }
 
 }  // namespace
 
-double error_ratio(const Problem& p, const Operands& operands, const Array& reference,
+double error_ratio(const Problem& p, const Operands& operands, const Array& stored,
                    const Array& result, const ErrorBound& bound) {
   constexpr double infinity = std::numeric_limits<double>::infinity();
-  if (same_elements(reference, result)) return 0;
-  if (bound.kind == ErrorBound::Kind::exact) return infinity;
+  if (same_elements(stored, result)) return 0;
+  if (bound.kind == ErrorBound::Kind::exact || is_integer(p.accumulator)) return infinity;
+  const bool to_integers = is_integer(p.result_dtype());
+  const Array reference = to_integers ? unrounded_reference(p, operands) : stored;
 
   const ErrorBound own = reference_engine().prepare(p, Device::cpu())->error_bound();
   const Array sums = magnitude_sums(p, operands);
   const double slope = steepness(p.epilogue.activation);
   const double scale = std::abs(p.epilogue.alpha) * slope;
   const DType type = p.result_dtype();
-  // Half a unit in the last place, and half of the smallest number; an integer may round off a
-  // whole one on either side.
-  const double relative = unit_roundoff(type);
-  const double absolute = is_integer(type) ? 1 : type == DType::f16 ? 0x1p-25 : 0x1p-134;
+  // Half a unit in the last place, and half of the smallest number. What integers are compared
+  // with is not rounded, but its distance to a step of the store is.
+  const double relative = to_integers ? 0x1p-53 : unit_roundoff(type);
+  const double absolute = to_integers ? 0 : type == DType::f16 ? 0x1p-25 : 0x1p-134;
 
   const bool normwise = bound.kind == ErrorBound::Kind::normwise;
   const Array norms = normwise ? norm_products(p, operands) : Array();

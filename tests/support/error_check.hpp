@@ -9,7 +9,8 @@ namespace faltung::test {
 ///
 /// The bounds are those of ErrorBound, evaluated on these operands: |x| * |w| and the norms come
 /// from the reference in f64. The share of the reference itself, the epilogue (in double) and the
-/// rounding of both results are added.
+/// rounding of both results are added. Where floating sums become integers, the error is how far
+/// the reference's sum is from one that is stored as the result, and nothing is added for rounding.
 [[nodiscard]] double error_ratio(const Problem& problem, const Operands& operands,
                                  const Array& reference, const Array& result,
                                  const ErrorBound& bound);

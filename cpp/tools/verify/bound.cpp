@@ -10,6 +10,8 @@
 #include <span>
 #include <utility>
 
+#include "cpp/core/store_distance.hpp"
+
 namespace faltung::tools {
 namespace {
 
@@ -58,6 +60,28 @@ Tensor magnitudes(const Problem& problem, const Operands& operands) {
       p.epilogue.beta != 0 ? absolute(operands.result.view()) : Tensor(f64, operands.result.shape);
   Plan::make(p, Device::cpu(), {.engine = "cpu.reference"})
       .run({}, first, second, result, {}, bias.view());
+  return result;
+}
+
+/// The reference before its sums become integers: the same with a result of doubles.
+Tensor unrounded_result(Problem p, const Operands& operands) {
+  const DType sums = p.bias_dtype();
+  DType& type = p.pass == Pass::forward         ? p.output
+                : p.pass == Pass::backward_data ? p.input
+                                                : p.filter;
+  Strides& strides = p.pass == Pass::forward         ? p.y_strides
+                     : p.pass == Pass::backward_data ? p.x_strides
+                                                     : p.w_strides;
+  type = f64;
+  strides = {};
+  p.accumulator = f64;
+  const Tensor bias = p.epilogue.bias && sums != f64 ? compact_copy(operands.bias.view(), f64)
+                      : p.epilogue.bias              ? operands.bias.clone()
+                                                     : Tensor();
+  Tensor result = p.epilogue.beta != 0 ? compact_copy(operands.result.view(), f64)
+                                       : Tensor(f64, operands.result.shape);
+  Plan::make(p, Device::cpu(), {.engine = "cpu.reference"})
+      .run({}, operands.first.view(), operands.second.view(), result, {}, bias.view());
   return result;
 }
 
@@ -144,21 +168,48 @@ Bound::Bound(const Problem& problem, const Operands& operands, const ErrorBound&
   fixed_ = reference.constant + (plain ? 0 : 16 * unit_roundoff(problem.accumulator));
   const Tensor first = absolute(operands.first.view());
   const Tensor second = absolute(operands.second.view());
+  if (is_integer(problem.result_dtype()) && !is_integer(problem.accumulator)) {
+    unrounded_ = unrounded_result(problem, operands);
+  }
   spectrum_ = std::abs(epilogue.alpha) * norm(second.values<double>());
   const std::int64_t images = problem.pass == Pass::backward_filter ? 1 : problem.batch;
   norms_ = extended_norms(problem, first, static_cast<std::size_t>(images));
 }
 
+double Bound::integer_ratio(const ErrorBound& bound, const Operand& actual) const {
+  const Tensor copy = compact_copy(actual.view(), f64);
+  const auto x = copy.values<double>();
+  const auto y = unrounded_.values<double>();
+  const auto magnitude = magnitude_.values<double>();
+  const bool normwise = bound.kind == ErrorBound::Kind::normwise;
+  const double constant = normwise ? 0 : bound.constant;
+  const std::size_t part = norms_.empty() ? 0 : x.size() / norms_.size();
+  double worst = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const double error =
+        store_distance(y[i], x[i], problem_.result_dtype(), {problem_.overflow, problem_.rounding});
+    if (error == 0) continue;
+    // The last term: the distance itself is rounded.
+    const double allowed = slope_ * (fixed_ + constant) * magnitude[i] + 0x1p-52 * std::abs(y[i]) +
+                           (normwise ? slope_ * bound.constant * norms_[i / part] * spectrum_ : 0);
+    const double ratio = error / allowed;
+    worst = std::max(worst, std::isnan(ratio) ? std::numeric_limits<double>::infinity() : ratio);
+  }
+  return worst;
+}
+
 double Bound::ratio(const ErrorBound& bound, const Operand& actual, const Operand& expected) const {
+  if (is_integer(problem_.accumulator) || bound.kind == ErrorBound::Kind::exact) {
+    return first_difference(actual, expected).empty() ? 0 : std::numeric_limits<double>::infinity();
+  }
   const DType type = problem_.result_dtype();
+  if (is_integer(type)) return integer_ratio(bound, actual);
   const Tensor a = compact_copy(actual.view(), c128);
   const Tensor b = compact_copy(expected.view(), c128);
   const auto x = a.values<Complex>();
   const auto y = b.values<Complex>();
   const auto magnitude = magnitude_.values<double>();
   const bool normwise = bound.kind == ErrorBound::Kind::normwise;
-  const double modulus = std::ldexp(1.0, 8 * static_cast<int>(size_of(type)));
-  const bool wraps = is_integer(type) && problem_.overflow == Overflow::wrap;
   const std::size_t part = norms_.empty() ? 0 : x.size() / norms_.size();
   const auto divide = [](double error, double allowed) {
     if (error == 0) return 0.0;
@@ -173,11 +224,9 @@ double Bound::ratio(const ErrorBound& bound, const Operand& actual, const Operan
       // Infinities and NaNs that the definition gives are no error.
       const bool same = x[i] == y[i] || (x[i] != x[i] && y[i] != y[i]);
       const Complex difference = same ? Complex(0) : x[i] - y[i];
-      const double error =
-          wraps ? std::abs(std::remainder(difference.real(), modulus)) : std::abs(difference);
+      const double error = std::abs(difference);
       const double allowed = slope_ * fixed_ * magnitude[i] +
-                             2 * (unit_roundoff(type) * std::abs(y[i]) + underflow(type)) +
-                             (is_integer(type) ? 1 : 0);
+                             2 * (unit_roundoff(type) * std::abs(y[i]) + underflow(type));
       if (!normwise) {
         const double limit = allowed + slope_ * bound.constant * magnitude[i];
         worst = std::max(worst, divide(error, limit));

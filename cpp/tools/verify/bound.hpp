@@ -20,14 +20,20 @@ class Bound {
   Bound(const Problem& problem, const Operands& operands, const ErrorBound& reference);
 
   /// Largest |actual - expected| / bound; infinity if a bound is 0 or a value is not a number.
+  ///
+  /// Integers that a floating sum became: how far the reference's unrounded value would have to
+  /// move to become them, through the bound. With an exact bound results must be equal.
   [[nodiscard]] double ratio(const ErrorBound& bound, const Operand& actual,
                              const Operand& expected) const;
 
  private:
+  [[nodiscard]] double integer_ratio(const ErrorBound& bound, const Operand& actual) const;
+
   Problem problem_;
   double slope_ = 1;           ///< L of the activation
   double fixed_ = 0;           ///< c_ref + c_epilogue
   double spectrum_ = 0;        ///< |alpha| ||w||
+  Tensor unrounded_;           ///< the reference before its store, f64; only for integer results
   Tensor magnitude_;           ///< A, in the shape of the result, f64
   std::vector<double> norms_;  ///< ||X|| for each image, or one for all
 };

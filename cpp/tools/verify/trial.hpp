@@ -31,8 +31,10 @@ struct Verification {
 ///                  most L |alpha| c ||X|| ||w|| + the 2-norm of L (c_ref + c_epilogue) A + 2 u
 ///                  |y_ref|
 ///
-/// L is the steepest slope of the activation, X the input as its boundary extends it. Results of
-/// integer type may differ by one more, from rounding two sides of a tie.
+/// L is the steepest slope of the activation, X the input as its boundary extends it. Where
+/// floating sums become integers, y_ref is the reference before its store, and y must be what the
+/// store makes of some number as near to it as this bound (without the last term) says: a result
+/// may differ only where y_ref is that near to a step of the store. Sums of integers must be equal.
 class Trial {
  public:
   /// Draws the operands and runs the reference.
