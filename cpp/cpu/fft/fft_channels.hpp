@@ -4,7 +4,9 @@
 #include <type_traits>
 
 #include "cpp/cpu/extended_input.hpp"
+#include "cpp/cpu/fft/digits.hpp"
 #include "cpp/cpu/fft/fft_policy.hpp"
+#include "cpp/cpu/fft/sum_guard.hpp"
 #include "cpp/cpu/workspace_layout.hpp"
 
 namespace faltung::fft {
@@ -28,9 +30,10 @@ class Channels {
  public:
   /// Memory of one thread that is free between two calls.
   struct Scratch {
-    T* row;     ///< of taps
-    Sum* sums;  ///< of finished sums
-    T* image;   ///< compact, where x is folded
+    T* row;                   ///< of taps
+    Sum* sums;                ///< of finished sums
+    T* image;                 ///< compact, where x is folded
+    std::uint64_t* integers;  ///< of a row of which a digit is wanted
   };
 
   Channels(const Problem& problem, const BlockPlan& plan);
@@ -46,18 +49,33 @@ class Channels {
   [[nodiscard]] Box y_box(std::int64_t block) const;
   [[nodiscard]] Box w_box() const;
 
-  /// The block's data: in `to`, or where x lies if that is the same.
-  const T* load_x(const void* x, std::int64_t b, std::int64_t c, std::int64_t block, T* to) const;
-  void load_y(const void* y, std::int64_t b, std::int64_t k, std::int64_t block, T* to) const;
-  void load_w(const void* w, std::int64_t k, std::int64_t c, T* to, const Scratch& scratch) const;
+  /// The block's data, of which each value's `digit` is taken: in `to`, or where x lies if that is
+  /// the same.
+  const T* load_x(const void* x, std::int64_t b, std::int64_t c, std::int64_t block, T* to,
+                  const Scratch& scratch, const Digit& digit = {}) const;
+  void load_y(const void* y, std::int64_t b, std::int64_t k, std::int64_t block, T* to,
+              const Scratch& scratch, const Digit& digit = {}) const;
+  void load_w(const void* w, std::int64_t k, std::int64_t c, T* to, const Scratch& scratch,
+              const Digit& digit = {}) const;
+  /// Adds integers, after rounding and times 2^shift, to totals that lie as they do; writes these
+  /// if `first`.
+  void add_up(const Box& box, const T* from, int shift, bool first, std::uint64_t* totals) const;
+  static void add_up(std::int64_t count, const T* from, int shift, bool first,
+                     std::uint64_t* totals);
+  /// @tparam Value  T, or uint64_t for totals
+  /// @param guard   makes floating sums right that become integers; null without
+  template <typename Value>
   void store_y(const RunArguments& arguments, std::int64_t b, std::int64_t k, std::int64_t block,
-               const T* from, const Scratch& scratch) const;
-  void store_w(const RunArguments& arguments, std::int64_t k, std::int64_t c, const T* from,
+               const Value* from, const Scratch& scratch, const SumGuard* guard = nullptr) const;
+  template <typename Value>
+  void store_w(const RunArguments& arguments, std::int64_t k, std::int64_t c, const Value* from,
                const Scratch& scratch) const;
   // Of x all blocks of a channel are added up, in order, and then stored.
   void clear_x(const Scratch& scratch) const;
   void fold_x(std::int64_t block, const T* from, const Scratch& scratch) const;
-  void store_x(const RunArguments& arguments, std::int64_t b, std::int64_t c,
+  [[nodiscard]] std::int64_t image_values() const { return element_count(input_extents(p_)); }
+  template <typename Value>
+  void store_x(const RunArguments& arguments, std::int64_t b, std::int64_t c, const Value* image,
                const Scratch& scratch) const;
 
  private:
@@ -83,9 +101,15 @@ class Channels {
   [[nodiscard]] RowPlace input_row(const Strides& strides, const Place& at,
                                    const Extents& positions) const;
   [[nodiscard]] const T* direct_x(const void* x, std::int64_t offset, std::int64_t first) const;
-  void store_row(const RunArguments& arguments, std::int64_t channel, const T* values,
+  template <typename Value>
+  void store_row(const RunArguments& arguments, std::int64_t channel, const Value* values,
                  std::int64_t values_step, std::int64_t count, std::int64_t first,
                  std::int64_t step, const Scratch& scratch) const;
+
+  void load_row_digit(LoadRow<std::uint64_t> load, const void* data, std::int64_t offset,
+                      std::int64_t step, std::int64_t count, T* to, std::int64_t to_step,
+                      const Scratch& scratch, const Digit& digit) const;
+  [[nodiscard]] Extents original_output(const Place& at, const Extents& slow) const;
 
   [[nodiscard]] Strides reordered(const Strides& strides) const;
   [[nodiscard]] std::int64_t output_offset(std::int64_t b, std::int64_t k, const Place& at,
@@ -100,9 +124,12 @@ class Channels {
   TensorStrides x_, w_, y_;
   ExtendedInput<T> input_;
   LoadRow<T> load_w_, load_y_;
+  // As integers, whose digits are taken.
+  ExtendedInput<std::uint64_t> input_integers_;
+  LoadRow<std::uint64_t> load_w_integers_, load_y_integers_;
   ResultRows<Sum> result_;
   WorkspaceLayout layout_;  // of the scratch memory
-  std::size_t row_at_, sums_at_, image_at_;
+  std::size_t row_at_, sums_at_, image_at_, integers_at_;
 };
 
 }  // namespace faltung::fft

@@ -1,6 +1,7 @@
 #include "cpp/cpu/fft/fft_engine.hpp"
 
 #include "cpp/core/message.hpp"
+#include "cpp/cpu/fft/exact_task.hpp"
 #include "cpp/cpu/fft/fft_task.hpp"
 #include "cpp/cpu/parallel.hpp"
 
@@ -35,21 +36,28 @@ class FftEngine final : public Engine {
     }
     const fft::Sizes n = fft::sizes(fft::plan_blocks(p, fft::current_instruction_set()));
     if (n.length > most_points) return Verdict::no(message("a transform of ", n.length, " points"));
-    if (is_integer(p.accumulator) && fft::integer_error(p, n) >= 0.5) {
-      return Verdict::no(message("rounding could miss an integer: sums in f64 may err by ",
-                                 fft::integer_error(p, n), ", which must be below 0.5"));
-    }
+    if (!is_integer(p.accumulator) && is_integer(p.result_dtype())) return stores_integers(p);
     return Verdict::yes();
   }
 
-  double estimate_us(const Problem& p, const Device&) const override {
-    constexpr double start_us = 42;  // with cold caches
-    return start_us +
-           shared_us(1e-3 * (fft::plan_blocks(p, fft::current_instruction_set()).nanoseconds +
-                             strided_ns(p)));
+  // For integers that one transform serves, as most data is; others take a look at the operands,
+  // and a few times as long, or as long as the engine beside it.
+  double estimate_us(const Problem& problem, const Device&) const override {
+    constexpr double look_ns = 0.5;  // at an element of an operand
+    const Problem p = summed(problem);
+    const fft::BlockPlan plan = fft::plan_blocks(p, fft::current_instruction_set());
+    double ns = plan.nanoseconds + strided_ns(p);
+    if (fft::ExactTask::serves(p, fft::sizes(plan))) {
+      const bool data = p.pass == Pass::backward_data, filter = p.pass == Pass::backward_filter;
+      ns += look_ns * static_cast<double>(element_count(data ? p.y_shape() : p.x_shape()) +
+                                          element_count(filter ? p.y_shape() : p.w_shape()));
+    }
+    return fft::start_us + shared_us(1e-3 * ns);
   }
 
   std::unique_ptr<Task> prepare(const Problem& p, const Device&) const override {
+    const fft::Sizes n = fft::sizes(fft::plan_blocks(p, fft::current_instruction_set()));
+    if (fft::ExactTask::serves(p, n)) return std::make_unique<fft::ExactTask>(p);
     return visit_accumulator(p.accumulator, [&](auto value) -> std::unique_ptr<Task> {
       using Acc = decltype(value);
       if constexpr (std::is_integral_v<Acc>) {
@@ -58,6 +66,29 @@ class FftEngine final : public Engine {
         return std::make_unique<fft::FftTask<Acc, Acc>>(p);
       }
     });
+  }
+
+ private:
+  // Sums that become integers are formed in f64.
+  static Problem summed(Problem p) {
+    if (!is_integer(p.accumulator) && is_integer(p.result_dtype())) p.accumulator = DType::f64;
+    return p;
+  }
+
+  static Verdict stores_integers(const Problem& p) {
+    if (p.pass != Pass::forward) {
+      return Verdict::no(
+          "integer gradients of floating sums are not watched for steps of the store");
+    }
+    if (p.epilogue.beta != 0) {
+      return Verdict::no(message("beta is ", p.epilogue.beta,
+                                 ", and integer results of floating sums may be computed twice"));
+    }
+    if (p.epilogue.bias && p.accumulator != DType::f64) {
+      return Verdict::no(message("sums that become integers are formed in f64, the bias is ",
+                                 faltung::name(p.bias_dtype())));
+    }
+    return Verdict::yes();
   }
 };
 

@@ -256,18 +256,76 @@ Sizes sizes(const BlockPlan& plan) {
   return result;
 }
 
+BlockCounts block_counts(const Problem& p, const Sizes& n) {
+  switch (p.pass) {
+    case Pass::backward_data:
+      return {n.outputs, n.taps};
+    case Pass::backward_filter:
+      return {n.length, n.outputs};
+    case Pass::forward:
+      break;
+  }
+  return {n.length, n.taps};
+}
+
+double largest_error_of_norms(const Problem& p, const Sizes& n, double first, double second,
+                              double products) {
+  const double terms = summed_transforms(p, n) * products;
+  const double folds = p.pass == Pass::backward_data ? n.folds : 1;
+  return terms * folds * first * second * (proven_error(n.length) + terms) *
+         unit_roundoff(DType::f64);
+}
+
+double largest_error(const Problem& p, const Sizes& n, double first, double second,
+                     double products) {
+  const BlockCounts counts = block_counts(p, n);
+  return largest_error_of_norms(p, n, first * std::sqrt(counts.first),
+                                second * std::sqrt(counts.second), products);
+}
+
 double integer_error(const Problem& p, const Sizes& n) {
   const auto largest = [](DType type) {
     return std::ldexp(1.0, static_cast<int>(8 * size_of(type)) - (is_signed(type) ? 1 : 0));
   };
-  const double terms = summed_transforms(p, n);
-  const double x = largest(p.input) * std::sqrt(n.length);
-  const double w = largest(p.filter) * std::sqrt(n.taps);
-  const double y = largest(p.output) * std::sqrt(n.outputs);
-  const double norms = p.pass == Pass::forward         ? x * w
-                       : p.pass == Pass::backward_data ? y * w * n.folds
-                                                       : x * y;
-  return terms * norms * (proven_error(n.length) + terms) * unit_roundoff(DType::f64);
+  const DType first = p.pass == Pass::backward_data ? p.output : p.input;
+  const DType second = p.pass == Pass::backward_filter ? p.output : p.filter;
+  return largest_error(p, n, largest(first), largest(second));
+}
+
+std::optional<DigitChoice> choose_digits(const Problem& p, const Sizes& n, double first,
+                                         double second, int most_first, int most_second) {
+  // Transforms of each operand and of the result, with one digit each.
+  const double units = static_cast<double>(p.batch) * n.blocks;
+  const double x = units * static_cast<double>(p.in_channels);
+  const double y = units * static_cast<double>(p.out_channels);
+  const double w =
+      static_cast<double>(p.out_channels) * static_cast<double>(p.in_channels / p.groups);
+  const bool data = p.pass == Pass::backward_data, filter = p.pass == Pass::backward_filter;
+  const double firsts = data ? y : x, seconds = filter ? y : w, results = filter ? w : data ? x : y;
+
+  std::optional<DigitChoice> best;
+  const auto consider = [&](const Digits& d) {
+    if (d.first > most_first || d.second > most_second) return;
+    const double half = d.bits == 0 ? 0 : std::ldexp(1.0, d.bits - 1);
+    const double error = largest_error(p, n, d.first == 1 ? first : half,
+                                       d.second == 1 ? second : half, std::min(d.first, d.second));
+    if (!(error < 0.5)) return;
+    const double cost = (firsts * d.first + seconds * d.second + results * d.diagonals()) /
+                        (firsts + seconds + results);
+    if (!best || cost < best->cost) best = DigitChoice{d, cost};
+  };
+  consider({});
+  // A number of `bits` bits has digits whose bits make one more, for its sign.
+  const auto bits = [](double largest) { return largest < 1 ? 1 : std::ilogb(largest) + 1; };
+  if (!std::isfinite(first) || !std::isfinite(second)) return best;
+  const int first_bits = std::min(bits(first), 63), second_bits = std::min(bits(second), 63);
+  for (int b = 4; b <= 32; ++b) {
+    const Digits both{first_bits / b + 1, second_bits / b + 1, b};
+    consider(both);
+    consider({1, both.second, b});
+    consider({both.first, 1, b});
+  }
+  return best;
 }
 
 }  // namespace faltung::fft

@@ -2,9 +2,11 @@
 
 #include <cmath>
 #include <cstdint>
+#include <optional>
 
 #include "cpp/core/geometry.hpp"
 #include "cpp/cpu/extended_input.hpp"
+#include "cpp/cpu/fft/digits.hpp"
 #include "cpp/cpu/fft/transform.hpp"
 
 namespace faltung::fft {
@@ -46,6 +48,9 @@ struct AxisRange {
 /// The cheapest plan for this set. Depends on the problem and the set alone.
 [[nodiscard]] BlockPlan plan_blocks(const Problem& p, const InstructionSet& set);
 
+/// What a run takes beside its blocks, with cold caches.
+inline constexpr double start_us = 42;
+
 /// Sizes of a problem's transforms, as real numbers because they may be beyond any integer.
 struct Sizes {
   double length = 1;   ///< points of one transform
@@ -83,8 +88,36 @@ inline double expected_error(double n) { return 4 * std::log2(n); }
 /// Source: Brent, Percival & Zimmermann, Math. Comp. 76 (2007) 1469, theorem 5.1.
 inline double proven_error(double n) { return 36 * std::log2(n); }
 
-/// Largest error of a sum of integers before it is rounded, for any data. Below 0.5 the sums are
+/// Largest error of a sum in f64 over all data whose elements are at most `first` and `second` in
+/// magnitude: what the transforms err by, each of `products` products of spectra for each that is
+/// summed, and the sum of these.
+[[nodiscard]] double largest_error(const Problem& p, const Sizes& n, double first, double second,
+                                   double products = 1);
+
+/// The same for operands whose blocks have at most these 2-norms.
+[[nodiscard]] double largest_error_of_norms(const Problem& p, const Sizes& n, double first,
+                                            double second, double products = 1);
+
+/// How many elements of each operand a block holds at most.
+struct BlockCounts {
+  double first, second;
+};
+[[nodiscard]] BlockCounts block_counts(const Problem& p, const Sizes& n);
+
+/// The same for integers of the problem's types, whatever they are. Below 0.5 rounded sums are
 /// exact.
 [[nodiscard]] double integer_error(const Problem& p, const Sizes& n);
+
+/// Digits for operands of which no element is larger, and what their transforms cost.
+struct DigitChoice {
+  Digits digits;
+  double cost = 0;  ///< as a multiple of a run with one digit each
+};
+
+/// The cheapest digits whose sums are exact, at most `most_first` and `most_second` of them;
+/// nothing if there are none.
+[[nodiscard]] std::optional<DigitChoice> choose_digits(const Problem& p, const Sizes& n,
+                                                       double first, double second, int most_first,
+                                                       int most_second);
 
 }  // namespace faltung::fft

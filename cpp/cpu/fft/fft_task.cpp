@@ -29,7 +29,7 @@ std::int64_t slot_bytes(std::int64_t count) {
 }  // namespace
 
 template <typename T, typename Sum>
-FftTask<T, Sum>::FftTask(const Problem& problem)
+FftTask<T, Sum>::FftTask(const Problem& problem, const Digits& most)
     : p_(problem),
       plan_(plan_blocks(problem, current_instruction_set())),
       group_inputs_(p_.in_channels / p_.groups),
@@ -38,29 +38,37 @@ FftTask<T, Sum>::FftTask(const Problem& problem)
       pairs_(p_.out_channels * group_inputs_),
       channels_(problem, plan_),
       transform_(plan_.lengths),
+      most_(most),
       size_(transform_.spectrum_values()),
       slots_(plan_threads(std::numeric_limits<std::int64_t>::max(), plan_.nanoseconds * 1e-3)) {
   const std::int64_t units = p_.batch * blocks_;
   const auto bytes = size_ * static_cast<std::int64_t>(sizeof(R));
-  std::int64_t spectra = 0;
+  std::int64_t spectra = 0, filters = pairs_ * most.second, totals = 0;
+  const bool single = most.first == 1 && most.second == 1;
+  if (!single) totals = std::max(channels_.points(), channels_.image_values());
   switch (p_.pass) {
     case Pass::forward:
       at_once_ = units_at_once(units * p_.groups, group_inputs_, bytes);
-      spectra = group_inputs_ == 1 && group_outputs_ == 1 ? 0 : at_once_ * group_inputs_;
+      spectra = single && group_inputs_ == 1 && group_outputs_ == 1
+                    ? 0
+                    : at_once_ * group_inputs_ * most.first;
       break;
     case Pass::backward_data:
       at_once_ = blocks_;
-      spectra = at_once_ * group_outputs_;
+      spectra = at_once_ * group_outputs_ * most.first;
       break;
     case Pass::backward_filter:
       at_once_ = units_at_once(units, p_.in_channels + p_.out_channels, bytes);
-      spectra = at_once_ * (p_.in_channels + p_.out_channels);
+      spectra = at_once_ * (p_.in_channels * most.first + p_.out_channels * most.second);
+      filters = pairs_ * (most.first + most.second - 1);
       break;
   }
   x_at_ = layout_.add<R>(spectra * size_);
-  w_at_ = layout_.add<R>(pairs_ * size_);
+  w_at_ = layout_.add<R>(filters * size_);
   data_at_ = layout_.add<std::byte>(slots_ * slot_bytes<T>(channels_.points()));
   sums_at_ = layout_.add<std::byte>(slots_ * slot_bytes<R>(size_));
+  totals_at_ = layout_.add<std::byte>(slots_ * slot_bytes<std::uint64_t>(totals));
+  totals_ = totals;
   scratch_at_ = layout_.add<std::byte>(slots_ * channels_.scratch_bytes());
   work_at_ = layout_.add<std::byte>(slots_ * transform_.work_bytes(1));
 }
@@ -88,6 +96,7 @@ template <typename T, typename Sum>
 typename FftTask<T, Sum>::Slot FftTask<T, Sum>::slot(std::byte* workspace, int index) const {
   return {at<T>(workspace, data_at_ + index * slot_bytes<T>(channels_.points())),
           at<R>(workspace, sums_at_ + index * slot_bytes<R>(size_)),
+          at<std::uint64_t>(workspace, totals_at_ + index * slot_bytes<std::uint64_t>(totals_)),
           channels_.scratch(workspace + scratch_at_ + index * channels_.scratch_bytes()),
           {workspace + work_at_ + index * transform_.work_bytes(1), 1}};
 }
@@ -107,10 +116,14 @@ void FftTask<T, Sum>::each(std::byte* workspace, std::int64_t items, F&& f) cons
 }
 
 template <typename T, typename Sum>
-void FftTask<T, Sum>::load_filters(const void* w, R* to, std::byte* workspace) const {
-  each(workspace, pairs_, [&](std::int64_t i, const Slot& s) {
-    channels_.load_w(w, i / group_inputs_, i % group_inputs_, s.data, s.scratch);
-    transform_.forward(s.data, channels_.w_box(), to + i * size_, s.work);
+void FftTask<T, Sum>::load_filters(const void* w, R* to, std::byte* workspace,
+                                   const Digits& digits) const {
+  const std::int64_t count = digits.second;
+  each(workspace, pairs_ * count, [&](std::int64_t item, const Slot& s) {
+    const std::int64_t i = item / count;
+    const Digit digit(static_cast<int>(item % count), digits.second, digits.bits);
+    channels_.load_w(w, i / group_inputs_, i % group_inputs_, s.data, s.scratch, digit);
+    transform_.forward(s.data, channels_.w_box(), to + item * size_, s.work);
   });
 }
 
@@ -120,142 +133,224 @@ std::unique_ptr<PreparedFilter> FftTask<T, Sum>::prepare_filter(const Stream&,
   auto spectra = std::make_unique<Spectra>();
   spectra->values.resize(static_cast<std::size_t>(pairs_ * size_));
   Tensor memory(DType::u8, {static_cast<std::int64_t>(layout_.bytes())});
-  load_filters(w, spectra->values.data(), static_cast<std::byte*>(memory.data()));
+  load_filters(w, spectra->values.data(), static_cast<std::byte*>(memory.data()), {});
   return spectra;
 }
 
 template <typename T, typename Sum>
-void FftTask<T, Sum>::run(const RunArguments& arguments) const {
-  if (p_.pass == Pass::backward_filter) return backward_filter(arguments);
+void FftTask<T, Sum>::run(const RunArguments& arguments, const Care& care) const {
+  if (p_.pass == Pass::backward_filter) return backward_filter(arguments, care.digits);
   const R* w = nullptr;
-  if (arguments.prepared != nullptr) {
+  if (arguments.prepared != nullptr && care.digits.second == 1) {
     w = static_cast<const Spectra*>(arguments.prepared)->values.data();
   } else {
     R* to = at<R>(arguments.workspace, w_at_);
-    load_filters(arguments.second, to, arguments.workspace);
+    load_filters(arguments.second, to, arguments.workspace, care.digits);
     w = to;
   }
-  if (p_.pass == Pass::backward_data) return backward_data(arguments, w);
-  if (group_inputs_ == 1 && group_outputs_ == 1) return forward_single(arguments, w);
-  forward(arguments, w);
+  if (p_.pass == Pass::backward_data) return backward_data(arguments, w, care.digits);
+  const bool whole = care.digits.first == 1 && care.digits.second == 1;
+  if (whole && group_inputs_ == 1 && group_outputs_ == 1) {
+    return forward_single(arguments, w, care);
+  }
+  forward(arguments, w, care);
 }
 
 // One filter for each channel: nothing is summed, and a block never leaves its thread.
 template <typename T, typename Sum>
-void FftTask<T, Sum>::forward_single(const RunArguments& arguments, const R* w) const {
+void FftTask<T, Sum>::forward_single(const RunArguments& arguments, const R* w,
+                                     const Care& care) const {
   const std::int64_t units = p_.batch * p_.groups * blocks_;
   each(arguments.workspace, units, [&](std::int64_t unit, const Slot& s) {
+    if (care.guard != nullptr && care.guard->gave_up()) return;
     const std::int64_t block = unit % blocks_;
     const std::int64_t c = unit / blocks_ % p_.groups;
     const std::int64_t b = unit / blocks_ / p_.groups;
-    const T* x = channels_.load_x(arguments.first, b, c, block, s.data);
+    const T* x = channels_.load_x(arguments.first, b, c, block, s.data, s.scratch);
     transform_.filter(x, channels_.x_box(block), w + c * size_, s.data, channels_.y_box(block),
                       s.work);
-    channels_.store_y(arguments, b, c, block, s.data, s.scratch);
+    channels_.store_y(arguments, b, c, block, s.data, s.scratch, care.guard);
   });
 }
 
+// A unit is a block of one group of channels of an image.
 template <typename T, typename Sum>
-void FftTask<T, Sum>::forward(const RunArguments& arguments, const R* w) const {
+void FftTask<T, Sum>::forward(const RunArguments& arguments, const R* w, const Care& care) const {
   R* x = at<R>(arguments.workspace, x_at_);
+  const std::int64_t digits = care.digits.first;
   const std::int64_t units = p_.batch * p_.groups * blocks_;
+  const auto gave_up = [&] { return care.guard != nullptr && care.guard->gave_up(); };
   for (std::int64_t first = 0; first < units; first += at_once_) {
     const std::int64_t count = std::min(at_once_, units - first);
-    const auto with_unit = [&](std::int64_t i, auto&& f) {  // f(b, group, block)
-      f((first + i) / blocks_ / p_.groups, (first + i) / blocks_ % p_.groups,
-        (first + i) % blocks_);
-    };
-    each(arguments.workspace, count * group_inputs_, [&](std::int64_t item, const Slot& s) {
-      with_unit(item / group_inputs_, [&](std::int64_t b, std::int64_t g, std::int64_t block) {
-        const std::int64_t c = g * group_inputs_ + item % group_inputs_;
-        const T* data = channels_.load_x(arguments.first, b, c, block, s.data);
-        transform_.forward(data, channels_.x_box(block), x + item * size_, s.work);
-      });
-    });
+    each(
+        arguments.workspace, count * group_inputs_ * digits, [&](std::int64_t item, const Slot& s) {
+          if (gave_up()) return;
+          const std::int64_t input = item / digits, unit = first + input / group_inputs_;
+          const std::int64_t b = unit / blocks_ / p_.groups, block = unit % blocks_;
+          const std::int64_t c = unit / blocks_ % p_.groups * group_inputs_ + input % group_inputs_;
+          const Digit digit(static_cast<int>(item % digits), care.digits.first, care.digits.bits);
+          const T* data = channels_.load_x(arguments.first, b, c, block, s.data, s.scratch, digit);
+          transform_.forward(data, channels_.x_box(block), x + item * size_, s.work);
+        });
     each(arguments.workspace, count * group_outputs_, [&](std::int64_t item, const Slot& s) {
-      const std::int64_t i = item / group_outputs_;
-      with_unit(i, [&](std::int64_t b, std::int64_t g, std::int64_t block) {
-        const std::int64_t k = g * group_outputs_ + item % group_outputs_;
-        for (std::int64_t c = 0; c < group_inputs_; ++c) {
-          transform_.products(s.sums, x + (i * group_inputs_ + c) * size_,
-                              w + (k * group_inputs_ + c) * size_, false, c > 0);
-        }
-        transform_.inverse(s.sums, s.data, channels_.y_box(block), s.work);
-        channels_.store_y(arguments, b, k, block, s.data, s.scratch);
-      });
+      if (gave_up()) return;
+      const std::int64_t i = item / group_outputs_, unit = first + i;
+      const std::int64_t k = unit / blocks_ % p_.groups * group_outputs_ + item % group_outputs_;
+      forward_output(arguments, x + i * group_inputs_ * digits * size_, w, unit, k, s, care);
     });
   }
 }
 
+// One channel of outputs, from the spectra x of its unit.
 template <typename T, typename Sum>
-void FftTask<T, Sum>::backward_data(const RunArguments& arguments, const R* w) const {
+void FftTask<T, Sum>::forward_output(const RunArguments& arguments, const R* x, const R* w,
+                                     std::int64_t unit, std::int64_t k, const Slot& s,
+                                     const Care& care) const {
+  const Digits& digits = care.digits;
+  const std::int64_t b = unit / blocks_ / p_.groups, block = unit % blocks_;
+  const int diagonals = digits.diagonals();
+  for (int diagonal = 0; diagonal < diagonals; ++diagonal) {
+    bool add = false;
+    for (std::int64_t c = 0; c < group_inputs_; ++c) {
+      digits.for_each_pair(diagonal, [&](int i, int j) {
+        transform_.products(s.sums, x + (c * digits.first + i) * size_,
+                            w + ((k * group_inputs_ + c) * digits.second + j) * size_, false, add);
+        add = true;
+      });
+    }
+    transform_.inverse(s.sums, s.data, channels_.y_box(block), s.work);
+    if (diagonals == 1) {
+      return channels_.store_y(arguments, b, k, block, s.data, s.scratch, care.guard);
+    }
+    channels_.add_up(channels_.y_box(block), s.data, diagonal * digits.bits, diagonal == 0,
+                     s.totals);
+  }
+  if constexpr (std::is_integral_v<Sum>) {
+    channels_.store_y(arguments, b, k, block, s.totals, s.scratch);
+  }
+}
+
+template <typename T, typename Sum>
+void FftTask<T, Sum>::backward_data(const RunArguments& arguments, const R* w,
+                                    const Digits& digits) const {
   R* y = at<R>(arguments.workspace, x_at_);
+  const std::int64_t count = digits.first;
+  const int diagonals = digits.diagonals();
   for (std::int64_t image = 0; image < p_.batch * p_.groups; ++image) {
     const std::int64_t b = image / p_.groups, g = image % p_.groups;
-    each(arguments.workspace, group_outputs_ * blocks_, [&](std::int64_t item, const Slot& s) {
-      channels_.load_y(arguments.first, b, g * group_outputs_ + item / blocks_, item % blocks_,
-                       s.data);
-      transform_.forward(s.data, channels_.y_box(item % blocks_), y + item * size_, s.work);
-    });
+    each(arguments.workspace, group_outputs_ * blocks_ * count,
+         [&](std::int64_t item, const Slot& s) {
+           const std::int64_t k = g * group_outputs_ + item / count / blocks_;
+           const std::int64_t block = item / count % blocks_;
+           const Digit digit(static_cast<int>(item % count), digits.first, digits.bits);
+           channels_.load_y(arguments.first, b, k, block, s.data, s.scratch, digit);
+           transform_.forward(s.data, channels_.y_box(block), y + item * size_, s.work);
+         });
     each(arguments.workspace, group_inputs_, [&](std::int64_t c, const Slot& s) {
-      channels_.clear_x(s.scratch);
-      for (std::int64_t block = 0; block < blocks_; ++block) {
-        for (std::int64_t k = 0; k < group_outputs_; ++k) {
-          const std::int64_t pair = (g * group_outputs_ + k) * group_inputs_ + c;
-          transform_.products(s.sums, y + (k * blocks_ + block) * size_, w + pair * size_, true,
-                              k > 0);
-        }
-        transform_.inverse(s.sums, s.data, channels_.x_box(block), s.work);
-        channels_.fold_x(block, s.data, s.scratch);
+      for (int diagonal = 0; diagonal < diagonals; ++diagonal) {
+        backward_input(y, w, g, c, diagonal, s, digits);
+        if (diagonals == 1) break;
+        channels_.add_up(channels_.image_values(), s.scratch.image, diagonal * digits.bits,
+                         diagonal == 0, s.totals);
       }
-      channels_.store_x(arguments, b, g * group_inputs_ + c, s.scratch);
+      const std::int64_t channel = g * group_inputs_ + c;
+      if constexpr (std::is_integral_v<Sum>) {
+        if (diagonals > 1) {
+          return channels_.store_x(arguments, b, channel, s.totals, s.scratch);
+        }
+      }
+      channels_.store_x(arguments, b, channel, s.scratch.image, s.scratch);
     });
   }
 }
 
+// One diagonal of one channel of an image, folded in the slot's image.
 template <typename T, typename Sum>
-void FftTask<T, Sum>::backward_filter(const RunArguments& arguments) const {
-  R* spectra = at<R>(arguments.workspace, x_at_);
+void FftTask<T, Sum>::backward_input(const R* y, const R* w, std::int64_t g, std::int64_t c,
+                                     int diagonal, const Slot& s, const Digits& digits) const {
+  channels_.clear_x(s.scratch);
+  for (std::int64_t block = 0; block < blocks_; ++block) {
+    bool add = false;
+    for (std::int64_t k = 0; k < group_outputs_; ++k) {
+      const std::int64_t pair = (g * group_outputs_ + k) * group_inputs_ + c;
+      digits.for_each_pair(diagonal, [&](int i, int j) {
+        transform_.products(s.sums, y + ((k * blocks_ + block) * digits.first + i) * size_,
+                            w + (pair * digits.second + j) * size_, true, add);
+        add = true;
+      });
+    }
+    transform_.inverse(s.sums, s.data, channels_.x_box(block), s.work);
+    channels_.fold_x(block, s.data, s.scratch);
+  }
+}
+
+template <typename T, typename Sum>
+void FftTask<T, Sum>::backward_filter(const RunArguments& arguments, const Digits& digits) const {
   R* w = at<R>(arguments.workspace, w_at_);
   const std::int64_t units = p_.batch * blocks_;
-  const std::int64_t channels = p_.in_channels + p_.out_channels;
+  const int diagonals = digits.diagonals();
   for (std::int64_t first = 0; first < units; first += at_once_) {
     const std::int64_t count = std::min(at_once_, units - first);
-    each(arguments.workspace, count * channels, [&](std::int64_t item, const Slot& s) {
-      const std::int64_t unit = first + item / channels, channel = item % channels;
-      const std::int64_t b = unit / blocks_, block = unit % blocks_;
-      const T* data = s.data;
-      if (channel < p_.in_channels) {
-        data = channels_.load_x(arguments.first, b, channel, block, s.data);
-      } else {
-        channels_.load_y(arguments.second, b, channel - p_.in_channels, block, s.data);
-      }
-      transform_.forward(data,
-                         channel < p_.in_channels ? channels_.x_box(block) : channels_.y_box(block),
-                         spectra + item * size_, s.work);
-    });
-    add_up_filters(arguments, count, first == 0);
+    load_gradients(arguments, first, count, digits);
+    add_up_filters(arguments, count, first == 0, digits);
   }
   each(arguments.workspace, pairs_, [&](std::int64_t i, const Slot& s) {
-    transform_.inverse(w + i * size_, s.data, channels_.w_box(), s.work);
-    channels_.store_w(arguments, i / group_inputs_, i % group_inputs_, s.data, s.scratch);
+    const std::int64_t k = i / group_inputs_, c = i % group_inputs_;
+    for (int diagonal = 0; diagonal < diagonals; ++diagonal) {
+      transform_.inverse(w + (i * diagonals + diagonal) * size_, s.data, channels_.w_box(), s.work);
+      if (diagonals == 1) return channels_.store_w(arguments, k, c, s.data, s.scratch);
+      channels_.add_up(channels_.w_box(), s.data, diagonal * digits.bits, diagonal == 0, s.totals);
+    }
+    if constexpr (std::is_integral_v<Sum>) {
+      channels_.store_w(arguments, k, c, s.totals, s.scratch);
+    }
+  });
+}
+
+// The spectra of some units: first all digits of all channels of x, then those of y.
+template <typename T, typename Sum>
+void FftTask<T, Sum>::load_gradients(const RunArguments& arguments, std::int64_t first,
+                                     std::int64_t count, const Digits& digits) const {
+  R* spectra = at<R>(arguments.workspace, x_at_);
+  const std::int64_t inputs = p_.in_channels * digits.first;
+  const std::int64_t items = inputs + p_.out_channels * digits.second;
+  each(arguments.workspace, count * items, [&](std::int64_t item, const Slot& s) {
+    const std::int64_t unit = first + item / items, b = unit / blocks_, block = unit % blocks_;
+    std::int64_t at = item % items;
+    if (at < inputs) {
+      const Digit digit(static_cast<int>(at % digits.first), digits.first, digits.bits);
+      const T* data =
+          channels_.load_x(arguments.first, b, at / digits.first, block, s.data, s.scratch, digit);
+      return transform_.forward(data, channels_.x_box(block), spectra + item * size_, s.work);
+    }
+    at -= inputs;
+    const Digit digit(static_cast<int>(at % digits.second), digits.second, digits.bits);
+    channels_.load_y(arguments.second, b, at / digits.second, block, s.data, s.scratch, digit);
+    transform_.forward(s.data, channels_.y_box(block), spectra + item * size_, s.work);
   });
 }
 
 template <typename T, typename Sum>
-void FftTask<T, Sum>::add_up_filters(const RunArguments& arguments, std::int64_t units,
-                                     bool first) const {
+void FftTask<T, Sum>::add_up_filters(const RunArguments& arguments, std::int64_t units, bool first,
+                                     const Digits& digits) const {
   constexpr std::int64_t parts = 8;  // of a spectrum, for the threads to share
   const R* spectra = at<R>(arguments.workspace, x_at_);
   R* w = at<R>(arguments.workspace, w_at_);
-  parallel_for(pairs_ * parts, slots_, [&](std::int64_t item, int) {
-    const std::int64_t pair = item / parts;
+  const std::int64_t inputs = p_.in_channels * digits.first;
+  const std::int64_t items = inputs + p_.out_channels * digits.second;
+  const int diagonals = digits.diagonals();
+  parallel_for(pairs_ * diagonals * parts, slots_, [&](std::int64_t item, int) {
+    const std::int64_t sum = item / parts, pair = sum / diagonals;
     const std::int64_t k = pair / group_inputs_;
     const std::int64_t c = k / group_outputs_ * group_inputs_ + pair % group_inputs_;
+    bool add = !first;
     for (std::int64_t unit = 0; unit < units; ++unit) {
-      const R* x = spectra + unit * (p_.in_channels + p_.out_channels) * size_;
-      transform_.products(w + pair * size_, x + (p_.in_channels + k) * size_, x + c * size_, true,
-                          !(first && unit == 0), item % parts, parts);
+      const R* x = spectra + unit * items * size_;
+      digits.for_each_pair(static_cast<int>(sum % diagonals), [&](int i, int j) {
+        transform_.products(w + sum * size_, x + (inputs + k * digits.second + j) * size_,
+                            x + (c * digits.first + i) * size_, true, add, item % parts, parts);
+        add = true;
+      });
     }
   });
 }

@@ -1,0 +1,223 @@
+#include "cpp/cpu/fft/exact_task.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "cpp/core/message.hpp"
+#include "cpp/core/view_rules.hpp"
+#include "cpp/cpu/error_terms.hpp"
+#include "cpp/cpu/parallel.hpp"
+
+namespace faltung::fft {
+namespace {
+
+// A product of the definition, one after the other: four cycles of an addition, and what its row
+// takes to load.
+constexpr double definition_us = 0.003;
+
+Problem with_wide_sums(Problem p) {
+  if (!is_integer(p.accumulator)) p.accumulator = DType::f64;
+  return p;
+}
+
+struct Beside {
+  const Engine* engine = nullptr;
+  double us = std::numeric_limits<double>::infinity();
+};
+
+// The fastest engine that sums directly.
+Beside fastest_beside(const Problem& p) {
+  Beside best;
+  const Device cpu = Device::cpu();
+  for (const Engine* engine : engine_list()) {
+    if (engine->name() == "cpu.fft" || !engine->supports(p, cpu)) continue;
+    const double us = engine->estimate_us(p, cpu);
+    if (us < best.us) best = {engine, us};
+  }
+  return best;
+}
+
+// A copy of w with its strides, of which only the elements are read: what lies between them may
+// not be ours.
+Tensor copy_filter(const ConstTensorView& view, const void** data) {
+  const ByteSpan span = byte_span(view);
+  Tensor copy(DType::u8, {span.end - span.begin});
+  auto* target = static_cast<std::byte*>(copy.data()) +
+                 (static_cast<const std::byte*>(view.data) - span.begin);
+  const auto size = static_cast<std::int64_t>(size_of(view.dtype));
+  for_each_index(view.shape, [&](std::int64_t, const Extents& index) {
+    const std::int64_t offset = offset_of(index, view.strides) * size;
+    std::memcpy(target + offset, static_cast<const std::byte*>(view.data) + offset,
+                static_cast<std::size_t>(size));
+  });
+  *data = target;
+  return copy;
+}
+
+}  // namespace
+
+struct ExactTask::Filter final : PreparedFilter {
+  std::unique_ptr<PreparedFilter> spectra, direct;
+  Tensor copy;
+  const void* data = nullptr;  // in the copy
+  OperandScan scan;
+};
+
+bool ExactTask::serves(const Problem& p, const Sizes& n) {
+  if (is_integer(p.accumulator)) return !(integer_error(p, n) < 0.5);
+  return is_integer(p.result_dtype());
+}
+
+ExactTask::ExactTask(const Problem& problem) : p_(with_wide_sums(problem)) {
+  const BlockPlan plan = plan_blocks(p_, current_instruction_set());
+  n_ = sizes(plan);
+  one_thread_us_ = plan.nanoseconds * 1e-3;
+  const Beside beside = fastest_beside(problem);
+  direct_ = beside.engine->prepare(problem, Device::cpu());
+  direct_us_ = beside.us;
+  slots_ = plan_threads(std::numeric_limits<std::int64_t>::max(), one_thread_us_);
+  if (is_integer(p_.accumulator)) {
+    choose_most_digits();
+    integers_ = std::make_unique<FftTask<double, std::uint64_t>>(p_, most_);
+  } else {
+    floats_ = std::make_unique<FftTask<double, double>>(p_);
+  }
+}
+
+double ExactTask::transforms_us(double cost) const {
+  return start_us + shared_us(one_thread_us_ * cost);
+}
+
+// Memory is kept for the largest integers that transforms serve faster than another engine. Smaller
+// ones need no more digits: they have as many of the same length, or fewer.
+void ExactTask::choose_most_digits() {
+  constexpr int all = 16;
+  const DType first = p_.pass == Pass::backward_data ? p_.output : p_.input;
+  const DType second = p_.pass == Pass::backward_filter ? p_.output : p_.filter;
+  const int first_bits = static_cast<int>(8 * size_of(first));
+  const int second_bits = static_cast<int>(8 * size_of(second));
+  for (int bits = 64; bits > 1; bits -= 4) {
+    const auto choice = choose_digits(p_, n_, std::ldexp(1.0, std::min(bits, first_bits)),
+                                      std::ldexp(1.0, std::min(bits, second_bits)), all, all);
+    if (!choice || transforms_us(choice->cost) >= direct_us_) continue;
+    most_ = choice->digits;
+    return;
+  }
+}
+
+std::size_t ExactTask::workspace_bytes() const {
+  return std::max(direct_->workspace_bytes(),
+                  integers_ ? integers_->workspace_bytes() : floats_->workspace_bytes());
+}
+
+// Whichever way a sum comes, its own share of the products' magnitude is all it errs by.
+ErrorBound ExactTask::error_bound() const {
+  if (integers_) return {};
+  return {ErrorBound::Kind::elementwise,
+          std::max(direct_->error_bound().constant, longest_sum(p_) * unit_roundoff(DType::f64))};
+}
+
+std::string ExactTask::policy() const {
+  if (integers_) {
+    return message(integers_->policy(),
+                   "; looks at the operands: one digit where they prove exact, ", "up to ",
+                   most_.first, " by ", most_.second, " digits where that is faster than ",
+                   direct_->policy());
+  }
+  return message(floats_->policy(),
+                 "; looks at the operands and at sums near a step of the store, ",
+                 "which come from the definition, or all from ", direct_->policy());
+}
+
+OperandScan ExactTask::scan_first(const void* data) const {
+  if (p_.pass == Pass::backward_data) {
+    return scan_operand(data, p_.output, p_.y_shape(), p_.y_strides, slots_);
+  }
+  return with_constants(scan_operand(data, p_.input, p_.x_shape(), p_.x_strides, slots_), p_);
+}
+
+OperandScan ExactTask::scan_second(const void* data) const {
+  if (p_.pass == Pass::backward_filter) {
+    return scan_operand(data, p_.output, p_.y_shape(), p_.y_strides, slots_);
+  }
+  return scan_operand(data, p_.filter, p_.w_shape(), p_.w_strides, slots_);
+}
+
+std::unique_ptr<PreparedFilter> ExactTask::prepare_filter(const Stream& stream,
+                                                          const void* w) const {
+  auto filter = std::make_unique<Filter>();
+  const Strides strides = p_.w_strides.empty() ? compact_strides(p_.w_shape()) : p_.w_strides;
+  filter->copy = copy_filter({w, p_.filter, p_.w_shape(), strides, Device::cpu()}, &filter->data);
+  filter->scan = scan_second(filter->data);
+  filter->spectra =
+      integers_ ? integers_->prepare_filter(stream, w) : floats_->prepare_filter(stream, w);
+  filter->direct = direct_->prepare_filter(stream, w);
+  return filter;
+}
+
+void ExactTask::run(const RunArguments& arguments) const {
+  const auto* filter = static_cast<const Filter*>(arguments.prepared);
+  RunArguments transforms = arguments;
+  if (filter != nullptr) {
+    transforms.second = filter->data;
+    transforms.prepared = filter->spectra.get();
+  }
+  const OperandScan first = scan_first(arguments.first);
+  const OperandScan second = filter != nullptr ? filter->scan : scan_second(arguments.second);
+  const Way way =
+      integers_ ? run_integers(transforms, first, second) : run_floats(transforms, first, second);
+  if (way == Way::direct) {
+    RunArguments direct = transforms;
+    direct.prepared = filter != nullptr ? filter->direct.get() : nullptr;
+    if (direct.prepared != nullptr) direct.second = nullptr;
+    direct_->run(direct);
+  }
+  ++runs_[static_cast<std::size_t>(way)];
+}
+
+ExactTask::Way ExactTask::run_integers(const RunArguments& arguments, const OperandScan& first,
+                                       const OperandScan& second) const {
+  const auto choice =
+      choose_digits(p_, n_, first.largest, second.largest, most_.first, most_.second);
+  if (!choice || transforms_us(choice->cost) >= direct_us_) return Way::direct;
+  integers_->run(arguments, {.digits = choice->digits, .guard = nullptr});
+  const bool whole = choice->digits.first == 1 && choice->digits.second == 1;
+  return whole ? Way::whole : Way::digits;
+}
+
+// A block's norm is at most that of all values, each as often as the boundaries show it.
+SumGuard::Accuracy ExactTask::accuracy(const OperandScan& x, const OperandScan& w) const {
+  const BlockCounts counts = block_counts(p_, n_);
+  const double first = std::min(x.largest * std::sqrt(counts.first), x.norm * std::sqrt(n_.folds));
+  const double second = std::min(w.largest * std::sqrt(counts.second), w.norm);
+  // |x| * |w| is at most the product of the norms, for each channel that is summed; the definition
+  // errs by as many units of it as it adds products.
+  const double definition =
+      longest_sum(p_) * summed_transforms(p_, n_) * first * second * unit_roundoff(DType::f64);
+  return {.error = largest_error_of_norms(p_, n_, first, second) + definition,
+          .quantum = x.quantum * w.quantum};
+}
+
+ExactTask::Way ExactTask::run_floats(const RunArguments& arguments, const OperandScan& x,
+                                     const OperandScan& w) const {
+  if (!std::isfinite(x.largest) || !std::isfinite(w.largest)) return Way::direct;
+  const SumGuard::Accuracy accuracy = this->accuracy(x, w);
+  if (!std::isfinite(accuracy.error)) return Way::direct;
+  // As many sums may come from the definition as cost no more than the transforms.
+  const double sum_us = definition_us * longest_sum(p_);
+  const SumGuard guard(p_, arguments, accuracy, static_cast<std::int64_t>(one_thread_us_ / sum_us));
+  if (!accuracy.settles_all()) {
+    // Flat images put most sums near a step. A few outputs tell, for a small part of the time.
+    constexpr std::int64_t samples = 16;
+    const bool cheap = samples * sum_us < one_thread_us_ / 4;
+    if (cheap && 4 * guard.count_doubtful(samples) > samples) return Way::direct;
+  }
+  floats_->run(arguments, {.digits = {}, .guard = &guard});
+  if (guard.gave_up()) return Way::direct;
+  repaired_ += guard.doubtful();
+  return accuracy.settles_all() ? Way::multiples : Way::watched;
+}
+
+}  // namespace faltung::fft
