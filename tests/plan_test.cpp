@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <atomic>
 #include <cstring>
@@ -313,6 +314,17 @@ TEST(PlanThreads, SharedPlanGivesTheSameBits) {
   for (const Tensor& result : results) {
     EXPECT_EQ(std::memcmp(result.data(), results.front().data(), result.bytes()), 0);
   }
+}
+
+// A terabyte of samples and a filter of a billion taps: their tables are not filled for a plan.
+TEST(Plan, TouchesNoMemoryByTheSizeOfTheProblem) {
+  const Problem problem = Problem::parse("op=signal dtype=f32 in=1000000000000 f=1000000000");
+  rusage before{}, after{};
+  getrusage(RUSAGE_SELF, &before);
+  const Plan plan = Plan::make(problem);
+  getrusage(RUSAGE_SELF, &after);
+  EXPECT_FALSE(plan.engine().empty());
+  EXPECT_LT(after.ru_maxrss - before.ru_maxrss, 256 * 1024) << "kilobytes";
 }
 
 }  // namespace

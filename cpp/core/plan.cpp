@@ -9,6 +9,7 @@
 #include <faltung/error.hpp>
 #include "cpp/core/backend.hpp"
 #include "cpp/core/geometry.hpp"
+#include "cpp/core/memory_guard.hpp"
 #include "cpp/core/message.hpp"
 #include "cpp/core/planner.hpp"
 #include "cpp/core/stream.hpp"
@@ -211,7 +212,9 @@ void Plan::bind_filter(const Stream& given, const ConstTensorView& w) {
   BoundFilter bound;
   const ByteSpan span = byte_span(w);
   if (span.begin != span.end) {
-    bound.prepared = state_->choice.task->prepare_filter(stream, w.data);
+    bound.prepared = with_memory(
+        "the engine's form of a filter", static_cast<std::uint64_t>(span.end - span.begin),
+        [&] { return state_->choice.task->prepare_filter(stream, w.data); });
     if (bound.prepared == nullptr) {
       const std::ptrdiff_t start = static_cast<const std::byte*>(w.data) - span.begin;
       bound.copy = Tensor(DType::u8, {span.end - span.begin}, state_->device);

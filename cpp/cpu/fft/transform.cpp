@@ -41,7 +41,7 @@ Transform<T>::Transform(const Shape& lengths, const InstructionSet& set)
   factors.row_plan = &row_line_.plan();
   factors.rows = pointer(row_factors_);
   factors.columns = pointer(column_factors_);
-  factors.matrix = pointer(matrix_factors_);
+  factors.matrix = matrix_factors_.get();
   factors.scale = 1 / static_cast<R>(matrix_.rows * matrix_.columns);
   stages_ = make_stages<T>(set, matrix_, factors);
 }
@@ -64,20 +64,33 @@ void Transform<T>::make_factors(const Shape& lengths) {
     const UnitRoots root(4 * rows);
     for (std::int64_t row = 0; row < rows; ++row) push(row_factors_, root(row));
   }
+  constexpr std::int64_t most_filled_early = std::int64_t{1} << 24;
+  matrix_factors_.reset(new R[static_cast<std::size_t>(slab_values_)]);  // not touched yet
+  late_ = slab_values_ > most_filled_early;
+  if (!late_) fill_matrix_factors();
+}
+
+template <typename T>
+void Transform<T>::fill_matrix_factors() const {
+  const std::int64_t rows = matrix_.rows, columns = matrix_.columns;
   // exp(-2 pi i column row / points), and of real data what is left of exp(i pi j / 2 points).
   const UnitRoots root(4 * rows * columns);
   const std::vector<std::int64_t> frequencies = column_lines_[0].frequencies();
-  matrix_factors_.resize(static_cast<std::size_t>(slab_values_));
   for (std::int64_t place = 0; place < groups_ * lanes_; ++place) {
     const std::int64_t row = frequencies[static_cast<std::size_t>(std::min(place, rows - 1))];
     const std::int64_t step = is_real<T> ? 1 - 4 * row : -4 * row;
-    R* to = matrix_factors_.data() + place / lanes_ * 2 * lanes_ * columns + place % lanes_;
+    R* to = matrix_factors_.get() + place / lanes_ * 2 * lanes_ * columns + place % lanes_;
     for (std::int64_t column = 0; column < columns; ++column, to += 2 * lanes_) {
       const std::complex<double> value = root(column * step);
       to[0] = static_cast<R>(value.real());
       to[lanes_] = static_cast<R>(value.imag());
     }
   }
+}
+
+template <typename T>
+void Transform<T>::ready() const {
+  if (late_) std::call_once(filled_, [this] { fill_matrix_factors(); });
 }
 
 template <typename T>
@@ -196,6 +209,7 @@ void Transform<T>::slabs(const Block& from, const Block& to, R* spectrum, const 
 
 template <typename T>
 void Transform<T>::forward(const T* data, const Box& given, R* spectrum, const Work& work) const {
+  ready();
   const MatrixBox box = matrix_box(given);
   const Block block{const_cast<T*>(data), memory(work, 0).planes, &box};
   slow_axes(block, work);
@@ -207,6 +221,7 @@ void Transform<T>::forward(const T* data, const Box& given, R* spectrum, const W
 
 template <typename T>
 void Transform<T>::inverse(R* spectrum, T* data, const Box& wanted, const Work& work) const {
+  ready();
   const MatrixBox box = matrix_box(wanted);
   const Block block{data, memory(work, 0).planes, &box};
   slabs({}, block, spectrum, work,
@@ -219,6 +234,7 @@ void Transform<T>::inverse(R* spectrum, T* data, const Box& wanted, const Work& 
 template <typename T>
 void Transform<T>::filter(const T* data, const Box& given, const R* filter, T* result,
                           const Box& wanted, const Work& work) const {
+  ready();
   const MatrixBox given_box = matrix_box(given), wanted_box = matrix_box(wanted);
   R* planes = memory(work, 0).planes;
   const Block from{const_cast<T*>(data), planes, &given_box}, to{result, planes, &wanted_box};

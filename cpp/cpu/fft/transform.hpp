@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string_view>
 #include <vector>
 
@@ -97,6 +98,9 @@ class Transform {
   };
 
   void make_factors(const Shape& lengths);
+  void fill_matrix_factors() const;
+  /// Fills what the constructor left, the first time.
+  void ready() const;
   [[nodiscard]] MatrixBox matrix_box(const Box& box) const;
   [[nodiscard]] Memory memory(const Work& work, int slot) const;
   template <typename F>
@@ -112,7 +116,12 @@ class Transform {
   std::int64_t groups_, registers_, slab_values_;  // of a slab: rows, columns in registers
   std::vector<Line<R>> column_lines_;
   Line<R> row_line_;
-  std::vector<R> row_factors_, column_factors_, matrix_factors_;
+  std::vector<R> row_factors_, column_factors_;
+  /// Of a line: one for each value. Those of long lines are filled in the first run, so that a plan
+  /// alone touches no memory for them.
+  std::unique_ptr<R[]> matrix_factors_;
+  bool late_ = false;
+  mutable std::once_flag filled_;
   std::unique_ptr<const TransformStages<T>> stages_;
 };
 
