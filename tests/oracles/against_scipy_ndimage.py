@@ -37,16 +37,26 @@ def image(draw, rank, largest, dtype):
     return draw.array(draw.extents(rank, largest), DTYPES[dtype], magnitude=50)
 
 
+STORES = ["truncate, wrap", "nearest, wrap", "truncate, saturate", "nearest, saturate"]
+
+
+def stored(exact, dtype, store="truncate, wrap"):
+    """Toward zero, then modulo 2^bits, as ndimage stores floating sums; or as `store` says."""
+    whole = np.rint(exact) if store.startswith("nearest") else np.trunc(exact)
+    if store.endswith("saturate"):
+        whole = np.clip(whole, np.iinfo(dtype).min, np.iinfo(dtype).max)
+    return whole.astype(np.int64).astype(dtype)
+
+
 def truncated(exact, dtype):
-    """Toward zero, then modulo 2^bits, as ndimage stores floating sums."""
-    return np.trunc(exact).astype(np.int64).astype(dtype)
+    return stored(exact, dtype)
 
 
-def check_integers(ours, exact, slack):
-    """`ours` must be the truncation of `exact` except where `exact` is within `slack` of a whole
-    number, so that rounding decides; there it may be the neighbour."""
+def check_integers(ours, exact, slack, store="truncate, wrap"):
+    """`ours` must be `exact` as stored except where `exact` is within `slack` of the next number,
+    so that rounding decides; there it may be the neighbour."""
     dtype = ours.dtype
-    low, high = truncated(exact - slack, dtype), truncated(exact + slack, dtype)
+    low, high = stored(exact - slack, dtype, store), stored(exact + slack, dtype, store)
     wrong = (ours != low) & (ours != high)
     if ours.shape != exact.shape:
         raise Mismatch(f"shape {ours.shape}, theirs {exact.shape}")
@@ -88,6 +98,13 @@ def filter_nd(faltung, draw, problem):
         options["axes"] = axes
     if x.dtype == np.float32 and draw.chance(0.5):
         options["accumulator"] = "f64"
+    store = "truncate, wrap"
+    # 64-bit results are clamped to what f64 does not hold.
+    if x.dtype.kind in "iu" and x.dtype.itemsize < 8 and draw.chance(0.5):
+        store = options["store"] = draw.one_of(STORES)
+    direct = draw.chance(0.3)
+    if direct:
+        options["method"] = "direct"
     problem.update(call=name, x=f"{NAMES[x.dtype]}{x.shape}", w=f"{NAMES[w.dtype]}{w.shape}",
                    **options)
     function = getattr(ndimage, name)
@@ -99,17 +116,19 @@ def filter_nd(faltung, draw, problem):
     points = np.prod(np.array(x.shape)) * max(w.size, 1)
     double = 2 * sum_bound(w.size, magnitude, np.float64)
     transform = fft_bound(points, reach * np.sqrt(points), np.linalg.norm(wide(w)), np.float64)
+    if direct:
+        transform = 0
     if x.dtype.kind in "iu":
         if ours.dtype != x.dtype:
             raise Mismatch(f"type {ours.dtype}, theirs {x.dtype}")
         exact = function(x, w, output=np.float64, **keywords)
-        check_integers(ours, exact, 0 if w.dtype.kind == "i" else double + transform)
+        check_integers(ours, exact, 0 if w.dtype.kind == "i" else double + transform, store)
     else:
         theirs = function(x, w, **keywords)
         points_norm = reach * np.sqrt(points), np.linalg.norm(wide(w))
         check(ours, theirs, 2 * sum_bound(w.size, magnitude, theirs.dtype)
               + roundoff(theirs.dtype) * np.abs(theirs)
-              + fft_bound(points, *points_norm, theirs.dtype))
+              + (0 if direct else fft_bound(points, *points_norm, theirs.dtype)))
 
 
 def filter_1d(faltung, draw, problem):
@@ -254,6 +273,9 @@ def uniform(faltung, draw, problem):
     options = dict(size=size, origin=origin, boundary=rule)
     if axes is not None:
         options["axes"] = axes
+    nearest = x.dtype.kind in "iu" and (mode != "constant" or cval == 0) and draw.chance(0.5)
+    if nearest:
+        options["store"] = "nearest, wrap"
     problem.update(call="uniform", x=f"{NAMES[x.dtype]}{x.shape}", **options)
     keywords = dict(size=size, mode=mode, cval=cval, origin=origin,
                     axes=None if axes is None else tuple(axes))
@@ -266,7 +288,10 @@ def uniform(faltung, draw, problem):
         for axis, taps, shift in zip(filtered, size, origin):
             total = ndimage.correlate1d(theirs.astype(np.float64), np.ones(taps), axis=axis,
                                         mode=mode, cval=cval, origin=shift).astype(np.int64)
-            theirs = (np.sign(total) * (np.abs(total) // taps)).astype(x.dtype).astype(np.int64)
+            below, rest = np.divmod(total, taps)
+            half = 2 * rest - taps
+            up = (half > 0) | ((half == 0) & (below % 2 != 0)) if nearest else (total < 0) & (rest > 0)
+            theirs = (below + up).astype(x.dtype).astype(np.int64)
         check(ours, theirs.astype(x.dtype))
         return
     theirs = ndimage.uniform_filter(x, **keywords)

@@ -65,6 +65,11 @@ class CallOptions {
   static void convert(const Json& value, signal::Method& field) {
     field = signal::parse_method(value.get<std::string>());
   }
+  static void convert(const Json& value, image::Store& field) {
+    if (value == "nearest, saturate") field = {Rounding::nearest_even, Overflow::saturate};
+    if (value == "truncate, saturate") field = {Rounding::truncate, Overflow::saturate};
+    if (value == "nearest, wrap") field = {Rounding::nearest_even, Overflow::wrap};
+  }
   static void convert(const Json& value, signal::Extension& field) {
     field = signal::parse_extension(value.get<std::string>());
   }

@@ -82,6 +82,8 @@ Options image_options(CallOptions& from) {
   from.read("boundary", options.boundary);
   from.read("output", options.output);
   from.read("accumulator", options.accumulator);
+  from.read("store", options.store);
+  from.read("method", options.method);
   from.read("engine", options.engine);
   return options;
 }
