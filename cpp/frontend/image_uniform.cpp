@@ -55,6 +55,8 @@ std::vector<Window> windows_of(const UniformOptions& options, std::size_t rank) 
 bool takes_blocks(const ConstTensorView& x, const TensorView& y, const std::vector<Window>& windows,
                   const Call& call) {
   constexpr std::int64_t worth_it = 32;
+  // Beyond, a slip of units would keep the caller waiting; an engine says that memory runs out.
+  constexpr std::int64_t longest = std::int64_t{1} << 30;
   if (x.device.kind != DeviceKind::cpu || !call.engine.empty() || call.method == Method::fft ||
       !can_window_mean(x, y)) {
     return false;
@@ -63,7 +65,8 @@ bool takes_blocks(const ConstTensorView& x, const TensorView& y, const std::vect
   return std::ranges::all_of(windows,
                              [](const Window& window) {
                                const Boundary& b = window.where.boundary;
-                               return b.kind != BoundaryKind::constant || b.value == 0.0;
+                               return window.size <= longest &&
+                                      (b.kind != BoundaryKind::constant || b.value == 0.0);
                              }) &&
          (whole || std::ranges::any_of(
                        windows, [](const Window& window) { return window.size >= worth_it; }));

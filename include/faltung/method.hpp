@@ -17,7 +17,9 @@ namespace faltung {
 ///
 /// FFT is the faster one for long filters by far. Its results err by a few units of the last place
 /// of the largest values near them: where data span many orders of magnitude, or hold NaN, `direct`
-/// is the choice. Sums of integers are exact with all three, or refused, never rounded.
+/// is the choice. (A few engines, mostly of GPUs, multiply NaN with zeros of their own and so
+/// spread it to some neighbours; the plan's policy then says so.) Sums of integers are exact with
+/// all three, or refused, never rounded.
 ///
 /// Options that have a `method` have an `engine` too, which names one engine or one family of them.
 /// Both may be given if they agree; InvalidProblem names both if they do not.
