@@ -19,7 +19,13 @@ if(FALTUNG_CUDA STREQUAL "OFF")
 endif()
 
 set(oldest_toolkit 12.4)
+# The FindCUDAToolkit of CMake 3.25.1 (Debian 12) deprecates the target CUDA::nvToolsExt in projects
+# that require CMake 3.25, whether or not the toolkit has it, and CUDA 13 has not. No policy decides
+# that: it reads this variable.
+set(required_cmake ${CMAKE_MINIMUM_REQUIRED_VERSION})
+set(CMAKE_MINIMUM_REQUIRED_VERSION 3.24)
 find_package(CUDAToolkit ${oldest_toolkit} QUIET)
+set(CMAKE_MINIMUM_REQUIRED_VERSION ${required_cmake})
 if(NOT CUDAToolkit_FOUND OR NOT CUDAToolkit_NVCC_EXECUTABLE)
   if(FALTUNG_CUDA STREQUAL "ON")
     message(FATAL_ERROR "FALTUNG_CUDA is ON, but no CUDA toolkit ${oldest_toolkit} or newer with nvcc was "

@@ -4,9 +4,9 @@
 # it only informs.
 function(faltung_strict_kernels target)
   target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-Xptxas=-warn-spills,-Werror>)
-  set_target_properties(
-    ${target} PROPERTIES CUDA_COMPILER_LAUNCHER
-                         "${faltung_SOURCE_DIR}/cmake/compile-kernels;${CMAKE_CUDA_COMPILER_LAUNCHER}")
+  # A list with an empty element would run a command without a name.
+  set(launcher ${faltung_SOURCE_DIR}/cmake/compile-kernels ${CMAKE_CUDA_COMPILER_LAUNCHER})
+  set_target_properties(${target} PROPERTIES CUDA_COMPILER_LAUNCHER "${launcher}")
 endfunction()
 
 # Warnings are errors for us only, and only with the compiler that CI uses: a newer one has warnings
