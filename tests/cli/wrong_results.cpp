@@ -19,7 +19,9 @@ void Plan::run(const Stream& stream, const ConstTensorView& first, const ConstTe
                        const TensorView&, const Workspace&, const ConstTensorView&);
   // The real function is the next one of the same name; a member function's address comes first in
   // its pointer (Itanium C++ ABI, 2.3).
-  const auto member = &Plan::run;
+  using Member = void (Plan::*)(const Stream&, const ConstTensorView&, const ConstTensorView&,
+                                const TensorView&, const Workspace&, const ConstTensorView&) const;
+  const Member member = &Plan::run;
   void* self = nullptr;
   std::memcpy(&self, &member, sizeof self);
   Dl_info info{};
