@@ -136,6 +136,7 @@ emulator::Report run_tall(const Problem& p, Strips& s, const test::Operands& ope
   a.w = Global<const unsigned char>(reinterpret_cast<unsigned char*>(w.data()));
   a.y = Global<unsigned char>(reinterpret_cast<unsigned char*>(y.data()));
   const emulator::Recorder recorder;
+  launch_separable<Acc>(a, LaunchQueue::load_only());
   launch_separable<Acc>(a, nullptr);
   emulator::print(std::cout, recorder.reports());
   return recorder.reports().at(0);
