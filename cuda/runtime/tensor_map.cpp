@@ -14,8 +14,13 @@ template <typename Function>
 Function* driver_function(const char* name) {
   void* function = nullptr;
   cudaDriverEntryPointQueryResult found{};
-  check(cudaGetDriverEntryPointByVersion(name, &function, 12000, cudaEnableDefault, &found),
-        "find ", name, " in the driver");
+#if defined(CUDART_VERSION) && CUDART_VERSION < 12050
+  const cudaError_t status = cudaGetDriverEntryPoint(name, &function, cudaEnableDefault, &found);
+#else
+  const cudaError_t status =
+      cudaGetDriverEntryPointByVersion(name, &function, 12000, cudaEnableDefault, &found);
+#endif
+  check(status, "find ", name, " in the driver");
   if (found != cudaDriverEntryPointSuccess || function == nullptr) {
     throw DeviceError(message("the CUDA driver has no ", name,
                               "; tensor maps need a driver for CUDA 12.0 or newer"));
