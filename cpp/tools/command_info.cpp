@@ -43,6 +43,7 @@ Json information() {
       {"compiler", FALTUNG_COMPILER},
       {"build", FALTUNG_BUILD_TYPE},
       {"cuda_compiled", FALTUNG_HAVE_CUDA != 0},
+      {"cuda_architectures", FALTUNG_CUDA_CODE},
       {"cuda_unavailable_reason", cuda_unavailable_reason()},
       {"devices", devices_here},
       {"engines", engines},
@@ -59,9 +60,9 @@ Json information() {
 
 std::string text_of(const Json& info) {
   const auto word = [&](const char* key) { return info[key].get<std::string>(); };
-  std::string text =
-      fmt::format("faltung {}, {} build by {}, CUDA {}\n", word("version"), word("build"),
-                  word("compiler"), info["cuda_compiled"].get<bool>() ? "compiled in" : "left out");
+  std::string text = fmt::format(
+      "faltung {}, {} build by {}, CUDA {}\n", word("version"), word("build"), word("compiler"),
+      info["cuda_compiled"].get<bool>() ? "code for " + word("cuda_architectures") : "left out");
   for (const Json& device : info["devices"]) {
     text += fmt::format("device   {}: {} ({})\n", device["device"].get<std::string>(),
                         device["name"].get<std::string>(), device["details"].get<std::string>());

@@ -3,6 +3,7 @@
 #include <map>
 #include <mutex>
 
+#include "cuda/runtime/architectures.hpp"
 #include "cuda/runtime/device_guard.hpp"
 
 namespace faltung {
@@ -73,9 +74,7 @@ struct Found {
   std::vector<std::string> unusable;  ///< why, per device; empty if it is not
 };
 
-// The library holds code for compute capability 8.0 and newer (cmake/FaltungCuda.cmake).
 std::string find_unusable(int index) {
-  constexpr int oldest = 8;
   cudaDeviceProp properties{};
   const cudaError_t status = cudaGetDeviceProperties(&properties, index);
   if (status != cudaSuccess) {
@@ -83,9 +82,7 @@ std::string find_unusable(int index) {
     return message("does not answer: ", cudaGetErrorString(status), " (", cudaGetErrorName(status),
                    ")");
   }
-  if (properties.major >= oldest) return {};
-  return message("has compute capability ", properties.major, '.', properties.minor,
-                 ", the CUDA engines need ", oldest, ".0 or newer; use the CPU");
+  return cuda::no_code_for(FALTUNG_CUDA_CODE, properties.major, properties.minor);
 }
 
 // The runtime has one error for no driver and for one that is too old.
@@ -133,10 +130,12 @@ class CudaBackend final : public DeviceBackend {
     for (int i = 0; i < count(); ++i) {
       cudaDeviceProp properties{};
       check(cudaGetDeviceProperties(&properties, i), "read the properties of device ", i);
-      result.push_back({Device::cuda(i), properties.name,
-                        message("compute capability ", properties.major, '.', properties.minor,
-                                ", ", properties.totalGlobalMem >> 20, " MiB, ",
-                                properties.multiProcessorCount, " multiprocessors")});
+      const std::string unusable = unusable_reason(i);
+      result.push_back(
+          {Device::cuda(i), properties.name,
+           message("compute capability ", properties.major, '.', properties.minor, ", ",
+                   properties.totalGlobalMem >> 20, " MiB, ", properties.multiProcessorCount,
+                   " multiprocessors", unusable.empty() ? "" : "; not usable: ", unusable)});
     }
     return result;
   }
