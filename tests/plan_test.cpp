@@ -203,7 +203,7 @@ TEST(PlanBatch, OtherBatchesNeedNoNewChoice) {
         Tensor some = Tensor::zeros(all.dtype(), part.problem().result_shape());
         part.run(x.slice(0, {.stop = n}), w, some);
         const Tensor expected = compact_copy(all.slice(0, {.stop = n}), all.dtype());
-        EXPECT_TRUE(std::memcmp(some.data(), expected.data(), some.bytes()) == 0)
+        EXPECT_TRUE(n == 0 || std::memcmp(some.data(), expected.data(), some.bytes()) == 0)
             << line << ' ' << candidate.engine << ' ' << n;
       }
       EXPECT_EQ(whole.with_batch(0).with_batch(2).problem().batch, 2);

@@ -246,7 +246,9 @@ TEST(SignalTools, RefuseWhatNoMemoryHolds) {
   EXPECT_REFUSED(signal::convolution_matrix(taps, std::numeric_limits<std::int64_t>::max() - 1),
                  "2^63 - 1");
   EXPECT_THROW((void)signal::convolution_matrix(taps, std::int64_t{1} << 30), DeviceError);
+#ifndef __SANITIZE_ADDRESS__  // its operator new ends the process instead of throwing
   EXPECT_THROW((void)signal::correlation_lags(std::int64_t{1} << 50, 5), DeviceError);
+#endif
   EXPECT_THROW((void)signal::correlation_lags(std::int64_t{1} << 62, 5), DeviceError);
 }
 
