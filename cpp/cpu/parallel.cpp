@@ -4,6 +4,7 @@
 #include <tbb/blocked_range.h>
 #include <tbb/parallel_for.h>
 #include <tbb/partitioner.h>
+#include <tbb/task_arena.h>
 #else
 #include <future>
 #include <system_error>
@@ -14,20 +15,27 @@ namespace faltung::detail {
 
 #ifdef FALTUNG_HAVE_TBB
 
-// In the caller's arena, so that a program that uses TBB itself keeps its own limits.
+// In the caller's arena, so that a program that uses TBB itself keeps its own limits. Isolated: the
+// calling thread waits for the last slots, and would meanwhile start any task of the caller, in the
+// middle of a run whose workspace, result or mutex that task may use too. Each wait is isolated
+// alone and not the run as a whole: nothing else in a run waits, and what a caller's allocator does
+// between two waits is the caller's.
 void run_slots(int slots, const std::function<void(int)>& work) {
-  tbb::parallel_for(
-      tbb::blocked_range<int>(0, slots, 1),
-      [&](const tbb::blocked_range<int>& range) {
-        for (int slot = range.begin(); slot < range.end(); ++slot) work(slot);
-      },
-      tbb::simple_partitioner());
+  tbb::this_task_arena::isolate([&] {
+    tbb::parallel_for(
+        tbb::blocked_range<int>(0, slots, 1),
+        [&](const tbb::blocked_range<int>& range) {
+          for (int slot = range.begin(); slot < range.end(); ++slot) work(slot);
+        },
+        tbb::simple_partitioner());
+  });
 }
 
 #else
 
 // New threads for every call: slower to start, and ThreadSanitizer sees everything they do. With no
-// thread to be had the others do its part, since blocks are not bound to slots.
+// thread to be had the others do its part, since blocks are not bound to slots. A thread that waits
+// here takes up nothing else.
 void run_slots(int slots, const std::function<void(int)>& work) {
   std::vector<std::future<void> > others;
   others.reserve(static_cast<std::size_t>(slots));
