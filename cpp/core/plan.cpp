@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <faltung/error.hpp>
+#include "cpp/core/allocator.hpp"
 #include "cpp/core/backend.hpp"
 #include "cpp/core/geometry.hpp"
 #include "cpp/core/memory_guard.hpp"
@@ -131,11 +132,8 @@ struct Plan::State {
       check_view(*b, second, device);
       check_apart(out, result.name, *b, second.name);
     }
-    if (problem.epilogue.bias) {
-      check_view(bias, {"bias", problem.bias_dtype(), {problem.result_channels()}, {}}, device);
-      check_apart(out, result.name, bias, "bias");
-    }
-    check_workspace_apart(lent, a, b, out);
+    check_bias(bias, out);
+    check_workspace_apart(lent, a, b, out, bias);
     if (element_count(result.shape) == 0) return;
     const Scratch scratch(choice.task->workspace_bytes(), lent, options.allocator, stream);
     choice.task->run({.stream = stream,
@@ -149,25 +147,51 @@ struct Plan::State {
 
   [[nodiscard]] Stream checked_stream(const Stream& given) const {
     const Stream stream = stream_on(device, given);
+    if (device.kind == DeviceKind::cpu && stream.handle != nullptr) {
+      throw InvalidProblem(
+          "a stream with a handle is passed, but the plan runs on the CPU, which has none; pass "
+          "Stream{}");
+    }
     if (stream.device == device) return stream;
     throw InvalidProblem(
         message("the stream is on ", stream.device, ", the plan runs on ", device));
   }
 
+  void check_bias(const ConstTensorView& bias, const TensorView& out) const {
+    if (!problem.epilogue.bias) {
+      if (!is_given(bias)) return;
+      throw InvalidProblem(message("a bias of shape ", bias.shape,
+                                   " is passed, but the problem has none (bias=0), so that it "
+                                   "would be dropped; plan with a bias, or leave it out"));
+    }
+    if (!is_given(bias)) {
+      if (problem.result_channels() == 0) return;
+      throw InvalidProblem(message("the problem has a bias (bias=1), but none is passed; pass ",
+                                   problem.result_channels(), " values of ",
+                                   name(problem.bias_dtype()), ", or plan without it"));
+    }
+    check_view(bias, {"bias", problem.bias_dtype(), {problem.result_channels()}, {}}, device);
+    check_apart(out, result.name, bias, "bias");
+  }
+
   void check_workspace_apart(const Workspace& lent, const ConstTensorView& a,
-                             const ConstTensorView* b, const TensorView& out) const {
-    if (lent.data == nullptr || lent.bytes == 0) return;
-    const auto* begin = static_cast<const std::byte*>(lent.data);
-    const ByteSpan span{begin, begin + lent.bytes};
+                             const ConstTensorView* b, const TensorView& out,
+                             const ConstTensorView& bias) const {
+    if (lent.data == nullptr && lent.bytes != 0) {
+      throw InvalidProblem(message("a workspace of ", lent.bytes,
+                                   " bytes is lent at a null pointer; pass its memory, or {} to "
+                                   "take it from the allocator"));
+    }
+    if (lent.bytes == 0) return;
+    const auto bytes = static_cast<std::int64_t>(lent.bytes);
+    const ConstTensorView memory{lent.data, DType::u8, {bytes}, {1}, device};
     const auto check = [&](const ConstTensorView& view, std::string_view name) {
-      if (span.overlaps(byte_span(view))) {
-        throw InvalidProblem(
-            message("the workspace overlaps ", name, " in memory; lend other memory"));
-      }
+      check_apart(memory, "the workspace", view, name, "lend other memory");
     };
     check(a, first.name);
     if (b != nullptr) check(*b, second.name);
     check(out, result.name);
+    if (problem.epilogue.bias) check(bias, "bias");
   }
 };
 
@@ -183,9 +207,7 @@ Plan Plan::make(const Problem& problem, const Device& device, const PlanOptions&
   state->problem = problem;
   state->device = device;
   state->options = options;
-  if (options.allocator.allocate == nullptr || options.allocator.deallocate == nullptr) {
-    state->options.allocator = Allocator::standard(device);
-  }
+  state->options.allocator = allocator_for(device, options.allocator);
   state->choice = std::move(choice);
   state->first = problem.pass == Pass::backward_data ? y_rule(problem) : x_rule(problem);
   state->second = problem.pass == Pass::backward_filter ? y_rule(problem) : w_rule(problem);

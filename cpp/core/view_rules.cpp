@@ -4,6 +4,7 @@
 
 #include <faltung/error.hpp>
 #include "cpp/core/message.hpp"
+#include "cpp/core/overlap.hpp"
 
 namespace faltung {
 namespace {
@@ -87,11 +88,23 @@ void check_view(const ConstTensorView& view, const ViewRule& rule, const Device&
   }
 }
 
+bool is_given(const ConstTensorView& view) {
+  return view.data != nullptr || (!view.shape.empty() && element_count(view.shape) != 0);
+}
+
 void check_apart(const ConstTensorView& written, std::string_view written_name,
-                 const ConstTensorView& read, std::string_view read_name) {
-  if (byte_span(written).overlaps(byte_span(read))) {
-    throw InvalidProblem(message(written_name, " overlaps ", read_name,
-                                 " in memory; the result needs memory of its own"));
+                 const ConstTensorView& read, std::string_view read_name,
+                 std::string_view way_out) {
+  switch (overlap(written, read)) {
+    case Overlap::no:
+      return;
+    case Overlap::yes:
+      throw InvalidProblem(message(written_name, " overlaps ", read_name, " in memory; ", way_out));
+    case Overlap::undecided:
+      throw InvalidProblem(message(written_name, " may overlap ", read_name,
+                                   " in memory: ", "shapes ", written.shape, " and ", read.shape,
+                                   " with strides ", written.strides, " and ", read.strides,
+                                   " leave it open after ", overlap_budget, " steps; ", way_out));
   }
 }
 

@@ -11,9 +11,6 @@ namespace faltung {
 struct ByteSpan {
   const std::byte* begin = nullptr;
   const std::byte* end = nullptr;
-  [[nodiscard]] bool overlaps(const ByteSpan& other) const noexcept {
-    return begin < other.end && other.begin < end;
-  }
 };
 
 [[nodiscard]] ByteSpan byte_span(const ConstTensorView& view);
@@ -34,8 +31,13 @@ struct ViewRule {
 /// @throws InvalidProblem naming the operand, what it has and what the problem says.
 void check_view(const ConstTensorView& view, const ViewRule& rule, const Device& device);
 
-/// @throws InvalidProblem if `written` shares bytes with `read`.
+/// Whether an operand that may be left out is there: `{}` and an empty Tensor stand for none.
+/// A pointer without elements, or elements without a pointer, are mistakes that check_view names.
+[[nodiscard]] bool is_given(const ConstTensorView& view);
+
+/// @throws InvalidProblem if `written` shares a byte with `read`, or may: see overlap.hpp.
 void check_apart(const ConstTensorView& written, std::string_view written_name,
-                 const ConstTensorView& read, std::string_view read_name);
+                 const ConstTensorView& read, std::string_view read_name,
+                 std::string_view way_out = "the result needs memory of its own");
 
 }  // namespace faltung

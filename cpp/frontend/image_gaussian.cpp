@@ -50,6 +50,17 @@ std::vector<Line> make_lines(const Gaussian& g, const std::vector<std::int64_t>&
   return lines;
 }
 
+// The derivatives that the others take are their own.
+Gaussian expand_without_order(const GaussianOptions& o, std::size_t rank) {
+  const Gaussian g = expand(o, rank);
+  for (std::size_t i = 0; i < g.axes.size(); ++i) {
+    if (g.order[i] == 0) continue;
+    throw InvalidProblem(message("order is ", g.order[i], " along axis ", g.axes[i],
+                                 ", which only `gaussian` reads; leave it out"));
+  }
+  return g;
+}
+
 std::vector<std::int64_t> order_along(std::size_t axis, std::int64_t order, std::size_t count) {
   std::vector<std::int64_t> orders(count, 0);
   orders[axis] = order;
@@ -76,7 +87,7 @@ void gaussian_laplace(const ConstTensorView& x, const TensorView& y, const Gauss
                       const Stream& stream) {
   const Call call = make_call(options, stream);
   check_call(x, y, options.output, call);
-  const Gaussian g = expand(options, x.shape.size());
+  const Gaussian g = expand_without_order(options, x.shape.size());
   std::vector<std::vector<Line>> terms;
   for (std::size_t i = 0; i < g.axes.size(); ++i) {
     terms.push_back(make_lines(g, order_along(i, 2, g.axes.size())));
@@ -94,7 +105,7 @@ void gaussian_gradient_magnitude(const ConstTensorView& x, const TensorView& y,
                                  const GaussianOptions& options, const Stream& stream) {
   const Call call = make_call(options, stream);
   check_call(x, y, options.output, call);
-  const Gaussian g = expand(options, x.shape.size());
+  const Gaussian g = expand_without_order(options, x.shape.size());
   std::vector<std::vector<Line>> terms;
   for (std::size_t i = 0; i < g.axes.size(); ++i) {
     terms.push_back(make_lines(g, order_along(i, 1, g.axes.size())));

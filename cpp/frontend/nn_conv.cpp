@@ -109,14 +109,14 @@ Problem conv(const Shape& x, const Shape& w, const ConvOptions& options, DType d
 Tensor run_conv(const ConstTensorView& x, const ConstTensorView& w, const ConvOptions& options,
                 const ConstTensorView& bias) {
   Problem problem = conv(x.shape, w.shape, options, x.dtype, w.dtype);
-  problem.epilogue.bias = !bias.shape.empty();
+  problem.epilogue.bias = has_bias(options.bias, bias);
   return run(problem, x, w, bias, call_of(options));
 }
 
 void run_conv_into(const ConstTensorView& x, const ConstTensorView& w, const TensorView& y,
                    const ConvOptions& options, const ConstTensorView& bias) {
   Problem problem = conv(x.shape, w.shape, with_output(options, y.dtype), x.dtype, w.dtype);
-  problem.epilogue.bias = !bias.shape.empty();
+  problem.epilogue.bias = has_bias(options.bias, bias);
   run_into(problem, x, w, y, bias, call_of(options));
 }
 

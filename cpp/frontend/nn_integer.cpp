@@ -64,11 +64,11 @@ IntegerSums integer_sums(const Shape& x, DType x_type, const ConstTensorView& w,
   check_operands(x_type, w, zero, options);
   ConvOptions o = options;
   if (zero.x != 0) o.boundary = Boundary::constant(static_cast<double>(zero.x));
-  o.bias = zero.x != 0 || !bias.shape.empty();
+  o.bias = has_bias(options.bias, bias) || zero.x != 0;
   const bool shifted = std::ranges::any_of(zero.w, [](std::int64_t value) { return value != 0; });
   IntegerSums sums{conv(x, w.shape, o, x_type, shifted ? i16 : w.dtype), {}, {}};
   const Shape channels{sums.problem.out_channels};
-  if (bias.shape.empty()) {
+  if (!is_given(bias)) {
     sums.bias = Tensor::zeros(i32, channels);
   } else {
     check_view(bias, {"bias", i32, channels, {}}, Device::cpu());

@@ -4,6 +4,7 @@
 
 #include <faltung/error.hpp>
 #include <faltung/nn_quantised.hpp>
+#include "cpp/core/allocator.hpp"
 #include "cpp/core/message.hpp"
 #include "cpp/core/stream.hpp"
 #include "cpp/core/view_rules.hpp"
@@ -81,10 +82,7 @@ QuantisedPlan make(IntegerSums sums, const ConvOptions& options, const Device& d
     const std::size_t own = requantisation ? sums_bytes(sums.problem) : 0;
     how.workspace_limit = std::max(options.workspace.bytes, own) - own;
   }
-  Allocator allocator = options.allocator;
-  if (allocator.allocate == nullptr || allocator.deallocate == nullptr) {
-    allocator = Allocator::standard(device);
-  }
+  const Allocator allocator = allocator_for(device, options.allocator);
   auto parts = std::make_shared<const IntegerSums>(std::move(sums));
   Plan plan = bound(Plan::make(parts->problem, device, how), *parts);
   return QuantisedPlan(std::make_shared<const QuantisedPlan::State>(QuantisedPlan::State{
@@ -102,6 +100,11 @@ QuantisedPlan plan_qlinear(IntegerSums sums, const Quantisation& q, const ConvOp
 }
 
 void check_workspace(const Workspace& lent, std::size_t needed, const TensorView& y) {
+  if (lent.data == nullptr) {
+    throw InvalidProblem(message("a workspace of ", lent.bytes,
+                                 " bytes is lent at a null pointer; pass its memory, or {} to take "
+                                 "it from the allocator"));
+  }
   if (lent.bytes < needed) {
     throw InvalidProblem(message("workspace has ", lent.bytes, " bytes, the plan needs ", needed,
                                  "; ask QuantisedPlan::workspace_bytes"));
@@ -145,7 +148,7 @@ void QuantisedPlan::run(const ConstTensorView& x, const TensorView& y, const Str
   check_apart(y, "y", x, "x");
   const std::size_t bytes = workspace_bytes();
   Workspace scratch = workspace;
-  const bool owned = workspace.data == nullptr && bytes > 0;
+  const bool owned = workspace.data == nullptr && workspace.bytes == 0 && bytes > 0;
   if (owned) {
     scratch = {s.allocator.allocate(s.allocator.context, bytes, memory_alignment, stream), bytes};
     if (scratch.data == nullptr) {

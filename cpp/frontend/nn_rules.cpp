@@ -5,6 +5,7 @@
 #include <faltung/error.hpp>
 #include <faltung/plan.hpp>
 #include "cpp/core/message.hpp"
+#include "cpp/core/view_rules.hpp"
 #include "cpp/frontend/method.hpp"
 
 namespace faltung::nn {
@@ -81,6 +82,14 @@ void check_gradient(const ConstTensorView& dy, const Shape& made, const Problem&
   throw InvalidProblem(message("dy has shape ", dy.shape, ", the forward call of [", problem,
                                "] makes ", made,
                                "; pass the options and shapes of the forward call"));
+}
+
+bool has_bias(bool wanted, const ConstTensorView& bias) {
+  const bool given = is_given(bias);
+  if (wanted && !given) {
+    throw InvalidProblem("bias is true, but no bias is passed; pass one, or leave the option out");
+  }
+  return given;
 }
 
 void check_output(std::optional<DType> named, DType result) {

@@ -64,6 +64,12 @@ Call call_of(const Options& o) {
   return {o.method, o.engine, o.allocator, o.workspace, o.stream};
 }
 
+/// Whether a call has a bias: the one it is given decides.
+///
+/// @param wanted  what the options say
+/// @throws InvalidProblem if they promise one that is not there.
+bool has_bias(bool wanted, const ConstTensorView& bias);
+
 /// @throws InvalidProblem if `named` is another type than that of the result.
 void check_output(std::optional<DType> named, DType result);
 

@@ -155,7 +155,7 @@ Problem conv_transpose(const Shape& x, const Shape& w, const ConvTransposeOption
 Tensor run_conv_transpose(const ConstTensorView& x, const ConstTensorView& w,
                           const ConvTransposeOptions& options, const ConstTensorView& bias) {
   Problem problem = conv_transpose(x.shape, w.shape, options, x.dtype, w.dtype);
-  problem.epilogue.bias = !bias.shape.empty();
+  problem.epilogue.bias = has_bias(options.bias, bias);
   return run(problem, x, w, bias, call_of(options));
 }
 
@@ -164,7 +164,7 @@ void run_conv_transpose_into(const ConstTensorView& x, const ConstTensorView& w,
                              const ConstTensorView& bias) {
   Problem problem =
       conv_transpose(x.shape, w.shape, with_output(options, y.dtype), x.dtype, w.dtype);
-  problem.epilogue.bias = !bias.shape.empty();
+  problem.epilogue.bias = has_bias(options.bias, bias);
   run_into(problem, x, w, y, bias, call_of(options));
 }
 

@@ -29,6 +29,11 @@ void check_options(const ResamplePolyOptions& options) {
     throw InvalidProblem(message("cval is ", options.cval, " and padtype ", name(options.padtype),
                                  ", which has no use for it; leave cval out, or use constant"));
   }
+  if (options.taps && options.beta != ResamplePolyOptions{}.beta) {
+    throw InvalidProblem(message("beta is ", options.beta,
+                                 " and taps are given, which leaves no filter to design; leave "
+                                 "beta out, or the taps"));
+  }
 }
 
 struct Rates {

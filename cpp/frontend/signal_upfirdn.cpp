@@ -123,6 +123,10 @@ std::size_t check_upfirdn(const ConstTensorView& h, const ConstTensorView& x,
     throw InvalidProblem(message("extension mode has the value ", static_cast<int>(options.mode),
                                  "; it must be one of the nine"));
   }
+  if (options.mode != Extension::constant && options.cval != 0.0) {
+    throw InvalidProblem(message("cval is ", options.cval, " and mode ", name(options.mode),
+                                 ", which has no use for it; leave cval out, or use constant"));
+  }
   if (x.shape.empty()) {
     throw InvalidProblem("x has rank 0; upfirdn needs an axis to filter along");
   }

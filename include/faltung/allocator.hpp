@@ -10,7 +10,8 @@ namespace faltung {
 /// Where temporary memory comes from: plain functions, so that any pool can stand behind them.
 ///
 /// `allocate` returns memory usable in stream order, or null if there is none; `deallocate` may be
-/// called before the work in the stream has finished. Both must be safe from several threads.
+/// called before the work in the stream has finished. Both must be safe from several threads. As an
+/// option, `{}` means the standard one of the device.
 struct Allocator {
   void* context = nullptr;
   void* (*allocate)(void* context, std::size_t bytes, std::size_t alignment,

@@ -119,7 +119,7 @@ FALTUNG_API void correlate1d(const ConstTensorView& x, const ConstTensorView& w,
 /// For `gaussian`, `gaussian_laplace` and `gaussian_gradient_magnitude`.
 struct GaussianOptions {
   PerAxis<double> sigma = 1.0;      ///< standard deviation in elements, >= 0; 0 skips the axis
-  PerAxis<std::int64_t> order = 0;  ///< of the derivative, >= 0; only `gaussian` reads it
+  PerAxis<std::int64_t> order = 0;  ///< of the derivative, >= 0; for `gaussian` alone
   PerAxis<Boundary> boundary = Boundary::reflect();
   double truncate = 4.0;                ///< radius = floor(truncate sigma + 1/2), >= 0
   PerAxis<std::int64_t> radius = {};    ///< in elements, >= 0; if given, replaces `truncate`

@@ -96,7 +96,7 @@ struct ConvOptions {
   PerAxis<Boundary> boundary = Boundary::zero();  ///< what the padding holds
   std::int64_t groups = 1;  ///< of channels; groups = c is a depthwise convolution
   Layout layout = Layout::channels_first;
-  bool bias = false;  ///< `conv` only: the problem takes a bias; `run_conv` sets it itself
+  bool bias = false;  ///< `conv` only: the problem takes one; `run_conv` sees whether it has one
   Activation activation = Activation::none();  ///< forward only, applied after the bias
   double alpha = 1;  ///< result = activation(alpha sum + beta result before + bias), whichever
   double beta = 0;   ///< result it is, y or a gradient; `run_conv` has none before, so 0 there

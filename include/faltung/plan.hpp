@@ -89,12 +89,14 @@ class FALTUNG_API Plan {
   ~Plan();
 
   /// Computes the result from both operands, in the order the pass names them:
-  /// (x, w, y), (dy, w, dx) or (x, dy, dw). The result must not overlap anything that is read.
+  /// (x, w, y), (dy, w, dx) or (x, dy, dw). The result must not share a byte with anything that is
+  /// read, nor the workspace with either; slices of one buffer that lie apart may alternate.
   ///
   /// @param workspace  at least workspace_bytes(); empty takes it from the plan's allocator
-  /// @param bias       Problem::result_channels() values, if the epilogue has a bias
+  /// @param bias       Problem::result_channels() values if the epilogue has a bias; else none
   /// @throws InvalidProblem if a view's type, shape, strides, device or alignment is not that of
-  ///         the problem, or memory overlaps; DeviceError if the device fails.
+  ///         the problem, a bias is passed or missing, or memory overlaps; DeviceError if the
+  ///         device fails.
   void run(const Stream& stream, const ConstTensorView& first, const ConstTensorView& second,
            const TensorView& result, const Workspace& workspace = {},
            const ConstTensorView& bias = {}) const;

@@ -43,7 +43,7 @@ struct ResamplePolyOptions {
   /// The low-pass filter to use, rank 1, for the rate of the up-sampled signal; its middle, tap
   /// (M-1)/2, stays in place. It is multiplied by up / gcd(up, down). Without it one is designed.
   std::optional<ConstTensorView> taps = std::nullopt;
-  double beta = 5.0;  ///< of the Kaiser window of the designed filter, 0 to 700
+  double beta = 5.0;  ///< of the Kaiser window of the designed filter, 0 to 700; not beside `taps`
   PadType padtype = PadType::constant;
   std::complex<double> cval = 0;  ///< for PadType::constant; must be 0 for the others
   Method method = Method::automatic;

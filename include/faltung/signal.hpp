@@ -131,7 +131,7 @@ struct UpfirdnOptions {
   std::int64_t down = 1;  ///< every down-th output is kept, >= 1
   int axis = -1;          ///< of x; negative counts from the end
   Extension mode = Extension::constant;
-  std::complex<double> cval = 0;  ///< for Extension::constant
+  std::complex<double> cval = 0;  ///< for Extension::constant; must be 0 for the others
   Method method = Method::automatic;
   std::string engine = {};
   Stream stream = {};
