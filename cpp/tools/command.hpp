@@ -21,6 +21,9 @@ enum class ExitCode : int {
 };
 
 void add_convolve_command(CLI::App& app);
+void add_ndimage_command(CLI::App& app);
+void add_upfirdn_command(CLI::App& app);
+void add_resample_command(CLI::App& app);
 void add_conv_command(CLI::App& app);
 void add_filter_command(CLI::App& app);
 void add_reverb_command(CLI::App& app);

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <faltung/nn.hpp>
 
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 #include "cpp/tools/io/output_file.hpp"
 #include "cpp/tools/support/devices.hpp"
 #include "cpp/tools/support/options.hpp"
+#include "cpp/tools/support/sum_options.hpp"
 
 namespace faltung::tools {
 namespace {
@@ -25,6 +27,8 @@ struct Options {
   std::string dilation = "1";
   std::int64_t groups = 1;
   std::string layout = "nchw";
+  std::string alpha;
+  SumText sums;
   std::string engine;
   std::string device = "auto";
 };
@@ -60,6 +64,11 @@ CallOptions common_options(const Options& options) {
   call.groups = options.groups;
   call.layout = options.layout == "nhwc" ? Layout::channels_last : Layout::channels_first;
   call.engine = options.engine;
+  set_sums(options.sums, call);
+  if (!options.alpha.empty()) {
+    constexpr double most = std::numeric_limits<double>::max();
+    call.alpha = parse_number("--alpha", options.alpha, -most, most);
+  }
   if (!options.activation.empty()) {
     call.activation = parse_activation("--activation", options.activation);
   }
@@ -142,6 +151,9 @@ void add_conv_command(CLI::App& app) {
   command->add_option("--shape", options->shape,
                       "Of the gradient: n,c,... for backward-data, k,c/groups,... for "
                       "backward-filter, in the order of --layout");
+  command->add_option("--alpha", options->alpha,
+                      "Times the sums, before the bias is added; default 1");
+  add_sum_options(*command, options->sums);
   command->add_option("--engine", options->engine, "An engine, cpu.fft, or a family, fft");
   add_device_option(*command, options->device);
   command->callback([options] { conv(*options); });

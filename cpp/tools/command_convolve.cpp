@@ -4,6 +4,8 @@
 #include <faltung/signal.hpp>
 
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -12,6 +14,7 @@
 #include "cpp/tools/io/output_file.hpp"
 #include "cpp/tools/support/devices.hpp"
 #include "cpp/tools/support/options.hpp"
+#include "cpp/tools/support/sum_options.hpp"
 
 namespace faltung::tools {
 namespace {
@@ -24,6 +27,8 @@ struct Options {
   std::string boundary;
   std::string origin;
   std::string axes;
+  std::string lags;
+  SumText sums;
   std::string method = "auto";
   std::string device = "auto";
 
@@ -35,16 +40,6 @@ void refuse_if_given(const std::string& option, const std::string& value, const 
   throw InvalidProblem(fmt::format("{} {}: {}", option, value, rule));
 }
 
-/// --method is one of SciPy's methods, or an engine.
-template <typename CallOptions>
-void set_method(const Options& options, CallOptions& call) {
-  if (options.method == "auto" || options.method == "direct" || options.method == "fft") {
-    call.method = signal::parse_method(options.method);
-  } else {
-    call.engine = options.method;
-  }
-}
-
 signal::Mode mode_or(const Options& options, signal::Mode fallback) {
   return options.mode.empty() ? fallback : signal::parse_mode(options.mode);
 }
@@ -52,11 +47,11 @@ signal::Mode mode_or(const Options& options, signal::Mode fallback) {
 Tensor call_numpy(const Options& options, const ConstTensorView& x, const ConstTensorView& k) {
   if (options.correlates()) {
     numpy::CorrelateOptions call{.mode = mode_or(options, signal::Mode::valid)};
-    set_method(options, call);
+    set_method(options.method, call);
     return numpy::correlate(x, k, call);
   }
   numpy::ConvolveOptions call{.mode = mode_or(options, signal::Mode::full)};
-  set_method(options, call);
+  set_method(options.method, call);
   return numpy::convolve(x, k, call);
 }
 
@@ -70,14 +65,24 @@ Tensor call_signal_2d(const Options& options, const ConstTensorView& x, const Co
   }
   signal::Convolve2dOptions call{.mode = mode_or(options, signal::Mode::full),
                                  .boundary = boundaries.front()};
-  set_method(options, call);
+  set_method(options.method, call);
   return options.correlates() ? signal::correlate2d(x, k, call) : signal::convolve2d(x, k, call);
 }
 
+/// SciPy's convolve has no axes; its fftconvolve has.
+Tensor call_signal_axes(const Options& options, const ConstTensorView& x,
+                        const ConstTensorView& k) {
+  signal::FftConvolveOptions call{.mode = mode_or(options, signal::Mode::full),
+                                  .axes = parse_axes("--axes", options.axes)};
+  if (options.method != "auto" && options.method != "fft") call.engine = options.method;
+  return signal::fftconvolve(x, k, call);
+}
+
 Tensor call_signal(const Options& options, const ConstTensorView& x, const ConstTensorView& k) {
+  if (!options.axes.empty()) return call_signal_axes(options, x, k);
   if (!options.boundary.empty()) return call_signal_2d(options, x, k);
   signal::ConvolveOptions call{.mode = mode_or(options, signal::Mode::full)};
-  set_method(options, call);
+  set_method(options.method, call);
   return options.correlates() ? signal::correlate(x, k, call) : signal::convolve(x, k, call);
 }
 
@@ -86,22 +91,76 @@ Tensor call_ndimage(const Options& options, const ConstTensorView& x, const Cons
   if (!options.boundary.empty()) call.boundary = parse_boundaries("--boundary", options.boundary);
   if (!options.origin.empty()) call.origin = parse_integers("--origin", options.origin);
   if (!options.axes.empty()) call.axes = parse_integers("--axes", options.axes).values();
-  if (options.method != "auto") call.engine = options.method;
+  set_sums(options.sums, call);
+  set_method(options.method, call);
   return options.correlates() ? image::correlate(x, k, call) : image::convolve(x, k, call);
 }
 
+void check_axes(const Options& options) {
+  if (options.api == "numpy") {
+    refuse_if_given("--axes", options.axes,
+                    "numpy's functions have none; use --api scipy.signal or scipy.ndimage");
+  }
+  if (options.correlates()) {
+    refuse_if_given("--axes", options.axes,
+                    "scipy.signal has axes for convolve alone; use --api scipy.ndimage");
+  }
+  if (!options.boundary.empty()) {
+    refuse_if_given("--axes", options.axes,
+                    "with --boundary scipy.signal takes two axes and filters both; use --api "
+                    "scipy.ndimage");
+  }
+}
+
+/// Lags belong to the elements of signal.correlate.
+void check_lags(const Options& options) {
+  if (!options.correlates() || options.api != "scipy.signal" || !options.boundary.empty()) {
+    refuse_if_given("--lags", options.lags,
+                    "only --op correlate of --api scipy.signal without --boundary has lags");
+  }
+}
+
 void check_options(const Options& options) {
+  check_lags(options);
   if (options.api == "scipy.ndimage") {
     refuse_if_given("--mode", options.mode,
                     "scipy.ndimage results always have the extent of X; use --api scipy.signal");
     return;
   }
   refuse_if_given("--origin", options.origin, "only --api scipy.ndimage has an origin");
-  refuse_if_given("--axes", options.axes, "only --api scipy.ndimage has axes");
+  check_axes(options);
+  if (!options.sums.empty()) {
+    throw InvalidProblem(
+        "--output-type, --accumulator, --rounding and --overflow: only --api "
+        "scipy.ndimage takes them");
+  }
   if (options.api == "numpy") {
     refuse_if_given("--boundary", options.boundary,
                     "numpy has no boundaries; use --api scipy.ndimage");
   }
+}
+
+/// The lag of every element of the result, i64.
+Tensor lags_of(const Options& options, const Tensor& x, const Tensor& k) {
+  if (x.shape().size() != 1 || k.shape().size() != 1) {
+    throw InvalidProblem(
+        fmt::format("--lags {}: X has {} axes and K {}; lags are those of one axis", options.lags,
+                    x.shape().size(), k.shape().size()));
+  }
+  const std::vector<std::int64_t> lags =
+      signal::correlation_lags(x.shape()[0], k.shape()[0], mode_or(options, signal::Mode::full));
+  return Tensor::from(std::span<const std::int64_t>(lags),
+                      {static_cast<std::int64_t>(lags.size())});
+}
+
+Tensor compute(const Options& options, const Tensor& x, const Tensor& k) {
+  return on_device(options.device, [&](const Device& device) {
+    const Operand here(x, device);
+    const Operand filter(k, device);
+    return on_cpu(options.api == "numpy"           ? call_numpy(options, here, filter)
+                  : options.api == "scipy.ndimage" ? call_ndimage(options, here, filter)
+                                                   : call_signal(options, here, filter));
+  });
 }
 
 void convolve(const Options& options) {
@@ -109,14 +168,13 @@ void convolve(const Options& options) {
   const Tensor x = read_npy(options.x);
   const Tensor k = read_npy(options.k);
   OutputFile output(options.output, npy_endings);
-  const Tensor y = on_device(options.device, [&](const Device& device) {
-    const Operand here(x, device);
-    const Operand filter(k, device);
-    return on_cpu(options.api == "numpy"           ? call_numpy(options, here, filter)
-                  : options.api == "scipy.ndimage" ? call_ndimage(options, here, filter)
-                                                   : call_signal(options, here, filter));
-  });
-  write_npy(output, y);
+  std::optional<OutputFile> lags_output;
+  if (!options.lags.empty()) lags_output.emplace(options.lags, npy_endings);
+  write_npy(output, compute(options, x, k));
+  if (lags_output) {
+    write_npy(*lags_output, lags_of(options, x, k));
+    lags_output->commit();
+  }
   output.commit();
 }
 
@@ -143,11 +201,12 @@ void add_convolve_command(CLI::App& app) {
   command->add_option("--origin", options->origin,
                       "Moves the filter's centre, scipy.ndimage only: one or one per axis");
   command->add_option("--axes", options->axes,
-                      "The axes of X that K's axes stand for, scipy.ndimage only: 1 or 0,-1; "
-                      "default all");
-  command
-      ->add_option("--method", options->method, "auto, direct, fft, or an engine such as cpu.fft")
-      ->capture_default_str();
+                      "1 or 0,-1; default all. scipy.signal: those to convolve along, by FFT, the "
+                      "others broadcast; scipy.ndimage: those of X that K's axes stand for");
+  command->add_option("--lags", options->lags,
+                      "Also writes the lag of every element of a correlation of one axis, .npy");
+  add_sum_options(*command, options->sums);
+  add_method_option(*command, options->method);
   add_device_option(*command, options->device);
   command->callback([options] { convolve(*options); });
 }

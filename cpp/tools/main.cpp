@@ -105,6 +105,9 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "faltung " + std::string(faltung::version()));
   app.require_subcommand(1);
   add_convolve_command(app);
+  add_ndimage_command(app);
+  add_upfirdn_command(app);
+  add_resample_command(app);
   add_conv_command(app);
   add_filter_command(app);
   add_reverb_command(app);

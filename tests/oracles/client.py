@@ -108,6 +108,8 @@ class Program(Caller):
     def __init__(self, program):
         self._program = program
         self._folder = tempfile.TemporaryDirectory()
+        info = subprocess.run([program, "info", "--json"], capture_output=True, check=True)
+        self.engines = json.loads(info.stdout)["engines"]
 
     def __enter__(self):
         return self
@@ -120,7 +122,7 @@ class Program(Caller):
         files = [folder / f"{letter}.npy" for letter in "abc"[:len(arrays)]]
         for file, array in zip(files, arrays):
             np.save(file, array)
-        arguments = (self._conv if name in self._PASSES else self._convolve)(name, files, options)
+        arguments = self._arguments(name, files, options)
         if options:
             raise Unavailable(str(options))
         result = folder / "result.npy"
@@ -129,22 +131,53 @@ class Program(Caller):
         if done.returncode < 0 or done.stdout or (done.returncode and done.stderr.count("\n") != 1):
             raise RuntimeError(f"{done.args} ended with {done.returncode}: {done.stderr}")
         if done.returncode:
-            raise Refused("InvalidProblem", done.stderr)
+            raise Refused("NoEngine" if done.returncode == 3 else "InvalidProblem", done.stderr)
         return np.load(result)
 
-    def _convolve(self, name, files, options):
+    def _arguments(self, name, files, options):
+        """The command for a call; takes out of `options` what it passes on."""
+        if name in self._PASSES:
+            return self._conv(name, files, options)
+        if engine := options.pop("engine", ""):
+            options["method"] = engine
+        if name == "signal.upfirdn":
+            # SciPy passes over a value that does not count, the program refuses it.
+            if options["mode"] != "constant":
+                del options["cval"]
+            return ["upfirdn", *files, *self._passed(options, "up", "down", "axis", "mode", "cval")]
+        if name == "signal.resample_poly":
+            window = f"kaiser:{options.pop('beta', 5.0)}" if len(files) == 1 else files[1]
+            return ["resample", files[0], "--window", window,
+                    *self._passed(options, "up", "down", "axis", "padtype", "cval")]
+        if name in ("image.convolve1d", "image.correlate1d"):
+            options["axes"] = options.pop("axis")
         api, function = name.split(".")
-        operation = function.removesuffix("2d")
+        # The other of the two goes through the command of the same name.
+        if api == "image" and function != "convolve":
+            return self._ndimage(function.removesuffix("1d"), files, options)
+        return self._convolve(api, function, files, options)
+
+    def _convolve(self, api, function, files, options):
+        operation = function.removesuffix("2d").removeprefix("fft").removeprefix("oa")
         if api not in self._APIS or operation not in ("convolve", "correlate"):
-            raise Unavailable(name)
-        arguments = ["convolve", *files, "--api", self._APIS[api], "--op", operation]
-        # The program calls convolve2d when it is given a boundary.
-        for option in ("mode", "boundary", "origin", "method"):
-            if option in options:
-                arguments.append(f"--{option}={self._joined(options.pop(option))}")
-        if options.pop("engine", ""):
-            raise Unavailable("engine")
-        return arguments
+            raise Unavailable(f"{api}.{function}")
+        # The program calls convolve2d when it is given a boundary, fftconvolve when it is given axes.
+        return ["convolve", *files, "--api", self._APIS[api], "--op", operation, *self._sums(options),
+                *self._passed(options, "mode", "boundary", "origin", "axes", "method")]
+
+    def _ndimage(self, function, files, options):
+        weights = ["--weights", files[1]] if len(files) > 1 else []
+        return ["ndimage", function, files[0], *weights, *self._sums(options), *self._passed(
+            options, "boundary", "sigma", "order", "truncate", "radius", "size", "origin", "axis",
+            "axes", "method")]
+
+    def _sums(self, options):
+        rounding, overflow = options.pop("store", "truncate, wrap").split(", ")
+        return ["--rounding", rounding, "--overflow", overflow,
+                *self._passed(options, "accumulator")]
+
+    def _passed(self, options, *names):
+        return [f"--{name}={self._joined(options.pop(name))}" for name in names if name in options]
 
     def _conv(self, name, files, options):
         arguments = ["conv", *files[:2], *self._PASSES[name]]

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <faltung/error.hpp>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -47,6 +48,15 @@ std::int64_t integer(const std::string& option, std::string_view text, std::stri
   return value;
 }
 
+double number(const std::string& option, std::string_view text, std::string_view piece, double low,
+              double high) {
+  double value = 0;
+  if (read(piece, value) && std::isfinite(value) && value >= low && value <= high) return value;
+  const std::string range = std::isinf(high) ? fmt::format("of at least {}", low)
+                                             : fmt::format("from {} to {}", low, high);
+  refuse(option, text, fmt::format("must be a number {}", range));
+}
+
 }  // namespace
 
 PerAxis<std::int64_t> parse_integers(const std::string& option, const std::string& text) {
@@ -55,6 +65,30 @@ PerAxis<std::int64_t> parse_integers(const std::string& option, const std::strin
     values.push_back(integer(option, text, piece));
   }
   return values;
+}
+
+std::int64_t parse_integer(const std::string& option, const std::string& text) {
+  return integer(option, text, text);
+}
+
+int parse_axis(const std::string& option, const std::string& text) {
+  const std::vector<int> axes = parse_axes(option, text);
+  if (axes.size() != 1) refuse(option, text, "names one axis");
+  return axes.front();
+}
+
+std::vector<int> parse_axes(const std::string& option, const std::string& text) {
+  constexpr auto most = static_cast<std::int64_t>(Shape::max_rank);
+  std::vector<int> axes;
+  const PerAxis<std::int64_t> given = parse_integers(option, text);
+  for (const std::int64_t axis : given.values()) {
+    if (axis < -most || axis >= most) {
+      refuse(option, text,
+             fmt::format("arrays have at most {} axes: use {} to {}", most, -most, most - 1));
+    }
+    axes.push_back(static_cast<int>(axis));
+  }
+  return axes;
 }
 
 std::uint64_t parse_count(const std::string& option, const std::string& text) {
@@ -93,11 +127,8 @@ nn::Padding parse_padding(const std::string& option, const std::string& text) {
 PerAxis<Boundary> parse_boundaries(const std::string& option, const std::string& text) {
   std::vector<Boundary> values;
   for (const std::string_view piece : split(text, ',')) {
-    try {
-      values.push_back(Boundary::parse(piece));
-    } catch (const InvalidProblem& error) {
-      refuse(option, text, error.what());
-    }
+    values.push_back(
+        parse_with([&](const std::string&) { return Boundary::parse(piece); }, option, text));
   }
   return values;
 }
@@ -119,11 +150,38 @@ Activation parse_activation(const std::string& option, const std::string& text) 
 }
 
 double parse_number(const std::string& option, const std::string& text, double low, double high) {
-  double value = 0;
-  if (!read(text, value) || !std::isfinite(value) || value < low || value > high) {
-    refuse(option, text, fmt::format("must be a number from {} to {}", low, high));
+  return number(option, text, text, low, high);
+}
+
+PerAxis<double> parse_numbers(const std::string& option, const std::string& text, double low,
+                              double high) {
+  std::vector<double> values;
+  for (const std::string_view piece : split(text, ',')) {
+    values.push_back(number(option, text, piece, low, high));
   }
-  return value;
+  return values;
+}
+
+std::complex<double> parse_complex(const std::string& option, const std::string& text) {
+  const auto parts = split(text, ',');
+  double real = 0, imaginary = 0;
+  if (parts.size() > 2 || !read(parts.front(), real) ||
+      (parts.size() == 2 && !read(parts.back(), imaginary))) {
+    refuse(option, text, "must be a number, or two for a complex one: real,imaginary");
+  }
+  return {real, imaginary};
+}
+
+DType parse_npy_dtype(const std::string& option, const std::string& text) {
+  const std::optional<DType> type = parse_dtype(text);
+  if (type && *type != bf16) return *type;
+  std::string known;
+  for (const DType each : all_dtypes) {
+    if (each != bf16) known += fmt::format("{}{}", known.empty() ? "" : ", ", name(each));
+  }
+  refuse(
+      option, text,
+      fmt::format("{}; use one of {}", type ? ".npy files have no bf16" : "no such type", known));
 }
 
 }  // namespace faltung::tools

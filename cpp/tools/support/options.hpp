@@ -1,12 +1,16 @@
 #pragma once
 
+#include <complex>
 #include <cstdint>
 #include <faltung/boundary.hpp>
+#include <faltung/dtype.hpp>
+#include <faltung/error.hpp>
 #include <faltung/extents.hpp>
 #include <faltung/nn.hpp>
 #include <faltung/per_axis.hpp>
 #include <faltung/problem.hpp>
 #include <string>
+#include <vector>
 
 /// Values of options as text. `option` is the option's name for messages, "--stride".
 ///
@@ -16,6 +20,15 @@ namespace faltung::tools {
 /// "2" for all axes, or "1,2,1": one for each.
 [[nodiscard]] PerAxis<std::int64_t> parse_integers(const std::string& option,
                                                    const std::string& text);
+
+/// "-1": one whole number.
+[[nodiscard]] std::int64_t parse_integer(const std::string& option, const std::string& text);
+
+/// "-1": an axis of an array that has at most 8, negative ones counted from the last.
+[[nodiscard]] int parse_axis(const std::string& option, const std::string& text);
+
+/// "0,-1": several of them.
+[[nodiscard]] std::vector<int> parse_axes(const std::string& option, const std::string& text);
 
 /// "100": a whole number of at least 0.
 [[nodiscard]] std::uint64_t parse_count(const std::string& option, const std::string& text);
@@ -38,5 +51,26 @@ namespace faltung::tools {
 /// "3.5": a finite number of at least `low` and at most `high`.
 [[nodiscard]] double parse_number(const std::string& option, const std::string& text, double low,
                                   double high);
+
+/// "1.5" for all axes, or "1,0,2": one for each; within the same bounds.
+[[nodiscard]] PerAxis<double> parse_numbers(const std::string& option, const std::string& text,
+                                            double low, double high);
+
+/// "1.5", "nan", or "1,-2" for 1 - 2i.
+[[nodiscard]] std::complex<double> parse_complex(const std::string& option,
+                                                 const std::string& text);
+
+/// "f32", "u8", ...: a type that .npy files have.
+[[nodiscard]] DType parse_npy_dtype(const std::string& option, const std::string& text);
+
+/// What `parse` makes of the text; the option is named in what it throws.
+template <typename Parse>
+[[nodiscard]] auto parse_with(Parse parse, const std::string& option, const std::string& text) {
+  try {
+    return parse(text);
+  } catch (const InvalidProblem& error) {
+    throw InvalidProblem(option + " " + text + ": " + error.what());
+  }
+}
 
 }  // namespace faltung::tools

@@ -1,0 +1,28 @@
+#include "cpp/tools/support/sum_options.hpp"
+
+namespace faltung::tools {
+
+void add_sum_options(CLI::App& command, SumText& text) {
+  command.add_option(
+      "--output-type", text.output_type,
+      "Type of the result: f32, f64, c128, u8, i32, ...; default: that of the original "
+      "(docs/promotion.md)");
+  command.add_option("--accumulator", text.accumulator,
+                     "Type in which sums are formed: f32, f64, c64, c128, i32 or i64");
+  command
+      .add_option("--rounding", text.rounding,
+                  "How sums become integers: truncate (default) or nearest, halves to even")
+      ->check(CLI::IsMember({"truncate", "nearest"}));
+  command
+      .add_option("--overflow", text.overflow,
+                  "What becomes of sums that an integer result cannot hold: wrap (default) or "
+                  "saturate")
+      ->check(CLI::IsMember({"wrap", "saturate"}));
+}
+
+void add_method_option(CLI::App& command, std::string& text) {
+  command.add_option("--method", text, "auto, direct, fft, or an engine such as cpu.fft")
+      ->capture_default_str();
+}
+
+}  // namespace faltung::tools

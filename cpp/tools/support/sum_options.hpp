@@ -1,0 +1,57 @@
+#pragma once
+
+#include <CLI/App.hpp>
+#include <faltung/error.hpp>
+#include <faltung/method.hpp>
+#include <string>
+
+#include "cpp/tools/support/options.hpp"
+
+/// Options that most commands pass on to the library: in which types sums are formed and stored,
+/// and which engine forms them.
+namespace faltung::tools {
+
+/// As given; empty if left out.
+struct SumText {
+  std::string output_type, accumulator, rounding, overflow;
+
+  [[nodiscard]] bool empty() const {
+    return output_type.empty() && accumulator.empty() && rounding.empty() && overflow.empty();
+  }
+};
+
+/// Declares --output-type, --accumulator, --rounding and --overflow.
+void add_sum_options(CLI::App& command, SumText& text);
+
+/// Declares --method.
+void add_method_option(CLI::App& command, std::string& text);
+
+/// @throws InvalidProblem naming the option, its value and the rule.
+template <typename CallOptions>
+void set_sums(const SumText& text, CallOptions& call) {
+  if (!text.output_type.empty()) call.output = parse_npy_dtype("--output-type", text.output_type);
+  if (!text.accumulator.empty()) {
+    call.accumulator = parse_npy_dtype("--accumulator", text.accumulator);
+  }
+  const auto set_store = [&](auto& store) {
+    if (text.rounding == "nearest") store.rounding = Rounding::nearest_even;
+    if (text.overflow == "saturate") store.overflow = Overflow::saturate;
+  };
+  if constexpr (requires { call.store; }) {
+    set_store(call.store);
+  } else {
+    set_store(call);
+  }
+}
+
+/// `text` is a method of the library, or an engine.
+template <typename CallOptions>
+void set_method(const std::string& text, CallOptions& call) {
+  if (text == "auto" || text == "direct" || text == "fft") {
+    call.method = parse_method(text);
+  } else {
+    call.engine = text;
+  }
+}
+
+}  // namespace faltung::tools
