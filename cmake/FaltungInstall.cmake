@@ -12,6 +12,22 @@ install(
 install(FILES LICENSE docs/third_party.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/faltung)
+# What a static library needs beside it: modules for find_package, words for pkg-config.
+set(needed)
+if(FALTUNG_TYPE STREQUAL "STATIC")
+  foreach(library IN ITEMS Tbb Highway)
+    string(TOLOWER faltung::${library} target)
+    if(TARGET ${target})
+      list(APPEND needed "find_dependency(Faltung${library})")
+      install(FILES cmake/FindFaltung${library}.cmake DESTINATION ${package_dir})
+    endif()
+  endforeach()
+  if(FALTUNG_HAVE_CUDA)
+    list(APPEND needed "find_dependency(FaltungCudart ${CUDAToolkit_VERSION})")
+    install(FILES cmake/FindFaltungCudart.cmake DESTINATION ${package_dir})
+  endif()
+endif()
+list(JOIN needed "\n" FALTUNG_FIND_DEPENDENCIES)
 configure_package_config_file(cmake/faltung-config.cmake.in faltung-config.cmake
                               INSTALL_DESTINATION ${package_dir})
 # Before 1.0 the minor version counts.
@@ -24,12 +40,16 @@ export(EXPORT faltung-targets NAMESPACE faltung:: FILE faltung-targets.cmake)
 # The prefix is where the .pc file lies, so that the installed tree can be moved.
 set(pkgconfig_dir ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 file(RELATIVE_PATH pkgconfig_to_prefix /prefix/${pkgconfig_dir} /prefix)
-# What a static build needs beside it, for pkg-config --static.
 get_target_property(linked faltung LINK_LIBRARIES)
+# By name: the other machine has them elsewhere.
+list(TRANSFORM linked REPLACE "^faltung::tbb$" -ltbb)
+list(TRANSFORM linked REPLACE "^faltung::highway$" -lhwy)
+list(TRANSFORM linked REPLACE "^/.*/lib([^/]+)\\.(so|a)$" "-l\\1")
 list(FILTER linked EXCLUDE REGEX "::")
 if(FALTUNG_HAVE_CUDA)
   get_target_property(cudart CUDA::cudart_static IMPORTED_LOCATION)
-  list(APPEND linked ${cudart} -ldl -lrt -lpthread)
+  get_filename_component(cudart ${cudart} DIRECTORY)
+  list(APPEND linked -L${cudart} -lcudart_static -ldl -lrt -lpthread)
 endif()
 list(JOIN linked " " FALTUNG_PRIVATE_LIBRARIES)
 configure_file(cmake/faltung.pc.in faltung.pc @ONLY)

@@ -1,5 +1,7 @@
 // What a user's first program does: describe a problem, make a plan, run it.
 
+#include <bit>
+#include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <vector>
@@ -17,6 +19,16 @@ int main() try {
            faltung::view(y.data(), problem.y_shape()));
   if (y != expected) {
     std::fputs("the sums are wrong\n", stderr);
+    return 1;
+  }
+  // What is no number stays none, though this program may be compiled with -ffast-math.
+  const auto layer = faltung::Problem::parse("op=fwd dtype=f32 in=5 f=3 pad=1 act=relu");
+  const std::vector<float> nan(5, std::bit_cast<float>(0x7fc00000u));
+  faltung::Plan::make(layer).run(faltung::view(nan.data(), layer.x_shape()),
+                                 faltung::view(w.data(), layer.w_shape()),
+                                 faltung::view(y.data(), layer.y_shape()));
+  if ((std::bit_cast<std::uint32_t>(y[2]) & 0x7fffffffu) <= 0x7f800000u) {
+    std::fputs("relu(NaN) is a number\n", stderr);
     return 1;
   }
 #ifdef HAS_CUDA
