@@ -17,11 +17,12 @@ Lowering lower_1d(const ConstTensorView& a, const ConstTensorView& v, const Opti
                                  "; NumPy's functions take rank 1, signal::convolve and "
                                  "signal::correlate any"));
   }
-  Lowering lowering = signal::lower(a, v,
-                                    {.correlation = correlation,
-                                     .mode = options.mode,
-                                     .same = signal::Same::longest,
-                                     .output = numpy_result_type(a.dtype, v.dtype)});
+  Lowering lowering =
+      signal::lower(a, v,
+                    {.correlation = correlation,
+                     .mode = options.mode,
+                     .same = signal::Same::longest,
+                     .sums = signal::sums_of(options, numpy_result_type(a.dtype, v.dtype))});
   lowering.plan = plan_options(lowering.problem, options.method, options.engine);
   return lowering;
 }

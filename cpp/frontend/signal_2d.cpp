@@ -9,12 +9,12 @@ namespace {
 bool is_empty(const ConstTensorView& view) { return element_count(view.shape) == 0; }
 
 // Sums without terms.
-Tensor zeros_2d(const ConstTensorView& x, const ConstTensorView& k, Mode mode) {
+Tensor zeros_2d(const ConstTensorView& x, const ConstTensorView& k, Mode mode, DType output) {
   Shape shape;
   for (std::size_t i = 0; i < 2; ++i) {
     shape.push_back(std::max<std::int64_t>(0, mode_window(mode, x.shape[i], k.shape[i]).count));
   }
-  return Tensor::zeros(numpy_result_type(x.dtype, k.dtype), shape, x.device);
+  return Tensor::zeros(output, shape, x.device);
 }
 
 Tensor run_2d(const ConstTensorView& x, const ConstTensorView& k, const Convolve2dOptions& options,
@@ -22,10 +22,10 @@ Tensor run_2d(const ConstTensorView& x, const ConstTensorView& k, const Convolve
                                      const Convolve2dOptions&)) {
   check_operands(x, k);
   check_rank_2(x, k);
-  if (is_empty(x) || is_empty(k)) return zeros_2d(x, k, options.mode);
+  const DType output = options.output.value_or(numpy_result_type(x.dtype, k.dtype));
+  if (is_empty(x) || is_empty(k)) return zeros_2d(x, k, options.mode, output);
   Tensor storage;
-  const ConstTensorView operand =
-      operand_for_constant(x, options.boundary, numpy_result_type(x.dtype, k.dtype), storage);
+  const ConstTensorView operand = operand_for_constant(x, options.boundary, output, storage);
   return run_lowering(lower_call(operand, k, options), operand, k, options.stream);
 }
 

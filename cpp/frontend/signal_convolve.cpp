@@ -93,8 +93,8 @@ Lowering lower(const ConstTensorView& x, const ConstTensorView& k, const Form& f
   call.flip = !form.correlation;
   call.conjugate = form.correlation && is_complex(call.w.dtype);
   call.reverse_result = reversed;
-  call.conjugate_result = reversed && is_complex(form.output);
-  call.output = form.output;
+  call.conjugate_result = reversed && is_complex(form.sums.output);
+  call.sums = form.sums;
   return assemble(call);
 }
 
@@ -105,7 +105,7 @@ Lowering lower_nd(const ConstTensorView& x, const ConstTensorView& k,
   Lowering lowering = lower(x, k,
                             {.correlation = correlation,
                              .mode = options.mode,
-                             .output = numpy_result_type(x.dtype, k.dtype)});
+                             .sums = sums_of(options, numpy_result_type(x.dtype, k.dtype))});
   lowering.plan = plan_options(lowering.problem, options.method, options.engine);
   return lowering;
 }
@@ -118,7 +118,7 @@ Lowering lower_2d(const ConstTensorView& x, const ConstTensorView& k,
                              .mode = options.mode,
                              .same = correlation ? Same::first_from_half : Same::first,
                              .boundary = options.boundary,
-                             .output = numpy_result_type(x.dtype, k.dtype)});
+                             .sums = sums_of(options, numpy_result_type(x.dtype, k.dtype))});
   lowering.plan = plan_options(lowering.problem, options.method, options.engine);
   return lowering;
 }
@@ -151,7 +151,7 @@ Lowering lower_fftconvolve(const ConstTensorView& x, const ConstTensorView& k,
   Lowering lowering = lower(x, k,
                             {.mode = options.mode,
                              .convolved = convolved_axes(options.axes, x.shape.size()),
-                             .output = fft_result_type(x.dtype, k.dtype)});
+                             .sums = sums_of(options, fft_result_type(x.dtype, k.dtype))});
   // An engine by name may be of another family: the sums are the same.
   const Method method = options.engine.empty() ? Method::fft : Method::automatic;
   lowering.plan = plan_options(lowering.problem, method, options.engine);

@@ -29,7 +29,7 @@ Tensor fftconvolve(const ConstTensorView& x, const ConstTensorView& k,
   check_operands(x, k);
   const Shape shape = fft_shape(x, k, options);
   if (element_count(shape) == 0) {
-    return Tensor(fft_result_type(x.dtype, k.dtype), shape, x.device);
+    return Tensor(options.output.value_or(fft_result_type(x.dtype, k.dtype)), shape, x.device);
   }
   return run_lowering(lower_fftconvolve(x, k, options), x, k, options.stream);
 }

@@ -62,7 +62,7 @@ Strides canonical(const Shape& shape, const Strides& strides) {
 class Assembly {
  public:
   explicit Assembly(const Call& call) : call_(call) {
-    check_exact(call.x.dtype, call.w.dtype, call.output);
+    if (!call.sums.named) check_exact(call.x.dtype, call.w.dtype, call.sums.output);
     lowering_.x = call.swapped ? call.w : call.x;
     lowering_.k = call.swapped ? call.x : call.w;
     lowering_.x.data = lowering_.k.data = nullptr;
@@ -83,8 +83,11 @@ class Assembly {
     for (const Spatial& s : spatial_) p.axes.push_back(s.axis);
     p.input = call_.x.dtype;
     p.filter = call_.w.dtype;
-    p.output = call_.output;
-    p.accumulator = default_accumulator(p.input, p.filter, p.output);
+    p.output = call_.sums.output;
+    p.accumulator =
+        call_.sums.accumulator.value_or(default_accumulator(p.input, p.filter, p.output));
+    p.rounding = call_.sums.rounding;
+    p.overflow = call_.sums.overflow;
     p.flip = call_.flip;
     p.conjugate = call_.conjugate;
     set_strides(p);
@@ -215,10 +218,11 @@ class Assembly {
 void check_exact(DType a, DType b, DType output) {
   const bool wide = size_of(a) == 8 || size_of(b) == 8;
   if (is_integer(a) && is_integer(b) && wide && !is_integer(output)) {
-    throw InvalidProblem(message("operands of types ", name(a), " and ", name(b), " meet in ",
-                                 name(output),
-                                 ", which would round them; convert one to the "
-                                 "other's type for exact integers with `convolve`, or to f64"));
+    throw InvalidProblem(
+        message("operands of types ", name(a), " and ", name(b), " meet in ", name(output),
+                ", which would round them; convert one to the "
+                "other's type for exact integers with `convolve`, or to f64, or name an "
+                "integer `output`"));
   }
 }
 

@@ -23,6 +23,22 @@ enum class Same : std::uint8_t {
   longest           ///< max(N,M), centred on the longer operand: NumPy
 };
 
+/// In which types a call forms and stores its sums.
+struct Sums {
+  DType output = f32;
+  std::optional<DType> accumulator = std::nullopt;  ///< none: default_accumulator
+  Rounding rounding = Rounding::truncate;
+  Overflow overflow = Overflow::wrap;
+  bool named = false;  ///< the caller chose the output
+};
+
+/// What the options of a call say; `original` is the type of the result that they leave open.
+template <typename Options>
+[[nodiscard]] Sums sums_of(const Options& options, DType original) {
+  return {options.output.value_or(original), options.accumulator, options.rounding,
+          options.overflow, options.output.has_value()};
+}
+
 /// What tells convolve, correlate and their relatives apart.
 struct Form {
   bool correlation = false;
@@ -30,7 +46,7 @@ struct Form {
   Same same = Same::first;
   Boundary boundary = {};            ///< of x; not used by mode `valid`
   std::vector<bool> convolved = {};  ///< per axis; empty = all
-  DType output = f32;
+  Sums sums = {};
 };
 
 /// @throws InvalidProblem unless every convolved axis has elements and the mode allows the lengths.
@@ -51,7 +67,7 @@ struct Call {
   bool conjugate = false;
   bool reverse_result = false;  ///< along every axis that is convolved
   bool conjugate_result = false;
-  DType output = f32;
+  Sums sums = {};
 };
 
 /// Finds the problem, and loops for what does not fit. The result is compact.

@@ -83,7 +83,7 @@ Lowering lower(const ConstTensorView& h, const ConstTensorView& x, const Upfirdn
   call.axes.resize(x.shape.size());
   call.axes[along] = axis;
   call.flip = true;
-  call.output = upfirdn_result_type(h.dtype, x.dtype);
+  call.sums = sums_of(options, upfirdn_result_type(h.dtype, x.dtype));
   Lowering lowering = assemble(call);
   lowering.k.shape = h.shape;
   lowering.k.strides = h.strides;
@@ -96,7 +96,8 @@ Tensor zeros_of_empty(const ConstTensorView& h, const ConstTensorView& x,
                       const UpfirdnOptions& options, std::size_t along) {
   Shape shape = x.shape;
   shape[along] = output_extent(x.shape[along], h.shape[0], options);
-  return Tensor::zeros(upfirdn_result_type(h.dtype, x.dtype), shape, x.device);
+  return Tensor::zeros(options.output.value_or(upfirdn_result_type(h.dtype, x.dtype)), shape,
+                       x.device);
 }
 
 // All that upfirdn returns.
@@ -111,7 +112,7 @@ std::size_t check_upfirdn(const ConstTensorView& h, const ConstTensorView& x,
                           const UpfirdnOptions& options) {
   check_operand(h, "h");
   check_operand(x, "x");
-  check_exact(h.dtype, x.dtype, upfirdn_result_type(h.dtype, x.dtype));
+  if (!options.output) check_exact(h.dtype, x.dtype, upfirdn_result_type(h.dtype, x.dtype));
   if (h.shape.size() != 1 || h.shape[0] == 0) {
     throw InvalidProblem(message("h has shape ", h.shape, "; it must have rank 1 and elements"));
   }

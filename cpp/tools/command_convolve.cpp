@@ -47,10 +47,12 @@ signal::Mode mode_or(const Options& options, signal::Mode fallback) {
 Tensor call_numpy(const Options& options, const ConstTensorView& x, const ConstTensorView& k) {
   if (options.correlates()) {
     numpy::CorrelateOptions call{.mode = mode_or(options, signal::Mode::valid)};
+    set_sums(options.sums, call);
     set_method(options.method, call);
     return numpy::correlate(x, k, call);
   }
   numpy::ConvolveOptions call{.mode = mode_or(options, signal::Mode::full)};
+  set_sums(options.sums, call);
   set_method(options.method, call);
   return numpy::convolve(x, k, call);
 }
@@ -65,6 +67,7 @@ Tensor call_signal_2d(const Options& options, const ConstTensorView& x, const Co
   }
   signal::Convolve2dOptions call{.mode = mode_or(options, signal::Mode::full),
                                  .boundary = boundaries.front()};
+  set_sums(options.sums, call);
   set_method(options.method, call);
   return options.correlates() ? signal::correlate2d(x, k, call) : signal::convolve2d(x, k, call);
 }
@@ -74,6 +77,7 @@ Tensor call_signal_axes(const Options& options, const ConstTensorView& x,
                         const ConstTensorView& k) {
   signal::FftConvolveOptions call{.mode = mode_or(options, signal::Mode::full),
                                   .axes = parse_axes("--axes", options.axes)};
+  set_sums(options.sums, call);
   if (options.method != "auto" && options.method != "fft") call.engine = options.method;
   return signal::fftconvolve(x, k, call);
 }
@@ -82,6 +86,7 @@ Tensor call_signal(const Options& options, const ConstTensorView& x, const Const
   if (!options.axes.empty()) return call_signal_axes(options, x, k);
   if (!options.boundary.empty()) return call_signal_2d(options, x, k);
   signal::ConvolveOptions call{.mode = mode_or(options, signal::Mode::full)};
+  set_sums(options.sums, call);
   set_method(options.method, call);
   return options.correlates() ? signal::correlate(x, k, call) : signal::convolve(x, k, call);
 }
@@ -129,11 +134,6 @@ void check_options(const Options& options) {
   }
   refuse_if_given("--origin", options.origin, "only --api scipy.ndimage has an origin");
   check_axes(options);
-  if (!options.sums.empty()) {
-    throw InvalidProblem(
-        "--output-type, --accumulator, --rounding and --overflow: only --api "
-        "scipy.ndimage takes them");
-  }
   if (options.api == "numpy") {
     refuse_if_given("--boundary", options.boundary,
                     "numpy has no boundaries; use --api scipy.ndimage");

@@ -20,6 +20,7 @@ struct Options {
   std::string axis = "-1";
   std::string mode = "constant";
   std::string cval;
+  SumText sums;
   std::string method = "auto";
   std::string device = "auto";
 };
@@ -35,6 +36,7 @@ signal::UpfirdnOptions call_options(const Options& options) {
     throw InvalidProblem("--cval " + options.cval + ": --mode " + options.mode +
                          " has no place for it; use --mode constant, or leave --cval out");
   }
+  set_sums(options.sums, call);
   set_method(options.method, call);
   return call;
 }
@@ -78,6 +80,7 @@ void add_upfirdn_command(CLI::App& app) {
                    "antisymmetric, antireflect or line")
       ->capture_default_str();
   command->add_option("--cval", options->cval, "The value of --mode constant; default 0");
+  add_sum_options(*command, options->sums);
   add_method_option(*command, options->method);
   add_device_option(*command, options->device);
   command->callback([options] { upfirdn(*options); });

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include <faltung/device.hpp>
+#include <faltung/dtype.hpp>
 #include <faltung/export.hpp>
 #include <faltung/method.hpp>
 #include <faltung/signal.hpp>
@@ -12,12 +14,16 @@
 /// element, as NumPy does.
 ///
 /// Beside `signal` they differ in one point: mode `same` returns max(N, M) elements, centred on the
-/// longer operand. Result type: numpy_result_type. Method::automatic may choose FFT where NumPy
-/// always sums directly; Method::direct does as NumPy.
+/// longer operand. Result type: numpy_result_type, or `output`. Method::automatic may choose FFT
+/// where NumPy always sums directly; Method::direct does as NumPy.
 namespace faltung::numpy {
 
 struct ConvolveOptions {
   signal::Mode mode = signal::Mode::full;
+  std::optional<DType> output = std::nullopt;  ///< as in signal, and so the next three
+  std::optional<DType> accumulator = std::nullopt;
+  Rounding rounding = Rounding::truncate;
+  Overflow overflow = Overflow::wrap;
   Method method = Method::automatic;
   std::string engine = {};
   Stream stream = {};
@@ -25,6 +31,10 @@ struct ConvolveOptions {
 
 struct CorrelateOptions {
   signal::Mode mode = signal::Mode::valid;
+  std::optional<DType> output = std::nullopt;  ///< as in signal, and so the next three
+  std::optional<DType> accumulator = std::nullopt;
+  Rounding rounding = Rounding::truncate;
+  Overflow overflow = Overflow::wrap;
   Method method = Method::automatic;
   std::string engine = {};
   Stream stream = {};

@@ -2,12 +2,14 @@
 
 #include <complex>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <faltung/boundary.hpp>
 #include <faltung/device.hpp>
+#include <faltung/dtype.hpp>
 #include <faltung/export.hpp>
 #include <faltung/method.hpp>
 #include <faltung/plan.hpp>
@@ -17,8 +19,8 @@
 /// SciPy's `signal` functions: the same names, shapes, centring and result types.
 ///
 /// Operands are views of any strides on one device; results are compact there. Each function only
-/// lowers to a `Problem` and runs a `Plan`. Result types: docs/promotion.md. Where SciPy is wrong
-/// we are not, see docs/compatibility.md.
+/// lowers to a `Problem` and runs a `Plan`. Result types: docs/promotion.md; `output` names
+/// another, such as i32 for u8 data. Where SciPy is wrong we are not, see docs/compatibility.md.
 ///
 /// Method::automatic may choose FFT in every function here, also in those whose originals always
 /// sum directly (convolve2d, correlate2d, upfirdn): docs/compatibility.md has what that means.
@@ -47,6 +49,12 @@ using faltung::parse_method;
 
 struct ConvolveOptions {
   Mode mode = Mode::full;
+  /// Type of the result; default: that of the original, docs/promotion.md.
+  std::optional<DType> output = std::nullopt;
+  /// Type in which sums are formed; default: default_accumulator of the three types.
+  std::optional<DType> accumulator = std::nullopt;
+  Rounding rounding = Rounding::truncate;  ///< of floating sums to integer results
+  Overflow overflow = Overflow::wrap;      ///< of integer results
   Method method = Method::automatic;
   std::string engine = {};  ///< as in PlanOptions; must not contradict `method`
   Stream stream = {};       ///< a null handle is the default stream of the operands' device
@@ -57,6 +65,10 @@ struct FftConvolveOptions {
   /// The axes to convolve along, negative ones counted from the end; empty = all. The other axes
   /// broadcast: their extents are equal, or one of them is 1.
   std::vector<int> axes = {};
+  std::optional<DType> output = std::nullopt;  ///< as in ConvolveOptions, and so the next three
+  std::optional<DType> accumulator = std::nullopt;
+  Rounding rounding = Rounding::truncate;
+  Overflow overflow = Overflow::wrap;
   std::string engine = {};  ///< empty: any FFT engine; others serve for comparison
   Stream stream = {};
 };
@@ -65,6 +77,10 @@ struct Convolve2dOptions {
   Mode mode = Mode::full;
   /// How `x` continues; `k` is never continued. SciPy's fill is `constant`, its symm is `reflect`.
   Boundary boundary = {};
+  std::optional<DType> output = std::nullopt;  ///< as in ConvolveOptions, and so the next three
+  std::optional<DType> accumulator = std::nullopt;
+  Rounding rounding = Rounding::truncate;
+  Overflow overflow = Overflow::wrap;
   Method method = Method::automatic;
   std::string engine = {};
   Stream stream = {};
@@ -132,6 +148,10 @@ struct UpfirdnOptions {
   int axis = -1;          ///< of x; negative counts from the end
   Extension mode = Extension::constant;
   std::complex<double> cval = 0;  ///< for Extension::constant; must be 0 for the others
+  std::optional<DType> output = std::nullopt;  ///< as in ConvolveOptions, and so the next three
+  std::optional<DType> accumulator = std::nullopt;
+  Rounding rounding = Rounding::truncate;
+  Overflow overflow = Overflow::wrap;
   Method method = Method::automatic;
   std::string engine = {};
   Stream stream = {};

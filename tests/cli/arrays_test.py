@@ -162,6 +162,7 @@ class Upfirdn(ArraysTest):
         self.write("x.npy", "i2", [2, 2], [1, 2, 3, 4])
         self.assertEqual(self.call("upfirdn", "h.npy", "x.npy"), ("f4", (2, 3), [1, 3, 2, 3, 7, 4]))
         self.assertEqual(self.call("upfirdn --axis 0", "h.npy", "x.npy"), ("f4", (3, 2), [1, 2, 4, 6, 3, 4]))
+        self.assertEqual(self.call("upfirdn --output-type i32", "h.npy", "x.npy"), ("i4", (2, 3), [1, 3, 2, 3, 7, 4]))
 
 
 class Resample(ArraysTest):
@@ -234,6 +235,27 @@ class ConvolveMore(ArraysTest):
         self.write("x.npy", "i4", [2, 3], [1, 2, 3, 4, 5, 6])
         self.write("k.npy", "i4", [1, 2], [1, 10])
         self.assertEqual(self.call("convolve --axes -1 --mode valid", "x.npy", "k.npy")[:2], ("f8", (2, 2)))
+
+    def test_types_and_stores(self):
+        self.write("x.npy", "u1", [2], [200, 101])
+        self.write("k.npy", "u1", [1], [2])
+        for function in ("--api scipy.signal", "--op correlate", "--api numpy", "--api numpy --op correlate", "--axes 0", "--api scipy.ndimage"):
+            for options, expected in {
+                "--output-type i32": ("i4", [400, 202]),
+                "--output-type u8": ("u1", [144, 202]),
+                "--output-type u8 --overflow saturate": ("u1", [255, 202]),
+                "--output-type f32 --accumulator f64": ("f4", [400, 202]),
+            }.items():
+                call = f"convolve {function} {options}"
+                self.assertEqual(self.call(call, "x.npy", "k.npy"), (expected[0], (2,), expected[1]), call)
+        self.write("k.npy", "f8", [1], [0.5])
+        self.assertEqual(self.call("convolve --output-type i16", "x.npy", "k.npy")[2], [100, 50])
+        self.assertEqual(self.call("convolve --output-type i16 --rounding nearest", "x.npy", "k.npy")[2], [100, 50])
+        self.write("x.npy", "u1", [1, 2], [203, 101])
+        self.write("k.npy", "f8", [1, 1], [0.5])
+        planar = "convolve --boundary wrap --output-type i16"
+        self.assertEqual(self.call(planar, "x.npy", "k.npy")[2], [101, 50])
+        self.assertEqual(self.call(f"{planar} --rounding nearest", "x.npy", "k.npy")[2], [102, 50])
 
     def test_lags(self):
         self.write("x.npy", "f8", [4], [0, 0, 1, 0])

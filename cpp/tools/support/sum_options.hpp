@@ -14,10 +14,6 @@ namespace faltung::tools {
 /// As given; empty if left out.
 struct SumText {
   std::string output_type, accumulator, rounding, overflow;
-
-  [[nodiscard]] bool empty() const {
-    return output_type.empty() && accumulator.empty() && rounding.empty() && overflow.empty();
-  }
 };
 
 /// Declares --output-type, --accumulator, --rounding and --overflow.
