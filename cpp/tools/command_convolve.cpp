@@ -123,6 +123,9 @@ void check_lags(const Options& options) {
     refuse_if_given("--lags", options.lags,
                     "only --op correlate of --api scipy.signal without --boundary has lags");
   }
+  if (options.lags == options.output) {
+    refuse_if_given("--lags", options.lags, "is --output too; give them two names");
+  }
 }
 
 void check_options(const Options& options) {

@@ -151,8 +151,9 @@ void add_filter_command(CLI::App& app) {
       ->required();
   command
       ->add_option("--kernel", options->kernel,
-                   "gaussian:SIGMA, box:N, sobel (length of the gradient), sobel-x, sobel-y, "
-                   "laplace, sharpen, emboss, or FILE.npy, correlated with the picture")
+                   "gaussian:SIGMA, box:N (either also ROWS,COLUMNS), sobel (length of the "
+                   "gradient), sobel-x, sobel-y, laplace, sharpen, emboss, or FILE.npy, "
+                   "correlated with the picture")
       ->required();
   command
       ->add_option("--boundary", options->boundary,

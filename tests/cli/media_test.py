@@ -89,10 +89,16 @@ class Filter(ProgramTest):
         box = correlate_2d(samples, [[1] * 3] * 3, self.WIDTH, self.HEIGHT)
         for value, wanted in zip(self.filter(samples, 1, 8, "--kernel", "box:3"), box):
             self.assertLessEqual(abs(value - wanted / 9), 0.5 + 1e-4)
+        row = correlate_2d(samples, [[1, 1, 1]], self.WIDTH, self.HEIGHT)
+        for value, wanted in zip(self.filter(samples, 1, 8, "--kernel", "box:1,3"), row):
+            self.assertLessEqual(abs(value - wanted / 3), 0.5 + 1e-4)
         taps = [math.exp(-(i**2) / 2) for i in range(-4, 5)]
         gaussian = [[a * b / sum(taps) ** 2 for a in taps] for b in taps]
         smooth = correlate_2d(samples, gaussian, self.WIDTH, self.HEIGHT)
         for value, wanted in zip(self.filter(samples, 1, 8, "--kernel", "gaussian:1"), smooth):
+            self.assertLessEqual(abs(value - wanted), 0.5 + 1e-4)
+        column = correlate_2d(samples, [[a / sum(taps)] for a in taps], self.WIDTH, self.HEIGHT)
+        for value, wanted in zip(self.filter(samples, 1, 8, "--kernel", "gaussian:1,0"), column):
             self.assertLessEqual(abs(value - wanted), 0.5 + 1e-4)
 
     def test_sums_that_overflow_do_not_turn_black(self):

@@ -4,10 +4,12 @@
 #include <faltung/filters.hpp>
 #include <faltung/image.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "cpp/tools/io/file_error.hpp"
 #include "cpp/tools/io/npy.hpp"
@@ -34,6 +36,17 @@ Tensor read_kernel(const std::string& path) {
   return values;
 }
 
+/// One number for both axes, or rows,columns.
+PerAxis<double> parse_sides(const std::string& option, const std::string& text, double low) {
+  PerAxis<double> sides = parse_numbers(option, text, low, largest_size);
+  if (sides.values().size() <= 2) return sides;
+  throw InvalidProblem(fmt::format("{} {}: give one number, or two: rows,columns", option, text));
+}
+
+bool are_whole(const PerAxis<double>& sides) {
+  return std::ranges::all_of(sides.values(), [](double side) { return side == std::floor(side); });
+}
+
 }  // namespace
 
 Kernel Kernel::parse(const std::string& text) {
@@ -45,14 +58,14 @@ Kernel Kernel::parse(const std::string& text) {
   }
   const std::size_t colon = text.find(':');
   kernel.name_ = text.substr(0, colon);
-  const std::string number = colon == std::string::npos ? "" : text.substr(colon + 1);
+  const std::string numbers = colon == std::string::npos ? "" : text.substr(colon + 1);
   if (kernel.name_ == "gaussian") {
-    kernel.number_ = parse_number("--kernel gaussian, sigma", number, 0, largest_size);
+    kernel.numbers_ = parse_sides("--kernel gaussian, sigma", numbers, 0);
     return kernel;
   }
   if (kernel.name_ == "box") {
-    kernel.number_ = parse_number("--kernel box, size", number, 1, largest_size);
-    if (kernel.number_ == std::floor(kernel.number_)) return kernel;
+    kernel.numbers_ = parse_sides("--kernel box, size", numbers, 1);
+    if (are_whole(kernel.numbers_)) return kernel;
   }
   if (text == "sharpen") kernel.values_ = filters::sharpen();
   if (text == "emboss") kernel.values_ = filters::emboss();
@@ -61,18 +74,19 @@ Kernel Kernel::parse(const std::string& text) {
     if (text == plain) return kernel;
   }
   throw InvalidProblem(fmt::format(
-      "--kernel {}: use gaussian:SIGMA, box:N (a whole number of pixels), sobel, sobel-x, sobel-y, "
-      "laplace, sharpen, emboss or FILE.npy",
+      "--kernel {}: use gaussian:SIGMA, box:N (a whole number of pixels), either also for rows and "
+      "columns apart, box:3,5; or sobel, sobel-x, sobel-y, laplace, sharpen, emboss or FILE.npy",
       text));
 }
 
 Tensor Kernel::apply(const ConstTensorView& x, const PerAxis<Boundary>& boundary,
                      const std::string& engine) const {
   if (name_ == "gaussian") {
-    return image::gaussian(x, {.sigma = number_, .boundary = boundary, .engine = engine});
+    return image::gaussian(x, {.sigma = numbers_, .boundary = boundary, .engine = engine});
   }
   if (name_ == "box") {
-    const auto size = static_cast<std::int64_t>(number_);
+    std::vector<std::int64_t> size;
+    for (const double side : numbers_.values()) size.push_back(static_cast<std::int64_t>(side));
     return image::uniform(x, {.size = size, .boundary = boundary, .engine = engine});
   }
   if (name_ == "sobel") {

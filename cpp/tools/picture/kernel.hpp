@@ -10,8 +10,8 @@ namespace faltung::tools {
 /// What `filter --kernel` names.
 class Kernel {
  public:
-  /// "gaussian:SIGMA", "box:N", "sobel", "sobel-x", "sobel-y", "laplace", "sharpen", "emboss" or
-  /// "FILE.npy".
+  /// "gaussian:SIGMA", "box:N", either also as "box:ROWS,COLUMNS", "sobel", "sobel-x", "sobel-y",
+  /// "laplace", "sharpen", "emboss" or "FILE.npy".
   ///
   /// @throws InvalidProblem for any other text, FileError for a file that is no real, finite matrix
   ///         of f32's range.
@@ -27,8 +27,8 @@ class Kernel {
 
  private:
   std::string name_;
-  double number_ = 0;
-  Tensor values_;  ///< f64, of sharpen, emboss and a file, for correlation
+  PerAxis<double> numbers_;  ///< of gaussian and box: rows, columns, or both
+  Tensor values_;            ///< f64, of sharpen, emboss and a file, for correlation
 };
 
 }  // namespace faltung::tools
