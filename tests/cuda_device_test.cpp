@@ -55,6 +55,8 @@ const Case cases[] = {
     {"cuda.depthwise", "op=wgrad dtype=f32 n=4 c=12 in=28x28 k=12 f=7x7 pad=3 g=12"},
     {"cuda.depthwise", "op=wgrad dtype=f32 n=4 c=12 in=29x28 k=12 f=3x3 pad=1 stride=2 g=12"}};
 
+void PrintTo(const Case& c, std::ostream* os) { *os << c.engine << ' ' << c.line; }
+
 class OnGpu : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -63,6 +65,15 @@ class OnGpu : public ::testing::Test {
   }
   const Device gpu = Device::cuda(0);
 };
+
+// One test for each problem: one that fails hides no other.
+class KernelOnGpu : public OnGpu, public ::testing::WithParamInterface<Case> {
+ protected:
+  const char* engine = GetParam().engine;
+  const Problem problem = Problem::parse(GetParam().line);
+};
+
+INSTANTIATE_TEST_SUITE_P(Problems, KernelOnGpu, ::testing::ValuesIn(cases));
 
 struct CudaStream {
   CudaStream() { check(cudaStreamCreate(&handle), "create a stream"); }
@@ -103,122 +114,114 @@ std::vector<std::byte> bytes_of(const Tensor& tensor) {
 }
 
 // A captured run gives, replayed on other data, what a plain run gives.
-TEST_F(OnGpu, RunsInACudaGraph) {
-  for (const auto& [engine, line] : cases) {
-    SCOPED_TRACE(line);
-    const Problem problem = Problem::parse(line);
-    const Plan plan = Plan::make(problem, gpu, {.engine = engine});
-    OnDevice data(problem, 1), other(problem, 2);
-    const CudaStream stream;
-    plan.run(stream.stream(), other.x, other.w, other.y);
-    stream.wait();
+TEST_P(KernelOnGpu, RunsInACudaGraph) {
+  const Plan plan = Plan::make(problem, gpu, {.engine = engine});
+  OnDevice data(problem, 1), other(problem, 2);
+  const CudaStream stream;
+  plan.run(stream.stream(), other.x, other.w, other.y);
+  stream.wait();
 
-    cudaGraph_t graph = nullptr;
-    cudaGraphExec_t replay = nullptr;
-    check(cudaStreamBeginCapture(stream.handle, cudaStreamCaptureModeThreadLocal), "capture");
-    plan.run(stream.stream(), data.x, data.w, data.y);
-    check(cudaStreamEndCapture(stream.handle, &graph), "end a capture");
-    check(cudaGraphInstantiate(&replay, graph, 0), "instantiate a graph");
-    OnDevice::write(data.x, other.operands.first);
-    OnDevice::write(data.w, other.operands.second);
-    for (int i = 0; i < 3; ++i) check(cudaGraphLaunch(replay, stream.handle), "launch a graph");
-    stream.wait();
-    EXPECT_EQ(bytes_of(data.y), bytes_of(other.y));
-    (void)cudaGraphExecDestroy(replay);
-    (void)cudaGraphDestroy(graph);
-  }
+  cudaGraph_t graph = nullptr;
+  cudaGraphExec_t replay = nullptr;
+  check(cudaStreamBeginCapture(stream.handle, cudaStreamCaptureModeThreadLocal), "capture");
+  plan.run(stream.stream(), data.x, data.w, data.y);
+  check(cudaStreamEndCapture(stream.handle, &graph), "end a capture");
+  check(cudaGraphInstantiate(&replay, graph, 0), "instantiate a graph");
+  OnDevice::write(data.x, other.operands.first);
+  OnDevice::write(data.w, other.operands.second);
+  for (int i = 0; i < 3; ++i) check(cudaGraphLaunch(replay, stream.handle), "launch a graph");
+  stream.wait();
+  EXPECT_EQ(bytes_of(data.y), bytes_of(other.y));
+  (void)cudaGraphExecDestroy(replay);
+  (void)cudaGraphDestroy(graph);
 }
 
 // A filter bound to a plan serves a captured run, too: nothing of it is found again.
-TEST_F(OnGpu, RunsABoundFilterInACudaGraph) {
-  for (const auto& [engine, line] : cases) {
-    SCOPED_TRACE(line);
-    const Problem problem = Problem::parse(line);
-    if (problem.pass == Pass::backward_filter) continue;  // has none
-    Plan plan = Plan::make(problem, gpu, {.engine = engine});
-    OnDevice data(problem, 1), unbound(problem, 1);
-    const CudaStream stream;
-    plan.run(stream.stream(), unbound.x, unbound.w, unbound.y);
-    plan.bind_filter(stream.stream(), data.w);
-    stream.wait();
-    cudaGraph_t graph = nullptr;
-    cudaGraphExec_t replay = nullptr;
-    check(cudaStreamBeginCapture(stream.handle, cudaStreamCaptureModeThreadLocal), "capture");
-    plan.run_bound(stream.stream(), data.x, data.y);
-    check(cudaStreamEndCapture(stream.handle, &graph), "end a capture");
-    check(cudaGraphInstantiate(&replay, graph, 0), "instantiate a graph");
-    check(cudaGraphLaunch(replay, stream.handle), "launch a graph");
-    stream.wait();
-    EXPECT_EQ(bytes_of(data.y), bytes_of(unbound.y));
-    (void)cudaGraphExecDestroy(replay);
-    (void)cudaGraphDestroy(graph);
-  }
+TEST_P(KernelOnGpu, RunsABoundFilterInACudaGraph) {
+  if (problem.pass == Pass::backward_filter) GTEST_SKIP() << "has no filter";
+  Plan plan = Plan::make(problem, gpu, {.engine = engine});
+  OnDevice data(problem, 1), unbound(problem, 1);
+  const CudaStream stream;
+  plan.run(stream.stream(), unbound.x, unbound.w, unbound.y);
+  plan.bind_filter(stream.stream(), data.w);
+  stream.wait();
+  cudaGraph_t graph = nullptr;
+  cudaGraphExec_t replay = nullptr;
+  check(cudaStreamBeginCapture(stream.handle, cudaStreamCaptureModeThreadLocal), "capture");
+  plan.run_bound(stream.stream(), data.x, data.y);
+  check(cudaStreamEndCapture(stream.handle, &graph), "end a capture");
+  check(cudaGraphInstantiate(&replay, graph, 0), "instantiate a graph");
+  check(cudaGraphLaunch(replay, stream.handle), "launch a graph");
+  stream.wait();
+  EXPECT_EQ(bytes_of(data.y), bytes_of(unbound.y));
+  (void)cudaGraphExecDestroy(replay);
+  (void)cudaGraphDestroy(graph);
 }
 
 // Extents one less than a multiple of what a block or a warp computes, just that, and one more.
-TEST_F(OnGpu, IsRightAroundTheEdgesOfTiles) {
-  const auto expect_exact = [&](const std::string& line) {
-    SCOPED_TRACE(line);
-    const Problem problem = Problem::parse(line);
-    OnDevice data(problem, 3);
-    const CudaStream stream;
-    Plan::make(problem, gpu, {.engine = "cuda.direct"})
-        .run(stream.stream(), data.x, data.w, data.y);
-    stream.wait();
-    Tensor y = Tensor::zeros(problem.result_dtype(), problem.result_shape());
-    Plan::make(problem, Device::cpu(), {.engine = "cpu.reference"})
-        .run(Stream{}, data.x.to(Device::cpu()), data.w.to(Device::cpu()), y);
-    const auto* expected = static_cast<const std::byte*>(y.view().data);
-    const std::vector<std::byte> result = bytes_of(data.y);
-    EXPECT_TRUE(std::equal(result.begin(), result.end(), expected));
-  };
+std::vector<std::string> edges_of_tiles() {
+  std::vector<std::string> lines;
   const auto text = [](std::int64_t n) { return std::to_string(n); };
   for (const int more : {-1, 0, 1}) {
-    expect_exact("op=signal dtype=f32 f=9 in=" + text(2 * 3584 + more));
-    expect_exact("op=signal dtype=f64 f=9 in=" + text(2 * 1792 + more));
+    lines.push_back("op=signal dtype=f32 f=9 in=" + text(2 * 3584 + more));
+    lines.push_back("op=signal dtype=f64 f=9 in=" + text(2 * 1792 + more));
     for (const char* type : {"f32", "f64", "u16", "u8", "f16"}) {
       for (const std::int64_t height : {16, 64, 128}) {
         for (const std::int64_t width : {128, 256}) {
-          expect_exact(std::string("op=filter dtype=") + type + " f=5x5 in=" + text(height + more) +
-                       "x" + text(width + more));
+          lines.push_back(std::string("op=filter dtype=") + type +
+                          " f=5x5 in=" + text(height + more) + "x" + text(width + more));
         }
       }
     }
     for (const std::int64_t width : {128, 512}) {
-      expect_exact("op=filter dtype=f32 f=15x15 in=" + text(24 * 40 + more) + "x" +
-                   text(width + more));
-      expect_exact("op=filter dtype=f32 f=3x3x3 in=17x" + text(32 + more) + "x" +
-                   text(width + more));
+      lines.push_back("op=filter dtype=f32 f=15x15 in=" + text(24 * 40 + more) + "x" +
+                      text(width + more));
+      lines.push_back("op=filter dtype=f32 f=3x3x3 in=17x" + text(32 + more) + "x" +
+                      text(width + more));
     }
   }
+  return lines;
+}
+
+class EdgesOnGpu : public OnGpu, public ::testing::WithParamInterface<std::string> {};
+INSTANTIATE_TEST_SUITE_P(OfTiles, EdgesOnGpu, ::testing::ValuesIn(edges_of_tiles()));
+
+TEST_P(EdgesOnGpu, AreExact) {
+  const Problem problem = Problem::parse(GetParam());
+  OnDevice data(problem, 3);
+  const CudaStream stream;
+  Plan::make(problem, gpu, {.engine = "cuda.direct"}).run(stream.stream(), data.x, data.w, data.y);
+  stream.wait();
+  Tensor y = Tensor::zeros(problem.result_dtype(), problem.result_shape());
+  Plan::make(problem, Device::cpu(), {.engine = "cpu.reference"})
+      .run(Stream{}, data.x.to(Device::cpu()), data.w.to(Device::cpu()), y);
+  const auto* expected = static_cast<const std::byte*>(y.view().data);
+  const std::vector<std::byte> result = bytes_of(data.y);
+  EXPECT_TRUE(std::equal(result.begin(), result.end(), expected));
 }
 
 // Many threads run one plan, each with its own stream and result.
-TEST_F(OnGpu, ServesManyThreads) {
-  for (const auto& [engine, line] : cases) {
-    SCOPED_TRACE(line);
-    const Problem problem = Problem::parse(line);
-    const Plan plan = Plan::make(problem, gpu, {.engine = engine});
-    OnDevice data(problem, 1);
-    const CudaStream stream;
-    plan.run(stream.stream(), data.x, data.w, data.y);
-    stream.wait();
-    const std::vector<std::byte> expected = bytes_of(data.y);
-    constexpr int threads = 8;
-    std::vector<int> wrong(threads, 0);
-    std::vector<std::thread> workers;
-    for (int i = 0; i < threads; ++i) {
-      workers.emplace_back([&, i] {
-        const CudaStream own;
-        Tensor y = Tensor::zeros(problem.result_dtype(), problem.result_shape(), gpu);
-        for (int run = 0; run < 20; ++run) plan.run(own.stream(), data.x, data.w, y);
-        own.wait();
-        wrong[static_cast<std::size_t>(i)] = bytes_of(y) != expected ? 1 : 0;
-      });
-    }
-    for (std::thread& worker : workers) worker.join();
-    EXPECT_EQ(wrong, std::vector<int>(threads, 0));
+TEST_P(KernelOnGpu, ServesManyThreads) {
+  const Plan plan = Plan::make(problem, gpu, {.engine = engine});
+  OnDevice data(problem, 1);
+  const CudaStream stream;
+  plan.run(stream.stream(), data.x, data.w, data.y);
+  stream.wait();
+  const std::vector<std::byte> expected = bytes_of(data.y);
+  constexpr int threads = 8;
+  std::vector<int> wrong(threads, 0);
+  std::vector<std::thread> workers;
+  for (int i = 0; i < threads; ++i) {
+    workers.emplace_back([&, i] {
+      const CudaStream own;
+      Tensor y = Tensor::zeros(problem.result_dtype(), problem.result_shape(), gpu);
+      for (int run = 0; run < 20; ++run) plan.run(own.stream(), data.x, data.w, y);
+      own.wait();
+      wrong[static_cast<std::size_t>(i)] = bytes_of(y) != expected ? 1 : 0;
+    });
   }
+  for (std::thread& worker : workers) worker.join();
+  EXPECT_EQ(wrong, std::vector<int>(threads, 0));
 }
 
 // More than 2^31 elements: the input repeats a pattern of prime length, so that the value anywhere

@@ -55,22 +55,27 @@ bool same_bytes(const Tensor& a, const Tensor& b) {
   return a.bytes() == b.bytes() && std::memcmp(a.data(), b.data(), a.bytes()) == 0;
 }
 
-TEST_F(SeparableOnGpu, AgreesWithTheCpu) {
-  for (const char* line : {"op=filter dtype=f32 in=2048x4096 f=25x25 boundary=reflect sep=1",
-                           "op=filter dtype=f32 in=1000x3001 f=7x10 boundary=wrap sep=1",
-                           "op=filter dtype=f32 b=5 in=700x900 f=3x3 boundary=constant sep=1",
-                           "op=filter dtype=f32 in=130x200x333 f=9x5x7 boundary=mirror sep=1"}) {
-    const Problem p = Problem::parse(line);
-    const Tensor x = small_numbers(p.x_shape(), 1);
-    const Tensor w = outer_product(p.w_shape());
-    Tensor expected(f32, p.y_shape());
-    Plan::make(p, Device::cpu()).run({}, x, w, expected);
-    Tensor y(f32, p.y_shape(), gpu);
-    const Plan plan = Plan::make(p, gpu, {.engine = "cuda.separable"});
-    plan.run(stream, x.to(gpu), w.to(gpu), y);
-    EXPECT_TRUE(same_bytes(expected, y.to(Device::cpu()))) << line;
-  }
+class SeparableLineOnGpu : public SeparableOnGpu,
+                           public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(SeparableLineOnGpu, AgreesWithTheCpu) {
+  const Problem p = Problem::parse(GetParam());
+  const Tensor x = small_numbers(p.x_shape(), 1);
+  const Tensor w = outer_product(p.w_shape());
+  Tensor expected(f32, p.y_shape());
+  Plan::make(p, Device::cpu()).run({}, x, w, expected);
+  Tensor y(f32, p.y_shape(), gpu);
+  const Plan plan = Plan::make(p, gpu, {.engine = "cuda.separable"});
+  plan.run(stream, x.to(gpu), w.to(gpu), y);
+  EXPECT_TRUE(same_bytes(expected, y.to(Device::cpu())));
 }
+
+INSTANTIATE_TEST_SUITE_P(
+    Lines, SeparableLineOnGpu,
+    ::testing::Values("op=filter dtype=f32 in=2048x4096 f=25x25 boundary=reflect sep=1",
+                      "op=filter dtype=f32 in=1000x3001 f=7x10 boundary=wrap sep=1",
+                      "op=filter dtype=f32 b=5 in=700x900 f=3x3 boundary=constant sep=1",
+                      "op=filter dtype=f32 in=130x200x333 f=9x5x7 boundary=mirror sep=1"));
 
 TEST_F(SeparableOnGpu, ServesManyThreadsFromOnePlan) {
   const Problem p =

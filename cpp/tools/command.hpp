@@ -6,7 +6,8 @@
 /// One function per subcommand: it declares the options and leaves a callback that does the work.
 ///
 /// Callbacks throw what went wrong; `main` turns that into one line on stderr and an exit code.
-/// They write to stdout only once nothing can fail any more.
+/// They write to stdout only once nothing can fail any more; verify and bench, which may take an
+/// hour, case by case.
 namespace faltung::tools {
 
 /// What `faltung` returns; listed in `faltung --help` and docs/cli.md.

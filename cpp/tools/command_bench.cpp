@@ -2,11 +2,11 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdio>
 #include <faltung/error.hpp>
 #include <faltung/plan.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -95,8 +95,18 @@ void bench_suite(const Options& options) {
   const Json machine = bench::describe_machine(device);
   const bench::Ceilings ceilings = bench::measure_ceilings(device);
   const auto timer = bench::make_timer(device);
-  if (!options.json) print(text_of(machine, ceilings));
-  Json records = Json::array();
+  std::optional<JsonList> records;
+  if (options.json) {
+    records.emplace(Json{{"machine", machine},
+                         {"ceilings",
+                          {{"copy_bytes_per_second", ceilings.copy_bytes_per_second},
+                           {"launch_seconds", ceilings.launch_seconds},
+                           {"matrix_flops", ceilings.matrix_flops}}}},
+                    "records");
+  } else {
+    print(text_of(machine, ceilings));
+    flush_stdout();
+  }
   Progress progress("bench: problem", entries.size());
   for (const bench::Entry& entry : entries) {
     for (const std::string& engine : engines_for(entry, options, device)) {
@@ -109,22 +119,16 @@ void bench_suite(const Options& options) {
           .check = options.check};
       Json record = bench::run_problem(entry, run, ceilings, *timer);
       record["chosen"] = engine.empty();
-      if (options.json) {
-        records.push_back(std::move(record));
+      if (records) {
+        records->add(record);
       } else {
         print(text_of(record));
-        std::fflush(stdout);
+        flush_stdout();
       }
     }
     progress.step();
   }
-  if (!options.json) return;
-  print_json(Json{{"machine", machine},
-                  {"ceilings",
-                   {{"copy_bytes_per_second", ceilings.copy_bytes_per_second},
-                    {"launch_seconds", ceilings.launch_seconds},
-                    {"matrix_flops", ceilings.matrix_flops}}},
-                  {"records", std::move(records)}});
+  if (records) records->finish(Json::object());
 }
 
 }  // namespace

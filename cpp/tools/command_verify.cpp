@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -122,32 +123,36 @@ void verify(const Options& options) {
   const std::vector<Device> tested = devices_to_test(options.device);
   std::array<std::size_t, 3> counts{};
   double worst = 0;
-  Json results = Json::array();
+  std::optional<JsonList> results;
+  if (options.json) results.emplace(Json{{"seed", seed}}, "results");
   Progress progress("verify: problem", lines.size());
   for (const Line& line : lines) {
     const Trial trial(line.problem, seed);
-    std::string text =
-        fmt::format("{}:{} {}\n", options.path, line.number, to_string(line.problem));
+    if (!results) {
+      print(fmt::format("{}:{} {}\n", options.path, line.number, to_string(line.problem)));
+    }
     for (const Device& device : tested) {
       for (const std::string& engine : engines) {
         if (!runs_on(engine, device)) continue;
         const Entry entry{&line, engine, to_string(device), trial.verify(engine, device)};
         ++counts[static_cast<std::size_t>(entry.result.outcome)];
         worst = std::max(worst, entry.result.ratio);
-        options.json ? results.push_back(to_json(entry)) : void(text += text_of(entry));
+        if (results) {
+          results->add(to_json(entry));
+        } else {
+          print(text_of(entry));
+          flush_stdout();  // whoever stops the program keeps what was done
+        }
       }
     }
-    if (!options.json) print(text);
     progress.step();
   }
   const auto [passed, failed, skipped] = counts;
-  if (options.json) {
-    print_json(Json{{"seed", seed},
-                    {"results", results},
-                    {"passed", passed},
-                    {"failed", failed},
-                    {"skipped", skipped},
-                    {"largest_error_over_bound", worst}});
+  if (results) {
+    results->finish(Json{{"passed", passed},
+                         {"failed", failed},
+                         {"skipped", skipped},
+                         {"largest_error_over_bound", worst}});
   } else {
     print(
         fmt::format("{} problems: {} passed, {} failed, {} skipped; largest error {:.2g} of its "

@@ -1,6 +1,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fstream>
+#include <sstream>
+#include <string>
 #include <vector>
 
 #include "cuda/depthwise/channels_policy.hpp"
@@ -21,40 +24,14 @@ namespace {
 
 using emulator::machine;
 
-// One or more for each kernel, large enough to meet the limits.
-constexpr const char* problems_of_kernels[] = {
-    "op=fwd dtype=f32 n=1 c=3 in=40x50 k=4 f=5x4 pad=2",                              // tile
-    "op=fwd dtype=f32 n=1 c=1 in=20x130 k=1 f=7x7 pad=3",                             // walk
-    "op=fwd dtype=f64 n=1 c=1 in=18x40 k=1 f=5x5 pad=2",                              // walk
-    "op=filter dtype=u8 in=40x70 f=3x3",                                              // walk, band
-    "op=filter dtype=u8 in=20x140 f=11x11",                                           // band
-    "op=fwd dtype=f64 n=1 c=1 in=900 k=1 f=840 pad=419",                              // fir, 48 KiB
-    "op=fwd dtype=c64 n=1 c=1 in=600 k=1 f=830 pad=414",                              // fir
-    "op=fwd dtype=f32 n=1 c=1 in=4x10x30 k=1 f=3x3x3 pad=1",                          // slab
-    "op=fwd dtype=f32 n=1 c=1 in=10x40 k=1 f=33x9 pad=16x4",                          // patch
-    "op=filter dtype=f32 in=3x9x40 f=9x9x9 boundary=reflect sep=1",                   // volume
-    "op=filter dtype=f64 in=2x5x30 f=9x9x9 boundary=reflect sep=1",                   // volume
-    "op=filter dtype=f32 in=24x60 f=41x37 boundary=constant sep=1",                   // plane
-    "op=fwd dtype=f16 n=1 c=1 in=32x32 k=1 f=31x31 pad=15",                           // bands
-    "op=fwd dtype=bf16 n=1 c=1 in=20x40 k=1 f=63x9 pad=31x4",                         // bands
-    "op=fwd dtype=f32 n=1 c=3 in=28x28 k=3 f=7x7 pad=3 g=3",                          // window
-    "op=fwd dtype=f64 n=1 c=2 in=28x28 k=2 f=7x7 pad=3 g=2",                          // window
-    "op=fwd dtype=f32 n=1 c=2 in=3x28x28 k=2 f=3x3x3 pad=1 g=2",                      // window
-    "op=fwd dtype=f16 n=1 c=32 in=10x10 k=32 f=7x7 pad=3 stride=2 g=32 layout=nhwc",  // channels
-    "op=fwd dtype=f32 n=1 c=40 in=9x9 k=40 f=3x3 pad=1 g=40 layout=nhwc",             // channels
-    "op=wgrad dtype=f32 n=2 c=1 in=28x28 k=1 f=7x7 pad=3",                            // gradients
-    "op=wgrad dtype=f64 n=2 c=1 in=21x21 k=1 f=7x7 pad=3",
-    "op=wgrad dtype=f16 n=1 c=1 in=20x136 k=1 f=63x41 pad=31x20",
-    "op=wgrad dtype=bf16 n=5 c=2 in=28x28 k=2 f=3x3 pad=1 g=2",
-    "op=wgrad dtype=f32 n=1 c=1 in=90x80 k=1 f=3x3 pad=1 stride=2",
-};
-
 std::vector<Problem> problems() {
   std::vector<Problem> result;
-  for (const std::string& line : test::problem_lines("tests/problems/smoke.txt")) {
-    result.push_back(Problem::parse(line));
+  for (const char* file : {"smoke", "kernels"}) {
+    for (const std::string& line :
+         test::problem_lines(std::string("tests/problems/") + file + ".txt")) {
+      result.push_back(Problem::parse(line));
+    }
   }
-  for (const char* line : problems_of_kernels) result.push_back(Problem::parse(line));
   return result;
 }
 
@@ -120,6 +97,33 @@ INSTANTIATE_TEST_SUITE_P(All, CudaLimits, ::testing::ValuesIn(engine_list()),
                            std::ranges::replace(name, '.', '_');
                            return name;
                          });
+
+// The suite that times each kernel asks the right engine, and the kernel it means answers.
+TEST(KernelSuite, NamesWhatRuns) {
+  std::ifstream file(test::source_path("bench/problems/kernels.txt"));
+  std::string engine;
+  int problems = 0;
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("# cuda.")) engine = line.substr(2);
+    const std::size_t hash = line.find('#');
+    if (hash == 0) continue;
+    ++problems;
+    const auto engines = engine_list();
+    const auto found = std::ranges::find(engines, engine, &Engine::name);
+    ASSERT_NE(found, engines.end()) << line;
+    const Problem p = Problem::parse(line);
+    ASSERT_TRUE((*found)->supports(p, Device::cuda(0))) << line;
+    const std::string policy = (*found)->prepare(p, Device::cuda(0))->policy();
+    std::istringstream words(line.substr(hash + 1));
+    std::size_t at = 0;
+    for (std::string word; words >> word;) {
+      at = policy.find(word, at);
+      ASSERT_NE(at, std::string::npos)
+          << word << " is not where it should be in the policy '" << policy << "' of " << line;
+    }
+  }
+  EXPECT_EQ(problems, 26);
+}
 
 // What policies ask for, over all shapes that their kernels take.
 TEST(CudaPolicies, AskForNoMoreThanThereIs) {

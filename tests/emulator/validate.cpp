@@ -1,7 +1,8 @@
 // Runs the demonstrations and writes what they give, one file of floats each. Built twice, for the
 // emulator and for a GPU; record_validation compares the two.
 //
-// Usage: emulator_validate DIRECTORY
+// Usage: emulator_validate DIRECTORY [NAME...]   all, or those of these names
+//        emulator_validate --list
 
 #include <cmath>
 #include <cstring>
@@ -9,6 +10,8 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <set>
+#include <string>
 
 #include "tests/emulator/kernels/demonstration.hpp"
 
@@ -43,21 +46,30 @@ bool run(const Demonstration& demonstration, const std::filesystem::path& direct
 
 int main(int count, char** arguments) {
   namespace kernels = faltung::emulator_kernels;
-  if (count != 2) {
-    std::cerr << "usage: " << arguments[0] << " DIRECTORY\n";
+  if (count < 2) {
+    std::cerr << "usage: " << arguments[0] << " DIRECTORY [NAME...] or --list\n";
     return 2;
   }
-  std::filesystem::create_directories(arguments[1]);
+  const std::string directory = arguments[1];
+  std::set<std::string> wanted(arguments + 2, arguments + count);
+  const bool all = wanted.empty();
+  if (directory != "--list") std::filesystem::create_directories(directory);
   bool good = true;
   for (const auto& list : {kernels::plain_demonstrations(), kernels::hopper_demonstrations()}) {
     for (const kernels::Demonstration& demonstration : list) {
+      if (directory == "--list") std::cout << demonstration.name << '\n';
+      if (directory == "--list" || (wanted.erase(demonstration.name) == 0 && !all)) continue;
       try {
-        good = kernels::run(demonstration, arguments[1]) && good;
+        good = kernels::run(demonstration, directory) && good;
       } catch (const std::exception& error) {
         std::cout << demonstration.name << ": FAILED: " << error.what() << '\n';
         good = false;
       }
     }
+  }
+  for (const std::string& name : wanted) {
+    std::cout << name << ": FAILED: there is no demonstration of this name\n";
+    good = false;
   }
   return good ? 0 : 1;
 }

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "cpp/core/backend.hpp"
+
 namespace faltung::test {
 namespace {
 
@@ -46,11 +48,43 @@ class Cpu final : public TestDevice {
   }
 };
 
+class Gpu final : public TestDevice {
+ public:
+  std::string name() const override { return "gpu"; }
+  Stream stream() const override { return {device}; }
+  std::span<const Engine* const> engines() const override {
+    static const std::vector<const Engine*> engines = engines_of("cuda.");
+    return engines;
+  }
+  void* allocate(std::size_t bytes) const override {
+    void* data = cuda_backend().allocate(device, bytes);
+    if (data == nullptr) throw std::bad_alloc();
+    return data;
+  }
+  void release(void* data) const override { cuda_backend().release(device, data); }
+  void write(void* to, const void* from, std::size_t bytes) const override {
+    if (bytes != 0) cuda_backend().copy(to, device, from, Device::cpu(), bytes);
+  }
+  void read(void* to, const void* from, std::size_t bytes) const override {
+    if (bytes != 0) cuda_backend().copy(to, Device::cpu(), from, device, bytes);
+  }
+
+ private:
+  Device device = Device::cuda(0);
+};
+
 }  // namespace
 
 const TestDevice& cpu_device() {
   static const Cpu cpu;
   return cpu;
+}
+
+const TestDevice* gpu_device() {
+  static const Gpu gpu;
+  const DeviceBackend& backend = cuda_backend();
+  const bool usable = backend.count() > 0 && backend.unusable_reason(0).empty();
+  return usable ? &gpu : nullptr;
 }
 
 GuardedMemory::GuardedMemory(const TestDevice& device, std::span<const std::byte> bytes)

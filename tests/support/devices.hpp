@@ -26,12 +26,15 @@ class TestDevice {
   virtual void read(void* to, const void* from, std::size_t bytes) const = 0;
 };
 
-/// The devices whose engines a program tests: the CPU, or, in programs that link the emulator, the
-/// emulated GPU.
+/// The devices whose engines a program tests: the CPU and the first GPU, if there is one; or, in
+/// programs that link the emulator, the emulated GPU.
 [[nodiscard]] std::span<const TestDevice* const> test_devices();
 
 /// Where the reference runs.
 [[nodiscard]] const TestDevice& cpu_device();
+
+/// The first GPU, or null where none can run the engines of this build.
+[[nodiscard]] const TestDevice* gpu_device();
 
 /// A piece of a device's memory between two canaries.
 class GuardedMemory {

@@ -20,6 +20,16 @@ double seconds() {
   return duration<double>(steady_clock::now().time_since_epoch()).count();
 }
 
+std::string dump(const nlohmann::ordered_json& value, int indent) {
+  return value.dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+/// The fields of an object without its braces.
+std::string fields(const nlohmann::ordered_json& object) {
+  const std::string text = dump(object, -1);
+  return text.substr(1, text.size() - 2);
+}
+
 }  // namespace
 
 std::string one_line(std::string_view text) {
@@ -40,13 +50,27 @@ std::string one_line(std::string_view text) {
 
 void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
-void print_json(const nlohmann::ordered_json& value) {
-  print(value.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n');
-}
+void print_json(const nlohmann::ordered_json& value) { print(dump(value, 2) + '\n'); }
 
 void flush_stdout() {
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return;
   throw FileError("standard output", fmt::format("cannot be written: {}", std::strerror(errno)));
+}
+
+JsonList::JsonList(const nlohmann::ordered_json& head, std::string_view name) {
+  print(fmt::format("{{{},\n\"{}\": [", fields(head), name));
+  flush_stdout();
+}
+
+void JsonList::add(const nlohmann::ordered_json& element) {
+  print((empty_ ? "\n" : ",\n") + dump(element, -1));
+  flush_stdout();
+  empty_ = false;
+}
+
+void JsonList::finish(const nlohmann::ordered_json& tail) {
+  print(tail.empty() ? "\n]}\n" : fmt::format("\n],\n{}}}\n", fields(tail)));
+  flush_stdout();
 }
 
 Progress::Progress(std::string what, std::size_t total)
