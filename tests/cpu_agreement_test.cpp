@@ -68,6 +68,8 @@ constexpr const char* large[] = {
     "op=wgrad dtype=f64 n=1 c=7 in=9x19x21 k=37 f=2x3x3 pad=1 stride=1x2x2 layout=nhwc flip=1",
     "op=wgrad dtype=bf16 n=4 c=12 in=403 k=24 f=5 pad=2 boundary=mirror",
     "op=wgrad dtype=f32 n=2 c=50 in=23x37 k=50 f=5x3 pad=2x1 g=50",
+    "op=wgrad dtype=c64 n=3 c=5 in=4003 k=9 f=7 pad=3",
+    "op=wgrad dtype=f32 n=5 c=260 in=9x37 k=21 f=1x1",
     "op=wgrad dtype=f64 n=2 c=42 in=33x41 k=42 f=3x3 pad=1 stride=2 dil=2 g=21 layout=nhwc",
 };
 

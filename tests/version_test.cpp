@@ -22,10 +22,9 @@ TEST(BuildFeatures, AreThoseOfTheEnginesAndOfTheBuild) {
                                [&](const std::string& name) { return name.starts_with(start); });
   };
   const BuildFeatures features = build_features();
-  EXPECT_EQ(features.blas, has("cpu.gemm"));
+  EXPECT_EQ(features.simd, has("cpu.gemm"));
   EXPECT_EQ(features.cuda, has("cuda."));
   EXPECT_EQ(features.cuda, bool{FALTUNG_EXPECT_CUDA});
-  EXPECT_EQ(features.blas, bool{FALTUNG_EXPECT_BLAS});
 }
 
 }  // namespace

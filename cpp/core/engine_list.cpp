@@ -17,7 +17,7 @@ std::span<const Engine* const> engine_list() {
   static const std::vector<const Engine*> engines = [] {
     std::vector<const Engine*> list = {
         &direct_engine(),
-#ifdef FALTUNG_HAVE_BLAS
+#ifdef FALTUNG_HAVE_HIGHWAY
         &gemm_engine(),
 #endif
         &fft_engine(),

@@ -15,9 +15,6 @@ BuildFeatures build_features() noexcept {
 #ifdef FALTUNG_HAVE_CUDA
   features.cuda = true;
 #endif
-#ifdef FALTUNG_HAVE_BLAS
-  features.blas = true;
-#endif
 #ifdef FALTUNG_HAVE_HIGHWAY
   features.simd = true;
 #endif

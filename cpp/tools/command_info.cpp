@@ -25,7 +25,7 @@ struct Optional {
   const char* library;
   const char* engine;
 };
-constexpr Optional optional_libraries[] = {{"OpenBLAS", "cpu.gemm"}};
+constexpr Optional optional_libraries[] = {{"Highway", "cpu.gemm"}};
 
 Json information() {
   const std::vector<std::string> engines = engine_names();

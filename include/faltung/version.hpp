@@ -16,12 +16,11 @@ namespace faltung {
 [[nodiscard]] FALTUNG_API std::string_view version() noexcept;
 
 /// What the library was built with. A device or library may still be missing where it runs:
-/// `devices()` and `engine_names()` tell. CMake users find the first two in the variables
-/// faltung_HAS_CUDA and faltung_HAS_BLAS, set by find_package(faltung) and by add_subdirectory.
+/// `devices()` and `engine_names()` tell. CMake users find the first in the variable
+/// faltung_HAS_CUDA, set by find_package(faltung) and by add_subdirectory.
 struct BuildFeatures {
-  bool cuda = false;     ///< CUDA engines
-  bool blas = false;     ///< OpenBLAS, and so the engine cpu.gemm
-  bool simd = false;     ///< vector kernels (Highway); without them cpu.direct is slow
+  bool cuda = false;  ///< CUDA engines
+  bool simd = false;  ///< vector kernels (Highway): without, cpu.direct is slow, cpu.gemm missing
   bool threads = false;  ///< oneTBB; without it each run starts threads of its own
 };
 [[nodiscard]] FALTUNG_API BuildFeatures build_features() noexcept;

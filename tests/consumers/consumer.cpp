@@ -33,8 +33,8 @@ int main() try {
   }
 #ifdef HAS_CUDA
   const faltung::BuildFeatures features = faltung::build_features();
-  if (features.cuda != HAS_CUDA || features.blas != HAS_BLAS) {
-    std::fputs("the CMake variables faltung_HAS_... are wrong\n", stderr);
+  if (features.cuda != HAS_CUDA) {
+    std::fputs("the CMake variable faltung_HAS_CUDA is wrong\n", stderr);
     return 1;
   }
 #endif

@@ -1,8 +1,7 @@
 #include "cpp/cpu/gemm/gemm_engine.hpp"
 
-#include <climits>
-
 #include "cpp/core/message.hpp"
+#include "cpp/cpu/gemm/filter_task.hpp"
 #include "cpp/cpu/gemm/gemm_task.hpp"
 #include "cpp/cpu/parallel.hpp"
 
@@ -16,13 +15,8 @@ class GemmEngine final : public Engine {
   Verdict supports(const Problem& p, const Device& device) const override {
     if (device.kind != DeviceKind::cpu) return Verdict::no("runs on the CPU only");
     if (is_integer(p.accumulator)) {
-      return Verdict::no(message("BLAS has no integer sums, and acc=", name_of(p.accumulator)));
-    }
-    const std::int64_t outputs = p.out_channels / p.groups;
-    const std::int64_t rows = p.in_channels / p.groups * element_count(filter_extents(p));
-    if (outputs > INT_MAX || rows > INT_MAX) {
-      return Verdict::no(message("a matrix of ", outputs, " x ", rows,
-                                 " is beyond the 2^31 - 1 rows and columns of BLAS"));
+      return Verdict::no(
+          message("multiplies floating numbers, and acc=", faltung::name(p.accumulator)));
     }
     return Verdict::yes();
   }
@@ -37,13 +31,11 @@ class GemmEngine final : public Engine {
       if constexpr (std::is_integral_v<Acc>) {
         return nullptr;  // refused by supports
       } else {
+        if (p.pass == Pass::backward_filter) return std::make_unique<gemm::FilterTask<Acc>>(p);
         return std::make_unique<gemm::GemmTask<Acc>>(p);
       }
     });
   }
-
- private:
-  static std::string_view name_of(DType type) { return faltung::name(type); }
 };
 
 }  // namespace

@@ -4,8 +4,8 @@
 
 namespace faltung {
 
-/// `cpu.gemm`: columns of the extended input in blocks, times the filter, by OpenBLAS. All ranks,
-/// passes, layouts and boundaries; floating and complex sums.
+/// `cpu.gemm`: columns of the extended input in blocks, times the filter, as products of matrices.
+/// All ranks, passes, layouts and boundaries; floating and complex sums.
 [[nodiscard]] const Engine& gemm_engine();
 
 }  // namespace faltung

@@ -1,43 +1,41 @@
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 
-#include "cpp/core/geometry.hpp"
-#include "cpp/cpu/product_rate.hpp"
+#include <faltung/problem.hpp>
 
 namespace faltung::gemm {
 
-/// How the column matrix, [c/g taps, outputs] for each image and group, is cut into blocks that are
-/// made, multiplied and forgotten. Changes speed, and bits only through the order of sums, which
-/// depends on the problem alone.
+/// How the work is cut into blocks that are made, multiplied and forgotten. Changes speed, and bits
+/// only through the segments; depends on the problem alone, as those do.
 struct Policy {
-  std::int64_t depth;    ///< rows: taps of channels
-  std::int64_t columns;  ///< outputs
+  std::int64_t taps;      ///< rows of the column matrix, of taps of channels, at a time
+  std::int64_t outputs;   ///< columns of it
+  std::int64_t parts;     ///< of its rows, each for a thread; all of them read dy for themselves
+  std::int64_t segments;  ///< of all outputs, for sums that are added at last: filter gradient only
 };
 
-/// A block takes at most half of a second-level cache of 1 MiB, and its depth is what OpenBLAS
-/// packs at once (GEMM_Q is 256 to 384 on x86-64), so that cutting it costs nothing.
-inline Policy choose(const Problem& p) {
-  const std::int64_t values = 512 * 1024 / static_cast<std::int64_t>(size_of(p.accumulator));
-  const std::int64_t depth =
-      std::min<std::int64_t>(256, p.in_channels / p.groups * element_count(filter_extents(p)));
-  return {.depth = depth, .columns = std::min(element_count(output_extents(p)), values / depth)};
-}
+/// Bytes of a factor that should stay in a second-level cache of 1 MiB together with another one.
+inline constexpr std::int64_t factor_bytes = 384 * 1024;
+/// What forward rows of a column matrix and of dy take: they are read once for each tile of the
+/// product, in steps that should not take a page each.
+inline constexpr std::int64_t row_bytes = 768;
+/// What gradients are cut into for threads.
+inline constexpr std::int64_t data_parts = 8;
+inline constexpr std::int64_t filter_blocks = 16;
+/// Fewer rows in a part would make loading dy, and fewer outputs in a segment adding its sums, take
+/// more than a tenth of the product.
+inline constexpr std::int64_t least_part_rows = 128;
+inline constexpr std::int64_t least_segment_outputs = 2048;
+inline constexpr std::int64_t segment_bytes = std::int64_t{8} << 20;
+
+/// For a flattened problem.
+[[nodiscard]] Policy choose(const Problem& p);
 
 /// What a run takes with cold caches before it computes.
 inline constexpr double start_us = 30;
 
-/// Of one thread, after that. Columns of a data gradient are added to the result, which took 0.6 to
-/// 2 ns of a value on a Zen 4 core, strides 1 and 2.
-inline double one_thread_us(const Problem& p) {
-  const double column_ns = p.pass == Pass::backward_data ? 1.3 : 0.5;
-  constexpr double piece_ns = 30;
-  const double products = p.multiply_adds();
-  const double columns = products / static_cast<double>(p.out_channels / p.groups);
-  const double pieces = columns / static_cast<double>(p.axes.back().output());
-  return 1e-3 *
-         (products * vector_product_ns(p.accumulator) + columns * column_ns + pieces * piece_ns);
-}
+/// Of one thread, after that.
+[[nodiscard]] double one_thread_us(const Problem& p);
 
 }  // namespace faltung::gemm

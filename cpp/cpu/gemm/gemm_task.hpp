@@ -4,23 +4,24 @@
 #include <memory>
 #include <string>
 
-#include "cpp/core/geometry.hpp"
-#include "cpp/cpu/extended_input.hpp"
+#include "cpp/cpu/gemm/columns.hpp"
 #include "cpp/cpu/gemm/gemm_policy.hpp"
+#include "cpp/cpu/gemm/product.hpp"
 #include "cpp/cpu/packed_filter.hpp"
 #include "cpp/cpu/workspace_layout.hpp"
 
 namespace faltung::gemm {
 
-/// One problem for the gemm engine: per image and group, with the columns X[c r, o] of the extended
-/// input under the outputs,
+/// The forward pass and the data gradient, per image and group, with the columns X[c r, o] of the
+/// extended input under the outputs:
 ///
 ///     forward           Y[k, o]   = W[k, c r] X[c r, o]
 ///     backward_data     X'[c r, o] = W[k, c r]^H dY[k, o], then every column value is added to the
 ///                       element it came from
-///     backward_filter   dW[k, c r] = dY[k, o] X[c r, o]^H
 template <typename Acc>
 class GemmTask final : public Task {
+  using Real = typename Product<Acc>::Real;
+
  public:
   explicit GemmTask(const Problem& problem);
   [[nodiscard]] std::size_t workspace_bytes() const override { return layout_.bytes(); }
@@ -33,56 +34,32 @@ class GemmTask final : public Task {
   void run(const RunArguments& arguments) const override;
 
  private:
-  struct Block {
-    std::int64_t first;
-    std::int64_t count;
-  };
-  template <typename F>
-  static void for_each_block(Block all, std::int64_t size, F&& f) {
-    const std::int64_t end = all.first + all.count;
-    for (std::int64_t first = all.first; first < end; first += size) {
-      f(Block{first, std::min(size, end - first)});
-    }
-  }
-  /// Cuts outputs [first, first + count) where rows end: f(place in the block, output index of the
-  /// first, how many).
-  template <typename F>
-  void for_each_piece(Block outputs, F&& f) const;
-  /// Channel within the group, and tap, of a row of the column matrix.
-  [[nodiscard]] Extents tap(std::int64_t row) const;
-
   // Each computes one block, in the workspace of one thread.
   void forward(const RunArguments& arguments, std::int64_t block, const Acc* filter) const;
   void backward_data(const RunArguments& arguments, std::int64_t block, const Acc* filter) const;
-  void backward_filter(const RunArguments& arguments, std::int64_t block, Acc* sums) const;
 
-  void load_columns(const RunArguments& arguments, std::int64_t b, std::int64_t g, Block rows,
-                    Block outputs) const;
-  void fold_columns(const RunArguments& arguments, std::int64_t first_channel, Block rows,
-                    Block outputs) const;
-  void load_gradient(const RunArguments& arguments, const void* dy, std::int64_t b, std::int64_t g,
-                     Block outputs) const;
-  void store_tile(const RunArguments& arguments, std::int64_t b, std::int64_t g,
-                  Block outputs) const;
+  void fold_row(const Acc* values, std::int64_t row, Block outputs, Acc* image) const;
+  void store_outputs(const RunArguments& arguments, std::int64_t b, std::int64_t g, Block outputs,
+                     const Planes<Real>& sums) const;
   void store_image(const RunArguments& arguments, std::int64_t b, std::int64_t g,
                    Block channels) const;
-  void store_filter(const RunArguments& arguments, Acc* sums) const;
 
   Problem p_;
-  Axis axis_;  // the last
   Policy policy_;
-  TensorStrides x_, w_, y_;
-  Shape outputs_, inputs_, taps_;
-  std::int64_t group_inputs_, group_outputs_, output_count_, input_count_, tap_count_, rows_;
-  ExtendedInput<Acc> input_;
+  Columns<Acc> columns_;
+  Product<Acc> product_;
+  Shape inputs_;
+  std::int64_t group_inputs_, group_outputs_, rows_, output_count_, input_count_;
   FilterPacker<Acc> packer_;
-  LoadRow<Acc> load_y_;
   ResultRows<Acc> result_;
   WorkspaceLayout layout_;
-  std::int64_t part_channels_, part_rows_, blocks_;  // the work of a thread at a time
+  std::int64_t part_channels_, blocks_;
   int slots_;
   std::size_t filter_at_, slots_at_, slot_bytes_;
-  std::size_t columns_at_, tile_at_, image_at_;  // within a slot
+  std::size_t right_at_, sums_at_, row_at_, scratch_at_, image_at_;  // within a slot
 };
+
+/// What a plan says of an engine of matrix products.
+[[nodiscard]] std::string policy_text(const Policy& policy);
 
 }  // namespace faltung::gemm

@@ -1,12 +1,13 @@
 #include "cpp/tools/bench/ceilings.hpp"
 
-#include <cblas.h>
-
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
+#include <string>
 #include <thread>
 #include <vector>
 
+#include <faltung/plan.hpp>
 #include "cpp/tools/bench/timer.hpp"
 
 namespace faltung::bench {
@@ -34,15 +35,19 @@ double copy_rate(Timer& timer) {
   return 2.0 * static_cast<double>(bytes) / measure(timer, work, Cache::warm, effort).median;
 }
 
-template <typename T>
-double matrix_rate(Timer& timer, void (*multiply)(int, const T*, const T*, T*)) {
-  constexpr int n = 1536;
-  const std::vector<T> a(n * n, T(0.5)), b(n * n, T(0.25));
-  std::vector<T> c(n * n);
-  const double seconds =
-      measure(
-          timer, [&] { multiply(n, a.data(), b.data(), c.data()); }, Cache::warm, effort)
-          .median;
+// Our own product of two matrices, as the convolution with one tap that it is.
+double matrix_rate(Timer& timer, DType type) {
+  constexpr std::int64_t n = 1536;
+  Problem problem;
+  problem.in_channels = problem.out_channels = n;
+  problem.axes = {{.input = n}};
+  problem.input = problem.filter = problem.output = problem.accumulator = type;
+  const Plan plan = Plan::make(problem, Device::cpu(), {.elementwise = true});
+  const Tensor x = Tensor::zeros(type, problem.x_shape()), w = Tensor::zeros(type, {n, n, 1});
+  Tensor y(type, problem.y_shape());
+  const double seconds = measure(
+                             timer, [&] { plan.run(x, w, y); }, Cache::warm, effort)
+                             .median;
   return 2.0 * n * n * n / seconds;
 }
 
@@ -53,14 +58,9 @@ Ceilings measure_ceilings(const Device& device) {
   const auto timer = make_timer(device);
   Ceilings ceilings;
   ceilings.copy_bytes_per_second = copy_rate(*timer);
-  ceilings.matrix_flops["f32"] =
-      matrix_rate<float>(*timer, [](int n, const float* a, const float* b, float* c) {
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, n, n, 1, a, n, b, n, 0, c, n);
-      });
-  ceilings.matrix_flops["f64"] =
-      matrix_rate<double>(*timer, [](int n, const double* a, const double* b, double* c) {
-        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, n, n, 1, a, n, b, n, 0, c, n);
-      });
+  for (const DType type : {f32, f64}) {
+    ceilings.matrix_flops[std::string(name(type))] = matrix_rate(*timer, type);
+  }
   return ceilings;
 }
 

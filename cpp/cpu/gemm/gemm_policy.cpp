@@ -1,0 +1,102 @@
+#include "cpp/cpu/gemm/gemm_policy.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "cpp/core/geometry.hpp"
+#include "cpp/cpu/gemm/flatten.hpp"
+#include "cpp/cpu/product_rate.hpp"
+
+namespace faltung::gemm {
+namespace {
+
+// The matrices of one group, in numbers that cannot overflow.
+struct Sizes {
+  double inputs, rows, k, outputs, images, groups, element;
+};
+
+Sizes sizes(const Problem& p) {
+  const auto inputs = static_cast<double>(p.in_channels / p.groups);
+  Sizes s{.inputs = inputs,
+          .rows = inputs,
+          .k = static_cast<double>(std::max<std::int64_t>(1, p.out_channels / p.groups)),
+          .outputs = 1,
+          .images = static_cast<double>(p.batch),
+          .groups = static_cast<double>(p.groups),
+          .element = static_cast<double>(size_of(p.accumulator))};
+  for (const Axis& axis : p.axes) {
+    s.rows *= static_cast<double>(axis.filter);
+    s.outputs *= static_cast<double>(axis.output());
+  }
+  return s;
+}
+
+std::int64_t whole(double value, double least, double most) {
+  return static_cast<std::int64_t>(std::clamp(value, least, std::max(least, most)));
+}
+
+double padded(double count, double step) { return std::ceil(count / step) * step; }
+
+}  // namespace
+
+Policy choose(const Problem& p) {
+  const Sizes s = sizes(p);
+  const bool complex = is_complex(p.accumulator);
+  const double row_values = row_bytes / s.element * (complex ? 2 : 1);
+  Policy policy{.taps = whole(complex ? 128 : 256, 1, s.rows),
+                .outputs = whole(row_values, 1, s.outputs),
+                .parts = 1,
+                .segments = 1};
+  const double fitting = factor_bytes / (s.k * s.element);
+  if (p.pass == Pass::backward_data) {
+    policy.outputs = whole(std::clamp(fitting, row_values / 4, row_values), 1, s.outputs);
+    policy.parts = whole(data_parts, 1, s.inputs);
+  }
+  if (p.pass == Pass::backward_filter) {
+    policy.outputs = whole(std::clamp(fitting, 32.0, 256.0), 1, s.outputs);
+    const double wanted = std::ceil(filter_blocks / s.groups);
+    const double segments = std::min(s.images * s.outputs / least_segment_outputs,
+                                     segment_bytes / (s.rows * s.k * s.groups * s.element + 1));
+    policy.segments = whole(segments, 1, wanted);
+    policy.parts = whole(s.rows / least_part_rows, 1,
+                         std::ceil(wanted / static_cast<double>(policy.segments)));
+  }
+  return policy;
+}
+
+// The parts were timed on one core by taking them away: a value that is copied in pieces of rows,
+// one that is turned on its side, one of the sums, and a piece.
+double one_thread_us(const Problem& problem) {
+  constexpr double load_ns = 0.3, fold_ns = 1.0, turn_ns = 0.6, sum_ns = 1.0, piece_ns = 30;
+  constexpr double tile = 8;
+  const Problem p = flattened(problem);
+  const Policy policy = choose(p);
+  const Sizes s = sizes(p);
+  const double lanes = 64 / s.element * (is_complex(p.accumulator) ? 2 : 1);
+  const double row =
+      std::min(static_cast<double>(policy.outputs),
+               static_cast<double>(std::max<std::int64_t>(1, p.axes.back().output())));
+  const auto pieces_ns = [&](double values, double value_ns) {
+    return values * value_ns + values / row * piece_ns;
+  };
+  const auto parts = static_cast<double>(policy.parts);
+  double products = 0;  // of one image and group
+  double ns = 0;
+  if (p.pass == Pass::forward) {
+    products = padded(s.k, tile) * s.rows * padded(s.outputs, lanes);
+    ns = pieces_ns(s.rows * s.outputs, load_ns) + pieces_ns(s.k * s.outputs, load_ns);
+  } else if (p.pass == Pass::backward_data) {
+    products = padded(s.rows, tile) * s.k * padded(s.outputs, lanes);
+    ns = pieces_ns(s.rows * s.outputs, fold_ns) + pieces_ns(s.k * s.outputs * parts, load_ns);
+  } else {
+    products = padded(s.rows, tile) * padded(s.k, lanes) * s.outputs;
+    ns = pieces_ns(s.rows * s.outputs, load_ns) + pieces_ns(s.k * s.outputs * parts, turn_ns);
+  }
+  ns = (ns + products * vector_product_ns(p.accumulator)) * s.images;
+  if (p.pass == Pass::backward_filter) {
+    ns += s.rows * s.k * static_cast<double>(policy.segments) * sum_ns;
+  }
+  return 1e-3 * ns * s.groups;
+}
+
+}  // namespace faltung::gemm
