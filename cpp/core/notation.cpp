@@ -2,6 +2,7 @@
 #include <faltung/error.hpp>
 #include <faltung/problem.hpp>
 
+#include "cpp/core/float_environment.hpp"
 #include "cpp/core/notation_words.hpp"
 
 namespace faltung {
@@ -166,6 +167,7 @@ void read_boundaries(const Words& words, Problem& problem) {
 }  // namespace notation
 
 Problem Problem::parse(std::string_view text) {
+  const FloatEnvironment environment;  // numbers are rounded to nearest
   const notation::Words words(text);
   const notation::Word& op = words.first();
   op.require(op.key == "op", "the first word is op=fwd, dgrad, wgrad, signal, filter or long");

@@ -9,6 +9,7 @@
 #include <faltung/error.hpp>
 #include "cpp/core/allocator.hpp"
 #include "cpp/core/backend.hpp"
+#include "cpp/core/float_environment.hpp"
 #include "cpp/core/geometry.hpp"
 #include "cpp/core/memory_guard.hpp"
 #include "cpp/core/message.hpp"
@@ -136,6 +137,7 @@ struct Plan::State {
     check_workspace_apart(lent, a, b, out, bias);
     if (element_count(result.shape) == 0) return;
     const Scratch scratch(choice.task->workspace_bytes(), lent, options.allocator, stream);
+    const FloatEnvironment environment(subnormals());  // the allocator keeps the caller's
     choice.task->run({.stream = stream,
                       .first = a.data,
                       .second = b != nullptr ? b->data : bound.data,
@@ -143,6 +145,10 @@ struct Plan::State {
                       .bias = problem.epilogue.bias ? bias.data : nullptr,
                       .prepared = b != nullptr ? nullptr : bound.prepared.get(),
                       .workspace = scratch.data()});
+  }
+
+  [[nodiscard]] Subnormals subnormals() const {
+    return options.flush_subnormals ? Subnormals::flush : Subnormals::keep;
   }
 
   [[nodiscard]] Stream checked_stream(const Stream& given) const {
@@ -234,6 +240,7 @@ void Plan::bind_filter(const Stream& given, const ConstTensorView& w) {
   BoundFilter bound;
   const ByteSpan span = byte_span(w);
   if (span.begin != span.end) {
+    const FloatEnvironment environment(state_->subnormals());
     bound.prepared = with_memory(
         "the engine's form of a filter", static_cast<std::uint64_t>(span.end - span.begin),
         [&] { return state_->choice.task->prepare_filter(stream, w.data); });
@@ -289,6 +296,7 @@ std::string Plan::explain() const {
       message("problem    ", state_->problem, "\ndevice     ", state_->device, "\nengine     ",
               engine(), "\npolicy     ", policy(), "\nworkspace  ", workspace_bytes(),
               " bytes\nerror      ", to_string(error_bound()), "\n");
+  if (state_->options.flush_subnormals) text += "subnormal  numbers count as zero\n";
   for (const Candidate& candidate : state_->choice.candidates) {
     text += message(
         candidate.engine == engine() ? "  -> " : "     ", candidate.engine, ": ",

@@ -7,6 +7,7 @@
 
 #include <faltung/error.hpp>
 #include "cpp/core/backend.hpp"
+#include "cpp/core/float_environment.hpp"
 #include "cpp/core/message.hpp"
 
 namespace faltung {
@@ -101,6 +102,7 @@ bool has_empty_tensor(const Problem& problem) {
 }
 
 Choice choose_engine(const Problem& problem, const Device& device, const PlanOptions& options) {
+  const FloatEnvironment environment;  // for tables and estimates
   problem.validate();
   require_known(options.engine);
   const auto engines = engine_list();

@@ -8,6 +8,7 @@
 #include <faltung/allocator.hpp>
 #include <faltung/error.hpp>
 #include "cpp/core/backend.hpp"
+#include "cpp/core/float_environment.hpp"
 #include "cpp/core/message.hpp"
 #include "cpp/core/strided.hpp"
 
@@ -172,6 +173,7 @@ Tensor compact_copy(const ConstTensorView& view, DType dtype) {
     std::memcpy(copy.data(), view.data, copy.bytes());
     return copy;
   }
+  const FloatEnvironment environment;
   const Conversion conversion = conversion_between(view.dtype, dtype);
   const auto* source = static_cast<const std::byte*>(view.data);
   auto* target = static_cast<std::byte*>(copy.data());

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <faltung/error.hpp>
+#include "cpp/core/float_environment.hpp"
 #include "cpp/core/message.hpp"
 #include "cpp/core/strided.hpp"
 
@@ -62,6 +63,7 @@ double hermite(std::int64_t order, double t) {
 }  // namespace
 
 std::int64_t gaussian_radius(double sigma, double truncate) {
+  const FloatEnvironment environment;
   for (const auto& [field, value] : {std::pair{"sigma", sigma}, {"truncate", truncate}}) {
     if (!std::isfinite(value) || value < 0) {
       throw InvalidProblem(message(field, " is ", value, "; it must be finite and at least 0"));
@@ -77,6 +79,7 @@ std::int64_t gaussian_radius(double sigma, double truncate) {
 }
 
 Tensor gaussian_1d(double sigma, std::int64_t order, std::optional<std::int64_t> radius) {
+  const FloatEnvironment environment;
   if (!(sigma > 0) || !std::isfinite(sigma)) {
     throw InvalidProblem(message("sigma is ", sigma, "; a Gaussian needs a finite one above 0"));
   }
@@ -118,6 +121,7 @@ Tensor gaussian(const PerAxis<double>& sigma, std::size_t rank, double truncate)
 }
 
 Tensor box(const Shape& shape) {
+  const FloatEnvironment environment;
   check_extents("shape", shape);
   Tensor result(f64, shape);
   for (double& tap : result.values<double>()) tap = 1 / static_cast<double>(result.size());
@@ -143,6 +147,7 @@ Tensor laplacian(int neighbours) {
 }
 
 Tensor sharpen(double amount, int neighbours) {
+  const FloatEnvironment environment;
   if (!std::isfinite(amount)) {
     throw InvalidProblem(message("amount is ", amount, "; it must be finite"));
   }
@@ -156,6 +161,7 @@ Tensor sharpen(double amount, int neighbours) {
 Tensor emboss() { return Tensor::from<double>({-2, -1, 0, -1, 1, 1, 0, 1, 2}, {3, 3}); }
 
 Tensor outer(const std::vector<ConstTensorView>& factors) {
+  const FloatEnvironment environment;
   Shape shape;
   std::vector<Tensor> rows;
   for (const ConstTensorView& factor : factors) {

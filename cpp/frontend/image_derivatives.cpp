@@ -2,6 +2,7 @@
 
 #include <faltung/error.hpp>
 #include <faltung/image.hpp>
+#include "cpp/core/float_environment.hpp"
 #include "cpp/core/message.hpp"
 #include "cpp/frontend/image_pass.hpp"
 
@@ -26,6 +27,7 @@ std::vector<Line> derivative_lines(std::size_t axis, Row smoothing,
 
 void derivative(Row smoothing, const ConstTensorView& x, const TensorView& y,
                 const DerivativeOptions& o, const Stream& stream) {
+  const FloatEnvironment environment;
   const Call call = make_call(o, stream);
   check_call(x, y, o.output, call);
   const std::size_t rank = x.shape.size();
@@ -37,6 +39,7 @@ void derivative(Row smoothing, const ConstTensorView& x, const TensorView& y,
 
 void magnitude(Row smoothing, const ConstTensorView& x, const TensorView& y, const SumOptions& o,
                const Stream& stream) {
+  const FloatEnvironment environment;
   const Call call = make_call(o, stream);
   check_call(x, y, o.output, call);
   const std::size_t rank = x.shape.size();
@@ -73,6 +76,7 @@ Tensor prewitt(const ConstTensorView& x, const DerivativeOptions& options) {
 
 void laplace(const ConstTensorView& x, const TensorView& y, const SumOptions& options,
              const Stream& stream) {
+  const FloatEnvironment environment;
   const Call call = make_call(options, stream);
   check_call(x, y, options.output, call);
   const std::vector<std::size_t> axes = checked_axes(options.axes, x.shape.size());

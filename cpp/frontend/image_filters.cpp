@@ -1,5 +1,6 @@
 #include <faltung/error.hpp>
 #include <faltung/image.hpp>
+#include "cpp/core/float_environment.hpp"
 #include "cpp/core/message.hpp"
 #include "cpp/frontend/image_pass.hpp"
 
@@ -43,6 +44,7 @@ Pass make_pass(Kind kind, const ConstTensorView& w, const std::vector<std::size_
 
 void filter(Kind kind, const ConstTensorView& x, const ConstTensorView& w, const TensorView& y,
             const FilterOptions& o, const Stream& stream) {
+  const FloatEnvironment environment;
   const Call call = make_call(o, stream);
   check_call(x, y, o.output, call);
   run_pass(x, y, make_pass(kind, w, checked_axes(o.axes, x.shape.size()), o.boundary, o.origin),

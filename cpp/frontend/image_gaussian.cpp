@@ -3,6 +3,7 @@
 #include <faltung/error.hpp>
 #include <faltung/filters.hpp>
 #include <faltung/image.hpp>
+#include "cpp/core/float_environment.hpp"
 #include "cpp/core/message.hpp"
 #include "cpp/frontend/image_pass.hpp"
 
@@ -71,6 +72,7 @@ std::vector<std::int64_t> order_along(std::size_t axis, std::int64_t order, std:
 
 void gaussian(const ConstTensorView& x, const TensorView& y, const GaussianOptions& options,
               const Stream& stream) {
+  const FloatEnvironment environment;
   const Call call = make_call(options, stream);
   check_call(x, y, options.output, call);
   const Gaussian g = expand(options, x.shape.size());
@@ -85,6 +87,7 @@ Tensor gaussian(const ConstTensorView& x, const GaussianOptions& options) {
 
 void gaussian_laplace(const ConstTensorView& x, const TensorView& y, const GaussianOptions& options,
                       const Stream& stream) {
+  const FloatEnvironment environment;
   const Call call = make_call(options, stream);
   check_call(x, y, options.output, call);
   const Gaussian g = expand_without_order(options, x.shape.size());
@@ -103,6 +106,7 @@ Tensor gaussian_laplace(const ConstTensorView& x, const GaussianOptions& options
 
 void gaussian_gradient_magnitude(const ConstTensorView& x, const TensorView& y,
                                  const GaussianOptions& options, const Stream& stream) {
+  const FloatEnvironment environment;
   const Call call = make_call(options, stream);
   check_call(x, y, options.output, call);
   const Gaussian g = expand_without_order(options, x.shape.size());

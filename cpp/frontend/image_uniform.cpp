@@ -4,6 +4,7 @@
 
 #include <faltung/error.hpp>
 #include <faltung/image.hpp>
+#include "cpp/core/float_environment.hpp"
 #include "cpp/core/message.hpp"
 #include "cpp/cpu/window_mean.hpp"
 #include "cpp/frontend/image_pass.hpp"
@@ -99,6 +100,7 @@ void run_blocks(const ConstTensorView& x, const TensorView& y, const std::vector
 
 void uniform(const ConstTensorView& x, const TensorView& y, const UniformOptions& options,
              const Stream& stream) {
+  const FloatEnvironment environment;
   const Call call = make_call(options, stream);
   check_call(x, y, options.output, call);
   const std::vector<Window> windows = windows_of(options, x.shape.size());

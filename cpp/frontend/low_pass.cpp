@@ -4,6 +4,7 @@
 
 #include <faltung/error.hpp>
 #include <faltung/resample.hpp>
+#include "cpp/core/float_environment.hpp"
 #include "cpp/core/message.hpp"
 
 namespace faltung::filters {
@@ -32,6 +33,7 @@ double kaiser(double beta, double at) {
 }  // namespace
 
 Tensor low_pass(std::int64_t taps, double cutoff, double beta) {
+  const FloatEnvironment environment;
   if (taps < 1) throw InvalidProblem(message("taps is ", taps, "; a filter needs at least one"));
   if (!(cutoff > 0 && cutoff < 1)) {
     throw InvalidProblem(message("cutoff is ", cutoff,

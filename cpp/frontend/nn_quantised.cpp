@@ -5,6 +5,7 @@
 #include <faltung/error.hpp>
 #include <faltung/nn_quantised.hpp>
 #include "cpp/core/allocator.hpp"
+#include "cpp/core/float_environment.hpp"
 #include "cpp/core/message.hpp"
 #include "cpp/core/stream.hpp"
 #include "cpp/core/view_rules.hpp"
@@ -95,6 +96,7 @@ QuantisedPlan plan_qlinear(IntegerSums sums, const Quantisation& q, const ConvOp
     throw NoEngine(message("QLinearConv makes its bytes on the cpu only, the device is ", device,
                            "; use plan_conv_integer there, or Device::cpu()"));
   }
+  const FloatEnvironment environment;
   Requantisation how = second_pass(sums.problem, q, options);
   return make(std::move(sums), options, device, std::move(how));
 }
@@ -175,6 +177,7 @@ void QuantisedPlan::run(const ConstTensorView& x, const TensorView& y, const Str
       s.sums.workspace_bytes() == 0 ? nullptr : static_cast<std::byte*>(scratch.data) + own,
       s.sums.workspace_bytes()};
   s.sums.run_bound(stream, x, sums, rest, s.parts->bias_view());
+  const FloatEnvironment environment;  // the allocator keeps the caller's
   requantise(static_cast<const std::int32_t*>(sums.data), y.data, element_count(y.shape),
              *s.second_pass);
 }

@@ -7,6 +7,7 @@
 #include <faltung/promotion.hpp>
 #include <faltung/resample.hpp>
 #include "cpp/core/element.hpp"
+#include "cpp/core/float_environment.hpp"
 #include "cpp/core/message.hpp"
 #include "cpp/frontend/resample_lines.hpp"
 #include "cpp/frontend/signal_lowering.hpp"
@@ -145,6 +146,7 @@ PadType parse_pad_type(std::string_view text) {
 
 Tensor resample_poly(const ConstTensorView& x, std::int64_t up, std::int64_t down,
                      const ResamplePolyOptions& options) {
+  const FloatEnvironment environment;
   check_operand(x, "x");
   check_options(options);
   const Rates rates = reduced(up, down);

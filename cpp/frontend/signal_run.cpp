@@ -1,5 +1,6 @@
 #include <faltung/error.hpp>
 #include "cpp/core/element.hpp"
+#include "cpp/core/float_environment.hpp"
 #include "cpp/core/message.hpp"
 #include "cpp/core/stream.hpp"
 #include "cpp/core/strided.hpp"
@@ -98,6 +99,7 @@ Tensor run_lowering(const Lowering& lowering, const ConstTensorView& x, const Co
 
 ConstTensorView operand_for_constant(const ConstTensorView& x, const Boundary& boundary,
                                      DType result, Tensor& storage) {
+  const FloatEnvironment environment;
   const bool fits = boundary.kind != BoundaryKind::constant || holds(x.dtype, boundary.value);
   if (fits || is_integer(result) || result == x.dtype) return x;
   storage = compact_copy(x, result);

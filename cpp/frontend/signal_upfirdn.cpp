@@ -4,6 +4,7 @@
 
 #include <faltung/error.hpp>
 #include <faltung/promotion.hpp>
+#include "cpp/core/float_environment.hpp"
 #include "cpp/core/message.hpp"
 #include "cpp/frontend/signal_extension.hpp"
 #include "cpp/frontend/signal_lowering.hpp"
@@ -140,6 +141,7 @@ std::size_t check_upfirdn(const ConstTensorView& h, const ConstTensorView& x,
 
 Tensor run_upfirdn(const ConstTensorView& h, const ConstTensorView& x,
                    const UpfirdnOptions& options, std::size_t along, const Kept& kept) {
+  const FloatEnvironment environment;
   const DType dtype = upfirdn_result_type(h.dtype, x.dtype);
   if (needs_extended_copy(options, x.shape[along])) {
     const std::int64_t more = reach(x.shape[along], h.shape[0], options, kept);
