@@ -12,12 +12,13 @@
 namespace faltung::direct {
 namespace {
 
-/// @param second  where the next channel lies; -1 if there is none
+// The element, and beside it that of the next channel, `step` elements away in either direction,
+// or 0 if it is the last channel.
 template <typename Value, typename T>
-Value value_at(const T* element, [[maybe_unused]] std::int64_t second) {
+Value value_at(const T* element, [[maybe_unused]] std::int64_t step, [[maybe_unused]] bool last) {
   if constexpr (ValueTraits<Value>::channels == 2) {
     using Element = typename ValueTraits<Value>::Element;
-    return {Element(element[0]), second < 0 ? Element{} : Element(element[second])};
+    return {Element(element[0]), last ? Element{} : Element(element[step])};
   } else {
     return load_element<Value>(*element);
   }
@@ -116,14 +117,16 @@ void FilterTiles<Value>::pack_as(const FilterTiles& self, const void* w, std::in
       static_cast<const T*>(w) + (tile / self.group_tiles_ * self.group_outputs_ + first) * k_step;
   constexpr std::int64_t merged = ValueTraits<Value>::channels;
   for (std::int64_t c = 0; c < self.group_inputs_; c += merged, from += merged * self.w_.channel) {
-    const std::int64_t second = c + 1 < self.group_inputs_ ? self.w_.channel : -1;
+    const auto value = [step = self.w_.channel, last = c + 1 == self.group_inputs_](const T* at) {
+      return value_at<Value>(at, step, last);
+    };
     for (const std::int64_t tap : self.taps_) {
       const T* values = from + tap;
       if (count == channels) {
-        for (int k = 0; k < channels; ++k) to[k] = value_at<Value>(values + k * k_step, second);
+        for (int k = 0; k < channels; ++k) to[k] = value(values + k * k_step);
       } else {
         for (int k = 0; k < channels; ++k) {
-          to[k] = k < count ? value_at<Value>(values + k * k_step, second) : Value{};
+          to[k] = k < count ? value(values + k * k_step) : Value{};
         }
       }
       to += channels;
