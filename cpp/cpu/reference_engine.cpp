@@ -6,6 +6,7 @@
 #include "cpp/core/boundary_map.hpp"
 #include "cpp/core/geometry.hpp"
 #include "cpp/cpu/epilogue.hpp"
+#include "cpp/cpu/error_terms.hpp"
 
 namespace faltung {
 namespace {
@@ -203,10 +204,9 @@ class ReferenceTask final : public Task {
 
   ErrorBound error_bound() const override {
     if (is_integer(p_.accumulator)) return {};
-    // A chain of K additions in double. Source: Higham, §3.1.
+    const double terms = element_count(p_.result_shape()) > 0 ? longest_sum(p_) : 0;
     return {ErrorBound::Kind::elementwise,
-            p_.multiply_adds() /
-                std::max(1.0, static_cast<double>(element_count(p_.result_shape()))) * 0x1p-53};
+            sum_error(terms, is_complex(p_.accumulator) ? c128 : f64)};
   }
 
   std::string policy() const override { return "the definition, sums in double or exact integers"; }
