@@ -39,13 +39,16 @@ V continued(const Line& at, std::int64_t n, std::int64_t i, Extension mode, V cv
       return floor_divide(i, n) % 2 == 0 ? value : -value;
     }
     case Extension::antireflect: {
-      // Odd about both ends: X(-i) = 2 first - X(i) and X(n-1+i) = 2 last - X(n-1-i), so that
-      // X(i + 2(n-1)) = X(i) + 2 (last - first).
+      // Odd about both ends: X(-i) = 2 first - X(i) and X(n-1+i) = 2 last - X(n-1-i). Step by step,
+      // so that neither end counts where only the other does, be it NaN or merely large.
       if (n == 1) return first;
-      const std::int64_t period = 2 * (n - 1);
-      const std::int64_t j = positive_remainder(i, period);
-      const V value = j < n ? at(j) : 2.0 * last - at(period - j);
-      return value + 2.0 * steps(floor_divide(i, period)) * (last - first);
+      V ends = 0;
+      double sign = 1;
+      for (; i < 0 || i >= n; sign = -sign) {
+        ends += sign * 2.0 * (i < 0 ? first : last);
+        i = i < 0 ? -i : 2 * (n - 1) - i;
+      }
+      return ends + sign * at(i);
     }
     case Extension::line: {
       if (n == 1) return first;
