@@ -33,7 +33,8 @@ T activate(const Activation& activation, T value) {
       case ActivationKind::leaky_relu:
         return value < 0 ? a * value : value;
       case ActivationKind::gelu:
-        return value * std::erfc(-value * T(0.70710678118654752440)) / 2;
+        // Halved first: twice the value may be infinite.
+        return value * (std::erfc(-value * T(0.70710678118654752440)) / 2);
       case ActivationKind::silu:
         return value / (1 + std::exp(-value));
       case ActivationKind::clamp:
