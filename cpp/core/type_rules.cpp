@@ -222,6 +222,11 @@ void check_epilogue(const Problem& p) {
     refuse("epilogue beta=", e.beta, ": integer sums (acc=", p.accumulator,
            ") only add to the result; use beta=0, beta=1 or acc=f64");
   }
+  if (is_integer(p.accumulator) && e.beta != 0 && !is_integer(p.result_dtype())) {
+    refuse("epilogue beta=", e.beta, ": integer sums (acc=", p.accumulator,
+           ") cannot add what a result of ", p.result_dtype(),
+           " held, which may be no integer; use beta=0, an integer result or acc=f64");
+  }
   if (e.bias && p.pass == Pass::backward_filter) {
     refuse("epilogue bias=1: backward_filter (op=wgrad) has no channel to add it to; use bias=0");
   }

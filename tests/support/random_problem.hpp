@@ -146,7 +146,8 @@ class RandomProblems {
 
   void draw_epilogue(Problem& p) {
     const bool integer = is_integer(p.accumulator);
-    if (chance(2)) p.epilogue.beta = integer ? 1 : real();
+    // Integer sums add to integers only.
+    if (chance(2)) p.epilogue.beta = !integer ? real() : is_integer(p.result_dtype()) ? 1 : 0;
     if (!integer && chance(2)) p.epilogue.alpha = real();
     p.epilogue.bias = p.pass != Pass::backward_filter && chance(2);
     if (is_complex(p.result_dtype()) || (integer && p.overflow == Overflow::wrap) || chance(2)) {
