@@ -33,17 +33,28 @@ std::int64_t lane_count();
 namespace faltung::fft {
 namespace {
 
+#ifdef FALTUNG_FFT_X86_SETS
+// The flags of CMakeLists.txt name the levels x86-64-v3 and v4, which Clang 14 cannot ask for. Every
+// processor with these features of a level has the others (f16c, lzcnt, movbe), whose names it does
+// not know either.
+bool has_avx2() {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+         __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+}
+
+bool has_avx512() {
+  return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vl");
+}
+#endif
+
 std::vector<InstructionSet> find_sets() {
   const auto bytes = [](std::int64_t floats) { return floats * 4; };
   std::vector<InstructionSet> sets;
 #ifdef FALTUNG_FFT_X86_SETS
-  // The flags of CMakeLists.txt name exactly these levels.
-  if (__builtin_cpu_supports("x86-64-v4")) {
-    sets.push_back({"avx512", bytes(avx512::lane_count<float>())});
-  }
-  if (__builtin_cpu_supports("x86-64-v3")) {
-    sets.push_back({"avx2", bytes(avx2::lane_count<float>())});
-  }
+  if (has_avx512()) sets.push_back({"avx512", bytes(avx512::lane_count<float>())});
+  if (has_avx2()) sets.push_back({"avx2", bytes(avx2::lane_count<float>())});
 #endif
   sets.push_back({"baseline", bytes(baseline::lane_count<float>())});
   return sets;
