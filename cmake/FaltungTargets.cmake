@@ -59,12 +59,11 @@ function(faltung_add_test name)
   add_test(NAME ${name} COMMAND ${name})
 endfunction()
 
-# A libFuzzer program <name>.cpp, built with FALTUNG_FUZZ=ON (needs clang). It may include internal
-# headers too.
-# Usage: faltung_add_fuzzer(notation_fuzzer [further libraries])
+# A libFuzzer program <name>.cpp, built with FALTUNG_FUZZ=ON (needs clang).
+# Usage: faltung_add_fuzzer(notation_fuzzer [libraries])
 function(faltung_add_fuzzer name)
   add_executable(${name} ${name}.cpp)
-  target_link_libraries(${name} PRIVATE faltung_internal ${ARGN})
+  target_link_libraries(${name} PRIVATE ${ARGN})
   target_compile_options(${name} PRIVATE -fsanitize=fuzzer)
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)
   faltung_warnings(${name})
