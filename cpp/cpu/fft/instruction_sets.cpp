@@ -34,9 +34,9 @@ namespace faltung::fft {
 namespace {
 
 #ifdef FALTUNG_FFT_X86_SETS
-// The flags of CMakeLists.txt name the levels x86-64-v3 and v4, which Clang 14 cannot ask for. Every
-// processor with these features of a level has the others (f16c, lzcnt, movbe), whose names it does
-// not know either.
+// The flags of CMakeLists.txt name the levels x86-64-v3 and v4, which Clang 14 cannot ask for.
+// Every processor with these features of a level has the others (f16c, lzcnt, movbe), whose names
+// it does not know either.
 bool has_avx2() {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
          __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
