@@ -75,6 +75,20 @@ TEST_F(DroppedBias, OfAQuantisedLayer) {
   EXPECT_EQ(result.at<std::uint8_t>(0, 2, 1, 1), 3);
 }
 
+TEST(DroppedOptions, OfAQuantisedPlan) {
+  const Tensor taps = Tensor::zeros(u8, {3, 2, 3, 3});
+  const Shape x = {1, 2, 5, 5};
+  Tensor memory(u8, {1 << 16});
+  int there = 0;
+  const nn::ConvOptions lent{.workspace = {memory.data(), memory.bytes()}};
+  const nn::ConvOptions ordered{.stream = {Device::cpu(), &there}};
+  for (const nn::ConvOptions& options : {lent, ordered}) {
+    EXPECT_REFUSED(nn::plan_conv_integer(x, u8, taps, {}, options), "takes them when it runs");
+    EXPECT_REFUSED(nn::plan_qlinear_conv(x, u8, taps, {}, {}, options), "takes them when it runs");
+  }
+  EXPECT_EQ(nn::run_qlinear_conv(Tensor::zeros(u8, x), taps, {}, {}, lent).size(), 27);
+}
+
 TEST_F(DroppedBias, OrOverwrittenByTheWorkspace) {
   const Plan plan = Plan::make(nn::conv(x.shape(), w.shape(), {.bias = true}), Device::cpu(),
                                {.engine = "cpu.reference"});

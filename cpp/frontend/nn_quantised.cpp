@@ -101,6 +101,14 @@ QuantisedPlan plan_qlinear(IntegerSums sums, const Quantisation& q, const ConvOp
   return make(std::move(sums), options, device, std::move(how));
 }
 
+// What the options of a call say of that call, a plan would drop.
+void check_for_plan(const ConvOptions& options) {
+  if (options.stream.handle == nullptr && options.workspace.data == nullptr) return;
+  throw InvalidProblem(
+      "stream or workspace is set in the options of a plan, which takes them when it runs; pass "
+      "them to QuantisedPlan::run");
+}
+
 void check_workspace(const Workspace& lent, std::size_t needed, const TensorView& y) {
   if (lent.data == nullptr) {
     throw InvalidProblem(message("a workspace of ", lent.bytes,
@@ -185,12 +193,14 @@ void QuantisedPlan::run(const ConstTensorView& x, const TensorView& y, const Str
 QuantisedPlan plan_conv_integer(const Shape& x, DType x_type, const ConstTensorView& w,
                                 const ZeroPoints& zero, const ConvOptions& options,
                                 const Device& device) {
+  check_for_plan(options);
   return make(integer_sums(x, x_type, w, zero, options, {}), options, device, std::nullopt);
 }
 
 QuantisedPlan plan_qlinear_conv(const Shape& x, DType x_type, const ConstTensorView& w,
                                 const Quantisation& quantisation, const ConstTensorView& bias,
                                 const ConvOptions& options, const Device& device) {
+  check_for_plan(options);
   return plan_qlinear(integer_sums(x, x_type, w, zeros(quantisation), options, bias), quantisation,
                       options, device);
 }
