@@ -70,8 +70,13 @@ if(NOT DEFINED CMAKE_CUDA_COMPILER AND NOT DEFINED ENV{CUDACXX})
   set(CMAKE_CUDA_COMPILER ${CUDAToolkit_NVCC_EXECUTABLE})
 endif()
 enable_language(CUDA)
-# CMAKE_CUDA_STANDARD 20 is unknown to CMake 3.25.
+# CMAKE_CUDA_STANDARD 20 is unknown to CMake 3.25, which asks for 17 behind our option where the host
+# compiler is clang.
 add_compile_options($<$<COMPILE_LANGUAGE:CUDA>:-std=c++20>)
+if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
+  set(CMAKE_CUDA17_STANDARD_COMPILE_OPTION -std=c++20)
+  set(CMAKE_CUDA17_EXTENSION_COMPILE_OPTION -std=c++20)
+endif()
 set(FALTUNG_HAVE_CUDA ON)
 
 set(FALTUNG_CUDA_CODE "${CMAKE_CUDA_ARCHITECTURES}")
