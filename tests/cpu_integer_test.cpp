@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "cpp/core/message.hpp"
+#include "cpp/cpu/channels/channel_kernel.hpp"
 #include "cpp/cpu/cpu_target.hpp"
-#include "cpp/cpu/direct/channel_kernel.hpp"
 #include "cpp/cpu/direct/direct_engine.hpp"
 #include "cpp/cpu/reference_engine.hpp"
 #include "tests/support/operands.hpp"
@@ -101,7 +101,7 @@ TEST_F(CpuInteger, PairsAreMultipliedWhereAnInstructionDoes) {
       const Problem problem = Problem::parse(line);
       if (problem.pass != Pass::forward) continue;
       const std::string policy = direct_engine().prepare(problem, Device::cpu())->policy();
-      EXPECT_EQ(policy.find("pairs") != std::string::npos, direct::has_int16_kernel())
+      EXPECT_EQ(policy.find("pairs") != std::string::npos, has_int16_kernel())
           << line << ": " << policy;
     }
   }

@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "cpp/cpu/channels/channel_kernel.hpp"
 #include "cpp/cpu/direct/box.hpp"
 #include "cpp/cpu/direct/box_channels.hpp"
 #include "cpp/cpu/direct/box_loader.hpp"
-#include "cpp/cpu/direct/channel_kernel.hpp"
 #include "cpp/cpu/direct/direct_task.hpp"
 #include "cpp/cpu/direct/filter_tiles.hpp"
 

@@ -6,7 +6,7 @@
 
 #include "cpp/core/engine.hpp"
 #include "cpp/core/geometry.hpp"
-#include "cpp/cpu/direct/channel_kernel.hpp"
+#include "cpp/cpu/channels/channel_kernel.hpp"
 #include "cpp/cpu/direct/direct_task.hpp"
 
 namespace faltung::direct {

@@ -5,9 +5,9 @@
 #include <type_traits>
 #include <vector>
 
+#include "cpp/cpu/channels/channel_kernel.hpp"
 #include "cpp/cpu/direct/box_channels.hpp"
 #include "cpp/cpu/direct/box_loader.hpp"
-#include "cpp/cpu/direct/channel_kernel.hpp"
 #include "cpp/cpu/direct/panel_bands.hpp"
 #include "cpp/cpu/workspace_layout.hpp"
 

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "cpp/cpu/direct/channel_kernel.hpp"
+#include "cpp/cpu/channels/channel_kernel.hpp"
 #include "cpp/cpu/direct/direct_task.hpp"
 #include "cpp/cpu/direct/filter_tiles.hpp"
 #include "cpp/cpu/direct/panel_packer.hpp"

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "cpp/cpu/direct/value_traits.hpp"
+#include "cpp/cpu/channels/value_traits.hpp"
 
 /// The vector kernel for sums over one input channel at a time, in plain C++ terms.
 namespace faltung::direct {

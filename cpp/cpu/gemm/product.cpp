@@ -6,7 +6,7 @@ namespace faltung::gemm {
 
 template <typename Acc>
 Product<Acc>::Product(std::int64_t columns, bool conjugate)
-    : kernel_(direct::channel_kernel<Real>()), conjugate_(conjugate) {
+    : kernel_(channel_kernel<Real>()), conjugate_(conjugate) {
   for (std::int64_t v = 0; v < ceil_divide(columns, kernel_.lanes); ++v) {
     vectors_.push_back(v * kernel_.lanes);
   }

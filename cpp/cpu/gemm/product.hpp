@@ -5,7 +5,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "cpp/cpu/direct/channel_kernel.hpp"
+#include "cpp/cpu/channels/channel_kernel.hpp"
 #include "cpp/cpu/element_rows.hpp"
 #include "cpp/cpu/extended_input.hpp"
 
@@ -88,7 +88,7 @@ class Product {
                      std::int64_t plane, std::int64_t leading, Real* sums, std::int64_t sums_plane,
                      bool adds) const;
 
-  direct::ChannelShape<Real> kernel_;
+  ChannelShape<Real> kernel_;
   bool conjugate_;
   std::vector<std::int64_t> vectors_;
 };

@@ -1,7 +1,7 @@
 #include <algorithm>
 
+#include "cpp/cpu/channels/channel_kernel.hpp"
 #include "cpp/cpu/cpu_target.hpp"
-#include "cpp/cpu/direct/channel_kernel.hpp"
 
 // By intrinsics: the oldest Highway that we use knows no instruction for pairs of bf16.
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
@@ -10,7 +10,7 @@
 #define FALTUNG_BF16_TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
 #endif
 
-namespace faltung::direct {
+namespace faltung {
 
 #ifdef FALTUNG_HAVE_AVX512_BF16
 namespace {
@@ -127,4 +127,4 @@ ChannelShape<BFloat16Pair> channel_kernel<BFloat16Pair>() {
 
 #endif
 
-}  // namespace faltung::direct
+}  // namespace faltung

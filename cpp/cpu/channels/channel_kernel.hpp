@@ -2,10 +2,11 @@
 
 #include <cstdint>
 
-#include "cpp/cpu/direct/value_traits.hpp"
+#include "cpp/cpu/channels/value_traits.hpp"
 
-/// The vector kernels for sums over many input channels, in plain C++ terms.
-namespace faltung::direct {
+/// The vector kernels for sums over many input channels, in plain C++ terms: those of cpu.direct
+/// and the products of cpu.gemm.
+namespace faltung {
 
 /// Sums for one tile of output channels, over vectors of neighbouring outputs:
 ///
@@ -94,4 +95,4 @@ template <>
 /// Whether it multiplies pairs of 16-bit integers: all of x86.
 [[nodiscard]] bool has_int16_kernel();
 
-}  // namespace faltung::direct
+}  // namespace faltung

@@ -6,7 +6,7 @@
 
 /// What the vector kernels multiply if it is not float or double: the values of two neighbouring
 /// input channels or taps, whose two products are added to one sum.
-namespace faltung::direct {
+namespace faltung {
 
 struct BFloat16Pair {
   BFloat16 first, second;
@@ -38,7 +38,7 @@ struct ValueTraits<Int16Pair> {
   static constexpr std::int64_t channels = 2;
 };
 
-}  // namespace faltung::direct
+}  // namespace faltung
 
 /// In units compiled for each instruction set: whether one instruction adds both products of
 /// Int16Pair. The others take single products.

@@ -14,10 +14,10 @@
 #include <bit>
 #include <cstdint>
 
-#include "cpp/cpu/direct/channel_kernel.hpp"
+#include "cpp/cpu/channels/channel_kernel.hpp"
 
 HWY_BEFORE_NAMESPACE();
-namespace faltung::direct {
+namespace faltung {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
@@ -235,7 +235,7 @@ std::int64_t lanes_of() {
 }
 
 }  // namespace HWY_NAMESPACE
-}  // namespace faltung::direct
+}  // namespace faltung
 HWY_AFTER_NAMESPACE();
 
 #endif

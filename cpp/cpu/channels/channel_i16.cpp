@@ -1,11 +1,11 @@
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "cpp/cpu/direct/channel_i16.cpp"
+#define HWY_TARGET_INCLUDE "cpp/cpu/channels/channel_i16.cpp"
 #include <hwy/foreach_target.h>  // IWYU pragma: keep
 
-#include "cpp/cpu/direct/channel_kernel-inl.hpp"
+#include "cpp/cpu/channels/channel_kernel-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
-namespace faltung::direct::HWY_NAMESPACE {
+namespace faltung::HWY_NAMESPACE {
 #if FALTUNG_ADDS_INT16_PAIRS
 void run_i16(const ChannelSums<Int16Pair>& sums) { channel_sums(sums); }
 void pack_i16(const PanelRows<Int16Pair>& rows) { pack_pairs(rows); }
@@ -16,13 +16,13 @@ ChannelShape<Int16Pair> shape_i16() {
 #else
 ChannelShape<Int16Pair> shape_i16() { return {}; }
 #endif
-}  // namespace faltung::direct::HWY_NAMESPACE
+}  // namespace faltung::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 #include "cpp/cpu/cpu_target.hpp"
 
-namespace faltung::direct {
+namespace faltung {
 
 HWY_EXPORT(shape_i16);
 
@@ -33,5 +33,5 @@ ChannelShape<Int16Pair> channel_kernel<Int16Pair>() {
 
 bool has_int16_kernel() { return channel_kernel<Int16Pair>().run != nullptr; }
 
-}  // namespace faltung::direct
+}  // namespace faltung
 #endif
