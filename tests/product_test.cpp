@@ -9,10 +9,12 @@
 #include <random>
 #include <vector>
 
+#include <faltung/error.hpp>
 #include <faltung/plan.hpp>
 #include "cpp/core/strided.hpp"
 #include "cpp/cpu/cpu_target.hpp"
 #include "cpp/cpu/gemm/flatten.hpp"
+#include "cpp/cpu/gemm/gemm_policy.hpp"
 #include "cpp/cpu/gemm/product.hpp"
 
 namespace faltung::gemm {
@@ -157,6 +159,22 @@ TEST(GemmPolicy, NaNSpreadsOverTheZerosOfTheOtherOperandAlone) {
       EXPECT_EQ(std::isnan(y.at<float>(i[0], i[1], i[2], i[3])), i[1] == 10) << i;
     });
   }
+}
+
+// Tensors that no memory holds are planned like others: their workspace is more than anybody has.
+TEST(GemmPolicy, SizesDoNotOverflow) {
+  for (const char* line : {"op=wgrad dtype=u8:f64:u8 acc=f64 c=18014398509481984 in=7 k=9 f=3",
+                           "op=wgrad dtype=f32 c=144115188075855872 in=3 k=1 f=3",
+                           "op=fwd dtype=c64 c=72057594037927936 in=3 k=4 f=3",
+                           "op=dgrad dtype=c64 c=72057594037927936 in=3 k=4 f=3"}) {
+    Problem p = Problem::parse(line);
+    EXPECT_GT(one_thread_us(p), 1e9) << line;
+    EXPECT_THROW((void)Plan::make(p, Device::cpu(), {.engine = "cpu.gemm", .workspace_limit = 1}),
+                 NoEngine)
+        << line;
+  }
+  const Problem wide = Problem::parse("op=wgrad dtype=f32 c=1 in=7 k=16777217 f=3");
+  EXPECT_THROW((void)Plan::make(wide, Device::cpu(), {.engine = "cpu.gemm"}), NoEngine);
 }
 
 }  // namespace

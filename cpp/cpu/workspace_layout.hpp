@@ -2,11 +2,23 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <limits>
 
 #include <faltung/allocator.hpp>
 
 namespace faltung {
+
+/// A number of elements, or so many that no WorkspaceLayout holds them.
+constexpr std::int64_t count_of(std::initializer_list<std::int64_t> factors) {
+  std::int64_t count = 1;
+  for (const std::int64_t factor : factors) {
+    if (__builtin_mul_overflow(count, factor, &count)) {
+      return std::numeric_limits<std::int64_t>::max();
+    }
+  }
+  return count;
+}
 
 /// Places arrays one behind the other in a workspace, each aligned as the workspace is.
 class WorkspaceLayout {

@@ -52,11 +52,11 @@ FilterTask<Acc>::FilterTask(const Problem& problem)
   right_at_ = slot.add<Real>(product_.right_size(policy_.outputs, group_outputs_));
   left_at_ = slot.add<Acc>(policy_.taps * left_step_);
   values_at_ = slot.add<Acc>(std::max({product_.together * policy_.outputs, group_outputs_,
-                                       stored_channels * (rows_ + stored_channels)}));
+                                       count_of({stored_channels, rows_ + stored_channels})}));
   scratch_at_ = slot.add<Acc>(product_.scratch_size());
   slot_bytes_ = slot.bytes();
-  sums_at_ =
-      layout_.add<Real>(policy_.segments * p_.groups * product_.sums_size(rows_, group_outputs_));
+  sums_at_ = layout_.add<Real>(
+      count_of({policy_.segments, p_.groups, product_.sums_size(rows_, group_outputs_)}));
   slots_at_ = layout_.bytes();
   for (int i = 0; i < slots_; ++i) layout_.add<std::byte>(static_cast<std::int64_t>(slot_bytes_));
 }

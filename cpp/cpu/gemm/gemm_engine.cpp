@@ -18,6 +18,11 @@ class GemmEngine final : public Engine {
       return Verdict::no(
           message("multiplies floating numbers, and acc=", faltung::name(p.accumulator)));
     }
+    if (p.out_channels / p.groups > gemm::most_channels) {
+      return Verdict::no(message("a group of ", p.out_channels / p.groups,
+                                 " output channels is wider than a matrix of ", gemm::most_channels,
+                                 " columns"));
+    }
     return Verdict::yes();
   }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "cpp/cpu/workspace_layout.hpp"
+
 namespace faltung::gemm {
 
 template <typename Acc>
@@ -18,25 +20,26 @@ template <typename Acc>
 auto Product<Acc>::right(Real* memory, std::int64_t depth, std::int64_t columns) const
     -> Planes<Real> {
   const std::int64_t leading = (ceil_divide(columns, kernel_.lanes) | 1) * kernel_.lanes;
-  return {memory, leading, depth * leading};
+  return {memory, leading, count_of({depth, leading})};
 }
 
 template <typename Acc>
 auto Product<Acc>::sums(Real* memory, std::int64_t rows, std::int64_t columns) const
     -> Planes<Real> {
   const std::int64_t leading = padded(columns);
-  return {memory, leading, ceil_divide(rows, kernel_.channels) * kernel_.channels * leading};
+  const std::int64_t tiles = ceil_divide(rows, kernel_.channels);
+  return {memory, leading, count_of({tiles, kernel_.channels, leading})};
 }
 
 // Of complex numbers the third plane is the negative of what the product subtracts.
 template <typename Acc>
 std::int64_t Product<Acc>::right_size(std::int64_t depth, std::int64_t columns) const {
-  return (parts == 1 ? 1 : 3) * right(nullptr, depth, columns).plane;
+  return count_of({parts == 1 ? 1 : 3, right(nullptr, depth, columns).plane});
 }
 
 template <typename Acc>
 std::int64_t Product<Acc>::sums_size(std::int64_t rows, std::int64_t columns) const {
-  return parts * sums(nullptr, rows, columns).plane;
+  return count_of({parts, sums(nullptr, rows, columns).plane});
 }
 
 template <typename Acc>
