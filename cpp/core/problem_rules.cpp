@@ -16,6 +16,37 @@ namespace rules {
 
 namespace {
 
+bool representable(double value, DType type) {
+  if (!is_integer(type)) return true;
+  const int bits = static_cast<int>(8 * size_of(type));
+  const double low = is_signed(type) ? -std::ldexp(1.0, bits - 1) : 0;
+  const double end = std::ldexp(1.0, is_signed(type) ? bits - 1 : bits);
+  return value >= low && value < end && value == std::trunc(value);
+}
+
+}  // namespace
+
+void check_boundary(std::size_t index, std::string_view side, const Boundary& rule, DType type) {
+  if (rule.kind != BoundaryKind::constant) {
+    if (rule.value != 0.0) {
+      refuse("axis ", index, " boundary ", side, ": the rule ", to_string(Boundary{rule.kind, 0}),
+             " takes no value, but has that of ", Boundary::constant(rule.value),
+             "; set it to 0 or use constant");
+    }
+    return;
+  }
+  if (rule.value.imag() != 0 && !is_complex(type)) {
+    refuse("axis ", index, " boundary ", side, '=', rule,
+           ": the value is complex, but the input dtype=", type, " is real; use a real value");
+  }
+  if (!representable(rule.value.real(), type)) {
+    refuse("axis ", index, " boundary ", side, '=', rule, ": the input dtype=", type,
+           " cannot hold that value; use an integer within its range");
+  }
+}
+
+namespace {
+
 /// Every position along an axis stays below this, so that engines may add any two of them, or
 /// double one to reflect it, without a check.
 constexpr std::int64_t max_reach = std::int64_t{1} << 61;
@@ -123,33 +154,6 @@ void check_axes(const Problem& p) {
   for (std::size_t i = 0; i < p.axes.size(); ++i) check_axis(i, p.axes[i]);
 }
 
-bool representable(double value, DType type) {
-  if (!is_integer(type)) return true;
-  const int bits = static_cast<int>(8 * size_of(type));
-  const double low = is_signed(type) ? -std::ldexp(1.0, bits - 1) : 0;
-  const double end = std::ldexp(1.0, is_signed(type) ? bits - 1 : bits);
-  return value >= low && value < end && value == std::trunc(value);
-}
-
-void check_boundary(std::size_t index, std::string_view side, const Boundary& rule, DType type) {
-  if (rule.kind != BoundaryKind::constant) {
-    if (rule.value != 0.0) {
-      refuse("axis ", index, " boundary ", side, ": the rule ", to_string(Boundary{rule.kind, 0}),
-             " takes no value, but has that of ", Boundary::constant(rule.value),
-             "; set it to 0 or use constant");
-    }
-    return;
-  }
-  if (rule.value.imag() != 0 && !is_complex(type)) {
-    refuse("axis ", index, " boundary ", side, '=', rule,
-           ": the value is complex, but the input dtype=", type, " is real; use a real value");
-  }
-  if (!representable(rule.value.real(), type)) {
-    refuse("axis ", index, " boundary ", side, '=', rule, ": the input dtype=", type,
-           " cannot hold that value; use an integer within its range");
-  }
-}
-
 void check_boundaries(const Problem& p) {
   for (std::size_t i = 0; i < p.axes.size(); ++i) {
     check_boundary(i, "below", p.axes[i].below, p.input);
@@ -244,6 +248,12 @@ void check_tensors(const Problem& p) {
 }
 
 }  // namespace
+
+void check_strides(std::string_view name, const ConstTensorView& view, bool written) {
+  const TensorRules tensor{name, "extents", view.dtype, view.shape, view.strides, written};
+  check_size(tensor);
+  check_strides(tensor);
+}
 
 }  // namespace rules
 

@@ -19,6 +19,7 @@
 #include <faltung/plan.hpp>
 #include <faltung/problem.hpp>
 #include <faltung/promotion.hpp>
+#include <faltung/rank.hpp>
 #include <faltung/resample.hpp>
 #include <faltung/signal.hpp>
 #include <faltung/tensor.hpp>

@@ -165,6 +165,24 @@ struct UpfirdnOptions {
 [[nodiscard]] FALTUNG_API Tensor upfirdn(const ConstTensorView& h, const ConstTensorView& x,
                                          const UpfirdnOptions& options = {});
 
+struct Sepfir2dOptions {
+  Method method = Method::automatic;
+  std::string engine = {};
+  Stream stream = {};
+};
+
+/// Filters a rank-2 image along both axes, which continue by Boundary::reflect (what SciPy calls
+/// mirror-symmetric here repeats the element at the end):
+///
+///     y[i, j] = sum over a, b of  hcol[a] hrow[b] x[i + (A-1)/2 - a, j + (B-1)/2 - b]
+///
+/// `hrow` and `hcol` are real unless x is complex, have rank 1 and odd lengths B and A: a row of
+/// taps along each row, and one along each column. Any lengths, also beyond those of x. Type:
+/// numpy_result_type(x, f32).
+[[nodiscard]] FALTUNG_API Tensor sepfir2d(const ConstTensorView& x, const ConstTensorView& hrow,
+                                          const ConstTensorView& hcol,
+                                          const Sepfir2dOptions& options = {});
+
 /// The Toeplitz matrix A with A v = numpy::convolve(a, v, mode) for every v of n elements: shape
 /// [extent of the mode, n], type of `a`. `a` has rank 1, is not empty and lies on the CPU; n >= 1.
 [[nodiscard]] FALTUNG_API Tensor convolution_matrix(const ConstTensorView& a, std::int64_t n,

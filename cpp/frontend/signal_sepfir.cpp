@@ -1,0 +1,47 @@
+#include <faltung/error.hpp>
+#include <faltung/image.hpp>
+#include <faltung/promotion.hpp>
+#include <faltung/signal.hpp>
+#include "cpp/core/message.hpp"
+#include "cpp/frontend/signal_lowering.hpp"
+
+namespace faltung::signal {
+namespace {
+
+void check_taps(const ConstTensorView& taps, std::string_view name, const ConstTensorView& x) {
+  check_operand(taps, name);
+  if (taps.shape.size() != 1 || taps.shape[0] % 2 != 1) {
+    throw InvalidProblem(message(name, " has shape ", taps.shape,
+                                 "; it runs along one axis and is centred, so give it rank 1 and "
+                                 "an odd number of taps"));
+  }
+  if (is_complex(taps.dtype) && !is_complex(x.dtype)) {
+    throw InvalidProblem(message(name, " has complex type ", faltung::name(taps.dtype),
+                                 ", x real type ", faltung::name(x.dtype),
+                                 ", which is that of the result; convert x to c64 or c128"));
+  }
+}
+
+}  // namespace
+
+Tensor sepfir2d(const ConstTensorView& x, const ConstTensorView& hrow, const ConstTensorView& hcol,
+                const Sepfir2dOptions& options) {
+  check_operand(x, "x");
+  if (x.shape.size() != 2) {
+    throw InvalidProblem(message("x has rank ", x.shape.size(), "; sepfir2d takes rank 2"));
+  }
+  check_taps(hrow, "hrow", x);
+  check_taps(hcol, "hcol", x);
+  const DType type = numpy_result_type(x.dtype, f32);
+  const image::Filter1dOptions along{
+      .boundary = Boundary::reflect(), .method = options.method, .engine = options.engine};
+  image::Filter1dOptions rows = along, columns = along;
+  rows.axis = 1;
+  columns.axis = 0;
+  Tensor between(type, x.shape, x.device), y(type, x.shape, x.device);
+  image::convolve1d(x, hrow, between, rows, options.stream);
+  image::convolve1d(between, hcol, y, columns, options.stream);
+  return y;
+}
+
+}  // namespace faltung::signal
