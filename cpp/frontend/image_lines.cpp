@@ -95,13 +95,13 @@ void run_lines(const ConstTensorView& x, const TensorView& y, std::span<const Li
   try {
     for (std::size_t i = 0; i < lines.size(); ++i) {
       passes.push_back(plan_line(i));
-      estimate_us += passes.back().plan.estimate_us();
+      estimate_us += passes.back().plan->estimate_us();
     }
   } catch (const NoEngine&) {
     if (!product) throw;
     return product->run(call.stream);
   }
-  if (product && product->plan.estimate_us() <= estimate_us) return product->run(call.stream);
+  if (product && product->plan->estimate_us() <= estimate_us) return product->run(call.stream);
 
   std::optional<Temporary> buffers[2];
   for (std::size_t i = 0; i < lines.size(); ++i) {

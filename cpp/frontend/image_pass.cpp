@@ -5,6 +5,7 @@
 #include <faltung/error.hpp>
 #include "cpp/core/message.hpp"
 #include "cpp/core/outer_product.hpp"
+#include "cpp/frontend/kept_plan.hpp"
 #include "cpp/frontend/method.hpp"
 
 namespace faltung::image {
@@ -144,7 +145,7 @@ PlannedPass plan_pass(const ConstTensorView& x, const TensorView& y, const Pass&
     l.problem.w_strides = l.w.strides;
   }
   const PlanOptions options = options_for(l.problem, call, locality);
-  return {l.x, l.w, l.y, std::move(w), Plan::make(l.problem, x.device, options)};
+  return {l.x, l.w, l.y, std::move(w), kept_plan(l.problem, x.device, options)};
 }
 
 void run_pass(const ConstTensorView& x, const TensorView& y, const Pass& pass, const Call& call) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -56,8 +57,8 @@ struct PlannedPass {
   ConstTensorView x, w;
   TensorView y;
   Tensor taps;  ///< what w shows, unless that is the caller's
-  Plan plan;
-  void run(const Stream& stream) const { plan.run(stream, x, w, y); }
+  std::shared_ptr<const Plan> plan;
+  void run(const Stream& stream) const { plan->run(stream, x, w, y); }
 };
 
 /// Plans one pass. x and y have the same shape, any strides, and do not overlap; their data need

@@ -6,6 +6,7 @@
 #include <faltung/plan.hpp>
 #include "cpp/core/message.hpp"
 #include "cpp/core/view_rules.hpp"
+#include "cpp/frontend/kept_plan.hpp"
 #include "cpp/frontend/method.hpp"
 
 namespace faltung::nn {
@@ -113,8 +114,8 @@ void run_into(Problem problem, const ConstTensorView& first, const ConstTensorVi
   PlanOptions options = plan_options(problem, call.method, call.engine);
   options.allocator = call.allocator;
   if (call.workspace.data != nullptr) options.workspace_limit = call.workspace.bytes;
-  const Plan plan = Plan::make(problem, first.device, options);
-  plan.run(call.stream, first, second, result, call.workspace, bias);
+  const auto plan = kept_plan(problem, first.device, options);
+  plan->run(call.stream, first, second, result, call.workspace, bias);
 }
 
 Tensor run(const Problem& problem, const ConstTensorView& first, const ConstTensorView& second,

@@ -5,6 +5,7 @@
 #include "cpp/core/stream.hpp"
 #include "cpp/core/strided.hpp"
 #include "cpp/core/view_rules.hpp"
+#include "cpp/frontend/kept_plan.hpp"
 #include "cpp/frontend/signal_lowering.hpp"
 
 namespace faltung::signal {
@@ -92,8 +93,8 @@ void Lowering::run(const Plan& made, const Stream& stream, const ConstTensorView
 Tensor run_lowering(const Lowering& lowering, const ConstTensorView& x, const ConstTensorView& k,
                     const Stream& stream) {
   Tensor y(lowering.problem.output, lowering.result_shape, x.device);
-  const Plan plan = Plan::make(lowering.problem, x.device, lowering.plan);
-  lowering.run(plan, stream_on(x.device, stream), x, k, y);
+  const auto plan = kept_plan(lowering.problem, x.device, lowering.plan);
+  lowering.run(*plan, stream_on(x.device, stream), x, k, y);
   return y;
 }
 

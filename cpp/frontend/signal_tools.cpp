@@ -4,6 +4,7 @@
 #include <faltung/error.hpp>
 #include "cpp/core/memory_guard.hpp"
 #include "cpp/core/message.hpp"
+#include "cpp/frontend/kept_plan.hpp"
 #include "cpp/frontend/signal_lowering.hpp"
 
 namespace faltung::signal {
@@ -25,8 +26,8 @@ std::vector<std::int64_t> correlation_lags(std::int64_t n, std::int64_t m, Mode 
 }
 
 Method choose_method(const ConstTensorView& x, const ConstTensorView& k, Mode mode) {
-  const Plan plan = Plan::make(lower_convolve(x, k, {.mode = mode}).problem, x.device);
-  return plan.engine().find(".fft") != std::string::npos ? Method::fft : Method::direct;
+  const auto plan = kept_plan(lower_convolve(x, k, {.mode = mode}).problem, x.device, {});
+  return plan->engine().find(".fft") != std::string::npos ? Method::fft : Method::direct;
 }
 
 Tensor convolution_matrix(const ConstTensorView& a, std::int64_t n, Mode mode) {

@@ -17,6 +17,7 @@
 #include <faltung/numpy.hpp>
 #include <faltung/per_axis.hpp>
 #include <faltung/plan.hpp>
+#include <faltung/plan_cache.hpp>
 #include <faltung/problem.hpp>
 #include <faltung/promotion.hpp>
 #include <faltung/rank.hpp>
