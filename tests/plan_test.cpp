@@ -269,6 +269,17 @@ TEST(PlanWorkspace, ComesFromTheCallerOrTheHook) {
                  "the workspace overlaps dx");
 }
 
+TEST(PlanWorkspace, MayNotOverlapTheBias) {
+  const Problem problem = Problem::parse("op=fwd dtype=f32 in=4 f=3 bias=1");
+  const Plan plan = Plan::make(problem, Device::cpu(), {.engine = "cpu.reference"});
+  const Tensor x = Tensor::zeros(f32, {1, 1, 4});
+  const Tensor w = Tensor::zeros(f32, {1, 1, 3});
+  Tensor y = Tensor::zeros(f32, {1, 1, 2});
+  Tensor bias = Tensor::zeros(problem.bias_dtype(), {1});
+  EXPECT_REFUSED(plan.run(cpu_stream, x, w, y, {bias.data(), bias.bytes()}, bias),
+                 "the workspace overlaps bias");
+}
+
 TEST(PlanWorkspace, RunsOutWithADeviceErrorThatNamesTheBytes) {
   const Problem problem = Problem::parse("op=dgrad dtype=f32 in=4 f=3 pad=1");
   Allocator none = Allocator::standard(Device::cpu());

@@ -102,6 +102,13 @@ FALTUNG_HOST_DEVICE constexpr Output output_at(const Geometry& g, std::int64_t n
   return at;
 }
 
+/// Threads of a block of gather_kernel and gradient_sum_kernel.
+inline constexpr int gather_threads = 256;
+
+/// Taps of one block of gradient_kernel: each product of dy and x that a thread loads is added to
+/// its own sum.
+inline constexpr int gradient_taps = 8;
+
 /// How the filter gradient is cut: `chunks` pieces of `chunk` positions of all images together.
 /// Block (channel group, piece) sums products for `block_channels` channels.
 struct GradientCut {
@@ -109,5 +116,13 @@ struct GradientCut {
   int block_channels = 1;  ///< lanes along channels where they are neighbours, else one
   std::int64_t channel_groups = 1;
 };
+
+/// Threads that share the pieces of one element of dw: as many as leave each about 16, and at most
+/// 32, so that 8 neighbours, the sector of a load, stay in a block. By the shape alone.
+FALTUNG_HOST_DEVICE constexpr int gradient_parts(std::int64_t pieces) {
+  int parts = 1;
+  while (parts < 32 && pieces > 16 * parts) parts *= 2;
+  return parts;
+}
 
 }  // namespace faltung::cuda::depthwise

@@ -4,8 +4,6 @@
 
 namespace faltung::cuda::depthwise {
 
-inline constexpr int gather_threads = 256;
-
 /// Where the taps of one output begin along each axis, and whether all of them meet elements.
 struct Window {
   std::int64_t first[max_rank];

@@ -7,9 +7,6 @@ namespace faltung::cuda::depthwise {
 
 inline constexpr int gradient_warps = 8;
 
-/// Taps of one block: each product of dy and x that a thread loads is added to its own sum.
-inline constexpr int gradient_taps = 8;
-
 /// One block's share: `count` taps from `tap` on, positions [first, last), channels from `channel`.
 struct GradientShare {
   std::int64_t tap, first, last, channel, piece;
@@ -141,14 +138,6 @@ __global__ void __launch_bounds__(32 * gradient_warps)
       __syncthreads();
     }
   }
-}
-
-/// Threads that share the pieces of one element of dw: as many as leave each about 16, and at most
-/// 32, so that 8 neighbours, the sector of a load, stay in a block. By the shape alone.
-FALTUNG_HOST_DEVICE constexpr int gradient_parts(std::int64_t pieces) {
-  int parts = 1;
-  while (parts < 32 && pieces > 16 * parts) parts *= 2;
-  return parts;
 }
 
 /// Stores one element of dw.

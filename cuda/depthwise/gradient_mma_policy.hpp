@@ -151,7 +151,8 @@ inline double predict_gradient_mma_us(const Geometry& g, const GradientTiling& t
                        128 * t.grid_groups;
   const double clocks = tiles * std::max(counts.wavefronts + issue, counts.mma / 0.6) + counts.end;
   const double slots = H200::multiprocessors * 1755;
-  return 2 * H200::launch_us + idle * std::max(clocks / slots, bytes / H200::bytes);
+  return H200::launch_us + idle * std::max(clocks / slots, bytes / H200::bytes) +
+         predict_gradient_sum_us(g, t.chunks, 4);
 }
 
 }  // namespace faltung::cuda::depthwise

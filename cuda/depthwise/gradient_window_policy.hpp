@@ -65,7 +65,8 @@ inline double predict_gradient_window_us(const Problem& p, const Geometry& g,
   const double ends = blocks * static_cast<double>(divide_up(t.threads(), 32)) * 10.0 *
                       static_cast<double>(g.taps());
   const double instructions = H200::instructions / 32;  // of warps
-  return 2 * H200::launch_us +
+  return H200::launch_us +
+         predict_gradient_sum_us(g, runs.chunks, static_cast<double>(size_of(p.input))) +
          idle * (std::max((window_products(g, t) + window_singles(g, t)) / window_rate(p),
                           window_again(g, t) * p.bytes() / H200::bytes) +
                  ends / instructions);

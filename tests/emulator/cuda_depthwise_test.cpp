@@ -164,6 +164,42 @@ TEST(DepthwiseGradientWindow, MovesAndMultipliesWhatItsHeaderSays) {
   expect("op=wgrad dtype=f32 n=8 c=2 in=14x16 k=2 f=3x3 pad=1 g=2", 16.0 / 14);
 }
 
+// Many pieces of few elements: every piece is read once, threads share those of an element, and the
+// sum is right.
+TEST(DepthwiseGradientSum, SharesThePiecesOfAnElement) {
+  const auto expect = [](const std::string& line, std::int64_t pieces, int parts) {
+    expect_agreement(line);
+    const Problem p = Problem::parse(line);
+    const Geometry g = lower(p);
+    const test::Operands operands = test::filled_operands(p, test::Fill::small_integers, 1);
+    const emulator::Recorder recorder;
+    (void)test::run_guarded(device(), depthwise_engine(), p, operands);
+    const emulator::Report report = recorder.reports().at(1);
+    EXPECT_EQ(report.kernel, "depthwise_gradient_sum");
+    const double elements = static_cast<double>(g.channels * g.taps());
+    EXPECT_EQ(static_cast<double>(report.counters.read.useful_bytes),
+              4 * elements * static_cast<double>(pieces));
+    EXPECT_EQ(gradient_parts(pieces), parts);
+    EXPECT_EQ(report.grid.x, divide_up(g.channels * g.taps(), gather_threads / parts));
+  };
+  expect("op=wgrad dtype=f32 n=130 c=1 in=4x8 k=1 f=3x3 pad=1", 130, 16);
+  expect("op=wgrad dtype=f32 n=40 c=3 in=4x8 k=3 f=3x3 pad=1 g=3", 40, 4);
+}
+
+// Its model: what a thread adds one after the other, not the bytes, where elements are few.
+TEST(DepthwiseGradientSum, TakesAsLongAsItsLongestThread) {
+  const Geometry few = lower(Problem::parse("op=wgrad dtype=f32 n=1 c=1 in=900x900 k=1 f=3x3"));
+  // 2,112 pieces by 32 threads: 66 each, four at a time, 0.6 us for each four.
+  EXPECT_EQ(gradient_parts(2112), 32);
+  EXPECT_NEAR(predict_gradient_sum_us(few, 2112, 4), 3.4 + 17 * 0.6, 1e-9);
+  EXPECT_NEAR(predict_gradient_sum_us(few, 16, 4), 3.4 + 4 * 0.6, 1e-9);
+  // Many elements: the memory.
+  const Geometry many =
+      lower(Problem::parse("op=wgrad dtype=f32 n=1 c=40000 in=9x9 k=40000 f=9x9 g=40000"));
+  EXPECT_NEAR(predict_gradient_sum_us(many, 4, 4), 3.4 + 4 * 40000 * 81 * 4 / (0.88 * 4.27e6),
+              1e-9);
+}
+
 // Channels last: tiles read one row and column of each neighbour, products are the problem's, in
 // full sectors, without conflicts.
 TEST(DepthwiseChannels, MovesAndMultipliesWhatItsHeaderSays) {

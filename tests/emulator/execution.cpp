@@ -11,6 +11,8 @@
 #include "tests/emulator/async_copy.hpp"
 #include "tests/emulator/emulator.hpp"
 #include "tests/emulator/fiber_scheduler.hpp"
+#include "tests/emulator/host_runtime.hpp"
+#include "tests/emulator/kernel_resources.hpp"
 #include "tests/emulator/memory_checker.hpp"
 #include "tests/emulator/toolkit/cuda_runtime.h"
 
@@ -275,6 +277,7 @@ void launch(const LaunchSpec& spec, const std::function<void()>& body) {
   try {
     check_shape(run);
     check_launch(spec);
+    run.has_company = launch_has_company();
     run_clusters(run, body);
   } catch (...) {
     for (std::size_t i = 0; i < run.threads.size(); ++i) pooled_fiber(i).abandon();

@@ -87,6 +87,7 @@ struct Execution {
   dim3 grid, block, cluster;
   int device = 0;
   std::uint32_t launch = 0;                          ///< number of this launch
+  bool has_company = false;                          ///< see launch_has_company
   std::size_t shared_bytes = 0;                      ///< dynamic
   std::size_t shared_end = 0;                        ///< past the static arrays met so far
   std::map<const void*, std::size_t> static_arrays;  ///< offsets, the same in every block

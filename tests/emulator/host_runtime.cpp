@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "tests/emulator/execution.hpp"
+#include "tests/emulator/kernel_resources.hpp"
+#include "tests/emulator/launch_order.hpp"
 #include "tests/emulator/memory_checker.hpp"
 #include "tests/emulator/toolkit/cuda_runtime.h"
 
@@ -40,6 +42,8 @@ int captures = 0;
 
 bool blocks(cudaStream_t stream) { return stream == nullptr || !stream->non_blocking; }
 int device_of(cudaStream_t stream) { return stream == nullptr ? machine.current : stream->device; }
+
+Queue queue_of(cudaStream_t stream) { return {device_of(stream), stream, blocks(stream)}; }
 
 /// Ends, in their order, all pieces of work for which `ends` says so.
 template <typename Ends>
@@ -80,42 +84,6 @@ void check_stream(cudaStream_t stream, const char* what) {
                                 std::to_string(machine.current) + " is current");
 }
 
-/// By kernel and device: the most dynamic shared memory it was granted; present if it is loaded.
-std::map<std::pair<const void*, int>, std::int64_t>& grants() {
-  static std::map<std::pair<const void*, int>, std::int64_t> map;
-  return map;
-}
-std::map<const void*, std::size_t>& static_bytes() {
-  static std::map<const void*, std::size_t> map;
-  return map;
-}
-
-/// ptxas pads the static part to the alignment of the dynamic one, which is that of SharedMemory.
-std::int64_t padded(std::size_t bytes) {
-  return static_cast<std::int64_t>((bytes + 127) / 128 * 128);
-}
-
-void check_shared(const LaunchSpec& spec, std::size_t own) {
-  if (spec.shared_bytes == 0 && static_cast<std::int64_t>(own) <= machine.limits.shared_default) {
-    return;
-  }
-  const std::int64_t fixed = spec.shared_bytes == 0 ? static_cast<std::int64_t>(own) : padded(own);
-  const auto dynamic = static_cast<std::int64_t>(spec.shared_bytes);
-  const std::string takes = "dynamic and static shared memory together take " +
-                            std::to_string(dynamic) + " + " + std::to_string(fixed) + " bytes, ";
-  if (dynamic + fixed > machine.limits.shared_most) {
-    fail(Check::shared_memory_exceeded,
-         takes + "a block has " + std::to_string(machine.limits.shared_most));
-  }
-  const auto granted = grants().find({spec.function, machine.current});
-  const std::int64_t most = granted == grants().end() ? 0 : granted->second;
-  if (dynamic + fixed > machine.limits.shared_default && dynamic > most) {
-    fail(Check::shared_memory_not_requested,
-         takes + "more than " + std::to_string(machine.limits.shared_default) +
-             ", and the kernel was given " + std::to_string(most) + " of dynamic memory");
-  }
-}
-
 cudaError_t make_allocation(void** pointer, std::size_t bytes, bool ordered, cudaStream_t stream,
                             cudaMemPool_t pool) {
   *pointer = nullptr;
@@ -131,7 +99,10 @@ cudaError_t make_allocation(void** pointer, std::size_t bytes, bool ordered, cud
   return cudaSuccess;
 }
 
-void copy_at_once(void* to, const void* from, std::size_t bytes) {
+/// To the host: the call returns when it is there, and with it all before it.
+void copy_at_once(void* to, const void* from, std::size_t bytes, cudaStream_t stream) {
+  check_results(from, bytes, queue_of(stream), "cudaMemcpy");
+  end_launches(queue_of(stream));
   if (Allocation* target = allocation_at(to); target != nullptr) {
     find_allocation(to, bytes, "cudaMemcpy", {});
     check_finished(to, bytes, "cudaMemcpy");
@@ -147,6 +118,8 @@ void copy_at_once(void* to, const void* from, std::size_t bytes) {
 void copy_later(void* to, const void* from, std::size_t bytes, cudaStream_t stream) {
   find_allocation(to, bytes, "cudaMemcpy", {});
   check_finished(to, bytes, "cudaMemcpy");
+  check_results(to, bytes, queue_of(stream), "cudaMemcpy");
+  check_results(from, bytes, queue_of(stream), "cudaMemcpy");
   const auto* source = static_cast<const std::byte*>(from);
   Unfinished work{device_of(stream), stream, static_cast<std::byte*>(to), bytes, nullptr, {}};
   if (allocation_at(from) != nullptr) {
@@ -180,29 +153,32 @@ void expect_device_kept(std::string_view what, const std::function<void()>& f) {
 
 void check_launch(const LaunchSpec& spec) {
   check_stream(spec.stream, "a launch");
-  if (captures != 0 && !grants().contains({spec.function, machine.current})) {
+  if (captures != 0 && !is_loaded(spec.function)) {
     fail(Check::not_loaded,
          "the first launch on a device would load code while a stream is captured");
   }
   check_shared(spec, static_shared_bytes(spec.function));
+  check_registers(spec);
   finish_before(spec.stream);
+  note_launch(execution().launch, queue_of(spec.stream));
 }
 
-std::size_t static_shared_bytes(const void* function) {
-  const auto found = static_bytes().find(function);
-  return found == static_bytes().end() ? 0 : found->second;
+void finish_stream(CUstream_st* stream) {
+  finish_before(stream);
+  end_launches(queue_of(stream));
 }
-
-void note_static_shared(const LaunchSpec& spec, std::size_t bytes) {
-  std::size_t& known = static_bytes()[spec.function];
-  if (bytes <= known) return;
-  known = bytes;
-  check_shared(spec, bytes);
-}
-
-void finish_stream(CUstream_st* stream) { finish_before(stream); }
 void finish_device() {
   finish([](const Unfinished& work) { return work.device == machine.current; });
+  end_launches(machine.current);
+}
+
+bool launch_has_company() {
+  return !unfinished().empty() || has_launches_beside(queue_of(execution().spec.stream));
+}
+
+void check_access(const void* address, std::size_t bytes) {
+  check_finished(address, bytes, "an access");
+  check_results(address, bytes, queue_of(execution().spec.stream), "an access");
 }
 
 void check_finished(const void* address, std::size_t bytes, const char* what) {
@@ -297,6 +273,7 @@ cudaError_t cudaMemsetAsync(void* pointer, int value, std::size_t bytes, cudaStr
   emulator::check_stream(stream, "cudaMemsetAsync");
   emulator::finish_before(stream);
   emulator::check_finished(pointer, bytes, "cudaMemset");
+  emulator::check_results(pointer, bytes, emulator::queue_of(stream), "cudaMemset");
   emulator::begin({emulator::device_of(stream), stream, static_cast<std::byte*>(pointer), bytes,
                    nullptr, std::vector<std::byte>(bytes, static_cast<std::byte>(value))});
   return cudaSuccess;
@@ -313,7 +290,7 @@ cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpy
   emulator::forbid_in_capture("cudaMemcpy");
   emulator::finish_before(nullptr);
   if (emulator::allocation_at(to) == nullptr) {
-    emulator::copy_at_once(to, from, bytes);  // to the host: the call returns when it is there
+    emulator::copy_at_once(to, from, bytes, nullptr);
   } else {
     emulator::copy_later(to, from, bytes, nullptr);
   }
@@ -327,7 +304,7 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaM
   emulator::check_stream(stream, "cudaMemcpyAsync");
   emulator::finish_before(stream);
   if (emulator::allocation_at(to) == nullptr) {
-    emulator::copy_at_once(to, from, bytes);  // memory that is not pinned: as cudaMemcpy
+    emulator::copy_at_once(to, from, bytes, stream);  // memory that is not pinned
   } else {
     emulator::copy_later(to, from, bytes, stream);
   }
@@ -403,32 +380,5 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int dev
       {cudaDevAttrMaxThreadsPerMultiProcessor, limits.threads_of_multiprocessor},
       {cudaDevAttrMaxBlocksPerMultiprocessor, limits.blocks_of_multiprocessor}};
   *value = static_cast<int>(values.at(attribute));
-  return emulator::answer(cudaSuccess);
-}
-
-cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* kernel) {
-  const auto turn = emulator::take_turn();
-  emulator::forbid_in_capture("cudaFuncGetAttributes");
-  const auto fixed =
-      static_cast<std::size_t>(emulator::padded(emulator::static_shared_bytes(kernel)));
-  auto& grants = emulator::grants();
-  const auto [grant, is_new] = grants.try_emplace(
-      {kernel, emulator::machine.current},
-      emulator::machine.limits.shared_default - static_cast<std::int64_t>(fixed));
-  *attributes = {.sharedSizeBytes = fixed,
-                 .maxThreadsPerBlock = emulator::machine.limits.threads_of_block,
-                 .numRegs = 0,
-                 .maxDynamicSharedSizeBytes = static_cast<int>(grant->second)};
-  return emulator::answer(cudaSuccess);
-}
-
-cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute, int value) {
-  const auto turn = emulator::take_turn();
-  emulator::forbid_in_capture("cudaFuncSetAttribute");
-  const std::int64_t fixed = emulator::padded(emulator::static_shared_bytes(kernel));
-  if (value < 0 || value + fixed > emulator::machine.limits.shared_most) {
-    return emulator::answer(cudaErrorInvalidValue);
-  }
-  emulator::grants()[{kernel, emulator::machine.current}] = value;
   return emulator::answer(cudaSuccess);
 }

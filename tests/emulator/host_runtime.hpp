@@ -15,7 +15,8 @@ struct CUstream_st;
 /// that were not created as non-blocking wait for each other. What the documentation lets end after
 /// the call ("API synchronization behavior": copies within a device, from memory that is not
 /// pinned, fills) ends when the host waits for it, or when the stream reaches its next piece of
-/// work, and no earlier: until then nobody may touch what it writes.
+/// work, and no earlier: until then nobody may touch what it writes. Results of a kernel are for
+/// later work of its stream, and for others once the host has waited (launch_order.hpp).
 namespace faltung::emulator {
 
 struct LaunchSpec;
@@ -38,13 +39,9 @@ void forbid_in_capture(std::string_view call);
 void expect_device_kept(std::string_view what, const std::function<void()>& f);
 
 /// What must be in order before a kernel starts: its stream, what it was granted, its code.
-/// @throws Violation wrong_device, not_loaded, shared_memory_not_requested, shared_memory_exceeded
+/// @throws Violation wrong_device, not_loaded, shared_memory_not_requested, shared_memory_exceeded,
+/// registers_exceeded
 void check_launch(const LaunchSpec& spec);
-
-/// Static shared memory of a kernel as known: what its launches have met.
-[[nodiscard]] std::size_t static_shared_bytes(const void* function);
-/// A launch of it has met so much. Kernels that take dynamic memory, too, are checked again.
-void note_static_shared(const LaunchSpec& spec, std::size_t bytes);
 
 /// All pieces of work of a stream, or of all streams of the current device, end.
 void finish_stream(CUstream_st* stream);
@@ -55,6 +52,11 @@ void finish_device();
 void check_finished(const void* address, std::size_t bytes, const char* what);
 /// Whether there is such work at all.
 [[nodiscard]] bool has_unfinished();
+
+/// Whether the running launch may meet work that nobody has waited for, and an access of it then.
+/// @throws Violation unfinished_copy, unfinished_kernel
+[[nodiscard]] bool launch_has_company();
+void check_access(const void* address, std::size_t bytes);
 
 /// How much the pool of an allocation keeps; 0: it came from the default pool, or from none.
 [[nodiscard]] std::size_t kept_by_pool_of(const void* address);

@@ -163,7 +163,7 @@ void check_owner(const Allocation& allocation, const void* address, unsigned byt
              std::to_string(execution().device),
          where);
   }
-  if (has_unfinished()) check_finished(address, bytes, "an access");
+  if (execution().has_company) check_access(address, bytes);
 }
 
 /// The bytes of an access in its sector, which holds all of them.

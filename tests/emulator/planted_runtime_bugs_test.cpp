@@ -13,6 +13,7 @@
 #include "tests/emulator/host_runtime.hpp"
 #include "tests/emulator/kernels/device_buffer.hpp"
 #include "tests/emulator/kernels/start.hpp"
+#include "tests/emulator/runtime_bugs.hpp"
 
 // Mistakes of the host: what a launch asks for and of which device, streams, and the current
 // device.
@@ -27,14 +28,6 @@ using cuda::SharedMemory;
 using cuda::Vec;
 using emulator::Check;
 using emulator::machine;
-
-/// Does the right thing, or the same with one mistake, on the machine that `architecture` names.
-struct RuntimeBug {
-  std::string name;
-  Check check;
-  void (*act)(bool broken);
-  int architecture = 90;
-};
 
 __global__ void dynamic_kernel(Global<float> y) {
   auto tile = SharedMemory().take<float>(32);
@@ -59,10 +52,6 @@ __global__ void copy_kernel(Global<const float> x, Global<float> y) {
 
 __global__ void other_copy_kernel(Global<const float> x, Global<float> y) {
   y[threadIdx.x] = x[threadIdx.x];
-}
-
-LaunchConfig with_shared(std::size_t bytes) {
-  return {.name = "kernel", .block = 32, .shared_bytes = bytes};
 }
 
 void set_shared(const void* kernel, int bytes) {
@@ -211,12 +200,6 @@ void reads_its_result_by_the_read_only_path(bool broken) {
 
 // --- copies that have not ended ---
 
-cudaStream_t own_stream() {
-  cudaStream_t stream = nullptr;
-  (void)cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
-  return stream;
-}
-
 void launch_on(cudaStream_t stream, const DeviceBuffer<float>& x, const DeviceBuffer<float>& y) {
   LaunchConfig config = with_shared(0);
   config.stream = stream;
@@ -339,31 +322,6 @@ const RuntimeBug bugs[] = {
      allocates_while_a_stream_is_captured},
 };
 
-/// The name of the check that objects, or "nothing".
-std::string objection(const RuntimeBug& bug, bool broken) {
-  machine = {};
-  machine.devices = 2;
-  machine.limits = emulator::device_record(bug.architecture).limits;
-  std::string result = "nothing";
-  try {
-    bug.act(broken);
-  } catch (const emulator::Violation& violation) {
-    result = emulator::name(violation.check());
-  }
-  for (machine.current = 0; machine.current < 2; ++machine.current) emulator::finish_device();
-  machine = {};
-  return result;
-}
-
-class RuntimeBugs : public ::testing::TestWithParam<RuntimeBug> {};
-
-TEST_P(RuntimeBugs, AreCaughtByName) {
-  const RuntimeBug& bug = GetParam();
-  EXPECT_EQ(objection(bug, false), "nothing");
-  EXPECT_EQ(objection(bug, true), emulator::name(bug.check));
-}
-
-void PrintTo(const RuntimeBug& bug, std::ostream* os) { *os << bug.name; }
 INSTANTIATE_TEST_SUITE_P(All, RuntimeBugs, ::testing::ValuesIn(bugs),
                          [](const ::testing::TestParamInfo<RuntimeBug>& bug) {
                            return bug.param.name;
