@@ -39,7 +39,12 @@ void add_filter_options(CLI::App& command, FilterText& text) {
   command.add_option("--radius", text.radius,
                      "The same in elements, one or one per axis, in place of --truncate");
   command.add_option("--size", text.size,
-                     "Elements of the window: one, or one per axis; default 3");
+                     "Elements of the window: one, or one per axis; default 3 for uniform");
+  command.add_option("--footprint", text.footprint,
+                     "Window of another shape: the elements that are not 0, .npy");
+  command.add_option("--rank", text.rank,
+                     "Of the element to choose: 0 is the least, -1 the greatest");
+  command.add_option("--percentile", text.percentile, "The same as a share, 0 to 100");
   command.add_option("--weights", text.weights, "The filter, .npy");
   command.add_option("--origin", text.origin, "Moves the filter's centre: one, or one per axis");
   command.add_option("--axis", text.axis,
@@ -62,7 +67,7 @@ void add_ndimage_command(CLI::App& app) {
   command->add_option("IN", options->input, "Array, .npy")->required();
   command->add_option("-o,--output", options->output, "Result, .npy")->required();
   add_filter_options(*command, *options);
-  add_sum_options(*command, options->sums);
+  add_sum_options(*command, *options);
   add_method_option(*command, options->method);
   add_device_option(*command, options->device);
   command->callback([options] { ndimage(*options); });

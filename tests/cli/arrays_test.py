@@ -132,6 +132,28 @@ class NdImage(ArraysTest):
         self.assertEqual(self.filtered("sharpen --mode constant")[2], sharp + [0] * 9)
         self.assertEqual(self.filtered("sharpen --mode constant --axes 0,2")[2], [0] * 3 + [-1, 5, -1] + [0] * 6 + [0, -1, 0] + [0] * 3)
 
+    def test_chosen_elements(self):
+        self.write("x.npy", "i2", [5], [5, 1, 4, 2, 3])
+        self.write("ends.npy", "u1", [3], [1, 0, 1])
+        for call, expected in {
+            "median --size 3": [5, 4, 2, 3, 3],
+            "median_filter --size 2": [5, 5, 4, 4, 3],
+            "median --size 3 --mode constant": [1, 4, 2, 3, 2],
+            "median --size 3 --origin 1": [5, 5, 4, 2, 3],
+            "minimum --size 3": [1, 1, 1, 2, 2],
+            "maximum --size 3": [5, 5, 4, 4, 3],
+            "rank --rank 0 --size 3": [1, 1, 1, 2, 2],
+            "rank --rank -2 --size 3": [5, 4, 2, 3, 3],
+            "percentile --percentile 0 --size 3": [1, 1, 1, 2, 2],
+            "percentile --percentile 70 --size 3": [5, 5, 4, 4, 3],
+            f"minimum --footprint {self.folder}/ends.npy": [1, 4, 1, 3, 2],
+            f"maximum --footprint {self.folder}/ends.npy": [5, 5, 2, 4, 3],
+        }.items():
+            self.assertEqual(self.filtered(call), ("i2", (5,), expected), call)
+        self.assertEqual(self.filtered("median --size 3 --output-type f64")[0], "f8")
+        self.write("x.npy", "f8", [2, 3], [3, 1, 2, 9, 8, 7])
+        self.assertEqual(self.filtered("median --size 3 --axes 1")[2], [3, 2, 2, 9, 8, 7])
+
     def test_engines(self):
         self.write("x.npy", "f8", [30])
         self.write("w.npy", "f8", [5])

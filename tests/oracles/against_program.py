@@ -25,6 +25,7 @@ if __name__ == "__main__":
         ("program.integer_gaussian", 10, against_scipy_ndimage.integer_gaussian),
         ("program.uniform", 30, against_scipy_ndimage.uniform),
         ("program.derivatives", 40, against_scipy_ndimage.derivatives),
+        ("program.ranks", 60, against_scipy_ndimage.ranks),
         ("program.network", 10, against_jax.network),
         *((folder.name, 1, against_onnx.node_test((folder, node)))
           for folder, node in against_onnx.cases() if node.op_type != "ConvInteger")], Program)

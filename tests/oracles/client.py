@@ -166,10 +166,11 @@ class Program(Caller):
                 *self._passed(options, "mode", "boundary", "origin", "axes", "method")]
 
     def _ndimage(self, function, files, options):
-        weights = ["--weights", files[1]] if len(files) > 1 else []
+        second = "--weights" if function in ("convolve", "correlate") else "--footprint"
+        weights = [second, files[1]] if len(files) > 1 else []
         return ["ndimage", function, files[0], *weights, *self._sums(options), *self._passed(
-            options, "boundary", "sigma", "order", "truncate", "radius", "size", "origin", "axis",
-            "axes", "method")]
+            options, "boundary", "sigma", "order", "truncate", "radius", "size", "rank",
+            "percentile", "origin", "axis", "axes", "method")]
 
     def _sums(self, options):
         rounding, overflow = options.pop("store", "truncate, wrap").split(", ")

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 #include <faltung/filters.hpp>
 #include <faltung/image.hpp>
+#include <faltung/rank.hpp>
 
 #include <algorithm>
 #include <limits>
@@ -25,9 +26,10 @@ struct Option {
 constexpr Option options[] = {
     {"--sigma", &FilterText::sigma},       {"--order", &FilterText::order},
     {"--truncate", &FilterText::truncate}, {"--radius", &FilterText::radius},
-    {"--size", &FilterText::size},         {"--weights", &FilterText::weights},
-    {"--origin", &FilterText::origin},     {"--axis", &FilterText::axis},
-    {"--axes", &FilterText::axes},
+    {"--size", &FilterText::size},         {"--footprint", &FilterText::footprint},
+    {"--rank", &FilterText::rank},         {"--percentile", &FilterText::percentile},
+    {"--weights", &FilterText::weights},   {"--origin", &FilterText::origin},
+    {"--axis", &FilterText::axis},         {"--axes", &FilterText::axes},
 };
 
 /// The boundaries of --mode, with --cval where they are constant.
@@ -55,8 +57,8 @@ template <typename CallOptions>
 CallOptions call_options(const FilterText& text) {
   CallOptions call;
   call.boundary = boundaries(text);
-  set_sums(text.sums, call);
-  set_method(text.method, call);
+  set_sums(text, call);
+  if constexpr (requires { call.method; }) set_method(text.method, call);
   if constexpr (requires { call.sigma; }) {
     if (!text.sigma.empty()) call.sigma = parse_numbers("--sigma", text.sigma, 0, infinity);
     if (!text.order.empty()) call.order = parse_integers("--order", text.order);
@@ -99,13 +101,41 @@ Tensor named_weights(const FilterText& text, const ConstTensorView& x, const Con
   return image::correlate(x, weights(), call);
 }
 
+image::RankOptions rank_options(const FilterText& text, const ConstTensorView& footprint) {
+  auto call = call_options<image::RankOptions>(text);
+  if (!text.footprint.empty()) call.footprint = footprint;
+  return call;
+}
+
+Tensor rank(const FilterText& text, const ConstTensorView& x, const ConstTensorView& footprint) {
+  const std::int64_t member = parse_integer("--rank", text.rank);
+  return image::rank_filter(x, member, rank_options(text, footprint));
+}
+
+template <std::int64_t member>
+Tensor extreme(const FilterText& text, const ConstTensorView& x, const ConstTensorView& footprint) {
+  return image::rank_filter(x, member, rank_options(text, footprint));
+}
+
+Tensor median(const FilterText& text, const ConstTensorView& x, const ConstTensorView& footprint) {
+  return image::median_filter(x, rank_options(text, footprint));
+}
+
+Tensor percentile(const FilterText& text, const ConstTensorView& x,
+                  const ConstTensorView& footprint) {
+  const double share = parse_number("--percentile", text.percentile, -100, 100);
+  return image::percentile_filter(x, share, rank_options(text, footprint));
+}
+
 Tensor sharpen() { return filters::sharpen(); }
 
 struct Row {
   std::string_view name;
   std::vector<std::string_view> takes;  ///< of `options`
   std::string_view needs;               ///< the one that has no default; "" if all have
+  /// @param w  the weights or the footprint, if they are given
   Tensor (*run)(const FilterText&, const ConstTensorView& x, const ConstTensorView& w);
+  bool sums = true;  ///< else it chooses elements: no accumulator, no method, and a window
 };
 
 const std::vector<Row>& rows() {
@@ -133,6 +163,15 @@ const std::vector<Row>& rows() {
       {"convolve", {"--weights", "--origin", "--axes"}, "--weights", weighted<convolve>},
       {"sharpen", {"--axes"}, "", named_weights<sharpen>},
       {"emboss", {"--axes"}, "", named_weights<filters::emboss>},
+      {"median", {"--size", "--footprint", "--origin", "--axes"}, "", median, false},
+      {"minimum", {"--size", "--footprint", "--origin", "--axes"}, "", extreme<0>, false},
+      {"maximum", {"--size", "--footprint", "--origin", "--axes"}, "", extreme<-1>, false},
+      {"percentile",
+       {"--percentile", "--size", "--footprint", "--origin", "--axes"},
+       "--percentile",
+       percentile,
+       false},
+      {"rank", {"--rank", "--size", "--footprint", "--origin", "--axes"}, "--rank", rank, false},
   };
   return all;
 }
@@ -149,7 +188,26 @@ std::size_t row_of(const std::string& given) {
   return static_cast<std::size_t>(found - rows().begin());
 }
 
+/// Of a filter that chooses elements.
+void check_choice(const FilterText& text, const Row& row) {
+  if (text.size.empty() == text.footprint.empty()) {
+    throw InvalidProblem(
+        fmt::format("--size, --footprint: {} needs one of them, and not both", row.name));
+  }
+  if (!text.accumulator.empty()) {
+    throw InvalidProblem(
+        fmt::format("--accumulator {}: {} chooses elements and sums nothing; "
+                    "leave it out",
+                    text.accumulator, row.name));
+  }
+  if (text.method != "auto") {
+    throw InvalidProblem(fmt::format(
+        "--method {}: {} chooses elements, in one way only; leave it out", text.method, row.name));
+  }
+}
+
 void check_options(const FilterText& text, const Row& row) {
+  if (!row.sums) check_choice(text, row);
   for (const Option& option : options) {
     const std::string& value = text.*option.text;
     const bool taken = std::ranges::find(row.takes, option.name) != row.takes.end();
@@ -178,7 +236,13 @@ NamedFilter::NamedFilter(const FilterText& text) : text_(text), row_(row_of(text
   static_cast<void>(call_options<image::GaussianOptions>(text));
   static_cast<void>(call_options<image::UniformOptions>(text));
   static_cast<void>(call_options<image::DerivativeOptions>(text));
-  if (!text.weights.empty()) weights_ = read_npy(text.weights);
+  if (!text.rank.empty()) static_cast<void>(parse_integer("--rank", text.rank));
+  if (!text.percentile.empty()) {
+    static_cast<void>(parse_number("--percentile", text.percentile, -100, 100));
+  }
+  for (const std::string& file : {text.weights, text.footprint}) {
+    if (!file.empty()) weights_ = read_npy(file);
+  }
 }
 
 Tensor NamedFilter::operator()(const ConstTensorView& x) const {

@@ -10,15 +10,15 @@
 namespace faltung::tools {
 
 /// The options of one call as they were given; empty if left out.
-struct FilterText {
+struct FilterText : SumText {
   std::string filter;
   std::string sigma, order, truncate, radius;  ///< of Gaussians
-  std::string size;                            ///< of windows
-  std::string weights;                         ///< a file
+  std::string size, footprint;                 ///< of windows
+  std::string rank, percentile;
+  std::string weights;  ///< a file
   std::string origin;
   std::string axis, axes;
   std::string mode, cval;  ///< what stands outside
-  SumText sums;
   std::string method = "auto";
 };
 
@@ -42,7 +42,7 @@ class NamedFilter {
  private:
   FilterText text_;
   std::size_t row_;
-  Tensor weights_;  ///< on the CPU, where whole numbers are recognised
+  Tensor weights_;  ///< or the footprint; on the CPU, where whole numbers are recognised
 };
 
 }  // namespace faltung::tools

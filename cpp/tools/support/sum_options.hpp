@@ -22,12 +22,16 @@ void add_sum_options(CLI::App& command, SumText& text);
 /// Declares --method.
 void add_method_option(CLI::App& command, std::string& text);
 
+/// What the call has of them; it is the caller's to refuse the rest.
+///
 /// @throws InvalidProblem naming the option, its value and the rule.
 template <typename CallOptions>
 void set_sums(const SumText& text, CallOptions& call) {
   if (!text.output_type.empty()) call.output = parse_npy_dtype("--output-type", text.output_type);
-  if (!text.accumulator.empty()) {
-    call.accumulator = parse_npy_dtype("--accumulator", text.accumulator);
+  if constexpr (requires { call.accumulator; }) {
+    if (!text.accumulator.empty()) {
+      call.accumulator = parse_npy_dtype("--accumulator", text.accumulator);
+    }
   }
   const auto set_store = [&](auto& store) {
     if (text.rounding == "nearest") store.rounding = Rounding::nearest_even;
