@@ -87,11 +87,13 @@ bool SumGuard::may_be_doubtful(const double* sums, std::int64_t count) const {
   const double error = accuracy_.error;
   const bool truncates = p_.rounding == Rounding::truncate;
   int found = 0;
-  if (truncates) {  // values of less than 1 become 0 on both sides of it
+  if (truncates) {
+    // Values of less than 1 become 0 on both sides of it.
+    const int zero_is_safe = static_cast<int>(error < 0.5);
     for (std::int64_t i = 0; i < count; ++i) {
       const double whole = nearest(sums[i]);
-      found |=
-          static_cast<int>(!(std::abs(sums[i] - whole) > error)) & static_cast<int>(whole != 0);
+      found |= static_cast<int>(!(std::abs(sums[i] - whole) > error)) &
+               (static_cast<int>(whole != 0) | (1 - zero_is_safe));
     }
   } else {
     for (std::int64_t i = 0; i < count; ++i) {
