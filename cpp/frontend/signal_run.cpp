@@ -1,4 +1,5 @@
 #include <faltung/error.hpp>
+#include <faltung/promotion.hpp>
 #include "cpp/core/element.hpp"
 #include "cpp/core/float_environment.hpp"
 #include "cpp/core/message.hpp"
@@ -103,7 +104,8 @@ ConstTensorView operand_for_constant(const ConstTensorView& x, const Boundary& b
   const FloatEnvironment environment;
   const bool fits = boundary.kind != BoundaryKind::constant || holds(x.dtype, boundary.value);
   if (fits || is_integer(result) || result == x.dtype) return x;
-  storage = compact_copy(x, result);
+  // A result may be named that holds x no better than the value.
+  storage = compact_copy(x, numpy_result_type(x.dtype, result));
   return storage.view();
 }
 
