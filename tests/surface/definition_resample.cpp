@@ -23,7 +23,8 @@ Value combined(long double scale_a, const Value& a, long double scale_b, const V
   const long double size_b = std::fabs(scale_b) * magnitude(b);
   return {scale_a * a.re + scale_b * b.re, scale_a * a.im + scale_b * b.im,
           std::fabs(scale_a) * a.error + std::fabs(scale_b) * b.error +
-              4 * unit * (size_a + size_b) + least(unit)};
+              4 * unit * (size_a + size_b) +
+              least(unit) * (1 + std::fabs(scale_a) + std::fabs(scale_b))};
 }
 
 // Element i of a line that a rule continues; SciPy's words, as formulas.
@@ -55,7 +56,9 @@ Value continued(const std::vector<Value>& line, std::int64_t i, const std::strin
   }
   // line: through the first and the last element
   const long double slope = steps / static_cast<long double>(n - 1);
-  return combined(1 + slope, end, -slope, i < 0 ? line.back() : line.front(), unit);
+  Value value = combined(1 + slope, end, -slope, i < 0 ? line.back() : line.front(), unit);
+  value.error += steps * least(unit);  // the slope itself is rounded
+  return value;
 }
 
 // What resample_poly takes from each line before it filters.
@@ -104,7 +107,12 @@ std::vector<Settled> filtered(const std::vector<Value>& given, const std::vector
   Value offset;
   if (!f.taken.empty()) {
     offset = taken_from(x, f.taken, unit);
-    for (Value& v : x) v = combined(1, v, -1, offset, unit);
+    for (Value& v : x) {
+      v = combined(1, v, -1, offset, unit);
+      if (is_finite(v) && magnitude(v) + v.error >= largest(rule.result)) {
+        v.error = std::numeric_limits<long double>::infinity();
+      }
+    }
   }
   const auto n = static_cast<std::int64_t>(x.size());
   const auto taps = static_cast<std::int64_t>(h.size());
@@ -149,10 +157,12 @@ std::vector<Settled> filtered(const std::vector<Value>& given, const std::vector
 }
 
 // These functions do not show their plans: bounds are those of direct sums in the result's type,
-// beside, where FFT may run, those of a transform of this length.
+// beside, where FFT may run, those of a transform of this length. It may run unless its estimate is
+// far from the chosen engine's.
 Rule rule_for(DType type, std::int64_t taps, const Filtering& f, std::int64_t n, Method method,
-              bool& may_transform) {
+              std::int64_t lines, bool& may_transform) {
   Problem problem;
+  problem.batch = lines;
   problem.input = problem.filter = problem.output = problem.accumulator = type;
   Axis axis{.input = n, .filter = taps, .stride = f.down};
   axis.input_dilation = f.up;
@@ -163,8 +173,10 @@ Rule rule_for(DType type, std::int64_t taps, const Filtering& f, std::int64_t n,
   may_transform = false;
   if (method == Method::direct) return rule;
   try {
-    const Rule other = rule_of(Plan::make(problem, Device::cpu(), {.engine = "fft"}));
-    may_transform = other.bound.kind == ErrorBound::Kind::normwise;
+    const Plan transforms = Plan::make(problem, Device::cpu(), {.engine = "fft"});
+    const Rule other = rule_of(transforms);
+    may_transform = other.bound.kind == ErrorBound::Kind::normwise &&
+                    (method == Method::fft || transforms.estimate_us() < 4 * direct.estimate_us());
     if (may_transform) rule.conversions = other.bound.constant;  // for `judge_lines` to take
   } catch (const NoEngine&) {
   }
@@ -176,13 +188,16 @@ std::string judge_lines(const Operand& x, std::size_t axis, const std::vector<Va
                         const Filtering& f, DType type, Method method, const Grid& result) {
   const std::int64_t n = x.shape()[axis];
   bool may_transform = false;
-  Rule rule = rule_for(type, static_cast<std::int64_t>(h.size()), f, n, method, may_transform);
+  Rule rule = rule_for(type, static_cast<std::int64_t>(h.size()), f, n, method,
+                       element_count(x.shape()) / n, may_transform);
   const long double transform = may_transform ? rule.conversions : 0;
   rule.conversions = is_integer(x.type()) && size_of(x.type()) == 8 ? 0x1p-52L : 0;
   const std::int64_t inner = compact_strides(x.shape())[axis];
   std::vector<Settled> numbers(result.values.size());
-  long double shared = 0;
-  bool wild = !all_finite(x.grid()) || !std::ranges::all_of(h, is_finite);
+  long double shared = 0, vanishing = 0;
+  bool wild = !all_finite(x.grid()) || !std::ranges::all_of(h, [](const Value& tap) {
+    return is_finite(tap) && std::isfinite(tap.error);
+  });
   for (std::int64_t start = 0; start < element_count(x.shape()); ++start) {
     if (start / inner % n != 0) continue;
     std::vector<Value> line;
@@ -193,6 +208,7 @@ std::string judge_lines(const Operand& x, std::size_t axis, const std::vector<Va
     const auto made = filtered(line, h, f, rule, own);
     wild = wild || !(own.reach < largest(type));
     shared = std::max(shared, own.product);
+    vanishing = std::max(vanishing, own.underflow * least(unit_roundoff(type)));
     const std::int64_t block = start / (n * inner), within = start % inner;
     for (std::int64_t i = 0; i < f.count; ++i) {
       numbers[static_cast<std::size_t>((block * f.count + i) * inner + within)] =
@@ -203,7 +219,7 @@ std::string judge_lines(const Operand& x, std::size_t axis, const std::vector<Va
   if (may_transform) {
     const auto lines = static_cast<long double>(std::max<std::size_t>(1, numbers.size()));
     for (Settled& number : numbers) {
-      number.error += transform * shared * std::sqrt(lines);
+      number.error += (transform * shared + vanishing) * std::sqrt(lines);
       number.anything = number.anything || wild;
     }
   }

@@ -157,7 +157,7 @@ Call run(const Case& c, const ConstTensorView& x, const ConstTensorView& k, DTyp
     options.boundary = boundary;
     // A value that x cannot hold takes an x of the result's type, which the lowering wants so.
     const bool other = is_integer(x.dtype) && !is_integer(type) && boundary.value != 0.0;
-    const Tensor copy = other ? compact_copy(x, type) : Tensor();
+    const Tensor copy = other ? compact_copy(x, numpy_result_type(x.dtype, type)) : Tensor();
     const ConstTensorView held = other ? copy.view() : x;
     return front == "signal.convolve2d"
                ? Call{signal::convolve2d(x, k, options), signal::lower_convolve2d(held, k, options)}

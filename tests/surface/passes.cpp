@@ -45,6 +45,8 @@ Rule rule_of_line(const Image& image, const Setting& s, const Step& step) {
   Rule rule{.result = s.result, .overflow = s.store.overflow, .rounding = s.store.rounding};
   rule.accumulator = sum_type(image.type, s, is_whole(step.taps));
   rule.bound.kind = ErrorBound::Kind::elementwise;
+  // Integers of 64 bits do not fit into f64.
+  if (is_integer(image.type) && size_of(image.type) == 8) rule.conversions = 0x1p-53L;
   // n + 2 roundings; those of complex sums weigh more: Higham, lemma 3.5.
   rule.bound.constant = static_cast<double>(step.taps.size() + 2) *
                         unit_roundoff(rule.accumulator) *
@@ -177,6 +179,8 @@ Value added(const Value& a, const Value& b, const Setting& s) {
   Settled sum;
   sum.re = a.re + b.re;
   sum.error = a.error + b.error;
+  // As a long double the sum of two numbers of 64 bits loses one.
+  if (sum.error != 0) sum.error += (std::fabs(a.re) + std::fabs(b.re)) * 0x1p-63L;
   if (sum.error == 0) {  // 64-bit numbers need one bit more
     sum.whole = static_cast<Wide>(static_cast<SignedWide>(a.re) + static_cast<SignedWide>(b.re));
   }
