@@ -18,6 +18,10 @@ TEST(CpuTarget, EachCanBeForced) {
   EXPECT_EQ(cpu_target(), targets.front());
 }
 
+#if defined(__aarch64__)
+TEST(CpuTarget, IsNeonOnArm) { EXPECT_EQ(cpu_target().substr(0, 4), "neon"); }
+#endif
+
 TEST(CpuTarget, RefusesWhatThisProcessorHasNot) {
   EXPECT_THROW(set_cpu_target("abacus"), InvalidProblem);
 }

@@ -102,8 +102,8 @@ class Arithmetic(Guest):
     def test_fast_mathematics_stays_with_the_host(self):
         self.configure("-DCMAKE_BUILD_TYPE=Release")
         exact = self.macros(ours=False)
-        for option in ("-DCMAKE_CXX_FLAGS=-ffast-math", "-DCMAKE_CXX_FLAGS_RELEASE=-Ofast", "-DHOST_OPTIONS=-ffast-math",
-                       "-DCMAKE_CXX_FLAGS_RELEASE=-O2 -ffinite-math-only"):
+        for option in ("-DCMAKE_CXX_FLAGS=-ffast-math", "-DCMAKE_CXX_FLAGS_RELEASE=-Ofast",
+                       "-DHOST_OPTIONS=-ffast-math", "-DCMAKE_CXX_FLAGS_RELEASE=-O2 -ffinite-math-only"):
             self.configure("-DCMAKE_BUILD_TYPE=Release", option)
             self.assertNotEqual(self.macros(ours=False), exact, option)
             self.assertEqual(self.macros(ours=True), exact, option)
@@ -117,8 +117,8 @@ class Arithmetic(Guest):
 
     @unittest.skipUnless(HAS_CUDA, "NOT RUN: no CUDA toolkit")
     def test_fast_kernels_stay_with_the_host(self):
-        self.configure("-DCMAKE_CUDA_FLAGS=--use_fast_math -lineinfo", "-DHOST_OPTIONS=$<$<COMPILE_LANGUAGE:CUDA>:-use_fast_math>",
-                       cuda="ON")
+        self.configure("-DCMAKE_CUDA_FLAGS=--use_fast_math -lineinfo",
+                       "-DHOST_OPTIONS=$<$<COMPILE_LANGUAGE:CUDA>:-use_fast_math>", cuda="ON")
         for words in self.commands(ours=True, suffix=".cu"):
             self.assertIn("-lineinfo", words)
             self.assertEqual([w for w in words if "fast" in w], ["-Xcompiler=-fno-fast-math"])
@@ -127,10 +127,10 @@ class Arithmetic(Guest):
 class Static(Guest):
     """An installed static library, moved: an empty archive does for what is asked of CMake's files."""
 
-    def moved(self, *options):
+    def moved(self):
         folder = tempfile.TemporaryDirectory(prefix="faltung prefix ")
         self.addCleanup(folder.cleanup)
-        self.configure("-DFALTUNG_SHARED=OFF", "-DFALTUNG_TOOLS=OFF", "-DFALTUNG_TESTS=OFF", *options, source=ROOT,
+        self.configure("-DFALTUNG_SHARED=OFF", "-DFALTUNG_TOOLS=OFF", "-DFALTUNG_TESTS=OFF", source=ROOT,
                        cuda="ON" if HAS_CUDA else "OFF")
         (self.build / "libfaltung.a").write_bytes(b"!<arch>\n")
         first, last = pathlib.Path(folder.name, "first"), pathlib.Path(folder.name, "moved")
@@ -157,8 +157,8 @@ class Static(Guest):
                        source=HERE / "find_package")
         if "FALTUNG_TBB_LIBRARY" not in (self.build / "CMakeCache.txt").read_text():
             self.skipTest("built without oneTBB")
-        said = self.configure(f"-DCMAKE_PREFIX_PATH={last}", "-DFALTUNG_TBB_LIBRARY=", source=HERE / "find_package",
-                              fails=True)
+        said = self.configure(f"-DCMAKE_PREFIX_PATH={last}", "-DFALTUNG_TBB_LIBRARY=",
+                              source=HERE / "find_package", fails=True)
         self.assertIn("install libtbb-dev", said)
 
 
