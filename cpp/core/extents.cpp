@@ -46,13 +46,13 @@ Strides compact_strides(const Shape& shape) {
 }
 
 std::ostream& operator<<(std::ostream& os, const Extents& extents) {
-  if (extents.empty()) return os << "scalar";
-  const char* separator = "";
+  // Through text, because the stream's locale may group digits.
+  std::string text;
   for (const std::int64_t extent : extents) {
-    os << separator << extent;
-    separator = "x";
+    if (!text.empty()) text += 'x';
+    text += std::to_string(extent);
   }
-  return os;
+  return os << (text.empty() ? "scalar" : text);
 }
 
 }  // namespace faltung

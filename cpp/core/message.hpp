@@ -1,5 +1,6 @@
 #pragma once
 
+#include <locale>
 #include <sstream>
 #include <string>
 
@@ -9,6 +10,7 @@ namespace faltung {
 template <typename... Parts>
 [[nodiscard]] std::string message(const Parts&... parts) {
   std::ostringstream os;
+  os.imbue(std::locale::classic());  // the program's own locale may write 1024 as "1.024"
   (os << ... << parts);
   return os.str();
 }
