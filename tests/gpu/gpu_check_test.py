@@ -135,4 +135,7 @@ class GpuCheck(unittest.TestCase):
 
 
 if __name__ == "__main__":
+    if not PACK.is_dir():  # gpu_check.pack has said why
+        print("gpu_check: the steps are NOT RUN, there is no pack")
+        sys.exit(77)
     unittest.main()
