@@ -67,8 +67,8 @@ Rule rule_for(const Case& c, const Operand& x, const Operand& w, const TensorVie
   const image::Call call{
       .accumulator = c.type("acc"), .store = store_of(c), .method = c.method(), .engine = {}};
   const auto planned = image::plan_pass(x.view(), y, pass, call, image::Locality::any);
-  Rule rule = rule_of(planned.plan);
-  const DType sums = planned.plan.problem().accumulator;
+  Rule rule = rule_of(*planned.plan);
+  const DType sums = planned.plan->problem().accumulator;
   // Weights are rounded to the type that the sums have.
   if (!is_integer(sums)) {
     const bool fits = sums == f64 || sums == c128
@@ -84,7 +84,7 @@ Rule rule_for(const Case& c, const Operand& x, const Operand& w, const TensorVie
       }
     }
   }
-  if (planned.plan.policy().find("separable") != std::string::npos) {
+  if (planned.plan->policy().find("separable") != std::string::npos) {
     for (const Value& weight : w.grid().values) {
       if (is_finite(weight)) rule.largest_factor += magnitude(weight);
     }
