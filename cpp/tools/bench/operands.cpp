@@ -9,6 +9,7 @@
 
 #include <faltung/error.hpp>
 
+#include "cpp/core/store_distance.hpp"
 #include "cpp/core/strided.hpp"
 #include "cpp/tools/bench/window.hpp"
 
@@ -133,8 +134,8 @@ ConstTensorView at(const Tensor& tensor, std::int64_t offset, const Shape& shape
           strides, Device::cpu()};
 }
 
-// The window's result by the definition, summed and kept in double; its epilogue is left out of
-// magnitudes.
+// The window's result by the definition, summed and kept in double, or exactly if the problem sums
+// integers.
 Tensor evaluate(const Window& window, const Operands& operands) {
   Problem p = window.problem;
   const DType wide = is_complex(p.accumulator) ? c128 : f64;
@@ -145,8 +146,11 @@ Tensor evaluate(const Window& window, const Operands& operands) {
   Strides& strides = p.pass == Pass::forward         ? p.y_strides
                      : p.pass == Pass::backward_data ? p.x_strides
                                                      : p.w_strides;
-  const bool store_rounds = is_integer(type);
-  if (!store_rounds) type = wide;
+  if (!is_integer(type) || !is_integer(p.accumulator)) {
+    type = wide;
+    p.overflow = Overflow::wrap;
+    p.rounding = Rounding::truncate;
+  }
   strides = {};
   const bool data = p.pass == Pass::backward_data;
   const bool filter = p.pass == Pass::backward_filter;
@@ -171,14 +175,24 @@ struct Tolerance {
   double rounding;  // times |y|
 };
 
+// What the result must be wrong by before it was stored.
+double error_of(double computed, double y, const Problem& p) {
+  if (!is_integer(p.result_dtype()) || is_integer(p.accumulator)) return std::abs(computed - y);
+  return store_distance(y, computed, p.result_dtype(), {p.overflow, p.rounding});
+}
+
+double error_of(std::complex<double> computed, std::complex<double> y, const Problem&) {
+  return std::abs(computed - y);
+}
+
 template <typename Wide>
-void compare(const Tensor& expected, const Tensor& magnitude, const Tensor& actual,
-             const Tolerance& tolerance, ErrorCheck& check) {
+void compare(const Problem& problem, const Tensor& expected, const Tensor& magnitude,
+             const Tensor& actual, const Tolerance& tolerance, ErrorCheck& check) {
   const auto y = expected.values<Wide>();
   const auto size = magnitude.values<Wide>();
   const auto computed = actual.values<Wide>();
   for (std::size_t i = 0; i < y.size(); ++i) {
-    const double error = std::abs(computed[i] - y[i]);
+    const double error = error_of(computed[i], y[i], problem);
     const double bound = tolerance.slope * std::abs(size[i]) + tolerance.constant +
                          tolerance.rounding * std::abs(y[i]);
     const double ratio = error == 0 ? 0 : bound > 0 ? error / bound : INFINITY;
@@ -222,15 +236,14 @@ ErrorCheck check_error(const Problem& problem, const ErrorBound& bound, Operands
     expected.push_back(evaluate(*window, operands));
   }
   const DType wide = is_complex(problem.accumulator) ? c128 : f64;
-  const double u = unit_roundoff(problem.result_dtype());
+  // The distance between integers is rounded itself.
+  const double u =
+      is_integer(problem.result_dtype()) ? 0x1p-52 : unit_roundoff(problem.result_dtype());
   Tolerance tolerance{0, 0, u};
   if (bound.kind == ErrorBound::Kind::elementwise) tolerance.slope = bound.constant;
   if (bound.kind == ErrorBound::Kind::normwise) {
     tolerance.constant = bound.constant * norm(operands.first) * norm(operands.second);
   }
-  // A rounded integer may differ by one where the sum lies within the bound of a step.
-  if (is_integer(problem.result_dtype()) && !is_integer(problem.accumulator))
-    tolerance.constant += 1;
   make_absolute(operands.first);
   make_absolute(operands.second);
   ErrorCheck check{windows.empty() ? -1.0 : 0.0, 0};
@@ -241,9 +254,9 @@ ErrorCheck check_error(const Problem& problem, const ErrorBound& bound, Operands
         at(operands.result, windows[i].result_offset, sub.result_shape(), result_strides(sub)),
         wide);
     if (wide == c128) {
-      compare<std::complex<double>>(expected[i], magnitude, actual, tolerance, check);
+      compare<std::complex<double>>(sub, expected[i], magnitude, actual, tolerance, check);
     } else {
-      compare<double>(expected[i], magnitude, actual, tolerance, check);
+      compare<double>(sub, expected[i], magnitude, actual, tolerance, check);
     }
   }
   return check;
