@@ -60,7 +60,7 @@ TEST(Surface, AgreesOnTheLinesGiven) {
 }
 
 TEST(Surface, AgreesOnWhatOnceFailed) {
-  std::ifstream file(std::string(FALTUNG_SURFACE_DIR) + "/regressions.txt");
+  std::ifstream file(FALTUNG_SURFACE_DIR "/regressions.txt");
   ASSERT_TRUE(file) << "regressions.txt is missing";
   for (std::string line; std::getline(file, line);) {
     if (!line.empty() && line[0] != '#') expect_agreement(Case::parse(line));
