@@ -111,7 +111,8 @@ struct Activation {
 /// saturates.
 struct Epilogue {
   double alpha = 1;
-  double beta = 0;    ///< 0 means that the result's memory is never read
+  /// 0 means that the result's memory is never read; integer sums take 1 only into integers.
+  double beta = 0;
   bool bias = false;  ///< one value per result channel; type: Problem::bias_dtype()
   Activation activation = {};
   friend constexpr bool operator==(const Epilogue&, const Epilogue&) noexcept = default;
