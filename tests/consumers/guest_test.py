@@ -1,6 +1,6 @@
 """What faltung does to the project that holds it, and what that project's flags do to faltung.
 
-Configures and compiles nothing: the commands that would be run are read. Environment: CXX; CMAKE;
+Configures and compiles nothing: the commands that would be run are read. Environment: CXX; CMAKE; CMAKE_GENERATOR;
 FALTUNG_CUDA, ON where this build has the CUDA engines.
 """
 
