@@ -1,5 +1,7 @@
 #include "cpp/cpu/gemm/gemm_engine.hpp"
 
+#include <type_traits>
+
 #include "cpp/core/message.hpp"
 #include "cpp/cpu/gemm/filter_task.hpp"
 #include "cpp/cpu/gemm/gemm_task.hpp"

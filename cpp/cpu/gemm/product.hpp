@@ -1,8 +1,8 @@
 #pragma once
 
+#include <cmath>
 #include <complex>
 #include <cstdint>
-#include <type_traits>
 #include <vector>
 
 #include "cpp/cpu/channels/channel_kernel.hpp"
@@ -10,15 +10,6 @@
 #include "cpp/cpu/extended_input.hpp"
 
 namespace faltung::gemm {
-
-template <typename Acc>
-struct RealPart {
-  using type = Acc;
-};
-template <typename T>
-struct RealPart<std::complex<T>> {
-  using type = T;
-};
 
 /// The left factor of a product: elements `row` and `column` apart, wherever they lie.
 template <typename Acc>
@@ -44,7 +35,7 @@ struct Planes {
 template <typename Acc>
 class Product {
  public:
-  using Real = typename RealPart<Acc>::type;
+  using Real = decltype(std::abs(Acc{}));
 
   /// @param columns    of any b, at most
   /// @param conjugate  takes the conjugate of a
