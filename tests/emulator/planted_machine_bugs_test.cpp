@@ -84,17 +84,6 @@ void cluster_that_does_not_divide(bool broken) { launch_shaped(broken ? 3 : 4, 3
 
 // --- vectors ---
 
-template <typename T, int count>
-__global__ void vector_kernel(Global<const T> x, Global<T> y, int offset) {
-  if (threadIdx.x == 0) y.template store<count>(0, x.template load<count>(offset));
-}
-template <typename T, int count>
-void misaligned(bool broken) {
-  const DeviceBuffer<T> x(std::vector<T>(64)), y(64);
-  cuda::launch(vector_kernel<T, count>, with_shared(0), Global<const T>(x.data()),
-               Global<T>(y.data()), broken ? count / 2 : count);
-}
-
 template <typename T>
 __global__ void scalar_kernel(Global<const T> x, Global<T> y) {
   if (threadIdx.x == 0) y[0] = x[0];
@@ -254,10 +243,6 @@ const RuntimeBug bugs[] = {
     {"too_many_threads", Check::invalid_launch, too_many_threads},
     {"cluster_of_16", Check::invalid_launch, cluster_of_16},
     {"cluster_that_does_not_divide", Check::invalid_launch, cluster_that_does_not_divide},
-    {"misaligned_half_4_times", Check::misaligned_access, misaligned<Half, 4>},
-    {"misaligned_bytes_16_times", Check::misaligned_access, misaligned<std::uint8_t, 16>},
-    {"misaligned_int4", Check::misaligned_access, misaligned<std::int32_t, 4>},
-    {"misaligned_long2", Check::misaligned_access, misaligned<std::int64_t, 2>},
     {"misaligned_half", Check::misaligned_access, misaligned_scalar<Half>},
     {"misaligned_double", Check::misaligned_access, misaligned_scalar<double>},
     {"misaligned_in_shared_memory", Check::misaligned_access, misaligned_in_shared_memory},

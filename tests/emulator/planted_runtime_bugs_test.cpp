@@ -1,8 +1,11 @@
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
+
+#include <faltung/half.hpp>
 
 #include "cuda/primitives/arithmetic.cuh"
 #include "cuda/primitives/bulk_copy.cuh"
@@ -302,6 +305,10 @@ const RuntimeBug bugs[] = {
     {"misaligned_2_bytes_twice", Check::misaligned_access, misaligned<std::uint16_t, 2>},
     {"misaligned_2_bytes_8_times", Check::misaligned_access, misaligned<std::uint16_t, 8>},
     {"misaligned_bytes", Check::misaligned_access, misaligned<std::uint8_t, 4>},
+    {"misaligned_half_4_times", Check::misaligned_access, misaligned<Half, 4>},
+    {"misaligned_bytes_16_times", Check::misaligned_access, misaligned<std::uint8_t, 16>},
+    {"misaligned_int4", Check::misaligned_access, misaligned<std::int32_t, 4>},
+    {"misaligned_long2", Check::misaligned_access, misaligned<std::int64_t, 2>},
     {"misaligned_float2", Check::misaligned_access, misaligned<float, 2>},
     {"misaligned_float4", Check::misaligned_access, misaligned<float, 4>},
     {"misaligned_double2", Check::misaligned_access, misaligned<double, 2>},
