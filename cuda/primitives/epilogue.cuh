@@ -29,7 +29,8 @@ __device__ W activate(const EpilogueArguments& e, W value) {
       case ActivationKind::leaky_relu:
         return value < 0 ? e.a * value : value;
       case ActivationKind::gelu:
-        return value * erfc(-value * 0.70710678118654752440) / 2;
+        // Halved first: the product alone may pass the largest number.
+        return value * (erfc(-value * 0.70710678118654752440) / 2);
       case ActivationKind::silu:
         return value / (1 + exp(-value));
       case ActivationKind::clamp:
