@@ -149,6 +149,41 @@ TEST(Upfirdn, KeepsAConstantThatTheInputCannotHold) {
   EXPECT_EQ(Numbers(y).values, (std::vector<Numbers::Value>{1.5, 3, 2.5}));
 }
 
+// The extended copy that up > 1 takes was of f32 or f64.
+TEST(Upfirdn, KeepsIntegersExactWhereTheyAreRepeated) {
+  constexpr std::int64_t a = (std::int64_t{1} << 53) + 1, b = 5;
+  const Tensor x = Tensor::from<std::int64_t>({a, b}, {2});
+  const Tensor h = Tensor::from<std::int64_t>({1, 1, 1}, {3});
+  const std::pair<Extension, std::vector<std::int64_t>> expected[] = {
+      {Extension::symmetric, {2 * a, a, a + b, b, 2 * b}},
+      {Extension::edge, {2 * a, a, a + b, b, 2 * b}},
+      {Extension::wrap, {a + b, a, a + b, b, a + b}},
+      {Extension::constant, {a + 3, a, a + b, b, b + 3}}};
+  for (const auto& [mode, y] : expected) {
+    const double cval = mode == Extension::constant ? 3 : 0;
+    const Tensor result = upfirdn(h, x, {.up = 2, .mode = mode, .cval = cval, .output = i64});
+    const auto values = result.values<std::int64_t>();
+    EXPECT_EQ(std::vector<std::int64_t>(values.begin(), values.end()), y) << name(mode);
+  }
+  // A product of 30 bits, of which f32 would lose those that are kept.
+  const Tensor y =
+      upfirdn(Tensor::from<std::int16_t>({30001}, {1}), Tensor::from<std::int16_t>({29999}, {1}),
+              {.up = 2, .mode = Extension::edge, .output = u8});
+  EXPECT_EQ(y.values<std::uint8_t>()[0], 30001 * 29999 % 256);
+}
+
+TEST(Upfirdn, RefusesToRoundIntegers) {
+  const Tensor x = Tensor::from<std::int64_t>({1, 2}, {2});
+  for (const Extension mode :
+       {Extension::smooth, Extension::antisymmetric, Extension::antireflect, Extension::line}) {
+    EXPECT_REFUSED(upfirdn(x, x, {.mode = mode, .output = i64}),
+                   "mode " + std::string(name(mode)) + " continues x in f64");
+  }
+  for (const std::int64_t up : {1, 2}) {
+    EXPECT_REFUSED(upfirdn(x, x, {.up = up, .cval = 1.5, .output = i64}), "i64 cannot hold");
+  }
+}
+
 TEST(Upfirdn, OfEmptyInputHasTheShapeOfSciPys) {
   const Tensor h = vector({1, 2});
   EXPECT_EQ(line(upfirdn(h, Tensor::zeros(f64, {0}))), std::vector<double>{0});

@@ -1,6 +1,8 @@
 #include "cpp/frontend/signal_extension.hpp"
 
 #include <algorithm>
+#include <complex>
+#include <type_traits>
 
 #include "cpp/core/boundary_map.hpp"
 #include "cpp/core/element.hpp"
@@ -12,57 +14,59 @@ constexpr std::int64_t floor_divide(std::int64_t a, std::int64_t b) {
   return (a - positive_remainder(a, b)) / b;
 }
 
-// Element i, outside [0, n) too, of the line `at` continued by a rule. V is double or complex.
+// Which element a mode repeats at place i, or `outside`, where cval stands.
+std::int64_t repeated_index(Extension mode, std::int64_t i, std::int64_t n) {
+  switch (mode) {
+    case Extension::symmetric:
+      return extend_index(BoundaryKind::reflect, i, n);
+    case Extension::reflect:
+      return extend_index(BoundaryKind::mirror, i, n);
+    case Extension::edge:
+      return extend_index(BoundaryKind::nearest, i, n);
+    case Extension::wrap:
+      return extend_index(BoundaryKind::wrap, i, n);
+    default:
+      return outside;
+  }
+}
+
+// Element i, outside [0, n), of the line `at` continued by a rule that computes it. V is double or
+// complex.
 template <typename V, typename Line>
-V continued(const Line& at, std::int64_t n, std::int64_t i, Extension mode, V cval) {
-  if (i >= 0 && i < n) return at(i);
+V continued(const Line& at, std::int64_t n, std::int64_t i, Extension mode) {
   const V first = at(0);
   const V last = at(n - 1);
   const auto steps = [](std::int64_t count) { return static_cast<double>(count); };
-  switch (mode) {
-    case Extension::constant:
-      return cval;
-    case Extension::symmetric:
-      return at(extend_index(BoundaryKind::reflect, i, n));
-    case Extension::reflect:
-      return at(extend_index(BoundaryKind::mirror, i, n));
-    case Extension::edge:
-      return i < 0 ? first : last;
-    case Extension::wrap:
-      return at(extend_index(BoundaryKind::wrap, i, n));
-    case Extension::smooth:
-      if (n == 1) return first;
-      return i < 0 ? first + steps(i) * (at(1) - first)
-                   : last + steps(i - n + 1) * (last - at(n - 2));
-    case Extension::antisymmetric: {
-      const V value = at(extend_index(BoundaryKind::reflect, i, n));
-      return floor_divide(i, n) % 2 == 0 ? value : -value;
-    }
-    case Extension::antireflect: {
-      // Odd about both ends: X(-i) = 2 first - X(i) and X(n-1+i) = 2 last - X(n-1-i). Step by step,
-      // so that neither end counts where only the other does, be it NaN or merely large.
-      if (n == 1) return first;
-      V ends = 0;
-      double sign = 1;
-      for (; i < 0 || i >= n; sign = -sign) {
-        ends += sign * 2.0 * (i < 0 ? first : last);
-        i = i < 0 ? -i : 2 * (n - 1) - i;
-      }
-      return ends + sign * at(i);
-    }
-    case Extension::line: {
-      if (n == 1) return first;
-      const V slope = (last - first) / steps(n - 1);
-      return i < 0 ? first + steps(i) * slope : last + steps(i - n + 1) * slope;
-    }
+  if (mode == Extension::antisymmetric) {
+    const V value = at(extend_index(BoundaryKind::reflect, i, n));
+    return floor_divide(i, n) % 2 == 0 ? value : -value;
   }
-  return cval;
+  if (n == 1) return first;
+  if (mode == Extension::smooth) {
+    return i < 0 ? first + steps(i) * (at(1) - first)
+                 : last + steps(i - n + 1) * (last - at(n - 2));
+  }
+  if (mode == Extension::antireflect) {
+    // Odd about both ends: X(-i) = 2 first - X(i) and X(n-1+i) = 2 last - X(n-1-i). Step by step,
+    // so that neither end counts where only the other does, be it NaN or merely large.
+    V ends = 0;
+    double sign = 1;
+    for (; i < 0 || i >= n; sign = -sign) {
+      ends += sign * 2.0 * (i < 0 ? first : last);
+      i = i < 0 ? -i : 2 * (n - 1) - i;
+    }
+    return ends + sign * at(i);
+  }
+  const V slope = (last - first) / steps(n - 1);  // of `line`
+  return i < 0 ? first + steps(i) * slope : last + steps(i - n + 1) * slope;
 }
 
 // Lines within are copied in blocks of what lies side by side; only the ends take the rules.
-template <typename T, typename V>
+//
+// @param beyond  element i of the line that starts at an address, i outside [0, n)
+template <typename T, typename Beyond>
 void extend(const Tensor& source, Tensor& target, std::size_t axis, std::int64_t reach,
-            Extension mode, V cval) {
+            Beyond&& beyond) {
   const std::int64_t n = source.shape()[axis];
   const std::int64_t step = compact_strides(source.shape())[axis];
   const std::int64_t total = n + 2 * reach;
@@ -72,40 +76,63 @@ void extend(const Tensor& source, Tensor& target, std::size_t axis, std::int64_t
     T* to = static_cast<T*>(target.data()) + block * total * step;
     std::copy_n(from, n * step, to + reach * step);
     for (std::int64_t line = 0; line < step; ++line) {
-      const auto at = [&](std::int64_t j) { return load_element<V>(from[j * step + line]); };
-      const auto put = [&](std::int64_t i) {
-        to[(i + reach) * step + line] =
-            store_element<T>(continued<V>(at, n, i, mode, cval), StoreRule{});
-      };
       for (std::int64_t i = 0; i < reach; ++i) {
-        put(i - reach);
-        put(n + i);
+        to[i * step + line] = beyond(from + line, i - reach);
+        to[(reach + n + i) * step + line] = beyond(from + line, n + i);
       }
     }
   }
 }
 
+// In the types in which rules compute.
+template <typename F>
+void visit_computed(DType dtype, F&& f) {
+  switch (dtype) {
+    case f32:
+      return f(float{});
+    case f64:
+      return f(double{});
+    case c64:
+      return f(std::complex<float>{});
+    default:
+      return f(std::complex<double>{});
+  }
+}
+
 }  // namespace
+
+bool repeats_elements(Extension mode) noexcept {
+  return mode == Extension::constant || mode == Extension::symmetric ||
+         mode == Extension::reflect || mode == Extension::edge || mode == Extension::wrap;
+}
 
 Tensor extended_copy(const ConstTensorView& x, DType dtype, std::size_t axis, std::int64_t reach,
                      Extension mode, std::complex<double> cval) {
   const Tensor source = compact_copy(x, dtype);
+  const std::int64_t n = x.shape[axis];
+  const std::int64_t step = compact_strides(x.shape)[axis];
   Shape shape = x.shape;
   shape[axis] += 2 * reach;
   Tensor target(dtype, shape);
-  switch (dtype) {
-    case f32:
-      extend<float>(source, target, axis, reach, mode, cval.real());
-      break;
-    case f64:
-      extend<double>(source, target, axis, reach, mode, cval.real());
-      break;
-    case c64:
-      extend<std::complex<float>>(source, target, axis, reach, mode, cval);
-      break;
-    default:  // upfirdn_result_type gives one of these four
-      extend<std::complex<double>>(source, target, axis, reach, mode, cval);
+  if (repeats_elements(mode)) {
+    visit_dtype(dtype, [&](auto element) {
+      using T = decltype(element);
+      const T constant = store_element<T>(cval, StoreRule{});
+      extend<T>(source, target, axis, reach, [&](const T* line, std::int64_t i) {
+        const std::int64_t index = repeated_index(mode, i, n);
+        return index == outside ? constant : line[index * step];
+      });
+    });
+    return target;
   }
+  visit_computed(dtype, [&](auto element) {
+    using T = decltype(element);
+    using V = std::conditional_t<is_complex(dtype_of<T>), std::complex<double>, double>;
+    extend<T>(source, target, axis, reach, [&](const T* line, std::int64_t i) {
+      const auto at = [&](std::int64_t j) { return load_element<V>(line[j * step]); };
+      return store_element<T>(continued<V>(at, n, i, mode), StoreRule{});
+    });
+  });
   return target;
 }
 

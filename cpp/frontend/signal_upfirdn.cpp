@@ -6,6 +6,7 @@
 #include <faltung/promotion.hpp>
 #include "cpp/core/float_environment.hpp"
 #include "cpp/core/message.hpp"
+#include "cpp/core/problem_rules.hpp"
 #include "cpp/frontend/signal_extension.hpp"
 #include "cpp/frontend/signal_lowering.hpp"
 
@@ -46,6 +47,28 @@ bool needs_extended_copy(const UpfirdnOptions& options, std::int64_t extent) {
     default:
       return true;
   }
+}
+
+// The type in which an extended copy of x lies. Integers that stay integers keep their type where
+// the mode repeats them, so that their sums are exact; where it computes, f64 holds those of 32
+// bits.
+DType extended_type(const ConstTensorView& h, const ConstTensorView& x,
+                    const UpfirdnOptions& options) {
+  const DType original = upfirdn_result_type(h.dtype, x.dtype);
+  const DType output = options.output.value_or(original);
+  if (is_integer(x.dtype) && is_integer(output)) {
+    if (repeats_elements(options.mode)) return x.dtype;
+    if (is_integer(h.dtype) && (size_of(x.dtype) == 8 || size_of(h.dtype) == 8)) {
+      throw InvalidProblem(
+          message("mode ", name(options.mode), " continues x in f64, which would round h and x of ",
+                  "types ", name(h.dtype), " and ", name(x.dtype),
+                  "; convert one to f64 to accept "
+                  "that, or use a mode that repeats elements: constant, symmetric, reflect, edge "
+                  "or wrap"));
+    }
+    return f64;
+  }
+  return output == f64 || output == c128 ? numpy_result_type(original, f64) : original;
 }
 
 Boundary boundary_of(const UpfirdnOptions& options) {
@@ -139,21 +162,31 @@ std::size_t check_upfirdn(const ConstTensorView& h, const ConstTensorView& x,
   return axis_index(options.axis, x.shape.size());
 }
 
+PreparedUpfirdn prepare_upfirdn(const ConstTensorView& h, const ConstTensorView& x,
+                                const UpfirdnOptions& options, std::size_t along,
+                                const Kept& kept) {
+  PreparedUpfirdn prepared;
+  if (needs_extended_copy(options, x.shape[along])) {
+    const DType dtype = extended_type(h, x, options);
+    rules::check_boundary(along, "of x", boundary_of(options), dtype);
+    const std::int64_t more = reach(x.shape[along], h.shape[0], options, kept);
+    prepared.storage = extended_copy(x, dtype, along, more, options.mode, options.cval);
+    prepared.x = prepared.storage.view();
+    prepared.lowering = lower(h, prepared.x, options, along, more, Boundary::zero(), kept);
+    return prepared;
+  }
+  const Boundary boundary = boundary_of(options);
+  const DType result = options.output.value_or(upfirdn_result_type(h.dtype, x.dtype));
+  prepared.x = operand_for_constant(x, boundary, result, prepared.storage);
+  prepared.lowering = lower(h, prepared.x, options, along, 0, boundary, kept);
+  return prepared;
+}
+
 Tensor run_upfirdn(const ConstTensorView& h, const ConstTensorView& x,
                    const UpfirdnOptions& options, std::size_t along, const Kept& kept) {
   const FloatEnvironment environment;
-  const DType dtype = upfirdn_result_type(h.dtype, x.dtype);
-  if (needs_extended_copy(options, x.shape[along])) {
-    const std::int64_t more = reach(x.shape[along], h.shape[0], options, kept);
-    const Tensor copy = extended_copy(x, dtype, along, more, options.mode, options.cval);
-    const Lowering lowering = lower(h, copy, options, along, more, Boundary::zero(), kept);
-    return run_lowering(lowering, copy, h, options.stream);
-  }
-  Tensor storage;
-  const Boundary boundary = boundary_of(options);
-  const ConstTensorView operand = operand_for_constant(x, boundary, dtype, storage);
-  return run_lowering(lower(h, operand, options, along, 0, boundary, kept), operand, h,
-                      options.stream);
+  const PreparedUpfirdn prepared = prepare_upfirdn(h, x, options, along, kept);
+  return run_lowering(prepared.lowering, prepared.x, h, options.stream);
 }
 
 Lowering lower_upfirdn(const ConstTensorView& h, const ConstTensorView& x,

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include <faltung/signal.hpp>
+#include <faltung/tensor.hpp>
 
 namespace faltung::signal {
 
@@ -17,7 +18,19 @@ struct Kept {
 [[nodiscard]] std::size_t check_upfirdn(const ConstTensorView& h, const ConstTensorView& x,
                                         const UpfirdnOptions& options);
 
-/// upfirdn of operands that check_upfirdn has passed and that have elements.
+/// A call in normal form and the x that it runs on.
+struct PreparedUpfirdn {
+  Lowering lowering;
+  Tensor storage;     ///< of x, where that is an extended or converted copy
+  ConstTensorView x;  ///< that, or the caller's
+};
+
+/// Lowers operands that check_upfirdn has passed and that have elements.
+[[nodiscard]] PreparedUpfirdn prepare_upfirdn(const ConstTensorView& h, const ConstTensorView& x,
+                                              const UpfirdnOptions& options, std::size_t along,
+                                              const Kept& kept);
+
+/// upfirdn of such operands.
 [[nodiscard]] Tensor run_upfirdn(const ConstTensorView& h, const ConstTensorView& x,
                                  const UpfirdnOptions& options, std::size_t along,
                                  const Kept& kept);

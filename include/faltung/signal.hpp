@@ -161,7 +161,10 @@ struct UpfirdnOptions {
 /// ceil(((N-1) up + M) / down) there. `h` has rank 1. Type: upfirdn_result_type.
 ///
 /// smooth, antisymmetric, antireflect and line write an extended copy of x first, on the CPU; with
-/// up > 1 so do all modes but constant with cval 0 and reflect of at least two samples.
+/// up > 1 so do all modes but constant with cval 0 and reflect of at least two samples. With an
+/// integer `output`, integers stay what they are where the mode repeats them, so that sums are
+/// exact; the four named first compute in f64 then, and refuse two integer operands of which one
+/// has 64 bits.
 [[nodiscard]] FALTUNG_API Tensor upfirdn(const ConstTensorView& h, const ConstTensorView& x,
                                          const UpfirdnOptions& options = {});
 
