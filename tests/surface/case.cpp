@@ -41,6 +41,7 @@ T draw_integer(std::string_view fill, Random& random) {
     return random.pick<T>({low, high, static_cast<T>(low + 1), static_cast<T>(high - 1), T(0), T(1),
                            static_cast<T>(random.bits())});
   }
+  if (fill == "ties") return random.pick<T>({low, high, T(0), T(1), T(2), T(3)});
   const std::int64_t least = std::is_signed_v<T> ? -3 : 0;
   const std::int64_t scale = fill == "whole" ? 1 : 4;
   return static_cast<T>(random.between(least * scale, 4 * scale));
@@ -88,6 +89,11 @@ double draw_real(DType type, std::string_view fill, Random& random) {
     return random.chance(3)   ? real
            : random.chance(2) ? scaled(far - 8, far)
                               : scaled(-far, 8 - far);
+  }
+  if (fill == "ties") {  // with every number that sorting may misplace
+    const double value = random.pick<double>(
+        {0, 0, 1, 2, infinity, std::ldexp(1.0, e.least), std::numeric_limits<double>::quiet_NaN()});
+    return sign < 0 ? -value : value;
   }
   if (fill == "special" && random.chance(8)) {
     return random.pick<double>({std::numeric_limits<double>::quiet_NaN(), infinity, -infinity});

@@ -6,11 +6,7 @@
 #include <sstream>
 
 namespace faltung::test::surface {
-namespace {
 
-constexpr long double infinity = std::numeric_limits<long double>::infinity();
-
-// Half of a floating type's smallest number.
 long double half_least(DType type) {
   switch (type) {
     case f16:
@@ -42,6 +38,18 @@ long double slope(const Activation& activation) {
       return 1;
   }
 }
+
+long double store_error(const Settled& number, const Rule& rule) {
+  // Both parts of a complex number are rounded.
+  const long double parts = is_complex(rule.result) ? 1.5L : 1;
+  return static_cast<long double>(unit_roundoff(rule.result)) *
+             (magnitude({number.re, number.im}) + number.error) +
+         parts * half_least(rule.result);
+}
+
+namespace {
+
+constexpr long double infinity = std::numeric_limits<long double>::infinity();
 
 long double activated(const Activation& activation, long double v) {
   const long double a = activation.a, b = activation.b;
@@ -159,14 +167,6 @@ bool admits_whole(const Settled& number, const Rule& rule, const Value& element)
   const auto limit = static_cast<long double>(unit_roundoff(rule.result)) * std::fabs(number.re);
   if (!std::isfinite(element.re)) return std::fabs(number.re) + limit > largest(rule.result);
   return std::fabs(element.re - number.re) <= limit;
-}
-
-long double store_error(const Settled& number, const Rule& rule) {
-  // Both parts of a complex number are rounded.
-  const long double parts = is_complex(rule.result) ? 1.5L : 1;
-  return static_cast<long double>(unit_roundoff(rule.result)) *
-             (magnitude({number.re, number.im}) + number.error) +
-         parts * half_least(rule.result);
 }
 
 std::string shown(const Value& value) {
@@ -293,7 +293,10 @@ bool admits(const Settled& number, const Rule& rule, const Value& element) {
 Value stored(const Settled& number, const Rule& rule) {
   if (number.anything || number.may_overflow) return {0, 0, infinity};
   if (!is_integer(rule.result)) {
-    if (!std::isfinite(number.re) || !std::isfinite(number.im)) return {number.re, number.im};
+    if (!std::isfinite(number.re) || !std::isfinite(number.im)) {
+      // Infinity times what counts as 0 is NaN, which the next pass would tell from infinity.
+      return rule.flushes ? Value{0, 0, infinity} : Value{number.re, number.im};
+    }
     const long double error = number.error + store_error(number, rule);
     if (magnitude({number.re, number.im}) + error >= largest(rule.result)) return {0, 0, infinity};
     return {number.re, number.im, error};
@@ -319,60 +322,6 @@ std::string first_fault(const std::vector<Settled>& numbers, const Rule& rule, c
     if (!admits(numbers[i], rule, result.values[i])) return fault(i, numbers[i], result.values[i]);
   }
   return {};
-}
-
-std::string first_fault(const std::vector<Sum>& sums, const Rule& rule, const Norms& norms,
-                        const Background& background, const Grid& result) {
-  const bool touched = std::ranges::any_of(sums, [](const Sum& sum) { return sum.touched; });
-  const bool by_norm =
-      rule.bound.kind == ErrorBound::Kind::normwise && !is_integer(rule.accumulator);
-  const long double steep =
-      slope(rule.epilogue.activation) * std::fabs(static_cast<long double>(rule.epilogue.alpha));
-  const long double shared =
-      by_norm ? steep * (static_cast<long double>(rule.bound.constant) * norms.product +
-                         norms.underflow * half_least(rule.accumulator))
-              : 0;
-  // A transform of NaN is NaN; whether its numbers stay in range depends on its length.
-  const bool spread = rule.spreads && (touched || !std::isfinite(norms.product));
-  const bool out_of_range = by_norm && !(norms.reach < largest(rule.accumulator));
-  std::vector<Settled> numbers;
-  long double errors = 0, allowed = 0;
-  for (std::size_t i = 0; i < sums.size(); ++i) {
-    const Value before = background.before == nullptr ? Value{} : (*background.before)[i];
-    Value bias;
-    if (background.bias != nullptr) {
-      const auto count = static_cast<std::int64_t>(background.bias->size());
-      bias = (*background.bias)[static_cast<std::size_t>(static_cast<std::int64_t>(i) /
-                                                         background.inner % count)];
-    }
-    Settled number = settle(sums[i], rule, before, bias);
-    const bool finite = std::isfinite(number.re) && std::isfinite(number.im);
-    if (out_of_range || (spread && (finite || is_integer(rule.result)))) number.anything = true;
-    if (by_norm && finite && !number.anything && i < result.values.size() &&
-        !is_integer(rule.result)) {
-      const Value& y = result.values[i];
-      const long double own = number.error + store_error(number, rule);
-      const long double off = magnitude({y.re - number.re, y.im - number.im});
-      if (std::isfinite(off)) errors += off * off;
-      allowed += own * own;
-    }
-    if (rule.flushes) {
-      if (finite)
-        number.error += steep * static_cast<long double>(sums[i].terms) *
-                        least_normal(rule.accumulator) * (1 + norms.largest);
-    }
-    // An infinite alpha times nothing is no bound: what is shared counts only where it is a number.
-    if (std::isfinite(shared)) number.error += shared;
-    numbers.push_back(number);
-  }
-  std::string message = first_fault(numbers, rule, result);
-  if (message.empty() && std::sqrt(errors) > std::sqrt(allowed) + shared) {
-    std::ostringstream text;
-    text << "the errors have the norm " << static_cast<double>(std::sqrt(errors)) << ", allowed is "
-         << static_cast<double>(std::sqrt(allowed) + shared);
-    message = text.str();
-  }
-  return message;
 }
 
 }  // namespace faltung::test::surface

@@ -51,6 +51,14 @@ struct Settled {
 /// may give anything.
 [[nodiscard]] Value stored(const Settled& number, const Rule& rule);
 
+/// Half of a floating type's smallest number, to which results near zero are rounded.
+[[nodiscard]] long double half_least(DType type);
+[[nodiscard]] long double least_normal(DType accumulator);
+/// By how much an activation enlarges an error at most.
+[[nodiscard]] long double slope(const Activation& activation);
+/// What rounding a number to a floating result adds to its error.
+[[nodiscard]] long double store_error(const Settled& number, const Rule& rule);
+
 /// All numbers from low to high.
 [[nodiscard]] Value interval(long double low, long double high);
 
@@ -60,6 +68,10 @@ struct Background {
   const std::vector<Value>* bias = nullptr;
   std::int64_t inner = 1;  ///< results of one channel lie side by side, this many
 };
+
+/// The numbers of the sums, with all the error that they may have.
+[[nodiscard]] std::vector<Settled> settled(const std::vector<Sum>& sums, const Rule& rule,
+                                           const Norms& norms, const Background& background = {});
 
 /// "" if all elements are within their bounds, or what the first that is not is and should be.
 /// With a bound by the norm also the norm of all errors is checked.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 
 namespace faltung::test::surface {
 namespace {
@@ -160,6 +161,12 @@ void Sum::add(const Value& a, const Value& b, bool conjugate_b) {
   if (!real) im += a.re * b_im + a.im * b.re;
   if (!is_finite(a) || !is_finite(b)) {
     touched = true;
+    // Infinity times what may be 0 may be NaN, or infinity of either sign.
+    for (const Value& factor : {a, b}) {
+      if (factor.error != 0 && factor.error >= surface::magnitude(factor)) {
+        error = std::numeric_limits<long double>::infinity();
+      }
+    }
     return;
   }
   const long double size_a = surface::magnitude(a), size_b = surface::magnitude(b);
@@ -203,6 +210,15 @@ std::vector<Sum> filter_sums(const Geometry& g, const std::vector<Value>& x,
     }
   });
   return sums;
+}
+
+std::vector<long double> windows(const Geometry& g, const std::vector<Value>& x) {
+  const std::int64_t taps = product_of(g, &Line::taps);
+  std::vector<long double> numbers(static_cast<std::size_t>(product_of(g, &Line::output) * taps));
+  for_all(g, &x, [&](const Value* value, std::int64_t, std::size_t tap, std::size_t y) {
+    numbers[y * static_cast<std::size_t>(taps) + tap] = value->re;
+  });
+  return numbers;
 }
 
 Norms norms(const Geometry& g, const std::vector<Value>& first, const std::vector<Value>& second) {

@@ -63,6 +63,11 @@ struct Geometry {
 [[nodiscard]] std::vector<Sum> filter_sums(const Geometry& geometry, const std::vector<Value>& x,
                                            const std::vector<Value>& dy, bool conjugate_dy = false);
 
+/// The numbers of one channel of x that every output meets at each tap, outputs slowest; zeros of a
+/// zero boundary too.
+[[nodiscard]] std::vector<long double> windows(const Geometry& geometry,
+                                               const std::vector<Value>& x);
+
 /// ||X|| ||w|| and its kind, for bounds by the norm.
 struct Norms {
   long double product = 0;    ///< of the two operands' 2-norms, the first one continued

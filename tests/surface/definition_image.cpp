@@ -47,26 +47,16 @@ Line image_line(bool convolves, std::int64_t n, std::int64_t taps, std::int64_t 
   return line;
 }
 
-namespace {
-
-DType result_type(DType x, std::optional<DType> output, bool complex_weights) {
-  if (output) return *output;
-  if (!complex_weights || is_complex(x)) return x;
-  return x == f64 || is_integer(x) ? c128 : c64;
-}
-
-// What the library plans for the same geometry, which tells its bound.
-Rule rule_for(const Case& c, const Operand& x, const Operand& w, const TensorView& y,
-              const Geometry& geometry, const std::vector<std::size_t>& axes, bool convolves) {
+Rule rule_of_pass(const image::Call& call, const ConstTensorView& x, const Operand& w,
+                  const TensorView& y, const Geometry& geometry,
+                  const std::vector<std::size_t>& axes, bool convolves) {
   image::Pass pass{.axes = {}, .w = w.view()};
   for (const std::size_t axis : axes) {
     pass.axes.push_back({axis, geometry.axes[axis].lo, geometry.axes[axis].below});
   }
   pass.flip = convolves;
   pass.conjugate = !convolves && is_complex(w.type());
-  const image::Call call{
-      .accumulator = c.type("acc"), .store = store_of(c), .method = c.method(), .engine = {}};
-  const auto planned = image::plan_pass(x.view(), y, pass, call, image::Locality::any);
+  const auto planned = image::plan_pass(x, y, pass, call, image::Locality::any);
   Rule rule = rule_of(*planned.plan);
   const DType sums = planned.plan->problem().accumulator;
   // Weights are rounded to the type that the sums have.
@@ -90,6 +80,14 @@ Rule rule_for(const Case& c, const Operand& x, const Operand& w, const TensorVie
     }
   }
   return rule;
+}
+
+namespace {
+
+DType result_type(DType x, std::optional<DType> output, bool complex_weights) {
+  if (output) return *output;
+  if (!complex_weights || is_complex(x)) return x;
+  return x == f64 || is_integer(x) ? c128 : c64;
 }
 
 }  // namespace
@@ -154,19 +152,23 @@ std::string judge_image(const Case& c) {
                      : image::correlate(x.view(), w.view(), options);
   };
   const Norms sizes = norms(geometry, x.grid().values, filter.values);
+  const image::Call call{.accumulator = options.accumulator,
+                         .store = options.store,
+                         .method = options.method,
+                         .engine = {}};
   if (c.has("y")) {
     const Operand y(c, "y");
     const TensorView into = y.view();
     filtered(&into);
     if (!y.gaps_are_intact()) return "bytes between the elements of y have changed";
-    return first_fault(sums, rule_for(c, x, w, into, geometry, axes, convolves), sizes, {},
-                       read(into));
+    return first_fault(sums, rule_of_pass(call, x.view(), w, into, geometry, axes, convolves),
+                       sizes, {}, read(into));
   }
   Tensor result = filtered(nullptr);
   const DType type = result_type(x.type(), options.output, is_complex(w.type()));
   if (std::string form = check_form(result.view(), type, x.shape()); !form.empty()) return form;
-  return first_fault(sums, rule_for(c, x, w, result.view(), geometry, axes, convolves), sizes, {},
-                     read(result.view()));
+  const Rule rule = rule_of_pass(call, x.view(), w, result.view(), geometry, axes, convolves);
+  return first_fault(sums, rule, sizes, {}, read(result.view()));
 }
 
 }  // namespace faltung::test::surface

@@ -2,11 +2,12 @@
 #include <cmath>
 #include <numeric>
 
-#include <faltung/error.hpp>
 #include <faltung/promotion.hpp>
 #include <faltung/resample.hpp>
 #include <faltung/signal.hpp>
+#include "cpp/frontend/signal_upfirdn.hpp"
 #include "tests/surface/front.hpp"
+#include "tests/surface/image_options.hpp"
 
 namespace faltung::test::surface {
 namespace {
@@ -36,8 +37,9 @@ Value continued(const std::vector<Value>& line, std::int64_t i, const std::strin
   if (i >= 0 && i < n) return at(i);
   if (rule == "constant") return cval;
   if (rule == "edge" || n == 1) {
+    const Value& end = i < 0 ? at(0) : at(n - 1);
     const bool negative = rule == "antisymmetric" && modulo(i, 2) == 1;
-    return combined(negative ? -1 : 1, i < 0 ? at(0) : at(n - 1), 0, {}, 0);
+    return negative ? combined(-1, end, 0, {}, 0) : end;
   }
   if (rule == "wrap") return at(modulo(i, n));
   const std::int64_t beyond = i < 0 ? -i : i - (n - 1);  // 1 is the first element outside
@@ -95,14 +97,28 @@ Value taken_from(std::vector<Value> line, const std::string& type, long double u
 struct Filtering {
   std::int64_t up, down, first, count;
   std::string rule;  // how x continues
-  Value cval;
+  double cval;
   std::string taken;  // "" or what is taken from the lines and added again
 };
 
+// A call as the library plans it, and the type in which x lies when it is filtered.
+struct Planned {
+  Rule rule;
+  DType held;
+};
+Planned planned(const ConstTensorView& h, const ConstTensorView& x,
+                const signal::UpfirdnOptions& options, std::size_t axis, const Filtering& f) {
+  const auto prepared = signal::prepare_upfirdn(h, x, options, axis, {f.first, f.count});
+  const signal::Lowering& lowering = prepared.lowering;
+  return {rule_of(Plan::make(lowering.problem, Device::cpu(), lowering.plan)), prepared.x.dtype};
+}
+
 // y[i] = sum over j of h[j] X[first + i down - j], with X between the elements 0.
 std::vector<Settled> filtered(const std::vector<Value>& given, const std::vector<Value>& h,
-                              const Filtering& f, const Rule& rule, Norms& all) {
-  const long double unit = unit_roundoff(rule.result);
+                              const Filtering& f, const Planned& plan, Norms& all) {
+  const Rule& rule = plan.rule;
+  const Value cval = rounded(plan.held, f.cval);
+  const long double unit = is_integer(plan.held) ? 0 : unit_roundoff(plan.held);
   std::vector<Value> x = given;
   Value offset;
   if (!f.taken.empty()) {
@@ -117,16 +133,16 @@ std::vector<Settled> filtered(const std::vector<Value>& given, const std::vector
   const auto n = static_cast<std::int64_t>(x.size());
   const auto taps = static_cast<std::int64_t>(h.size());
   // Zeros beyond the ends are no elements, which NaN in h would meet.
-  const bool stops = f.rule == "constant" && magnitude(f.cval) == 0;
+  const bool stops = f.rule == "constant" && f.cval == 0;
   const std::int64_t last = f.first + (f.count - 1) * f.down;
   const std::int64_t before = stops ? 0 : std::max<std::int64_t>(0, taps - f.first) / f.up + 1;
   const std::int64_t after =
       stops ? 0 : std::max<std::int64_t>(0, last - (n - 1) * f.up) / f.up + 1;
   std::vector<Value> longer;
   for (std::int64_t i = -before; i < n + after; ++i) {
-    Value v = continued(x, i, f.rule, f.cval, unit);
+    Value v = continued(x, i, f.rule, cval, unit);
     // Beyond the range of the type the copy holds an infinity, and the rules may make NaN of it.
-    if (is_finite(v) && (i < 0 || i >= n) && magnitude(v) * 2 + v.error >= largest(rule.result)) {
+    if (is_finite(v) && (i < 0 || i >= n) && magnitude(v) * 2 + v.error >= largest(plan.held)) {
       v.error = std::numeric_limits<long double>::infinity();
     }
     longer.push_back(v);
@@ -156,42 +172,15 @@ std::vector<Settled> filtered(const std::vector<Value>& given, const std::vector
   return numbers;
 }
 
-// These functions do not show their plans: bounds are those of direct sums in the result's type,
-// beside, where FFT may run, those of a transform of this length. It may run unless its estimate is
-// far from the chosen engine's.
-Rule rule_for(DType type, std::int64_t taps, const Filtering& f, std::int64_t n, Method method,
-              std::int64_t lines, bool& may_transform) {
-  Problem problem;
-  problem.batch = lines;
-  problem.input = problem.filter = problem.output = problem.accumulator = type;
-  Axis axis{.input = n, .filter = taps, .stride = f.down};
-  axis.input_dilation = f.up;
-  axis.pad_lo = axis.pad_hi = taps - 1;
-  problem.axes = {axis};
-  const Plan direct = Plan::make(problem, Device::cpu(), {.elementwise = true});
-  Rule rule = rule_of(direct);
-  may_transform = false;
-  if (method == Method::direct) return rule;
-  try {
-    const Plan transforms = Plan::make(problem, Device::cpu(), {.engine = "fft"});
-    const Rule other = rule_of(transforms);
-    may_transform = other.bound.kind == ErrorBound::Kind::normwise &&
-                    (method == Method::fft || transforms.estimate_us() < 4 * direct.estimate_us());
-    if (may_transform) rule.conversions = other.bound.constant;  // for `judge_lines` to take
-  } catch (const NoEngine&) {
-  }
-  return rule;
-}
-
 // All lines of x along one axis.
 std::string judge_lines(const Operand& x, std::size_t axis, const std::vector<Value>& h,
-                        const Filtering& f, DType type, Method method, const Grid& result) {
+                        const Filtering& f, Planned plan, const Grid& result) {
   const std::int64_t n = x.shape()[axis];
-  bool may_transform = false;
-  Rule rule = rule_for(type, static_cast<std::int64_t>(h.size()), f, n, method,
-                       element_count(x.shape()) / n, may_transform);
-  const long double transform = may_transform ? rule.conversions : 0;
-  rule.conversions = is_integer(x.type()) && size_of(x.type()) == 8 ? 0x1p-52L : 0;
+  Rule& rule = plan.rule;
+  const bool transforms =
+      rule.bound.kind == ErrorBound::Kind::normwise && !is_integer(rule.accumulator);
+  // Integers of 64 bits that are filtered as floating numbers.
+  if (is_integer(x.type()) && size_of(x.type()) == 8) rule.conversions += 0x1p-53L;
   const std::int64_t inner = compact_strides(x.shape())[axis];
   std::vector<Settled> numbers(result.values.size());
   long double shared = 0, vanishing = 0;
@@ -205,10 +194,10 @@ std::string judge_lines(const Operand& x, std::size_t axis, const std::vector<Va
       line.push_back(x.grid().values[static_cast<std::size_t>(start + i * inner)]);
     }
     Norms own;
-    const auto made = filtered(line, h, f, rule, own);
-    wild = wild || !(own.reach < largest(type));
+    const auto made = filtered(line, h, f, plan, own);
+    wild = wild || !(own.reach < largest(rule.accumulator));
     shared = std::max(shared, own.product);
-    vanishing = std::max(vanishing, own.underflow * least(unit_roundoff(type)));
+    vanishing = std::max(vanishing, own.underflow * half_least(rule.accumulator));
     const std::int64_t block = start / (n * inner), within = start % inner;
     for (std::int64_t i = 0; i < f.count; ++i) {
       numbers[static_cast<std::size_t>((block * f.count + i) * inner + within)] =
@@ -216,7 +205,8 @@ std::string judge_lines(const Operand& x, std::size_t axis, const std::vector<Va
     }
   }
   // One transform may hold several lines, which the bound counts as one block.
-  if (may_transform) {
+  if (transforms) {
+    const long double transform = rule.bound.constant;
     const auto lines = static_cast<long double>(std::max<std::size_t>(1, numbers.size()));
     for (Settled& number : numbers) {
       number.error += (transform * shared + vanishing) * std::sqrt(lines);
@@ -239,17 +229,28 @@ std::string judge_upfirdn_itself(const Case& c) {
                                        .axis = static_cast<int>(c.number("axis", -1)),
                                        .mode = signal::parse_extension(rule),
                                        .cval = cval,
+                                       .output = c.type("output"),
+                                       .accumulator = c.type("acc"),
+                                       .rounding = store_of(c).rounding,
+                                       .overflow = store_of(c).overflow,
                                        .method = c.method()};
   const Tensor result = signal::upfirdn(h.view(), x.view(), options);
   const std::size_t axis = axis_of(options.axis, x.shape().size());
-  const DType type = upfirdn_result_type(h.type(), x.type());
+  const DType type = c.type("output").value_or(upfirdn_result_type(h.type(), x.type()));
   const std::int64_t n = x.shape()[axis], m = h.shape()[0];
-  Filtering f{options.up, options.down, 0, 0, rule, rounded(type, cval), ""};
+  Filtering f{options.up, options.down, 0, 0, rule, cval, ""};
   f.count = ((n - 1) * f.up + m + f.down - 1) / f.down;  // ceil(((n-1) up + m) / down)
   Shape shape = x.shape();
   shape[axis] = f.count;
   if (std::string form = check_form(result.view(), type, shape); !form.empty()) return form;
-  return judge_lines(x, axis, h.grid().values, f, type, options.method, read(result.view()));
+  const Planned plan = planned(h.view(), x.view(), options, axis, f);
+  const bool repeats = rule == "constant" || rule == "symmetric" || rule == "reflect" ||
+                       rule == "edge" || rule == "wrap";
+  if (repeats && is_integer(h.type()) && is_integer(x.type()) && is_integer(type) &&
+      !is_integer(plan.rule.accumulator)) {
+    return "sums of integers are formed in " + std::string(name(plan.rule.accumulator));
+  }
+  return judge_lines(x, axis, h.grid().values, f, plan, read(result.view()));
 }
 
 std::string judge_resample(const Case& c) {
@@ -293,7 +294,10 @@ std::string judge_resample(const Case& c) {
     if (half) low_pass = compact_copy(low_pass, designed);
   }
   // The taps are rounded to the type that they give with x, then multiplied there.
-  const DType taps_type = given ? upfirdn_result_type(given->type(), x.type()) : type;
+  const bool real = given ? !is_complex(given->type()) : true;
+  const DType common = given ? upfirdn_result_type(given->type(), x.type())
+                             : upfirdn_result_type(designed, designed);
+  const DType taps_type = !real ? common : common == f64 || common == c128 ? f64 : f32;
   std::vector<Value> h = given ? given->grid().values : read(low_pass.view()).values;
   for (Value& tap : h) {
     tap.re *= static_cast<long double>(up);
@@ -310,12 +314,19 @@ std::string judge_resample(const Case& c) {
                     (static_cast<std::int64_t>(h.size()) - 1) / 2,
                     (n * up + down - 1) / down,
                     takes ? "constant" : padding,
-                    takes ? Value{} : rounded(type, options.cval),
+                    takes ? 0 : c.real("cval"),
                     takes ? padding : ""};
   Shape shape = x.shape();
   shape[axis] = f.count;
   if (std::string form = check_form(result.view(), type, shape); !form.empty()) return form;
-  return judge_lines(x, axis, h, f, type, options.method, read(result.view()));
+  signal::UpfirdnOptions filtering{
+      .up = up, .down = down, .axis = options.axis, .cval = f.cval, .method = options.method};
+  if (!takes) filtering.mode = signal::parse_extension(padding);
+  const Tensor taps(taps_type, {static_cast<std::int64_t>(h.size())});
+  // What is left of the lines is of the result's type, and no rule needs its numbers.
+  const ConstTensorView rest{nullptr, type, x.shape(), compact_strides(x.shape()), {}};
+  const Planned plan = planned(taps.view(), takes ? rest : x.view(), filtering, axis, f);
+  return judge_lines(x, axis, h, f, plan, read(result.view()));
 }
 
 }  // namespace

@@ -43,5 +43,8 @@ class Draw {
 };
 
 [[nodiscard]] std::string shape_text(const Shape& shape);
+/// Some of the axes, in any order, some counted from the last.
+[[nodiscard]] std::vector<std::int64_t> some_axes(Random& random, std::size_t rank,
+                                                  std::size_t count);
 
 }  // namespace faltung::test::surface

@@ -31,10 +31,12 @@ struct Front {
 
 // Each maps its options to index arithmetic after SciPy's, NumPy's, ONNX's or PyTorch's words,
 // calls the library, and compares.
-std::string judge_convolve(const Case& c);   // signal and numpy: convolve, correlate, 2-D, by FFT
-std::string judge_upfirdn(const Case& c);    // upfirdn, resample_poly
+std::string judge_convolve(const Case& c);  // signal and numpy: convolve, correlate, 2-D, by FFT
+std::string judge_upfirdn(const Case& c);   // upfirdn, resample_poly
+std::string judge_sepfir2d(const Case& c);
 std::string judge_image(const Case& c);      // one filter: convolve, correlate and 1-D
 std::string judge_passes(const Case& c);     // several lines: gaussian, uniform, derivatives
+std::string judge_rank(const Case& c);       // image's rank filters and signal's
 std::string judge_nn(const Case& c);         // conv and its gradients
 std::string judge_transpose(const Case& c);  // conv_transpose and its gradients
 std::string judge_bias_gradient(const Case& c);
@@ -43,8 +45,10 @@ std::string judge_plan(const Case& c);       // a Problem and its Plan
 
 void draw_convolve(Case& c, Random& random);
 void draw_upfirdn(Case& c, Random& random);
+void draw_sepfir2d(Case& c, Random& random);
 void draw_image(Case& c, Random& random);
 void draw_passes(Case& c, Random& random);
+void draw_rank(Case& c, Random& random);
 void draw_nn(Case& c, Random& random);
 void draw_transpose(Case& c, Random& random);
 void draw_bias_gradient(Case& c, Random& random);

@@ -175,7 +175,8 @@ void draw_upfirdn(Case& c, Random& random) {
   const std::size_t rank = random.pick<std::size_t>({1, 1, 2, 3});
   auto [a, b] = draw.pair();
   const auto long_integer = [](DType type) { return is_integer(type) && size_of(type) == 8; };
-  if (is_integer(a) && is_integer(b) && (long_integer(a) || long_integer(b))) a = b = i16;
+  const bool named = c.front() == "signal.upfirdn" && random.chance(3);
+  if (!named && is_integer(a) && is_integer(b) && (long_integer(a) || long_integer(b))) a = b = i16;
   const auto axis =
       static_cast<std::size_t>(random.between(0, static_cast<std::int64_t>(rank) - 1));
   const bool large = random.chance(30);
@@ -197,7 +198,33 @@ void draw_upfirdn(Case& c, Random& random) {
     if (random.chance(3)) rule = random.pick<const char*>({"mean", "median", "maximum", "minimum"});
     c.set("padtype", rule);
   }
-  if (rule == "constant" && random.chance(2)) c.set("cval", "1.5");
+  bool whole = false;
+  if (named) {
+    const DType result = other_result(c, draw, random, b, a);
+    whole = is_integer(a) && is_integer(result);
+    // The other rules compute numbers that 64 bits are too many for.
+    if (whole && is_integer(b) && (long_integer(a) || long_integer(b))) {
+      rule = random.pick<const char*>({"constant", "symmetric", "reflect", "edge", "wrap"});
+      c.set("mode", rule);
+    }
+  }
+  if (rule == "constant" && random.chance(2)) {
+    c.set("cval", whole ? "2" : "1.5");
+  }
+  draw.method(c);
+}
+
+void draw_sepfir2d(Case& c, Random& random) {
+  Draw draw(random);
+  const bool large = random.chance(25);
+  const DType type = draw.any_type();
+  c.set("x", draw.operand(type, {extent(random, 2, large), extent(random, 2, large)}));
+  for (const char* const key : {"hrow", "hcol"}) {
+    DType taps = draw.any_type();
+    if (is_complex(taps) && !is_complex(type)) taps = f64;
+    const std::int64_t half = random.between(0, large ? 40 : random.chance(8) ? 12 : 3);
+    c.set(key, draw.operand(taps, {2 * half + 1}));
+  }
   draw.method(c);
 }
 
@@ -213,6 +240,7 @@ const std::vector<Front>& fronts() {
       {"numpy.correlate", 3, draw_convolve, judge_convolve},
       {"signal.upfirdn", 5, draw_upfirdn, judge_upfirdn},
       {"signal.resample_poly", 4, draw_upfirdn, judge_upfirdn},
+      {"signal.sepfir2d", 3, draw_sepfir2d, judge_sepfir2d},
       {"image.convolve", 6, draw_image, judge_image},
       {"image.correlate", 6, draw_image, judge_image},
       {"image.convolve1d", 3, draw_image, judge_image},
@@ -226,6 +254,12 @@ const std::vector<Front>& fronts() {
       {"image.laplace", 2, draw_passes, judge_passes},
       {"image.sobel_magnitude", 2, draw_passes, judge_passes},
       {"image.prewitt_magnitude", 2, draw_passes, judge_passes},
+      {"image.rank_filter", 4, draw_rank, judge_rank},
+      {"image.median_filter", 3, draw_rank, judge_rank},
+      {"image.percentile_filter", 3, draw_rank, judge_rank},
+      {"signal.medfilt", 2, draw_rank, judge_rank},
+      {"signal.medfilt2d", 2, draw_rank, judge_rank},
+      {"signal.order_filter", 2, draw_rank, judge_rank},
       {"nn.conv", 8, draw_nn, judge_nn},
       {"nn.conv_data_gradient", 5, draw_nn, judge_nn},
       {"nn.conv_filter_gradient", 5, draw_nn, judge_nn},

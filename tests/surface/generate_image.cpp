@@ -4,18 +4,7 @@
 #include "tests/surface/front.hpp"
 
 namespace faltung::test::surface {
-namespace {
 
-Shape image_shape(Random& random, std::size_t rank, bool large) {
-  constexpr std::int64_t small[] = {1, 40, 12, 6, 4}, big[] = {1, 600, 50, 12, 5};
-  Shape shape;
-  for (std::size_t i = 0; i < rank; ++i) {
-    shape.push_back(random.between(1, large ? big[rank] : small[rank]));
-  }
-  return shape;
-}
-
-// Some of the axes, in any order, some counted from the last.
 std::vector<std::int64_t> some_axes(Random& random, std::size_t rank, std::size_t count) {
   std::vector<std::int64_t> axes(rank);
   for (std::size_t i = 0; i < rank; ++i) axes[i] = static_cast<std::int64_t>(i);
@@ -28,6 +17,17 @@ std::vector<std::int64_t> some_axes(Random& random, std::size_t rank, std::size_
     if (random.chance(2)) axis -= static_cast<std::int64_t>(rank);
   }
   return axes;
+}
+
+namespace {
+
+Shape image_shape(Random& random, std::size_t rank, bool large) {
+  constexpr std::int64_t small[] = {1, 40, 12, 6, 4}, big[] = {1, 600, 50, 12, 5};
+  Shape shape;
+  for (std::size_t i = 0; i < rank; ++i) {
+    shape.push_back(random.between(1, large ? big[rank] : small[rank]));
+  }
+  return shape;
 }
 
 // A result type that an image of type x may have.
