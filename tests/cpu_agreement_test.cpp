@@ -95,7 +95,7 @@ class CpuAgreement : public ::testing::Test {
       SCOPED_TRACE(to_string(problem));
       const Operands operands = filled_operands(problem, Fill::reals, test_seed());
       for (const Engine* engine : cpu_device().engines()) {
-        if (engine == &reference_engine() || !engine->supports(problem, Device::cpu())) continue;
+        if (engine == &reference_engine() || !engine->offer(problem, Device::cpu())) continue;
         SCOPED_TRACE(engine->name());
         f(*engine, problem, operands);
       }
@@ -123,8 +123,8 @@ TEST_F(CpuAgreement, LargeProblemsUseSeveralThreads) {
   for (const char* line : large) {
     const Problem problem = Problem::parse(line);
     for (const Engine* engine : cpu_device().engines()) {
-      const std::string policy = engine->supports(problem, Device::cpu())
-                                     ? engine->prepare(problem, Device::cpu())->policy()
+      const std::string policy = engine->offer(problem, Device::cpu())
+                                     ? engine->offer(problem, Device::cpu()).prepare()->policy()
                                      : "";
       EXPECT_EQ(policy.find(", 1 thread,"), std::string::npos) << line << ": " << policy;
     }
@@ -140,7 +140,8 @@ TEST_F(CpuAgreement, EveryInstructionSetKeepsTheBounds) {
     for (const std::string& target : cpu_targets()) {
       set_cpu_target(target);
       const Array result = run_guarded(cpu_device(), direct_engine(), problem, operands);
-      const ErrorBound bound = direct_engine().prepare(problem, Device::cpu())->error_bound();
+      const ErrorBound bound =
+          direct_engine().offer(problem, Device::cpu()).prepare()->error_bound();
       EXPECT_LE(error_ratio(problem, operands, expected, result, bound), 1) << target;
     }
   }

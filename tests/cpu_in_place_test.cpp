@@ -1,8 +1,6 @@
 // The path of cpu.direct that reads rows where they lie, against the reference. It needs vectors of
 // 64 bytes: without them there is nothing to test.
 
-#include "cpp/cpu/direct/in_place_task.hpp"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -12,33 +10,19 @@
 
 #include <faltung/threads.hpp>
 #include "cpp/cpu/cpu_target.hpp"
-#include "cpp/cpu/direct/lowering.hpp"
+#include "cpp/cpu/direct/direct_engine.hpp"
+#include "cpp/cpu/direct/in_place_kernel.hpp"
 #include "cpp/cpu/reference_engine.hpp"
 #include "tests/support/error_check.hpp"
 
 namespace faltung::test {
 namespace {
 
-class InPlaceEngine final : public Engine {
- public:
-  std::string_view name() const override { return "in-place path of cpu.direct"; }
-  Verdict supports(const Problem& problem, const Device&) const override {
-    return prepare(problem, {}) == nullptr ? Verdict::no("not in place") : Verdict::yes();
-  }
-  double estimate_us(const Problem&, const Device&) const override { return 0; }
-  std::unique_ptr<Task> prepare(const Problem& problem, const Device&) const override {
-    const Problem p = direct::lowered(problem);
-    if (p.accumulator == DType::f32 && direct::InPlaceTask<float>::serves(p)) {
-      return std::make_unique<direct::InPlaceTask<float>>(p);
-    }
-    using OfBytes = direct::InPlaceTask<float, std::uint8_t>;
-    if (p.accumulator == DType::f32 && OfBytes::serves(p)) return std::make_unique<OfBytes>(p);
-    if (p.accumulator == DType::f64 && direct::InPlaceTask<double>::serves(p)) {
-      return std::make_unique<direct::InPlaceTask<double>>(p);
-    }
-    return nullptr;
-  }
-};
+std::string_view way_of(const Problem& p) {
+  return p.input == DType::u8 ? "in_place_u8" : "in_place";
+}
+
+Offer offer(const Problem& p) { return direct_engine().offer(p, Device::cpu(), way_of(p)); }
 
 class CpuInPlace : public ::testing::Test {
  protected:
@@ -49,7 +33,9 @@ class CpuInPlace : public ::testing::Test {
   void TearDown() override { set_threads(0); }
   [[nodiscard]] Array run(const Problem& p, const Operands& operands,
                           const RunOptions& options = {}) const {
-    return run_guarded(cpu_device(), engine_, p, operands, options);
+    RunOptions in_place = options;
+    in_place.way = way_of(p);
+    return run_guarded(cpu_device(), direct_engine(), p, operands, in_place);
   }
   [[nodiscard]] static Array expected(const Problem& p, const Operands& operands) {
     return run_guarded(cpu_device(), reference_engine(), p, operands);
@@ -57,12 +43,10 @@ class CpuInPlace : public ::testing::Test {
   void expect_exact(const std::string& line) const {
     SCOPED_TRACE(line);
     const Problem p = Problem::parse(line);
-    ASSERT_TRUE(engine_.supports(p, {}));
+    ASSERT_TRUE(offer(p));
     const Operands operands = filled_operands(p, Fill::small_integers, test_seed());
     EXPECT_TRUE(equal_elements(expected(p, operands), run(p, operands)));
   }
-
-  InPlaceEngine engine_;
 };
 
 constexpr const char* boundaries[] = {"zero",   "nearest", "reflect",
@@ -149,7 +133,7 @@ TEST_F(CpuInPlace, ThreadsMemoryAndBoundFiltersChangeNoBit) {
     SCOPED_TRACE(line);
     expect_exact(line);
     const Problem p = Problem::parse(line);
-    EXPECT_EQ(engine_.prepare(p, {})->policy().find(", 1 thread,"), std::string::npos);
+    EXPECT_EQ(offer(p).prepare()->policy().find(", 1 thread,"), std::string::npos);
     const Operands operands = filled_operands(p, Fill::reals, test_seed());
     const Array four = run(p, operands);
     EXPECT_TRUE(same_elements(four, run(p, operands, {.poison = std::byte{0x5a}})));
@@ -166,7 +150,7 @@ TEST_F(CpuInPlace, KeepsTheBound) {
     const Problem p = Problem::parse(line);
     const Operands operands = filled_operands(p, Fill::reals, test_seed());
     EXPECT_LE(error_ratio(p, operands, expected(p, operands), run(p, operands),
-                          engine_.prepare(p, {})->error_bound()),
+                          offer(p).prepare()->error_bound()),
               1);
   }
 }
@@ -176,7 +160,7 @@ TEST_F(CpuInPlace, NonFiniteValuesStayWhereTheDefinitionHasThem) {
                            "op=filter dtype=f32 in=9x40 f=5x7 boundary=constant(1)",
                            "op=fwd dtype=f64 n=1 c=2 in=9x11x20 k=2 f=3x4x5 pad=2 g=2"}) {
     const Problem p = Problem::parse(line);
-    ASSERT_TRUE(engine_.supports(p, {})) << line;
+    ASSERT_TRUE(offer(p)) << line;
     for (const bool in_filter : {false, true}) {
       Operands operands = filled_operands(p, Fill::reals, test_seed());
       Array& array = in_filter ? operands.second : operands.first;
@@ -206,7 +190,7 @@ TEST_F(CpuInPlace, LeavesTheRestToOthers) {
                            "op=fwd dtype=f32 n=1 c=2 in=9x40 k=2 f=3x3 dil=2 g=2",
                            "op=fwd dtype=f32 n=1 c=2 in=9x40 k=2 f=3x3 pad=16 g=2 boundary=wrap",
                            "op=fwd dtype=f32 n=1 c=2 in=9x40 k=2 f=3x3 g=2 layout=nhwc"}) {
-    EXPECT_FALSE(engine_.supports(Problem::parse(line), {})) << line;
+    EXPECT_FALSE(offer(Problem::parse(line))) << line;
   }
 }
 

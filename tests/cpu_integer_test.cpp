@@ -100,7 +100,7 @@ TEST_F(CpuInteger, PairsAreMultipliedWhereAnInstructionDoes) {
     for (const char* line : in_pairs) {
       const Problem problem = Problem::parse(line);
       if (problem.pass != Pass::forward) continue;
-      const std::string policy = direct_engine().prepare(problem, Device::cpu())->policy();
+      const std::string policy = direct_engine().offer(problem, Device::cpu()).prepare()->policy();
       EXPECT_EQ(policy.find("pairs") != std::string::npos, has_int16_kernel())
           << line << ": " << policy;
     }

@@ -10,7 +10,6 @@
 #include <faltung/threads.hpp>
 #include "cpp/cpu/cpu_target.hpp"
 #include "cpp/cpu/direct/direct_engine.hpp"
-#include "cpp/cpu/direct/lowering.hpp"
 #include "cpp/cpu/reference_engine.hpp"
 #include "tests/support/error_check.hpp"
 #include "tests/support/problem_file.hpp"
@@ -18,26 +17,8 @@
 namespace faltung::test {
 namespace {
 
-// Always the separable path, whatever would be faster.
-class SeparableEngine final : public Engine {
- public:
-  std::string_view name() const override { return "separable path of cpu.direct"; }
-  Verdict supports(const Problem& problem, const Device&) const override {
-    return prepare(problem, {}) == nullptr ? Verdict::no("not separable") : Verdict::yes();
-  }
-  double estimate_us(const Problem&, const Device&) const override { return 0; }
-  std::unique_ptr<Task> prepare(const Problem& problem, const Device&) const override {
-    const Problem p = direct::lowered(problem);
-    return visit_accumulator(p.accumulator, [&](auto value) -> std::unique_ptr<Task> {
-      using Acc = decltype(value);
-      if constexpr (direct::has_separable_sums<Acc>) {
-        using SeparableTask = direct::SeparableTask<Acc>;
-        if (SeparableTask::serves(p)) return std::make_unique<SeparableTask>(p);
-      }
-      return nullptr;
-    });
-  }
-};
+// The separable way, whatever would be faster.
+Offer offer(const Problem& p) { return direct_engine().offer(p, Device::cpu(), "separable"); }
 
 // More blocks and threads than the file's problems have.
 constexpr const char* large[] = {
@@ -63,24 +44,24 @@ class CpuSeparable : public ::testing::Test {
   }
   [[nodiscard]] Array run(const Problem& p, const Operands& operands,
                           const RunOptions& options = {}) const {
-    return run_guarded(cpu_device(), engine_, p, operands, options);
+    RunOptions separable = options;
+    separable.way = "separable";
+    return run_guarded(cpu_device(), direct_engine(), p, operands, separable);
   }
   [[nodiscard]] static Array expected(const Problem& p, const Operands& operands) {
     return run_guarded(cpu_device(), reference_engine(), p, operands);
   }
   [[nodiscard]] double ratio(const Problem& p, const Operands& operands, const Array& reference,
                              const Array& result) const {
-    return error_ratio(p, operands, reference, result, engine_.prepare(p, {})->error_bound());
+    return error_ratio(p, operands, reference, result, offer(p).prepare()->error_bound());
   }
-
-  SeparableEngine engine_;
 };
 
 TEST_F(CpuSeparable, AgreesWithTheReferenceOnEveryInstructionSet) {
   constexpr double most_products = 1e6;  // for reals, whose magnitudes are summed as well
   std::size_t served = 0;
   for (const Problem& p : all_problems()) {
-    if (!engine_.supports(p, {})) continue;
+    if (!offer(p)) continue;
     ++served;
     SCOPED_TRACE(to_string(p));
     const Operands integers = filled_operands(p, Fill::small_integers, test_seed());
@@ -101,7 +82,7 @@ TEST_F(CpuSeparable, AgreesWithTheReferenceOnEveryInstructionSet) {
 
 TEST_F(CpuSeparable, ThreadsMemoryAndBoundFiltersChangeNoBit) {
   for (const Problem& p : all_problems()) {
-    if (!engine_.supports(p, {})) continue;
+    if (!offer(p)) continue;
     SCOPED_TRACE(to_string(p));
     const Operands operands = filled_operands(p, Fill::reals, test_seed());
     set_threads(1);
@@ -129,7 +110,7 @@ TEST_F(CpuSeparable, ResultsStoredPastTheCachesAreComplete) {
 TEST_F(CpuSeparable, LargeProblemsUseSeveralThreads) {
   set_threads(4);
   for (const char* line : large) {
-    const std::string policy = engine_.prepare(Problem::parse(line), {})->policy();
+    const std::string policy = offer(Problem::parse(line)).prepare()->policy();
     EXPECT_EQ(policy.find(", 1 thread,"), std::string::npos) << line << ": " << policy;
   }
 }

@@ -30,7 +30,7 @@ std::vector<Case> cases() {
     for (std::size_t i = 0; i < lines.size(); ++i) {
       for (const Engine* engine : gpu_device()->engines()) {
         const Problem problem = Problem::parse(lines[i]);
-        if (!engine->supports(problem, Device::cuda(0))) continue;
+        if (!engine->offer(problem, Device::cuda(0))) continue;
         std::string name = file + std::to_string(i) + '_' + std::string(engine->name());
         std::ranges::replace(name, '.', '_');
         result.push_back({name, engine, problem});
@@ -49,7 +49,7 @@ TEST_P(ProblemsOnGpu, AgreeWithTheReference) {
   const auto expected = [&](const Operands& operands) {
     return run_guarded(cpu_device(), reference_engine(), p, operands);
   };
-  const ErrorBound bound = engine.prepare(p, Device::cuda(0))->error_bound();
+  const ErrorBound bound = engine.offer(p, Device::cuda(0)).prepare()->error_bound();
   const Operands small = filled_operands(p, Fill::small_integers, test_seed());
   EXPECT_TRUE(equal_elements(expected(small), run_guarded(gpu, engine, p, small)));
   const Operands reals = filled_operands(p, Fill::reals, test_seed());

@@ -47,7 +47,7 @@ std::vector<Case> cases(bool (*wanted)(const Case&)) {
       for (const TestDevice* device : test_devices()) {
         for (const Engine* engine : device->engines()) {
           const Problem& problem = problems(file)[i];
-          if (!engine->supports(problem, device->stream().device)) continue;
+          if (!engine->offer(problem, device->stream().device)) continue;
           const Case c{device, engine, problem, test_name(file, i, *device, *engine)};
           if (wanted(c)) result.push_back(c);
         }
@@ -70,7 +70,7 @@ class EngineAgreement : public ::testing::TestWithParam<Case> {
     return used;
   }
   [[nodiscard]] ErrorBound bound() const {
-    return engine.prepare(problem, device.stream().device)->error_bound();
+    return engine.offer(problem, device.stream().device).prepare()->error_bound();
   }
   static std::map<std::string, double>& worst_ratio() {
     static std::map<std::string, double> worst;
@@ -98,7 +98,7 @@ bool has_integer_sums(const Case& c) { return is_integer(c.problem.accumulator);
 bool has_floating_sums(const Case& c) { return !has_integer_sums(c); }
 bool has_filter(const Case& c) { return c.problem.pass != Pass::backward_filter; }
 bool keeps_non_finite(const Case& c) {
-  const auto task = c.engine->prepare(c.problem, c.device->stream().device);
+  const auto task = c.engine->offer(c.problem, c.device->stream().device).prepare();
   return has_floating_sums(c) &&
          task->policy().find("spreads NaN and infinity") == std::string::npos;
 }
@@ -177,7 +177,7 @@ TEST(EngineSupport, EveryEngineTakesAFairShareOfTheProblems) {
   for (const TestDevice* device : test_devices()) {
     for (const Engine* engine : device->engines()) {
       const auto taken = std::ranges::count_if(problems("basic"), [&](const Problem& p) {
-        return static_cast<bool>(engine->supports(p, device->stream().device));
+        return static_cast<bool>(engine->offer(p, device->stream().device));
       });
       // One engine is for declared outer products alone.
       const auto offered = std::ranges::count_if(problems("basic"), [&](const Problem& p) {

@@ -67,7 +67,7 @@ Expected expected(const Problem& problem, Fill fill) {
 testing::AssertionResult agrees(const TestDevice& device, const Engine& engine,
                                 const Problem& problem, const Expected& want, bool exactly) {
   const Array result = run_guarded(device, engine, problem, want.operands);
-  const ErrorBound bound = engine.prepare(problem, device.stream().device)->error_bound();
+  const ErrorBound bound = engine.offer(problem, device.stream().device).prepare()->error_bound();
   if (exactly && bound.kind != ErrorBound::Kind::normwise) {
     return equal_elements(want.result, result) ? testing::AssertionSuccess()
                                                : testing::AssertionFailure() << "not equal";
@@ -89,7 +89,7 @@ TEST_P(EveryClass, AgreesWithTheReference) {
     for (const TestDevice* device : test_devices()) {
       for (const Engine* engine : device->engines()) {
         if (engine == &reference_engine()) continue;
-        if (!engine->supports(problem, device->stream().device)) continue;
+        if (!engine->offer(problem, device->stream().device)) continue;
         ++served[std::string(engine->name())];
         EXPECT_TRUE(agrees(*device, *engine, problem, integers, true))
             << engine->name() << " on " << line;

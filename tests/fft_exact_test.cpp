@@ -28,13 +28,14 @@ using Way = fft::ExactTask::Way;
 class Observed final : public Engine {
  public:
   std::string_view name() const override { return "cpu.fft"; }
-  Verdict supports(const Problem& p, const Device& d) const override {
-    return fft_engine().supports(p, d);
+  DeviceKind device_kind() const override { return DeviceKind::cpu; }
+  std::vector<WayText> ways() const override { return fft_engine().ways(); }
+  [[nodiscard]] const fft::ExactTask& task() const {
+    return dynamic_cast<const fft::ExactTask&>(*last_);
   }
-  double estimate_us(const Problem& p, const Device& d) const override {
-    return fft_engine().estimate_us(p, d);
-  }
-  std::unique_ptr<Task> prepare(const Problem& p, const Device& d) const override {
+
+ private:
+  Offer answer(const Problem& p, const Device& d, std::string_view way) const override {
     class Shared final : public Task {
      public:
       explicit Shared(std::shared_ptr<Task> task) : task_(std::move(task)) {}
@@ -50,14 +51,14 @@ class Observed final : public Engine {
      private:
       std::shared_ptr<Task> task_;
     };
-    last_ = fft_engine().prepare(p, d);
-    return std::make_unique<Shared>(last_);
-  }
-  [[nodiscard]] const fft::ExactTask& task() const {
-    return dynamic_cast<const fft::ExactTask&>(*last_);
+    Offer offer = fft_engine().offer(p, d, way);
+    offer.prepare = [this, prepare = offer.prepare] {
+      last_ = prepare();
+      return std::make_unique<Shared>(last_);
+    };
+    return offer;
   }
 
- private:
   mutable std::shared_ptr<Task> last_;
 };
 
@@ -69,7 +70,7 @@ class FftExact : public ::testing::Test {
   // one is named.
   static void check(const Problem& problem, const Operands& operands, std::optional<Way> way) {
     SCOPED_TRACE(::testing::Message() << problem);
-    ASSERT_TRUE(fft_engine().supports(problem, Device::cpu()));
+    ASSERT_TRUE(fft_engine().offer(problem, Device::cpu()));
     // Long sums of integers by cpu.direct, which cpu_integer_test holds to the reference.
     const bool large = is_integer(problem.accumulator) && problem.multiply_adds() > 3e6;
     const Array expected =
@@ -322,7 +323,7 @@ TEST_F(FftExact, TinyProductsKeepTheirSum) {
 
 TEST_F(FftExact, StatesAnElementwiseBound) {
   const auto bound = [](const char* line) {
-    return fft_engine().prepare(Problem::parse(line), Device::cpu())->error_bound();
+    return fft_engine().offer(Problem::parse(line), Device::cpu()).prepare()->error_bound();
   };
   EXPECT_EQ(bound("op=fwd dtype=u8:f64:u8 in=900 f=301").kind, ErrorBound::Kind::elementwise);
   EXPECT_EQ(bound("op=fwd dtype=i64 in=900 f=301").kind, ErrorBound::Kind::exact);
@@ -333,7 +334,7 @@ TEST_F(FftExact, RefusesWhatItCannotWatch) {
   for (const char* line : {"op=fwd dtype=u8:f64:u8 in=900 f=301 beta=1",
                            "op=dgrad dtype=u8:f64:f64 in=900 f=301 acc=f64",
                            "op=fwd dtype=u8:f32:u8 in=900 f=301 acc=f32 bias=1"}) {
-    EXPECT_FALSE(fft_engine().supports(Problem::parse(line), Device::cpu())) << line;
+    EXPECT_FALSE(fft_engine().offer(Problem::parse(line), Device::cpu())) << line;
   }
 }
 

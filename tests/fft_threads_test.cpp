@@ -60,7 +60,7 @@ TEST_F(FftThreads, InstructionSetsKeepTheBound) {
   std::size_t seen = 0;
   for (const std::string& target : cpu_targets()) {
     set_cpu_target(target);
-    const auto task = fft_engine().prepare(problem, Device::cpu());
+    const auto task = fft_engine().offer(problem, Device::cpu()).prepare();
     seen += task->policy().find(fft::current_instruction_set().name) != std::string::npos;
     const Array result = run_guarded(cpu_device(), fft_engine(), problem, operands);
     EXPECT_LE(error_ratio(problem, operands, expected, result, task->error_bound()), 1) << target;

@@ -68,12 +68,12 @@ TEST(RandomAgreement, EveryEngineKeepsItsBoundOnRandomProblems) {
     const Array expected = run_guarded(cpu_device(), reference_engine(), p, operands);
     for (const TestDevice* device : test_devices()) {
       for (const Engine* engine : device->engines()) {
-        if (engine == &reference_engine() || !engine->supports(p, device->stream().device)) {
+        if (engine == &reference_engine() || !engine->offer(p, device->stream().device)) {
           continue;
         }
         ++runs[engine->name()];
         const Array result = run_guarded(*device, *engine, p, operands);
-        const ErrorBound bound = engine->prepare(p, device->stream().device)->error_bound();
+        const ErrorBound bound = engine->offer(p, device->stream().device).prepare()->error_bound();
         EXPECT_LE(error_ratio(p, operands, expected, result, bound), 1)
             << engine->name() << " [" << p << ']';
       }
@@ -94,7 +94,7 @@ TEST(RandomAgreement, AsksTheCudaEnginesOften) {
     EXPECT_NO_THROW(p.validate()) << p;
     for (const Engine* engine : engine_list()) {
       if (!engine->name().starts_with("cuda.")) continue;
-      taken[engine->name()] += engine->supports(p, Device::cuda(0)) ? 1 : 0;
+      taken[engine->name()] += engine->offer(p, Device::cuda(0)) ? 1 : 0;
     }
   }
   for (const auto& [name, count] : taken) {

@@ -1,28 +1,17 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <faltung/plan.hpp>
 
 namespace faltung {
-
-/// Yes, or no with a reason fit to show a user.
-class Verdict {
- public:
-  static Verdict yes() { return Verdict({}); }
-  static Verdict no(std::string reason) { return Verdict(std::move(reason)); }
-  explicit operator bool() const noexcept { return reason_.empty(); }
-  [[nodiscard]] const std::string& reason() const noexcept { return reason_; }
-
- private:
-  explicit Verdict(std::string reason) : reason_(std::move(reason)) {}
-  std::string reason_;
-};
 
 /// A filter in the form one engine likes best. Owned by the plan; read by many threads.
 class PreparedFilter {
@@ -62,7 +51,30 @@ class Task {
   }
 };
 
-/// One way to compute a convolution on one kind of device.
+/// An engine's answer to a problem: why not, or what it would do.
+struct Offer {
+  static Offer no(std::string reason) {
+    Offer offer;
+    offer.refusal = std::move(reason);
+    return offer;
+  }
+  /// Whether the result would be correct, not whether it would be fast.
+  explicit operator bool() const noexcept { return refusal.empty(); }
+
+  std::string refusal = {};   ///< fit to show a user; empty if the engine takes the problem
+  std::string_view way = {};  ///< the row of its table that would run
+  double estimate_us = 0;     ///< expected run time; only the order between engines matters
+  /// Does all work that does not need the data, allocation included.
+  std::function<std::unique_ptr<Task>()> prepare = {};
+};
+
+/// What documents and refusals say about one way of an engine; see way.hpp.
+struct WayText {
+  std::string_view name;   ///< unique within the engine, "in_place"
+  std::string_view takes;  ///< which problems
+};
+
+/// One kind of algorithm on one kind of device: an ordered table of ways.
 ///
 /// Engines hold no state, so the planner, the tests and the benchmarks walk the same list. They
 /// are asked only about valid problems without empty extents in the result or in a sum.
@@ -72,15 +84,26 @@ class Engine {
 
   /// Unique and stable, `device.family`: used in logs, test names and tuning tables.
   [[nodiscard]] virtual std::string_view name() const = 0;
+  [[nodiscard]] virtual DeviceKind device_kind() const = 0;
 
-  /// Whether the result would be correct, not whether it would be fast.
-  [[nodiscard]] virtual Verdict supports(const Problem&, const Device&) const = 0;
+  /// The rows of its table, in the order in which they are tried.
+  [[nodiscard]] virtual std::vector<WayText> ways() const = 0;
 
-  /// Expected run time in microseconds. Only the order between engines matters.
-  [[nodiscard]] virtual double estimate_us(const Problem&, const Device&) const = 0;
+  /// What is quoted is what `prepare` makes: both come from one row.
+  ///
+  /// @param way  asks for one row alone; empty leaves the choice to the engine
+  [[nodiscard]] Offer offer(const Problem& problem, const Device& device,
+                            std::string_view way = {}) const {
+    if (device.kind != device_kind()) {
+      return Offer::no(device_kind() == DeviceKind::cpu ? "runs on the CPU only"
+                                                        : "runs on CUDA devices only");
+    }
+    return answer(problem, device, way);
+  }
 
-  /// Chooses the policy and does all work that does not need the data, allocation included.
-  [[nodiscard]] virtual std::unique_ptr<Task> prepare(const Problem&, const Device&) const = 0;
+ private:
+  [[nodiscard]] virtual Offer answer(const Problem& problem, const Device& device,
+                                     std::string_view way) const = 0;
 };
 
 /// Every engine of this build; ties between estimates go to the earlier one.

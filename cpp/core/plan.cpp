@@ -99,9 +99,10 @@ class Scratch {
 // Only engines that were asked for: of the others there is nothing to say.
 std::string refusal(const Problem& problem, const Device& device, const Choice& choice,
                     const PlanOptions& options) {
+  const EngineWish wish(options.engine);
   std::string text = message("no engine can run [", problem, "] on ", device);
   for (const Candidate& candidate : choice.candidates) {
-    if (!is_asked_for(candidate.engine, options.engine)) continue;
+    if (!wish.means(candidate.engine)) continue;
     text += message("\n  ", candidate.engine, ": ", candidate.reason);
   }
   return text;
@@ -274,7 +275,8 @@ Plan Plan::with_batch(std::int64_t batch) const {
   if (has_empty_tensor(problem)) {
     options.engine = {};
   } else if (!has_empty_tensor(state_->problem)) {
-    options.engine = engine();
+    const EngineWish wish(state_->options.engine);
+    options.engine = wish.way.empty() ? engine() : message(engine(), '/', wish.way);
   }
   Plan plan = make(problem, state_->device, options);
   plan.state_->options.engine = state_->options.engine;
@@ -287,6 +289,7 @@ std::size_t Plan::workspace_bytes() const noexcept {
 const Problem& Plan::problem() const noexcept { return state_->problem; }
 const Device& Plan::device() const noexcept { return state_->device; }
 std::string Plan::engine() const { return std::string(state_->choice.engine->name()); }
+std::string Plan::way() const { return std::string(state_->choice.way); }
 std::string Plan::policy() const { return state_->choice.task->policy(); }
 ErrorBound Plan::error_bound() const noexcept { return state_->choice.task->error_bound(); }
 double Plan::estimate_us() const noexcept { return state_->choice.estimate_us; }
@@ -294,13 +297,14 @@ double Plan::estimate_us() const noexcept { return state_->choice.estimate_us; }
 std::string Plan::explain() const {
   std::string text =
       message("problem    ", state_->problem, "\ndevice     ", state_->device, "\nengine     ",
-              engine(), "\npolicy     ", policy(), "\nworkspace  ", workspace_bytes(),
+              engine(), '/', way(), "\npolicy     ", policy(), "\nworkspace  ", workspace_bytes(),
               " bytes\nerror      ", to_string(error_bound()), "\n");
   if (state_->options.flush_subnormals) text += "subnormal  numbers count as zero\n";
   for (const Candidate& candidate : state_->choice.candidates) {
     text += message(
-        candidate.engine == engine() ? "  -> " : "     ", candidate.engine, ": ",
-        candidate.supported ? message("estimate ", candidate.estimate_us, " us") : candidate.reason,
+        candidate.engine == engine() ? "  -> " : "     ", candidate.engine,
+        candidate.supported ? message('/', candidate.way, ": estimate ", candidate.estimate_us, " us")
+                            : message(": ", candidate.reason),
         "\n");
   }
   return text;

@@ -21,48 +21,66 @@ std::string known_engines() {
   return names;
 }
 
-void require_known(const std::string& wanted) {
-  const bool known = std::ranges::any_of(
-      engine_list(), [&](const Engine* engine) { return is_asked_for(engine->name(), wanted); });
-  if (!known) {
-    throw InvalidProblem(
-        message("engine '", wanted, "' is not known; this build has ", known_engines()));
-  }
+bool has_way(const Engine& engine, std::string_view way) {
+  return way.empty() ||
+         std::ranges::any_of(engine.ways(), [&](const WayText& text) { return text.name == way; });
 }
 
-Verdict usable(const Device& device) {
-  if (device.kind == DeviceKind::cpu) return Verdict::yes();
+void require_known(const EngineWish& wish) {
+  std::string ways;
+  bool known = false;
+  for (const Engine* engine : engine_list()) {
+    if (!wish.means(engine->name())) continue;
+    if (has_way(*engine, wish.way)) return;
+    known = true;
+    for (const WayText& text : engine->ways()) {
+      ways += (ways.empty() ? "" : ", ") + message(engine->name(), '/', text.name);
+    }
+  }
+  if (known) {
+    throw InvalidProblem(message("engine '", wish.engine, '/', wish.way,
+                                 "' names no way of the engine; this build has ", ways));
+  }
+  throw InvalidProblem(
+      message("engine '", wish.engine, "' is not known; this build has ", known_engines()));
+}
+
+// Why a device cannot be used; empty if it can.
+std::string unusable(const Device& device) {
+  if (device.kind == DeviceKind::cpu) return {};
   const DeviceBackend& backend = cuda_backend();
   const std::string reason = backend.unavailable_reason();
-  if (!reason.empty()) return Verdict::no(message("no CUDA device can be used here: ", reason));
+  if (!reason.empty()) return message("no CUDA device can be used here: ", reason);
   if (device.index >= backend.count()) {
-    return Verdict::no(message("there is no ", device, ", the last device is ",
-                               Device::cuda(backend.count() - 1)));
+    return message("there is no ", device, ", the last device is ",
+                   Device::cuda(backend.count() - 1));
   }
-  const std::string unusable = backend.unusable_reason(device.index);
-  return unusable.empty() ? Verdict::yes() : Verdict::no(message(device, ' ', unusable));
+  const std::string own = backend.unusable_reason(device.index);
+  return own.empty() ? own : message(device, ' ', own);
 }
 
-Candidate ask(const Engine& engine, const Problem& problem, const Device& device,
-              const PlanOptions& options) {
-  Candidate candidate;
-  candidate.engine = engine.name();
-  if (!is_asked_for(engine.name(), options.engine)) {
-    candidate.reason = message("not the engine asked for, ", options.engine);
-    return candidate;
+Offer ask(const Engine& engine, const Problem& problem, const Device& device,
+          const EngineWish& wish) {
+  if (!wish.means(engine.name())) {
+    return Offer::no(message("not the engine asked for, ", wish.engine));
   }
+  if (!has_way(engine, wish.way)) return Offer::no(message("has no way '", wish.way, "'"));
   const std::string_view for_empty =
       device.kind == DeviceKind::cpu ? "cpu.reference" : "cuda.direct";
   if (has_empty_tensor(problem) && engine.name() != for_empty) {
-    candidate.reason = message("a tensor is empty, which ", for_empty, " handles");
-    return candidate;
+    return Offer::no(message("a tensor is empty, which ", for_empty, " handles"));
   }
-  Verdict verdict = engine.supports(problem, device);
-  if (verdict) verdict = usable(device);
-  candidate.supported = static_cast<bool>(verdict);
-  candidate.reason = verdict.reason();
-  if (verdict) candidate.estimate_us = engine.estimate_us(problem, device);
-  return candidate;
+  Offer offer = engine.offer(problem, device, wish.way);
+  if (offer) offer.refusal = unusable(device);
+  return offer;
+}
+
+Candidate candidate_of(const Engine& engine, const Offer& offer) {
+  return {.engine = std::string(engine.name()),
+          .way = std::string(offer.way),
+          .supported = static_cast<bool>(offer),
+          .reason = offer.refusal,
+          .estimate_us = offer ? offer.estimate_us : 0};
 }
 
 // Why a prepared task breaks an option; empty if it does not.
@@ -78,9 +96,9 @@ std::string broken_option(const Task& task, const PlanOptions& options) {
 }
 
 // Null where memory runs out: another engine may do with less.
-std::unique_ptr<Task> prepare(const Engine& engine, const Problem& problem, const Device& device) {
+std::unique_ptr<Task> prepare(const Offer& offer) {
   try {
-    return engine.prepare(problem, device);
+    return offer.prepare();
   } catch (const std::bad_alloc&) {
     return nullptr;
   } catch (const std::length_error&) {
@@ -90,10 +108,14 @@ std::unique_ptr<Task> prepare(const Engine& engine, const Problem& problem, cons
 
 }  // namespace
 
-bool is_asked_for(std::string_view engine, std::string_view wanted) {
-  if (wanted.empty() || engine == wanted) return true;
-  const std::string_view family = engine.substr(engine.find('.') + 1);
-  return family == wanted || family.starts_with(std::string(wanted) + '_');
+EngineWish::EngineWish(std::string_view text)
+    : engine(text.substr(0, text.find('/'))),
+      way(text.substr(std::min(text.size(), engine.size() + 1))) {}
+
+bool EngineWish::means(std::string_view name) const {
+  if (engine.empty() || name == engine) return true;
+  const std::string_view family = name.substr(name.find('.') + 1);
+  return family == engine || family.starts_with(message(engine, '_'));
 }
 
 bool has_empty_tensor(const Problem& problem) {
@@ -104,24 +126,27 @@ bool has_empty_tensor(const Problem& problem) {
 Choice choose_engine(const Problem& problem, const Device& device, const PlanOptions& options) {
   const FloatEnvironment environment;  // for tables and estimates
   problem.validate();
-  require_known(options.engine);
+  const EngineWish wish(options.engine);
+  require_known(wish);
   const auto engines = engine_list();
   Choice choice;
+  std::vector<Offer> offers;
   std::vector<std::size_t> order;
   for (std::size_t i = 0; i < engines.size(); ++i) {
-    choice.candidates.push_back(ask(*engines[i], problem, device, options));
-    if (choice.candidates.back().supported) order.push_back(i);
+    offers.push_back(ask(*engines[i], problem, device, wish));
+    choice.candidates.push_back(candidate_of(*engines[i], offers[i]));
+    if (offers[i]) order.push_back(i);
   }
-  std::ranges::stable_sort(order, {},
-                           [&](std::size_t i) { return choice.candidates[i].estimate_us; });
+  std::ranges::stable_sort(order, {}, [&](std::size_t i) { return offers[i].estimate_us; });
   for (const std::size_t i : order) {
     Candidate& candidate = choice.candidates[i];
-    auto task = prepare(*engines[i], problem, device);
+    auto task = prepare(offers[i]);
     candidate.reason =
         task == nullptr ? "there is no memory for its tables" : broken_option(*task, options);
     candidate.supported = candidate.reason.empty();
     if (!candidate.supported) continue;
     choice.engine = engines[i];
+    choice.way = offers[i].way;
     choice.task = std::move(task);
     choice.estimate_us = candidate.estimate_us;
     break;
@@ -137,6 +162,16 @@ std::vector<Candidate> candidates(const Problem& problem, const Device& device,
 std::vector<std::string> engine_names() {
   std::vector<std::string> names;
   for (const Engine* engine : engine_list()) names.emplace_back(engine->name());
+  return names;
+}
+
+std::vector<std::string> engine_ways() {
+  std::vector<std::string> names;
+  for (const Engine* engine : engine_list()) {
+    for (const WayText& text : engine->ways()) {
+      names.push_back(message(engine->name(), '/', text.name));
+    }
+  }
   return names;
 }
 

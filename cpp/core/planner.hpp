@@ -11,14 +11,20 @@ namespace faltung {
 /// The planner's decision.
 struct Choice {
   const Engine* engine = nullptr;  ///< null if every engine refused
+  std::string_view way;            ///< row of its table
   std::unique_ptr<Task> task;
   double estimate_us = 0;
   std::vector<Candidate> candidates;  ///< one per engine, in list order
 };
 
-/// Whether PlanOptions::engine = `wanted` means this engine: "" means all, "cpu.fft" is an engine,
-/// "fft" the family of cpu.fft, cuda.fft, cuda.fft_block, ...
-[[nodiscard]] bool is_asked_for(std::string_view engine, std::string_view wanted);
+/// PlanOptions::engine, taken apart: "" means all, "cpu.fft" is an engine, "fft" the family of
+/// cpu.fft, cuda.fft, cuda.fft_block, ...; after a slash one way of it, "cpu.direct/in_place".
+struct EngineWish {
+  explicit EngineWish(std::string_view text);
+  [[nodiscard]] bool means(std::string_view name) const;
+
+  std::string_view engine, way;  ///< parts of the text
+};
 
 /// Whether x, w or y has no elements. Such problems go to
 /// cpu.reference, or to cuda.direct.

@@ -140,7 +140,7 @@ void add_bench_command(CLI::App& app) {
       ->required();
   add_device_option(*command, options->device);
   command->add_option("--engine", options->engine,
-                      "Instead of the planner's choice: an engine, or all");
+                      "Instead of the planner's choice: an engine, a way such as cpu.direct/in_place, or all");
   command->add_option("--layout", options->layout, "Instead of the suite's: nchw or nhwc")
       ->check(CLI::IsMember({"nchw", "nhwc"}));
   command->add_option("--cache", options->cache, "cold (flushed before each run) or warm")

@@ -30,6 +30,7 @@ Json to_json(const Plan& plan, const PlanOptions& options) {
   for (const Candidate& candidate : candidates(plan.problem(), plan.device(), options)) {
     Json entry = {{"engine", candidate.engine}, {"supported", candidate.supported}};
     if (candidate.supported) {
+      entry["way"] = candidate.way;
       entry["estimate_us"] = candidate.estimate_us;
     } else {
       entry["reason"] = candidate.reason;
@@ -39,6 +40,7 @@ Json to_json(const Plan& plan, const PlanOptions& options) {
   return {{"problem", to_string(plan.problem())},
           {"device", to_string(plan.device())},
           {"engine", plan.engine()},
+          {"way", plan.way()},
           {"policy", plan.policy()},
           {"estimate_us", plan.estimate_us()},
           {"workspace_bytes", plan.workspace_bytes()},
@@ -69,7 +71,7 @@ void add_explain_command(CLI::App& app) {
                    "In the problem notation, e.g. \"op=fwd dtype=f32 n=2 c=3 in=9x9 k=4 f=3x3\"")
       ->required();
   add_device_option(*command, options->device);
-  command->add_option("--engine", options->plan.engine, "Consider this engine or family alone");
+  command->add_option("--engine", options->plan.engine, "Consider this engine, family or way alone, e.g. cpu.direct/in_place");
   command->add_option("--workspace-limit", options->workspace_limit,
                       "Pass over engines that need more scratch memory, in bytes");
   command->add_flag("--elementwise", options->plan.elementwise,

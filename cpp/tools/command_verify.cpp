@@ -30,6 +30,7 @@ struct Options {
   std::string device = "all";
   std::string engine;
   std::string seed = "1";
+  bool ways = false;
   bool json = false;
 };
 
@@ -64,18 +65,23 @@ std::vector<Line> read_problems(const std::string& path) {
   return lines;
 }
 
-/// The engines to test: all but the reference itself, unless it is asked for.
-std::vector<std::string> engines_to_test(const std::string& wanted) {
+std::string_view engine_of(std::string_view way) { return way.substr(0, way.find('/')); }
+
+/// The engines to test, or each of their ways: all but the reference itself, unless it is asked
+/// for.
+std::vector<std::string> engines_to_test(const std::string& wanted, bool ways) {
+  const std::vector<std::string> all_ways = engine_ways();
   std::vector<std::string> names = engine_names();
-  if (wanted.empty()) {
-    std::erase(names, "cpu.reference");
-    return names;
+  if (std::ranges::find(all_ways, wanted) != all_ways.end()) return {wanted};
+  if (!wanted.empty() && std::ranges::find(names, wanted) == names.end()) {
+    throw InvalidProblem(fmt::format("--engine {}: neither an engine nor a way; this build has {}",
+                                     wanted, fmt::join(wanted.find('/') != std::string::npos ? all_ways : names, ", ")));
   }
-  if (std::ranges::find(names, wanted) == names.end()) {
-    throw InvalidProblem(fmt::format("--engine {}: not an engine; this build has {}", wanted,
-                                     fmt::join(names, ", ")));
-  }
-  return {wanted};
+  if (ways) names = all_ways;
+  std::erase_if(names, [&](const std::string& name) {
+    return wanted.empty() ? engine_of(name) == "cpu.reference" : engine_of(name) != wanted;
+  });
+  return names;
 }
 
 std::vector<Device> devices_to_test(const std::string& text) {
@@ -119,7 +125,7 @@ Json to_json(const Entry& entry) {
 void verify(const Options& options) {
   const std::uint64_t seed = parse_count("--seed", options.seed);
   const std::vector<Line> lines = read_problems(options.path);
-  const std::vector<std::string> engines = engines_to_test(options.engine);
+  const std::vector<std::string> engines = engines_to_test(options.engine, options.ways);
   const std::vector<Device> tested = devices_to_test(options.device);
   std::array<std::size_t, 3> counts{};
   double worst = 0;
@@ -173,7 +179,9 @@ void add_verify_command(CLI::App& app) {
       ->required();
   command->add_option("--device", options->device, "all, auto, cpu or cuda:N")
       ->capture_default_str();
-  command->add_option("--engine", options->engine, "Test this engine alone, e.g. cpu.fft");
+  command->add_option("--engine", options->engine,
+                      "Test this engine alone, e.g. cpu.fft, or one way of it");
+  command->add_flag("--ways", options->ways, "Test each way of an engine, whichever it would take");
   command->add_option("--seed", options->seed, "Of the operands")->capture_default_str();
   command->add_flag("--json", options->json, "Print JSON");
   command->callback([options] { verify(*options); });

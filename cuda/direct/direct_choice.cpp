@@ -20,30 +20,107 @@ bool native(const Problem& p) {
          p.epilogue == Epilogue{};
 }
 
+int sum_bytes(const Problem& p) { return static_cast<int>(size_of(p.accumulator)); }
+
 // Elements of one or two bytes, which walk_kernel unpacks.
 bool narrow_integer(DType type) { return is_integer(type) && size_of(type) <= 2; }
 
-bool walks(const Problem& p, const Geometry& g) {
-  const DType x = x_type(p);
-  const DType sums = p.accumulator;
-  const bool types = ((sums == DType::f32 || sums == DType::f64) && x == sums) ||
-                     ((sums == DType::f32 || sums == DType::i32) && narrow_integer(x));
-  return types && can_walk(g, static_cast<int>(size_of(sums)));
+bool is_fir(const Call& call) {
+  const DType type = call.problem.accumulator;
+  return (type == DType::f32 || type == DType::f64 || type == DType::c64) && can_fir(call.geometry);
 }
 
-bool is_fir(const Problem& p, const Geometry& g) {
-  const DType type = p.accumulator;
-  return (type == DType::f32 || type == DType::f64 || type == DType::c64) && can_fir(g);
+Choice cut_fir(const Call& call, bool) {
+  const auto& [p, g, device] = call;
+  const Tiling t = fir_tiling(g, sum_bytes(p), device);
+  return {Kernel::fir, t, predict_fir_us(g, t, p.accumulator, p.bytes())};
 }
 
 // Matrix instructions take taps and elements of one half type, or any taps with bytes.
-bool is_band(const Problem& p, const Geometry& g) {
+bool is_band(const Call& call) {
+  const Problem& p = call.problem;
   const DType x = x_type(p);
   const bool types = x == DType::u8 || ((x == DType::f16 || x == DType::bf16) && p.filter == x);
   const DType y = p.result_dtype();
   return p.accumulator == DType::f32 && types && p.epilogue == Epilogue{} &&
-         (y == DType::u8 || y == DType::f16 || y == DType::bf16 || y == DType::f32) && can_band(g);
+         (y == DType::u8 || y == DType::f16 || y == DType::bf16 || y == DType::f32) &&
+         can_band(call.geometry);
 }
+
+Choice cut_band(const Call& call, bool) {
+  const auto& [p, g, device] = call;
+  const Tiling t = band_tiling(g, static_cast<int>(size_of(x_type(p))), device);
+  return {Kernel::band, t, predict_band_us(g, t, p.filter, p.bytes())};
+}
+
+bool walks(const Call& call) {
+  const Problem& p = call.problem;
+  const DType x = x_type(p);
+  const DType sums = p.accumulator;
+  const bool types = ((sums == DType::f32 || sums == DType::f64) && x == sums) ||
+                     ((sums == DType::f32 || sums == DType::i32) && narrow_integer(x));
+  return types && can_walk(call.geometry, sum_bytes(p));
+}
+
+Choice cut_walk(const Call& call, bool aligned) {
+  const auto& [p, g, device] = call;
+  const bool general = !(aligned && native(p) && walk_aligned(g, sum_bytes(p)));
+  const Tiling t = walk_tiling(g, general, device);
+  return {Kernel::walk, t, predict_walk_us(g, t, p.accumulator, p.multiply_adds(), p.bytes())};
+}
+
+bool floats(const Problem& p) { return p.accumulator == DType::f32 && x_type(p) == DType::f32; }
+
+bool is_slab(const Call& call) { return floats(call.problem) && can_slab(call.geometry); }
+
+Choice cut_slab(const Call& call, bool) {
+  const auto& [p, g, device] = call;
+  const Tiling t = slab_tiling(g, !(native(p) && g.axis[2].y_stride == 1), device);
+  return {Kernel::slab, t, predict_slab_us(g, t, p.bytes())};
+}
+
+bool is_patch(const Call& call) { return floats(call.problem) && can_patch(call.geometry); }
+
+Choice cut_patch(const Call& call, bool) {
+  const Tiling t = patch_tiling(call.geometry);
+  return {Kernel::patch, t, predict_patch_us(call.geometry, t, call.problem.bytes())};
+}
+
+bool is_tile(const Call&) { return true; }
+
+Choice cut_tile(const Call& call, bool) {
+  const auto& [p, g, device] = call;
+  const Tiling t = choose_tiling(g, sum_bytes(p));
+  return {Kernel::tile, t, predict_us(g, t, p.accumulator, p.multiply_adds(), p.bytes())};
+}
+
+template <Choice (*cut)(const Call&, bool)>
+constexpr KernelWay way(std::string_view name, std::string_view takes, bool (*serves)(const Call&),
+                        Taken taken = Taken::always) {
+  return {.name = name,
+          .takes = takes,
+          .serves = serves,
+          .us = [](const Call& call) { return cut(call, true).us; },
+          .cut = cut,
+          .taken = taken};
+}
+
+constexpr KernelWay all_ways[] = {
+    way<cut_fir>("fir", "one filter of 2 to 1024 taps along dense rows, sums in f32, f64 or c64",
+                 is_fir),
+    way<cut_band>("band",
+                  "filters to 11x13 of u8 with any taps, f16 and bf16 with taps of the same type, "
+                  "no epilogue",
+                  is_band),
+    way<cut_walk>(
+        "walk",
+        "3x3, 5x5, 7x7 (f64: to 5x5) in f32 and f64, and of i8, u8, i16, u16 summed in f32 or i32",
+        walks),
+    way<cut_slab>("slab", "3x3x3 and 5x5x5 in f32", is_slab),
+    way<cut_patch>("patch", "6 to 15 columns by up to 33 rows of taps in f32, where that is faster",
+                   is_patch, Taken::if_faster),
+    way<cut_tile>("tile", "everything else", is_tile),
+};
 
 }  // namespace
 
@@ -78,35 +155,11 @@ std::string Choice::policy() const {
                  t.dense ? ", vectors" : "");
 }
 
+std::span<const KernelWay> ways() { return all_ways; }
+
 Choice choose(const Problem& p, const Geometry& g, bool aligned, const DeviceLimits& device) {
-  const DType type = p.accumulator;
-  const int size = static_cast<int>(size_of(type));
-  const double products = p.multiply_adds();
-  const double bytes = p.bytes();
-  if (is_fir(p, g)) {
-    const Tiling t = fir_tiling(g, size, device);
-    return {Kernel::fir, t, predict_fir_us(g, t, type, bytes)};
-  }
-  if (is_band(p, g)) {
-    const int input = static_cast<int>(size_of(x_type(p)));
-    const Tiling t = band_tiling(g, input, device);
-    return {Kernel::band, t, predict_band_us(g, t, p.filter, bytes)};
-  }
-  if (walks(p, g)) {
-    const Tiling t = walk_tiling(g, !(aligned && native(p) && walk_aligned(g, size)), device);
-    return {Kernel::walk, t, predict_walk_us(g, t, type, products, bytes)};
-  }
-  const bool floats = type == DType::f32 && x_type(p) == DType::f32;
-  if (floats && can_slab(g)) {
-    const Tiling t = slab_tiling(g, !(native(p) && g.axis[2].y_stride == 1), device);
-    return {Kernel::slab, t, predict_slab_us(g, t, bytes)};
-  }
-  const Tiling t = choose_tiling(g, size);
-  const Choice tile{Kernel::tile, t, predict_us(g, t, type, products, bytes)};
-  if (!floats || !can_patch(g)) return tile;
-  const Tiling patches = patch_tiling(g);
-  const Choice patch{Kernel::patch, patches, predict_patch_us(g, patches, bytes)};
-  return patch.us < tile.us ? patch : tile;
+  const Call call{p, g, device};
+  return choose_way(ways(), call)->cut(call, aligned);
 }
 
 }  // namespace faltung::cuda::direct

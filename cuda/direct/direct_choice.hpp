@@ -1,7 +1,10 @@
 #pragma once
 
+#include <span>
 #include <string>
+#include <string_view>
 
+#include "cpp/core/way.hpp"
 #include "cuda/direct/direct_geometry.hpp"
 #include "cuda/runtime/device_limits.hpp"
 
@@ -32,8 +35,28 @@ struct Choice {
   [[nodiscard]] std::string policy() const;
 };
 
-/// The most special kernel that takes the problem, cut for a device; which kernel it is does not
-/// depend on the device. Without `aligned`, one that takes any pointers.
+/// A problem as the kernels take it, on a device.
+struct Call {
+  Problem problem;
+  Geometry geometry;
+  DeviceLimits device;
+};
+
+/// A row of the table of cuda.direct; see way.hpp.
+struct KernelWay {
+  std::string_view name;
+  std::string_view takes;
+  bool (*serves)(const Call&);
+  double (*us)(const Call&);
+  /// Without `aligned`, for any pointers.
+  Choice (*cut)(const Call&, bool aligned);
+  Taken taken = Taken::always;
+};
+
+/// The most special kernel first; which one is taken does not depend on the device.
+[[nodiscard]] std::span<const KernelWay> ways();
+
+/// The kernel that is taken, cut for a device.
 [[nodiscard]] Choice choose(const Problem& problem, const Geometry& geometry, bool aligned,
                             const DeviceLimits& device = {});
 

@@ -37,17 +37,16 @@ decltype(auto) visit_accumulator(DType accumulator, F&& f) {
 
 class DirectTask final : public Task {
  public:
-  DirectTask(const Problem& p, const Device& device)
-      : device_(device), accumulator_(p.accumulator) {
+  DirectTask(const direct::Call& call, const direct::KernelWay& way, const Device& device)
+      : device_(device), accumulator_(call.problem.accumulator) {
+    const Problem& p = call.problem;
     arguments_.x_type = p.pass == Pass::forward ? p.input : p.output;
     arguments_.y_type = p.result_dtype();
     arguments_.w_type = p.filter;
-    arguments_.geometry = direct::lower(p);
+    arguments_.geometry = call.geometry;
     arguments_.epilogue = epilogue_arguments(p);
-    const DeviceLimits limits = device_limits(device.index);
-    choice_ = direct::choose(p, arguments_.geometry, true, limits);
-    unaligned_ =
-        choice_.needs_alignment() ? direct::choose(p, arguments_.geometry, false, limits) : choice_;
+    choice_ = way.cut(call, true);
+    unaligned_ = choice_.needs_alignment() ? way.cut(call, false) : choice_;
     error_ =
         std::max(choice_.error(p, arguments_.geometry), unaligned_.error(p, arguments_.geometry));
     const DeviceGuard guard(device.index);
@@ -110,19 +109,22 @@ class DirectTask final : public Task {
 class DirectEngine final : public Engine {
  public:
   std::string_view name() const override { return "cuda.direct"; }
+  DeviceKind device_kind() const override { return DeviceKind::cuda; }
+  std::vector<WayText> ways() const override { return texts(direct::ways()); }
 
-  Verdict supports(const Problem& p, const Device& device) const override {
-    if (device.kind != DeviceKind::cuda) return Verdict::no("runs on CUDA devices only");
-    std::string reason = direct::refusal(p);
-    return reason.empty() ? Verdict::yes() : Verdict::no(std::move(reason));
-  }
-
-  double estimate_us(const Problem& p, const Device& device) const override {
-    return direct::choose(p, direct::lower(p), true, device_limits(device.index)).us;
-  }
-
-  std::unique_ptr<Task> prepare(const Problem& p, const Device& device) const override {
-    return std::make_unique<DirectTask>(p, device);
+ private:
+  Offer answer(const Problem& p, const Device& device, std::string_view wanted) const override {
+    std::string refusal = direct::refusal(p);
+    if (!refusal.empty()) return Offer::no(std::move(refusal));
+    const direct::Call call{p, direct::lower(p), device_limits(device.index)};
+    const direct::KernelWay* way = choose_way(direct::ways(), call, wanted, refusal);
+    if (way == nullptr) return Offer::no(std::move(refusal));
+    return {.refusal = {},
+            .way = way->name,
+            .estimate_us = way->us(call),
+            .prepare = [call, way, device] {
+              return std::make_unique<DirectTask>(call, *way, device);
+            }};
   }
 };
 

@@ -7,6 +7,7 @@
 #include "cpp/core/error_terms.hpp"
 #include "cpp/core/message.hpp"
 #include "cpp/core/view_rules.hpp"
+#include "cpp/core/way.hpp"
 #include "cuda/primitives/epilogue_lowering.cuh"
 #include "cuda/runtime/device_guard.hpp"
 #include "cuda/runtime/device_limits.hpp"
@@ -78,10 +79,27 @@ double most_of(const Problem& p) {
                                      : std::numeric_limits<float>::max();
 }
 
-Strips cut(const Problem& p, const Geometry& g, const DeviceLimits& device) {
-  return separable::is_volume(p)
-             ? separable::choose_tiles(g, accumulator_bytes(p), plain(p), device)
-             : separable::choose_strips(g, accumulator_bytes(p), device);
+// A problem as the kernels take it, and the device.
+struct Call {
+  Problem problem;
+  Geometry geometry;
+  Device device;
+  DeviceLimits limits;
+};
+
+bool is_volume(const Call& call) { return separable::is_volume(call.problem); }
+
+Strips cut(const Call& call) {
+  const auto& [p, g, device, limits] = call;
+  return is_volume(call) ? separable::choose_tiles(g, accumulator_bytes(p), plain(p), limits)
+                         : separable::choose_strips(g, accumulator_bytes(p), limits);
+}
+
+double predicted_us(const Call& call) {
+  const Problem& p = call.problem;
+  const auto predict = is_volume(call) ? separable::predict_volume_us : separable::predict_us;
+  return predict(call.geometry, cut(call), p.accumulator, size_of(input_type(p)),
+                 size_of(p.result_dtype()), finish_of(p));
 }
 
 // Why the kernels have no room for the problem on a device; empty if they do.
@@ -123,16 +141,19 @@ struct BoundFilter final : PreparedFilter {
 
 class SeparableTask final : public Task {
  public:
-  SeparableTask(const Problem& p, const Device& device)
-      : device_(device), accumulator_(p.accumulator), w_rule_(w_rule(p)) {
+  explicit SeparableTask(const Call& call)
+      : device_(call.device),
+        accumulator_(call.problem.accumulator),
+        w_rule_(w_rule(call.problem)) {
+    const Problem& p = call.problem;
     arguments_.x_type = input_type(p);
     arguments_.y_type = p.result_dtype();
     arguments_.w_type = p.filter;
-    arguments_.geometry = separable::lower(p);
+    arguments_.geometry = call.geometry;
     arguments_.tolerance = separable::tolerance_of(p);
     arguments_.epilogue = epilogue_arguments(p);
     const Geometry& g = arguments_.geometry;
-    arguments_.strips = cut(p, g, device_limits(device.index));
+    arguments_.strips = cut(call);
     arguments_.volume = separable::is_volume(p);
     arguments_.plain = plain(p);
     arguments_.narrow = narrow_rule(p);
@@ -142,7 +163,7 @@ class SeparableTask final : public Task {
     y_vector_ = 8 / accumulator_bytes(p);
     x_fits_ = all_multiples(g, true, x_vector_);
     y_fits_ = all_multiples(g, false, y_vector_) && finish_of(p) != Finish::any;
-    const DeviceGuard guard(device.index);
+    const DeviceGuard guard(device_.index);
     visit_accumulator([&](auto zero) {
       using Acc = decltype(zero);
       separable::launch_separable<Acc>(arguments_, LaunchQueue::load_only());
@@ -245,29 +266,35 @@ class SeparableTask final : public Task {
   bool x_fits_ = false, y_fits_ = false;
 };
 
+std::unique_ptr<Task> make(const Call& call) { return std::make_unique<SeparableTask>(call); }
+
+constexpr Way<Call> all_ways[] = {
+    {.name = "volume",
+     .takes = "outer products along three axes",
+     .serves = is_volume,
+     .us = predicted_us,
+     .make = make},
+    {.name = "plane",
+     .takes = "outer products along two axes, and sums of a few of them",
+     .serves = [](const Call& call) { return !is_volume(call); },
+     .us = predicted_us,
+     .make = make},
+};
+
 class SeparableEngine final : public Engine {
  public:
   std::string_view name() const override { return "cuda.separable"; }
+  DeviceKind device_kind() const override { return DeviceKind::cuda; }
+  std::vector<WayText> ways() const override { return texts<Way<Call>>(all_ways); }
 
-  Verdict supports(const Problem& p, const Device& device) const override {
-    if (device.kind != DeviceKind::cuda) return Verdict::no("runs on CUDA devices only");
-    std::string reason = separable::refusal(p);
-    if (!reason.empty()) return Verdict::no(std::move(reason));
-    reason = size_refusal(p, separable::lower(p), device_limits(device.index));
-    if (!reason.empty()) return Verdict::no(std::move(reason));
-    return Verdict::yes();
-  }
-
-  double estimate_us(const Problem& p, const Device& device) const override {
-    const Geometry g = separable::lower(p);
-    const auto predict =
-        separable::is_volume(p) ? separable::predict_volume_us : separable::predict_us;
-    return predict(g, cut(p, g, device_limits(device.index)), p.accumulator, size_of(input_type(p)),
-                   size_of(p.result_dtype()), finish_of(p));
-  }
-
-  std::unique_ptr<Task> prepare(const Problem& p, const Device& device) const override {
-    return std::make_unique<SeparableTask>(p, device);
+ private:
+  Offer answer(const Problem& p, const Device& device, std::string_view wanted) const override {
+    std::string refusal = separable::refusal(p);
+    if (!refusal.empty()) return Offer::no(std::move(refusal));
+    const Call call{p, separable::lower(p), device, device_limits(device.index)};
+    refusal = size_refusal(p, call.geometry, call.limits);
+    if (!refusal.empty()) return Offer::no(std::move(refusal));
+    return offer_of<Call>(all_ways, call, wanted);
   }
 };
 

@@ -44,7 +44,9 @@ struct ErrorBound {
 [[nodiscard]] FALTUNG_API std::string to_string(const ErrorBound& bound);
 
 struct PlanOptions {
-  /// "" lets the planner choose. "cpu.fft" names an engine, "fft" any engine of that family.
+  /// "" lets the planner choose. "cpu.fft" names an engine, "fft" any engine of that family; a
+  /// slash and a word behind either asks for one way of it, as "cpu.direct/in_place" does. The ways
+  /// stand in the pages of docs/engines.
   std::string engine = {};
   /// Engines that need more scratch memory than this, in bytes, are passed over.
   std::size_t workspace_limit = std::numeric_limits<std::size_t>::max();
@@ -62,6 +64,7 @@ struct PlanOptions {
 /// What one engine said about a problem.
 struct Candidate {
   std::string engine = {};
+  std::string way = {};  ///< how it would do it, a row of its table
   bool supported = false;
   std::string reason = {};  ///< why not, if it is not supported or passed over
   double estimate_us = 0;
@@ -76,6 +79,9 @@ struct Candidate {
 
 /// Names of all engines of this build, in the order ties are broken.
 [[nodiscard]] FALTUNG_API std::vector<std::string> engine_names();
+
+/// Every way of every engine, as PlanOptions::engine takes it: "cpu.direct/in_place".
+[[nodiscard]] FALTUNG_API std::vector<std::string> engine_ways();
 
 /// A problem ready to run: chosen engine and policy, workspace, error bound.
 ///
@@ -147,6 +153,7 @@ class FALTUNG_API Plan {
   [[nodiscard]] const Problem& problem() const noexcept;
   [[nodiscard]] const Device& device() const noexcept;
   [[nodiscard]] std::string engine() const;  ///< "cpu.fft"
+  [[nodiscard]] std::string way() const;     ///< of the engine, "in_place"
   [[nodiscard]] std::string policy() const;  ///< the engine's numbers, "transform 4096 x 512"
   [[nodiscard]] ErrorBound error_bound() const noexcept;
   [[nodiscard]] double estimate_us() const noexcept;

@@ -25,7 +25,7 @@ test::Array expected(const Problem& p, const test::Operands& operands) {
 // Exact on small integers, within the derived bound on reals, the same bits from poisoned memory.
 void expect_agreement(const std::string& line) {
   const Problem p = Problem::parse(line);
-  ASSERT_TRUE(depthwise_engine().supports(p, Device::cuda(0))) << line;
+  ASSERT_TRUE(depthwise_engine().offer(p, Device::cuda(0))) << line;
   const test::Operands small =
       test::filled_operands(p, test::Fill::small_integers, test::test_seed());
   EXPECT_TRUE(test::equal_elements(expected(p, small),
@@ -34,7 +34,7 @@ void expect_agreement(const std::string& line) {
   const test::Operands reals = test::filled_operands(p, test::Fill::reals, test::test_seed());
   const test::Array result =
       test::run_guarded(device(), depthwise_engine(), p, reals, {.poison = std::byte{0xff}});
-  const ErrorBound bound = depthwise_engine().prepare(p, Device::cuda(0))->error_bound();
+  const ErrorBound bound = depthwise_engine().offer(p, Device::cuda(0)).prepare()->error_bound();
   EXPECT_LE(test::error_ratio(p, reals, expected(p, reals), result, bound), 1) << line;
   EXPECT_TRUE(test::same_elements(result, test::run_guarded(device(), depthwise_engine(), p, reals,
                                                             {.poison = std::byte{0x5a}})))

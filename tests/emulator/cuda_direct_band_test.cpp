@@ -35,7 +35,7 @@ TEST(DirectBand, AgreesWithTheReference) {
 TEST(DirectBand, SplitsTapsOfAnyMagnitude) {
   const Problem p = Problem::parse("op=fwd dtype=u8:f32:f32 n=1 c=1 in=20x80 k=1 f=5x5 pad=2");
   test::Operands operands = test::filled_operands(p, test::Fill::whole_range, 3);
-  const ErrorBound bound = direct_engine().prepare(p, Device::cuda(0))->error_bound();
+  const ErrorBound bound = direct_engine().offer(p, Device::cuda(0)).prepare()->error_bound();
   for (const double spread : {0.5, 0.01}) {  // from 1 to 2^-24, and to 1e-48: past the least float
     for (int i = 0; i < 25; ++i) {
       operands.second.set({0, 0, i / 5, i % 5},

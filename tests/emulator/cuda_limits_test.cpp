@@ -42,15 +42,8 @@ test::Array run_captured(const Engine& engine, const Problem& p, const test::Ope
    public:
     explicit Captured(const Engine& engine) : engine_(engine) {}
     std::string_view name() const override { return engine_.name(); }
-    Verdict supports(const Problem& p, const Device& device) const override {
-      return engine_.supports(p, device);
-    }
-    double estimate_us(const Problem& p, const Device& device) const override {
-      return engine_.estimate_us(p, device);
-    }
-    std::unique_ptr<Task> prepare(const Problem& p, const Device& device) const override {
-      return std::make_unique<CapturedTask>(engine_.prepare(p, device));
-    }
+    DeviceKind device_kind() const override { return DeviceKind::cuda; }
+    std::vector<WayText> ways() const override { return engine_.ways(); }
 
    private:
     class CapturedTask final : public Task {
@@ -66,6 +59,14 @@ test::Array run_captured(const Engine& engine, const Problem& p, const test::Ope
      private:
       std::unique_ptr<Task> task_;
     };
+    Offer answer(const Problem& p, const Device& device, std::string_view way) const override {
+      Offer offer = engine_.offer(p, device, way);
+      offer.prepare = [prepare = offer.prepare] {
+        return std::make_unique<CapturedTask>(prepare());
+      };
+      return offer;
+    }
+
     const Engine& engine_;
   };
   return test::run_guarded(*test::test_devices()[0], Captured(engine), p, operands);
@@ -80,12 +81,12 @@ TEST_P(CudaLimits, EveryGpuRunsAndGivesTheSame) {
   const Engine& engine = *GetParam();
   for (const Problem& p : problems()) {
     machine = {};
-    if (!engine.supports(p, Device::cuda(0))) continue;
+    if (!engine.offer(p, Device::cuda(0))) continue;
     const test::Operands operands = test::filled_operands(p, test::Fill::reals, test::test_seed());
     const test::Array expected = run_captured(engine, p, operands);
     for (const int architecture : {80, 120}) {
       machine.limits = emulator::device_record(architecture).limits;
-      ASSERT_TRUE(engine.supports(p, Device::cuda(0))) << architecture << " [" << p << ']';
+      ASSERT_TRUE(engine.offer(p, Device::cuda(0))) << architecture << " [" << p << ']';
       EXPECT_TRUE(test::equal_elements(run_captured(engine, p, operands), expected))
           << engine.name() << " on " << architecture << " [" << p << ']';
     }
@@ -117,8 +118,8 @@ TEST(KernelSuite, NamesWhatRuns) {
     const auto found = std::ranges::find(engines, engine, &Engine::name);
     ASSERT_NE(found, engines.end()) << line;
     const Problem p = Problem::parse(line);
-    ASSERT_TRUE((*found)->supports(p, Device::cuda(0))) << line;
-    const std::string policy = (*found)->prepare(p, Device::cuda(0))->policy();
+    ASSERT_TRUE((*found)->offer(p, Device::cuda(0))) << line;
+    const std::string policy = (*found)->offer(p, Device::cuda(0)).prepare()->policy();
     std::istringstream words(line.substr(hash + 1));
     std::size_t at = 0;
     for (std::string word; words >> word;) {

@@ -22,8 +22,8 @@ class Separable : public ::testing::TestWithParam<std::string> {};
 // the same bits from poisoned memory and from a bound filter.
 TEST_P(Separable, AgreesWithTheReference) {
   const Problem p = Problem::parse(GetParam());
-  const Verdict verdict = separable_engine().supports(p, Device::cuda(0));
-  ASSERT_TRUE(verdict) << verdict.reason();
+  const Offer offer = separable_engine().offer(p, Device::cuda(0));
+  ASSERT_TRUE(offer) << offer.refusal;
   const test::Operands small = filled(p, test::Fill::small_integers);
   const test::Array result = actual(p, small);
   if (p.separable > 1) {
@@ -244,8 +244,8 @@ TEST(SeparableStrips, ReadLittleTwice) {
 TEST(SeparableEstimate, WinsWhereItMovesOrSumsLess) {
   const auto estimates = [](const char* line) {
     const Problem p = Problem::parse(line);
-    return std::pair(separable_engine().estimate_us(p, Device::cuda(0)),
-                     direct_engine().estimate_us(p, Device::cuda(0)));
+    return std::pair(separable_engine().offer(p, Device::cuda(0)).estimate_us,
+                     direct_engine().offer(p, Device::cuda(0)).estimate_us);
   };
   for (const char* line : {"op=filter dtype=f32 in=4096x4096 f=25x25 boundary=reflect sep=1",
                            "op=filter dtype=f32 in=4096x4096 f=11x11 boundary=reflect sep=1",
@@ -261,7 +261,7 @@ TEST(SeparableEstimate, WinsWhereItMovesOrSumsLess) {
 
 TEST(SeparableRefusals, NameTheReasonAndTheWayOut) {
   const auto reason = [](const char* line) {
-    return separable_engine().supports(Problem::parse(line), Device::cuda(0)).reason();
+    return separable_engine().offer(Problem::parse(line), Device::cuda(0)).refusal;
   };
   EXPECT_NE(reason("op=filter dtype=f32 in=9x9 f=3x3").find("sep=1"), std::string::npos);
   EXPECT_NE(reason("op=filter dtype=f32 in=9 f=3 sep=1").find("nothing to separate"),

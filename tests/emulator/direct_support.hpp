@@ -41,7 +41,7 @@ inline void expect_agreement(const std::string& line, const std::string& kernel)
       test::run_guarded(device(), direct_engine(), p, operands, {.poison = std::byte{0x5a}});
   EXPECT_TRUE(test::same_elements(result, again));
   const test::Operands reals = test::filled_operands(p, test::Fill::reals, test::test_seed());
-  const ErrorBound bound = direct_engine().prepare(p, Device::cuda(0))->error_bound();
+  const ErrorBound bound = direct_engine().offer(p, Device::cuda(0)).prepare()->error_bound();
   EXPECT_LE(test::error_ratio(p, reals, expected(p, reals),
                               test::run_guarded(device(), direct_engine(), p, reals), bound),
             1);

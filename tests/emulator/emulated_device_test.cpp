@@ -18,19 +18,8 @@ namespace {
 class FilterEngine final : public Engine {
  public:
   std::string_view name() const override { return "cuda.demonstration"; }
-  Verdict supports(const Problem& problem, const Device& device) const override {
-    if (device.kind != DeviceKind::cuda) return Verdict::no("it runs on a GPU only");
-    Problem wanted;
-    for (const Axis& axis : problem.axes) {
-      wanted.axes.push_back({.input = axis.input, .filter = 3, .pad_lo = 1, .pad_hi = 1});
-    }
-    const bool good = problem.rank() == 2 && problem == wanted;
-    return good ? Verdict::yes() : Verdict::no("it takes 3x3 f32 filters alone");
-  }
-  double estimate_us(const Problem&, const Device&) const override { return 1; }
-  std::unique_ptr<Task> prepare(const Problem& problem, const Device&) const override {
-    return std::make_unique<FilterTask>(problem);
-  }
+  DeviceKind device_kind() const override { return DeviceKind::cuda; }
+  std::vector<WayText> ways() const override { return {{"demonstration", "3x3 filters of f32"}}; }
 
  private:
   class FilterTask final : public Task {
@@ -56,6 +45,19 @@ class FilterEngine final : public Engine {
    private:
     unsigned rows_, cols_;
   };
+
+  Offer answer(const Problem& problem, const Device&, std::string_view) const override {
+    Problem wanted;
+    for (const Axis& axis : problem.axes) {
+      wanted.axes.push_back({.input = axis.input, .filter = 3, .pad_lo = 1, .pad_hi = 1});
+    }
+    if (problem.rank() != 2 || problem != wanted) {
+      return Offer::no("it takes 3x3 f32 filters alone");
+    }
+    return {.refusal = {}, .way = "demonstration", .estimate_us = 1, .prepare = [problem] {
+              return std::make_unique<FilterTask>(problem);
+            }};
+  }
 };
 
 TEST(EmulatedDevice, RunsAnEngineLikeAGpu) {
@@ -65,7 +67,7 @@ TEST(EmulatedDevice, RunsAnEngineLikeAGpu) {
   for (const char* line : {"op=fwd dtype=f32 n=1 c=1 in=1x1 k=1 f=3x3 pad=1",
                            "op=fwd dtype=f32 n=1 c=1 in=33x70 k=1 f=3x3 pad=1"}) {
     const Problem problem = Problem::parse(line);
-    ASSERT_TRUE(engine.supports(problem, device.stream().device)) << line;
+    ASSERT_TRUE(engine.offer(problem, device.stream().device)) << line;
     const test::Operands operands =
         test::filled_operands(problem, test::Fill::small_integers, test::test_seed());
     const emulator::Recorder recorder;

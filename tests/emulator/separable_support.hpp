@@ -21,7 +21,7 @@ inline test::Array actual(const Problem& p, const test::Operands& operands,
 }
 
 inline double share_of_bound(const Problem& p, const test::Operands& operands) {
-  const ErrorBound bound = separable_engine().prepare(p, Device::cuda(0))->error_bound();
+  const ErrorBound bound = separable_engine().offer(p, Device::cuda(0)).prepare()->error_bound();
   return test::error_ratio(p, operands, expected(p, operands), actual(p, operands), bound);
 }
 

@@ -191,7 +191,7 @@ double error_ratio(const Problem& p, const Operands& operands, const Array& stor
   const bool to_integers = is_integer(p.result_dtype());
   const Array reference = to_integers ? unrounded_reference(p, operands) : stored;
 
-  const ErrorBound own = reference_engine().prepare(p, Device::cpu())->error_bound();
+  const ErrorBound own = reference_engine().offer(p, Device::cpu()).prepare()->error_bound();
   const Array sums = magnitude_sums(p, operands);
   const double slope = steepness(p.epilogue.activation);
   const double scale = std::abs(p.epilogue.alpha) * slope;

@@ -5,7 +5,10 @@
 #include <cstdlib>
 #include <iostream>
 #include <random>
+#include <stdexcept>
 #include <vector>
+
+#include "cpp/core/message.hpp"
 
 namespace faltung::test {
 namespace {
@@ -125,7 +128,9 @@ Operands filled_operands(const Problem& p, Fill fill, std::uint64_t seed) {
 
 Array run_guarded(const TestDevice& device, const Engine& engine, const Problem& p,
                   const Operands& operands, const RunOptions& options) {
-  const auto task = engine.prepare(p, device.stream().device);
+  const Offer offer = engine.offer(p, device.stream().device, options.way);
+  if (!offer) throw std::logic_error(message(engine.name(), " refuses [", p, "]: ", offer.refusal));
+  const auto task = offer.prepare();
   Array result = operands.before;
   if (p.epilogue.beta == 0) result.poison(options.poison);
   result.poison_gaps(options.poison);

@@ -30,8 +30,9 @@ enum class Fill {
 void fill_array(Array& array, Fill fill, std::uint64_t seed);
 
 struct RunOptions {
-  std::byte poison{0xff};    ///< in workspace, gaps, and elements that must not be read
-  bool bind_filter = false;  ///< by prepare_filter instead of passing w
+  std::byte poison{0xff};     ///< in workspace, gaps, and elements that must not be read
+  bool bind_filter = false;   ///< by prepare_filter instead of passing w
+  std::string_view way = {};  ///< of the engine; empty leaves it the choice
 };
 
 /// Runs the problem on guarded copies and returns the result. Fails the current test if the engine

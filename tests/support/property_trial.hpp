@@ -63,12 +63,12 @@ inline Array combine(const Array& a, const Array& b, double scale) {
 inline std::optional<Array> run(const Trial& t, const Problem& p, const Array& first,
                                 const Array& second) {
   p.validate();
-  if (!t.engine.supports(p, t.device.stream().device)) return std::nullopt;
+  if (!t.engine.offer(p, t.device.stream().device)) return std::nullopt;
   Operands operands = zero_operands(p);
   operands.first = first;
   operands.second = second;
   Array result = run_guarded(t.device, t.engine, p, operands);
-  const ErrorBound bound = t.engine.prepare(p, t.device.stream().device)->error_bound();
+  const ErrorBound bound = t.engine.offer(p, t.device.stream().device).prepare()->error_bound();
   if (bound.kind == ErrorBound::Kind::normwise) {
     // The norm of what a transform sees: at most so many values, of which none is larger.
     double values = static_cast<double>(p.batch * (p.in_channels + p.out_channels));

@@ -5,7 +5,7 @@
 
 #include "cpp/core/message.hpp"
 #include "cpp/cpu/cpu_target.hpp"
-#include "cpp/cpu/direct/forward_task.hpp"
+#include "cpp/cpu/direct/ways.hpp"
 #include "cpp/cpu/parallel.hpp"
 
 namespace faltung::direct {
@@ -27,7 +27,7 @@ struct PhaseTask<Acc>::Filters final : PreparedFilter {
 template <typename Acc>
 bool PhaseTask<Acc>::serves(const Problem& p) {
   return has_phases(p) && std::ranges::all_of(phases(p), [&](const Phase& phase) {
-           return phase.is_empty() || forward_us(forward_problem(p, phase));
+           return phase.is_empty() || forward_way(forward_problem(p, phase)) != nullptr;
          });
 }
 
@@ -78,7 +78,8 @@ void PhaseTask<Acc>::add_step(const Phase& phase) {
     step.strides.push_back(phase.parts[a].step * to_.spatial[a]);
   }
   if (!phase.is_empty()) {
-    step.task = forward_task<Acc>(forward_problem(p_, phase));
+    const Problem forward = forward_problem(p_, phase);
+    step.task = forward_way(forward)->make(forward);
     step.taps = phase.taps(p_);
     filters_size_ += channels_ * inner_ * static_cast<std::int64_t>(step.taps.size());
   }

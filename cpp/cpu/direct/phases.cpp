@@ -7,8 +7,8 @@
 #include "cpp/core/boundary_map.hpp"
 #include "cpp/core/element.hpp"
 #include "cpp/core/geometry.hpp"
-#include "cpp/cpu/direct/forward_task.hpp"
 #include "cpp/cpu/direct/lowering.hpp"
+#include "cpp/cpu/direct/ways.hpp"
 #include "cpp/cpu/extended_input.hpp"
 
 namespace faltung::direct {
@@ -202,7 +202,10 @@ double phases_us(const Problem& p) {
   double us = 1e-3 * (weight_ns * static_cast<double>(element_count(p.w_shape())) +
                       store_ns * static_cast<double>(element_count(p.result_shape())));
   for (const Phase& phase : phases(p)) {
-    us += phase_us + (phase.is_empty() ? 0 : forward_us(forward_problem(p, phase)).value_or(0));
+    us += phase_us;
+    if (phase.is_empty()) continue;
+    const Problem forward = forward_problem(p, phase);
+    us += forward_way(forward)->us(forward);
   }
   return us;
 }

@@ -63,7 +63,7 @@ struct Phase {
 /// [c, k/g, taps...] or [k, c/g, taps...], compact whatever the layout, in the accumulator's type.
 [[nodiscard]] Problem forward_problem(const Problem& p, const Phase& phase);
 
-/// Microseconds of one thread.
+/// Microseconds of one thread, if PhaseTask serves the problem.
 [[nodiscard]] double phases_us(const Problem& p);
 
 }  // namespace faltung::direct

@@ -17,10 +17,10 @@ struct PolyphaseTask<Acc>::Filters final : PreparedFilter {
 };
 
 template <typename Acc>
-PolyphaseTask<Acc>::PolyphaseTask(const Problem& problem, const PolyphasePolicy& policy)
+PolyphaseTask<Acc>::PolyphaseTask(const Problem& problem)
     : p_(problem),
-      policy_(policy),
-      axis_(problem.axes[policy.along]),
+      policy_(*choose_polyphase(problem)),
+      axis_(problem.axes[policy_.along]),
       general_(problem),
       packer_(problem),
       load_(faltung::load_row<Acc>(problem.input)),

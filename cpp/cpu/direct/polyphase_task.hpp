@@ -24,7 +24,8 @@ namespace faltung::direct {
 template <typename Acc>
 class PolyphaseTask final : public Task {
  public:
-  PolyphaseTask(const Problem& problem, const PolyphasePolicy& policy);
+  /// @param problem  that choose_polyphase takes
+  explicit PolyphaseTask(const Problem& problem);
   [[nodiscard]] std::size_t workspace_bytes() const override { return bytes_; }
   [[nodiscard]] ErrorBound error_bound() const override { return general_.error_bound(); }
   [[nodiscard]] std::string policy() const override;

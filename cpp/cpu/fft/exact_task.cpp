@@ -22,19 +22,13 @@ Problem with_wide_sums(Problem p) {
   return p;
 }
 
-struct Beside {
-  const Engine* engine = nullptr;
-  double us = std::numeric_limits<double>::infinity();
-};
-
-// The fastest engine that sums directly.
-Beside fastest_beside(const Problem& p) {
-  Beside best;
-  const Device cpu = Device::cpu();
+// Of the fastest engine that sums directly.
+Offer fastest_beside(const Problem& p) {
+  Offer best = Offer::no("no engine beside");
   for (const Engine* engine : engine_list()) {
-    if (engine->name() == "cpu.fft" || !engine->supports(p, cpu)) continue;
-    const double us = engine->estimate_us(p, cpu);
-    if (us < best.us) best = {engine, us};
+    if (engine->name() == "cpu.fft") continue;
+    Offer offer = engine->offer(p, Device::cpu());
+    if (offer && (!best || offer.estimate_us < best.estimate_us)) best = std::move(offer);
   }
   return best;
 }
@@ -70,19 +64,17 @@ bool ExactTask::serves(const Problem& p, const Sizes& n) {
   return is_integer(p.result_dtype());
 }
 
-ExactTask::ExactTask(const Problem& problem) : p_(with_wide_sums(problem)) {
-  const BlockPlan plan = plan_blocks(p_, current_instruction_set());
-  n_ = sizes(plan);
-  one_thread_us_ = plan.nanoseconds * 1e-3;
-  const Beside beside = fastest_beside(problem);
-  direct_ = beside.engine->prepare(problem, Device::cpu());
-  direct_us_ = beside.us;
+ExactTask::ExactTask(const Problem& problem, const BlockPlan& blocks)
+    : p_(with_wide_sums(problem)), n_(sizes(blocks)), one_thread_us_(blocks.nanoseconds * 1e-3) {
+  const Offer beside = fastest_beside(problem);
+  direct_ = beside.prepare();
+  direct_us_ = beside.estimate_us;
   slots_ = plan_threads(std::numeric_limits<std::int64_t>::max(), one_thread_us_);
   if (is_integer(p_.accumulator)) {
     choose_most_digits();
-    integers_ = std::make_unique<FftTask<double, std::uint64_t>>(p_, most_);
+    integers_ = std::make_unique<FftTask<double, std::uint64_t>>(p_, blocks, most_);
   } else {
-    floats_ = std::make_unique<FftTask<double, double>>(p_);
+    floats_ = std::make_unique<FftTask<double, double>>(p_, blocks);
   }
 }
 

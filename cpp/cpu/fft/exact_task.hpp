@@ -29,7 +29,8 @@ class ExactTask final : public Task {
   /// sums of integers that can grow too large for one transform.
   [[nodiscard]] static bool serves(const Problem& problem, const Sizes& n);
 
-  explicit ExactTask(const Problem& problem);
+  /// @param blocks  for the problem with floating sums in f64
+  ExactTask(const Problem& problem, const BlockPlan& blocks);
   [[nodiscard]] std::size_t workspace_bytes() const override;
   [[nodiscard]] ErrorBound error_bound() const override;
   [[nodiscard]] std::string policy() const override;

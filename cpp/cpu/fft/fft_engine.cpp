@@ -1,6 +1,6 @@
 #include "cpp/cpu/fft/fft_engine.hpp"
 
-#include "cpp/core/message.hpp"
+#include "cpp/core/way.hpp"
 #include "cpp/cpu/fft/exact_task.hpp"
 #include "cpp/cpu/fft/fft_task.hpp"
 #include "cpp/cpu/parallel.hpp"
@@ -18,77 +18,111 @@ double strided_ns(const Problem& p) {
   return values * value_ns;
 }
 
+// A problem and how its transforms are cut.
+struct Call {
+  Problem problem;
+  fft::BlockPlan blocks;  // with sums in f64 where they become integers
+  fft::Sizes sizes;
+};
+
+// Sums that become integers are formed in f64.
+Problem summed(Problem p) {
+  if (!is_integer(p.accumulator) && is_integer(p.result_dtype())) p.accumulator = DType::f64;
+  return p;
+}
+
+Call call_of(const Problem& p) {
+  Call call{p, fft::plan_blocks(summed(p), fft::current_instruction_set()), {}};
+  call.sizes = fft::sizes(call.blocks);
+  return call;
+}
+
+bool becomes_integers(const Call& call) { return fft::ExactTask::serves(call.problem, call.sizes); }
+
+double transforms_us(const Call& call) {
+  const double ns = call.blocks.nanoseconds + strided_ns(call.problem);
+  return fft::start_us + shared_us(1e-3 * ns);
+}
+
+// For integers that one transform serves, as most data is; others take a look at the operands, and
+// a few times as long, or as long as the engine beside it.
+double integers_us(const Call& call) {
+  constexpr double look_ns = 0.5;  // at an element of an operand
+  const Problem& p = call.problem;
+  const Shape first = p.pass == Pass::backward_data ? p.y_shape() : p.x_shape();
+  const Shape second = p.pass == Pass::backward_filter ? p.y_shape() : p.w_shape();
+  const double looked = static_cast<double>(element_count(first) + element_count(second));
+  const double ns = call.blocks.nanoseconds + strided_ns(p) + look_ns * looked;
+  return fft::start_us + shared_us(1e-3 * ns);
+}
+
+constexpr Way<Call> all_ways[] = {
+    {.name = "integers",
+     .takes = "integer results of floating sums, and sums of integers that can grow too large for "
+              "one transform",
+     .serves = becomes_integers,
+     .us = integers_us,
+     .make = [](const Call& call) -> std::unique_ptr<Task> {
+       return std::make_unique<fft::ExactTask>(call.problem, call.blocks);
+     }},
+    {.name = "transforms",
+     .takes = "real and complex sums, and sums of integers that one transform gives exactly",
+     .serves = [](const Call& call) { return !becomes_integers(call); },
+     .us = transforms_us,
+     .make = [](const Call& call) -> std::unique_ptr<Task> {
+       return visit_accumulator(call.problem.accumulator, [&](auto zero) -> std::unique_ptr<Task> {
+         using Acc = decltype(zero);
+         if constexpr (std::is_integral_v<Acc>) {
+           return std::make_unique<fft::FftTask<double, std::uint64_t>>(call.problem, call.blocks);
+         } else {
+           return std::make_unique<fft::FftTask<Acc, Acc>>(call.problem, call.blocks);
+         }
+       });
+     }},
+};
+
 class FftEngine final : public Engine {
  public:
   std::string_view name() const override { return "cpu.fft"; }
-
-  Verdict supports(const Problem& p, const Device& device) const override {
-    if (device.kind != DeviceKind::cpu) return Verdict::no("runs on the CPU only");
-    const auto one_tap = [](const Axis& axis) { return axis.filter == 1; };
-    if (std::ranges::all_of(p.axes, one_tap)) {
-      return Verdict::no("every axis has one tap, so there is nothing to transform");
-    }
-    // A block of this many points takes 8 TiB, and every axis is then far from overflow.
-    constexpr double most_points = 0x1p40;
-    for (const Axis& axis : p.axes) {
-      const auto positions = static_cast<double>(extended_extent(axis));
-      if (positions > most_points) return Verdict::no(message("an axis of ", positions, " points"));
-    }
-    const fft::Sizes n = fft::sizes(fft::plan_blocks(p, fft::current_instruction_set()));
-    if (n.length > most_points) return Verdict::no(message("a transform of ", n.length, " points"));
-    if (!is_integer(p.accumulator) && is_integer(p.result_dtype())) return stores_integers(p);
-    return Verdict::yes();
-  }
-
-  // For integers that one transform serves, as most data is; others take a look at the operands,
-  // and a few times as long, or as long as the engine beside it.
-  double estimate_us(const Problem& problem, const Device&) const override {
-    constexpr double look_ns = 0.5;  // at an element of an operand
-    const Problem p = summed(problem);
-    const fft::BlockPlan plan = fft::plan_blocks(p, fft::current_instruction_set());
-    double ns = plan.nanoseconds + strided_ns(p);
-    if (fft::ExactTask::serves(p, fft::sizes(plan))) {
-      const bool data = p.pass == Pass::backward_data, filter = p.pass == Pass::backward_filter;
-      ns += look_ns * static_cast<double>(element_count(data ? p.y_shape() : p.x_shape()) +
-                                          element_count(filter ? p.y_shape() : p.w_shape()));
-    }
-    return fft::start_us + shared_us(1e-3 * ns);
-  }
-
-  std::unique_ptr<Task> prepare(const Problem& p, const Device&) const override {
-    const fft::Sizes n = fft::sizes(fft::plan_blocks(p, fft::current_instruction_set()));
-    if (fft::ExactTask::serves(p, n)) return std::make_unique<fft::ExactTask>(p);
-    return visit_accumulator(p.accumulator, [&](auto value) -> std::unique_ptr<Task> {
-      using Acc = decltype(value);
-      if constexpr (std::is_integral_v<Acc>) {
-        return std::make_unique<fft::FftTask<double, std::uint64_t>>(p);
-      } else {
-        return std::make_unique<fft::FftTask<Acc, Acc>>(p);
-      }
-    });
-  }
+  DeviceKind device_kind() const override { return DeviceKind::cpu; }
+  std::vector<WayText> ways() const override { return texts<Way<Call>>(all_ways); }
 
  private:
-  // Sums that become integers are formed in f64.
-  static Problem summed(Problem p) {
-    if (!is_integer(p.accumulator) && is_integer(p.result_dtype())) p.accumulator = DType::f64;
-    return p;
+  Offer answer(const Problem& p, const Device&, std::string_view wanted) const override {
+    const auto one_tap = [](const Axis& axis) { return axis.filter == 1; };
+    if (std::ranges::all_of(p.axes, one_tap)) {
+      return Offer::no("every axis has one tap, so there is nothing to transform");
+    }
+    // A block of this many points takes 8 TiB, and every axis is then far from overflow.
+    constexpr double max_points = 0x1p40;
+    for (const Axis& axis : p.axes) {
+      const auto positions = static_cast<double>(extended_extent(axis));
+      if (positions > max_points) return Offer::no(message("an axis of ", positions, " points"));
+    }
+    std::string refusal = stores_integers(p);
+    if (!refusal.empty()) return Offer::no(std::move(refusal));
+    const Call call = call_of(p);
+    if (call.sizes.length > max_points) {
+      return Offer::no(message("a transform of ", call.sizes.length, " points"));
+    }
+    return offer_of<Call>(all_ways, call, wanted);
   }
 
-  static Verdict stores_integers(const Problem& p) {
+  // Why floating sums cannot be watched when they become integers; empty if they can, or need not.
+  static std::string stores_integers(const Problem& p) {
+    if (is_integer(p.accumulator) || !is_integer(p.result_dtype())) return {};
     if (p.pass != Pass::forward) {
-      return Verdict::no(
-          "integer gradients of floating sums are not watched for steps of the store");
+      return "integer gradients of floating sums are not watched for steps of the store";
     }
     if (p.epilogue.beta != 0) {
-      return Verdict::no(message("beta is ", p.epilogue.beta,
-                                 ", and integer results of floating sums may be computed twice"));
+      return message("beta is ", p.epilogue.beta,
+                     ", and integer results of floating sums may be computed twice");
     }
     if (p.epilogue.bias && p.accumulator != DType::f64) {
-      return Verdict::no(message("sums that become integers are formed in f64, the bias is ",
-                                 faltung::name(p.bias_dtype())));
+      return message("sums that become integers are formed in f64, the bias is ",
+                     faltung::name(p.bias_dtype()));
     }
-    return Verdict::yes();
+    return {};
   }
 };
 

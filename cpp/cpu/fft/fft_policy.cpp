@@ -224,17 +224,7 @@ AxisRange needed_range(const Problem& p, std::size_t a) {
 }
 
 BlockPlan plan_blocks(const Problem& p, const InstructionSet& set) {
-  // The planner asks for the same plan three times in a row: its support, estimate and task.
-  thread_local BlockPlan last;
-  thread_local std::string_view last_set;
-  thread_local Problem last_problem;
-  if (last_set != set.name || last_problem != p) {
-    last_set = {};  // until the new plan stands, should it throw
-    last = LengthChoice(without_lengths(p), set).choose();
-    last_problem = p;
-    last_set = set.name;
-  }
-  return last;
+  return LengthChoice(without_lengths(p), set).choose();
 }
 
 Sizes sizes(const BlockPlan& plan) {

@@ -29,9 +29,9 @@ std::int64_t slot_bytes(std::int64_t count) {
 }  // namespace
 
 template <typename T, typename Sum>
-FftTask<T, Sum>::FftTask(const Problem& problem, const Digits& most)
+FftTask<T, Sum>::FftTask(const Problem& problem, const BlockPlan& blocks, const Digits& most)
     : p_(problem),
-      plan_(plan_blocks(problem, current_instruction_set())),
+      plan_(blocks),
       group_inputs_(p_.in_channels / p_.groups),
       group_outputs_(p_.out_channels / p_.groups),
       blocks_(plan_.block_count()),

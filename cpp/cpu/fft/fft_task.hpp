@@ -30,7 +30,7 @@ class FftTask final : public Task {
   };
 
   /// @param most  digits that a run may ask for; only integers have more than one
-  explicit FftTask(const Problem& problem, const Digits& most = {});
+  FftTask(const Problem& problem, const BlockPlan& blocks, const Digits& most = {});
   [[nodiscard]] std::size_t workspace_bytes() const override { return layout_.bytes(); }
   [[nodiscard]] ErrorBound error_bound() const override;
   [[nodiscard]] std::string policy() const override;

@@ -2,7 +2,7 @@
 
 #include <type_traits>
 
-#include "cpp/core/message.hpp"
+#include "cpp/core/way.hpp"
 #include "cpp/cpu/gemm/filter_task.hpp"
 #include "cpp/cpu/gemm/gemm_task.hpp"
 #include "cpp/cpu/parallel.hpp"
@@ -10,38 +10,56 @@
 namespace faltung {
 namespace {
 
+template <template <typename> typename TaskOf>
+std::unique_ptr<Task> make(const Problem& p) {
+  return visit_accumulator(p.accumulator, [&](auto zero) -> std::unique_ptr<Task> {
+    using Acc = decltype(zero);
+    if constexpr (std::is_integral_v<Acc>) {
+      return nullptr;  // refused
+    } else {
+      return std::make_unique<TaskOf<Acc>>(p);
+    }
+  });
+}
+
+double run_us(const Problem& p) { return gemm::start_us + shared_us(gemm::one_thread_us(p)); }
+
+constexpr Way<Problem> all_ways[] = {
+    {.name = "columns",
+     .takes = "forward problems and data gradients of real and complex sums",
+     .serves = [](const Problem& p) { return p.pass != Pass::backward_filter; },
+     .us = run_us,
+     .make = make<gemm::GemmTask>},
+    {.name = "filter_gradient",
+     .takes = "filter gradients of real and complex sums",
+     .serves = [](const Problem& p) { return p.pass == Pass::backward_filter; },
+     .us = run_us,
+     .make = make<gemm::FilterTask>},
+};
+
 class GemmEngine final : public Engine {
  public:
   std::string_view name() const override { return "cpu.gemm"; }
+  DeviceKind device_kind() const override { return DeviceKind::cpu; }
+  std::vector<WayText> ways() const override { return texts<Way<Problem>>(all_ways); }
 
-  Verdict supports(const Problem& p, const Device& device) const override {
-    if (device.kind != DeviceKind::cpu) return Verdict::no("runs on the CPU only");
+ private:
+  Offer answer(const Problem& p, const Device&, std::string_view wanted) const override {
+    std::string refusal = refusal_of(p);
+    if (!refusal.empty()) return Offer::no(std::move(refusal));
+    return offer_of<Problem>(all_ways, p, wanted);
+  }
+
+  static std::string refusal_of(const Problem& p) {
     if (is_integer(p.accumulator)) {
-      return Verdict::no(
-          message("multiplies floating numbers, and acc=", faltung::name(p.accumulator)));
+      return message("multiplies floating numbers, and acc=", faltung::name(p.accumulator));
     }
-    if (p.out_channels / p.groups > gemm::most_channels) {
-      return Verdict::no(message("a group of ", p.out_channels / p.groups,
-                                 " output channels is wider than a matrix of ", gemm::most_channels,
-                                 " columns"));
+    const std::int64_t channels = p.out_channels / p.groups;
+    if (channels > gemm::most_channels) {
+      return message("a group of ", channels, " output channels is wider than a matrix of ",
+                     gemm::most_channels, " columns");
     }
-    return Verdict::yes();
-  }
-
-  double estimate_us(const Problem& p, const Device&) const override {
-    return gemm::start_us + shared_us(gemm::one_thread_us(p));
-  }
-
-  std::unique_ptr<Task> prepare(const Problem& p, const Device&) const override {
-    return visit_accumulator(p.accumulator, [&](auto value) -> std::unique_ptr<Task> {
-      using Acc = decltype(value);
-      if constexpr (std::is_integral_v<Acc>) {
-        return nullptr;  // refused by supports
-      } else {
-        if (p.pass == Pass::backward_filter) return std::make_unique<gemm::FilterTask<Acc>>(p);
-        return std::make_unique<gemm::GemmTask<Acc>>(p);
-      }
-    });
+    return {};
   }
 };
 

@@ -50,6 +50,7 @@ void time_and_check(json& record, const Entry& entry, const RunOptions& options,
   Plan plan = Plan::make(entry.problem, options.device, {.engine = options.engine});
   record["plan_us"] = microseconds_since(start);
   record["engine"] = plan.engine();
+  record["way"] = plan.way();
   record["policy"] = plan.policy();
   record["fallback"] = plan.engine() == "cpu.reference" && options.engine != "cpu.reference";
   record["estimate_us"] = plan.estimate_us();

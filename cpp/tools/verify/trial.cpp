@@ -39,7 +39,7 @@ Operand run(const Plan& plan, const Operands& operands) {
 
 std::string refusal(const Problem& problem, const Device& device, const std::string& engine) {
   for (const Candidate& candidate : candidates(problem, device, {.engine = engine})) {
-    if (candidate.engine == engine) return candidate.reason;
+    if (candidate.engine == engine.substr(0, engine.find('/'))) return candidate.reason;
   }
   return "not an engine of this build";
 }

@@ -1,0 +1,157 @@
+#include "cpp/cpu/direct/ways.hpp"
+
+#include "cpp/cpu/direct/direct_task.hpp"
+#ifdef FALTUNG_HAVE_HIGHWAY
+#include "cpp/cpu/direct/channel_task.hpp"
+#include "cpp/cpu/direct/depthwise_task.hpp"
+#include "cpp/cpu/direct/dot_task.hpp"
+#include "cpp/cpu/direct/gradient_policy.hpp"
+#include "cpp/cpu/direct/gradient_task.hpp"
+#include "cpp/cpu/direct/in_place_policy.hpp"
+#include "cpp/cpu/direct/in_place_task.hpp"
+#include "cpp/cpu/direct/panel_task.hpp"
+#include "cpp/cpu/direct/phase_task.hpp"
+#include "cpp/cpu/direct/polyphase_task.hpp"
+#include "cpp/cpu/direct/separable_task.hpp"
+#include "cpp/cpu/direct/stencil_task.hpp"
+#endif
+
+namespace faltung::direct {
+namespace {
+
+using Int = std::uint32_t;
+using Complex64 = std::complex<float>;
+using Complex128 = std::complex<double>;
+
+// Calls f with a zero of the problem's accumulator if that is one of Accs, else gives `otherwise`.
+template <typename... Accs, typename Result, typename F>
+Result with_sums(const Problem& p, Result otherwise, F&& f) {
+  return visit_accumulator(p.accumulator, [&](auto zero) -> Result {
+    if constexpr ((std::is_same_v<decltype(zero), Accs> || ...)) return f(zero);
+    return std::move(otherwise);
+  });
+}
+
+template <template <typename> typename TaskOf, typename... Accs>
+bool serves(const Problem& p) {
+  return with_sums<Accs...>(p, false, [&](auto zero) { return TaskOf<decltype(zero)>::serves(p); });
+}
+
+template <template <typename> typename TaskOf, typename... Accs>
+std::unique_ptr<Task> make(const Problem& p) {
+  return with_sums<Accs...>(p, std::unique_ptr<Task>(),
+                            [&](auto zero) { return std::make_unique<TaskOf<decltype(zero)>>(p); });
+}
+
+// What falls back on DirectTask for some data needs its window, too.
+bool has_window(const Problem& p) {
+  return window_values(p.axes.back(), choose(p).columns) <= max_window;
+}
+
+#ifdef FALTUNG_HAVE_HIGHWAY
+
+// A way whose task says what it serves, for sums of these types.
+template <template <typename> typename TaskOf, typename... Accs>
+constexpr DirectWay way(std::string_view name, std::string_view takes, double (*us)(const Problem&),
+                        Taken taken = Taken::always) {
+  return {{.name = name,
+           .takes = takes,
+           .serves = [](const Problem& p) { return has_window(p) && serves<TaskOf, Accs...>(p); },
+           .us = us,
+           .make = make<TaskOf, Accs...>,
+           .taken = taken}};
+}
+
+template <typename Acc>
+using InPlace = InPlaceTask<Acc>;
+template <typename>  // sums of f32
+using InPlaceBytes = InPlaceTask<float, std::uint8_t>;
+template <typename>
+using BFloat16Panels = PanelTask<BFloat16Pair>;
+template <typename>
+using Int16Panels = PanelTask<Int16Pair>;
+template <typename>
+using Pairs = DotTask;
+
+template <std::int64_t merged>
+double panels_us(const Problem& p) {
+  return choose_panels(p, widest_tile(p.accumulator, merged)).microseconds;
+}
+
+double rate_us(const Problem& p) { return polyphase_us(p, *choose_polyphase(p)); }
+
+#endif
+
+constexpr DirectWay all_ways[] = {
+#ifdef FALTUNG_HAVE_HIGHWAY
+    way<SeparableTask, float, double, Int>(
+        "separable", "filters declared to be outer products, where that is faster", separable_us,
+        Taken::if_faster),
+    way<DepthwiseTask, float, double, Int>(
+        "depthwise",
+        "forward, one input channel in a group, channels side by side in memory, real and 32-bit "
+        "sums",
+        depthwise_us),
+    way<BFloat16Panels, float>("panels_bf16",
+                               "as panels, bf16 input and filter where they lie, on AVX512_BF16",
+                               panels_us<2>),
+    way<Int16Panels, Int>("panels_i16",
+                          "as panels, input and filter of type i8, u8 or i16, sums in i32",
+                          panels_us<2>),
+    way<PanelTask, float, double>("panels",
+                                  "forward, 1-D to 3-D, f32 or f64 sums, at least 32 output "
+                                  "channels in a group, or 8 with short rows or one tap",
+                                  panels_us<1>),
+    way<ChannelTask, float, double>(
+        "channels", "the same with 4 output channels or more, whatever the rows", vector_us),
+    way<InPlace, float, double>("in_place",
+                                "forward, one input channel in a group, 2-D and 3-D, input and "
+                                "sums f32 or f64, stride and dilation 1, three rows of taps or "
+                                "more, at most 8 taps in a row, on AVX-512",
+                                in_place_us),
+    way<InPlaceBytes, float>("in_place_u8", "the same with input of type u8 and sums in f32",
+                             in_place_us),
+    way<Pairs, Int>("pairs",
+                    "other forward problems, input of type i8, u8 or i16, sums in i32, stride and "
+                    "dilation 1 along rows",
+                    vector_us),
+    way<StencilTask, float, double, Complex64, Complex128, Int>(
+        "stencil", "other forward problems, complex sums too, but not of 64-bit integers",
+        vector_us),
+    way<GradientTask, float, double>("gradient", "filter gradients of real sums, to three axes",
+                                     gradient_us),
+    {{.name = "polyphase",
+      .takes = "changes of rate, where that is faster: input dilation along one axis of lines, one "
+               "input channel in a group, real and complex sums",
+      .serves = [](const Problem& p) { return choose_polyphase(p).has_value(); },
+      .us = rate_us,
+      .make = make<PolyphaseTask, float, double, Complex64, Complex128>,
+      .taken = Taken::if_faster}},
+    way<PhaseTask, float, double, Complex64, Complex128, Int>(
+        "phases",
+        "data gradients with a stride, in groups or complex, and other forward problems with input "
+        "dilation: a forward problem for each phase of the result",
+        phases_us),
+#endif
+    {{.name = "rows",
+      .takes = "everything else: more axes, more than 64 phases, filters with NaN or infinity",
+      .serves = has_window,
+      .us = plain_us,
+      .make = make<DirectTask, float, double, Complex64, Complex128, Int, std::uint64_t>},
+     false},
+};
+
+}  // namespace
+
+std::span<const DirectWay> ways() { return all_ways; }
+
+#ifdef FALTUNG_HAVE_HIGHWAY
+const DirectWay* forward_way(const Problem& p) {
+  constexpr std::size_t first = 1, count = 9;
+  static_assert(all_ways[first].name == "depthwise");
+  static_assert(all_ways[first + count - 1].name == "stencil");
+  return choose_way(ways().subspan(first, count), p);
+}
+#endif
+
+}  // namespace faltung::direct

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cstdint>
+
+#include "cpp/core/error_terms.hpp"
+#include "cpp/core/message.hpp"
+#include "cuda/depthwise/depthwise_launch.hpp"
+#include "cuda/primitives/epilogue_lowering.cuh"
+#include "cuda/runtime/device_guard.hpp"
+#include "cuda/runtime/device_limits.hpp"
+
+namespace faltung::cuda::depthwise {
+
+/// The element type of a problem, as a call with its value.
+template <typename F>
+void visit_element(DType type, F&& f) {
+  switch (type) {
+    case DType::f16:
+      return f(Half{});
+    case DType::bf16:
+      return f(BFloat16{});
+    case DType::f64:
+      return f(double{});
+    default:
+      return f(float{});
+  }
+}
+
+inline Global<const unsigned char> bytes_of(const void* data) {
+  return Global<const unsigned char>(static_cast<const unsigned char*>(data));
+}
+
+inline bool aligned(const void* p) { return reinterpret_cast<std::uintptr_t>(p) % 16 == 0; }
+
+/// `tiling` of rows that begin at multiples of 16 bytes, if the tensors that lie in them do.
+template <typename Tiling>
+Tiling with_vectors(Tiling tiling, const void* x, const void* y) {
+  tiling.x_vectors = tiling.x_vectors && aligned(x);
+  tiling.y_vectors = tiling.y_vectors && aligned(y);
+  return tiling;
+}
+
+/// A problem as the kernels take it, and the device.
+struct Call {
+  Problem problem;
+  Geometry geometry;
+  Device device;
+  DeviceLimits limits;
+  [[nodiscard]] int element_bytes() const { return static_cast<int>(size_of(problem.input)); }
+};
+
+/// What the tasks of cuda.depthwise share: everything but the kernel and how it is cut.
+class DepthwiseTask : public Task {
+ public:
+  explicit DepthwiseTask(const Call& call) : sums_(call.problem.accumulator), device_(call.device) {
+    arguments_.geometry = call.geometry;
+    arguments_.epilogue = epilogue_arguments(call.problem);
+    arguments_.type = call.problem.input;
+  }
+
+  ErrorBound error_bound() const override {
+    return {ErrorBound::Kind::elementwise, sum_error(terms(), sums_)};
+  }
+  /// Loads the kernels, so that `run` only launches.
+  void load() const {
+    const DeviceGuard guard(device_.index);
+    launch(arguments_, {}, LaunchQueue::load_only());
+  }
+  void run(const RunArguments& run) const final {
+    Arguments arguments = arguments_;
+    arguments.x = bytes_of(run.first);
+    arguments.w = bytes_of(run.second);
+    arguments.y = Global<unsigned char>(static_cast<unsigned char*>(run.result));
+    arguments.epilogue.bias = bytes_of(run.bias);
+    const DeviceGuard guard(device_.index);
+    launch(arguments, run, static_cast<cudaStream_t>(run.stream.handle));
+  }
+
+ protected:
+  const Geometry& geometry() const { return arguments_.geometry; }
+  virtual double terms() const {
+    return static_cast<double>(geometry().inputs) * static_cast<double>(geometry().taps());
+  }
+  DType sums_;
+  Arguments arguments_;
+
+ private:
+  virtual void launch(const Arguments& arguments, const RunArguments& run,
+                      LaunchQueue stream) const = 0;
+
+  Device device_;
+};
+
+}  // namespace faltung::cuda::depthwise
