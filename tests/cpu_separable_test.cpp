@@ -110,8 +110,7 @@ TEST_F(CpuSeparable, ResultsStoredPastTheCachesAreComplete) {
 TEST_F(CpuSeparable, LargeProblemsUseSeveralThreads) {
   set_threads(4);
   for (const char* line : large) {
-    const std::string policy = offer(Problem::parse(line)).prepare()->policy();
-    EXPECT_EQ(policy.find(", 1 thread,"), std::string::npos) << line << ": " << policy;
+    EXPECT_GT(offer(Problem::parse(line)).prepare()->facts().threads, 1) << line;
   }
 }
 

@@ -9,6 +9,7 @@
 #include <set>
 
 #include <faltung/error.hpp>
+#include <faltung/threads.hpp>
 #include "cpp/core/message.hpp"
 #include "cpp/cpu/reference_engine.hpp"
 #include "tests/support/error_check.hpp"
@@ -110,6 +111,42 @@ TEST(Ways, AllAgreeWithTheReference) {
     RecordProperty(way, count);
     EXPECT_GT(count, 0) << way << " takes none of the problems";
   }
+}
+
+// Stated, and so it is: with other threads and other memory.
+TEST(Facts, WhatIsReproducibleHasTheSameBits) {
+  for (const Problem& p : problems_in("tests/problems")) {
+    if (p.multiply_adds() > 2e5) continue;
+    const Operands operands = filled_operands(p, Fill::reals, test_seed());
+    for_each_engine([&](const TestDevice& device, const Engine& engine) {
+      const Offer offer = engine.offer(p, device.stream().device);
+      if (!offer || !offer.prepare()->facts().bitwise_reproducible) return;
+      set_threads(1);
+      const Array one = run_guarded(device, engine, p, operands);
+      set_threads(3);
+      const Array three = run_guarded(device, engine, p, operands, {.poison = std::byte{0x5a}});
+      set_threads(0);
+      EXPECT_TRUE(same_elements(one, three))
+          << engine.name() << '/' << offer.way << " [" << p << ']';
+    });
+  }
+}
+
+TEST(Facts, AreThoseOfThePlan) {
+  const Problem p = Problem::parse("op=filter dtype=f32 in=512x512 f=9x9");
+  set_threads(2);
+  const Plan direct = Plan::make(p, Device::cpu(), {.engine = "cpu.direct"});
+  EXPECT_EQ(direct.facts().threads, 2);
+  EXPECT_EQ(direct.facts().workspace_bytes, direct.workspace_bytes());
+  EXPECT_FALSE(direct.facts().spreads_non_finite);
+  EXPECT_FALSE(direct.facts().flushes_subnormals);
+  const Plan fft = Plan::make(p, Device::cpu(), {.engine = "cpu.fft", .flush_subnormals = true});
+  EXPECT_TRUE(fft.facts().spreads_non_finite);
+  EXPECT_TRUE(fft.facts().flushes_subnormals);
+  EXPECT_NE(fft.explain().find("spreads NaN and infinity"), std::string::npos) << fft.explain();
+  set_threads(1);
+  EXPECT_EQ(Plan::make(p, Device::cpu(), {.engine = "cpu.direct"}).facts().threads, 1);
+  set_threads(0);
 }
 
 TEST(Ways, ARefusalSaysWhatTheWayTakes) {

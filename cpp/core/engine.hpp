@@ -39,6 +39,8 @@ class Task {
   [[nodiscard]] virtual std::size_t workspace_bytes() const { return 0; }
   [[nodiscard]] virtual ErrorBound error_bound() const = 0;
   [[nodiscard]] virtual std::string policy() const { return {}; }
+  /// All but the workspace, which workspace_bytes() tells.
+  [[nodiscard]] virtual PlanFacts facts() const { return {}; }
   virtual void run(const RunArguments& arguments) const = 0;
 
   /// The filter in this engine's form; null means that the engine reads w as it is, and the plan
@@ -77,7 +79,7 @@ struct WayText {
 /// One kind of algorithm on one kind of device: an ordered table of ways.
 ///
 /// Engines hold no state, so the planner, the tests and the benchmarks walk the same list. They
-/// are asked only about valid problems without empty extents in the result or in a sum.
+/// are asked only about valid problems.
 class Engine {
  public:
   virtual ~Engine() = default;
@@ -85,6 +87,9 @@ class Engine {
   /// Unique and stable, `device.family`: used in logs, test names and tuning tables.
   [[nodiscard]] virtual std::string_view name() const = 0;
   [[nodiscard]] virtual DeviceKind device_kind() const = 0;
+
+  /// Whether it handles tensors without elements; the planner asks others only about full ones.
+  [[nodiscard]] virtual bool takes_empty_tensors() const { return false; }
 
   /// The rows of its table, in the order in which they are tried.
   [[nodiscard]] virtual std::vector<WayText> ways() const = 0;

@@ -108,6 +108,17 @@ std::string refusal(const Problem& problem, const Device& device, const Choice& 
   return text;
 }
 
+std::string text_of(const PlanFacts& facts) {
+  std::string text = message(facts.threads, facts.threads == 1 ? " thread" : " threads");
+  if (!facts.instruction_set.empty()) text += ", " + facts.instruction_set;
+  text += message(", ", facts.memory_passes,
+                  facts.memory_passes == 1 ? " pass over memory" : " passes over memory");
+  if (!facts.bitwise_reproducible) text += ", bits may change from run to run";
+  if (facts.flushes_subnormals) text += ", subnormal numbers count as zero";
+  if (facts.spreads_non_finite) text += ", spreads NaN and infinity";
+  return text;
+}
+
 bool verbose_dispatch() {
   const char* value = std::getenv("FALTUNG_VERBOSE");
   return value != nullptr &&
@@ -291,21 +302,26 @@ const Device& Plan::device() const noexcept { return state_->device; }
 std::string Plan::engine() const { return std::string(state_->choice.engine->name()); }
 std::string Plan::way() const { return std::string(state_->choice.way); }
 std::string Plan::policy() const { return state_->choice.task->policy(); }
+PlanFacts Plan::facts() const {
+  PlanFacts facts = state_->choice.task->facts();
+  facts.workspace_bytes = workspace_bytes();
+  facts.flushes_subnormals = facts.flushes_subnormals || state_->options.flush_subnormals;
+  return facts;
+}
 ErrorBound Plan::error_bound() const noexcept { return state_->choice.task->error_bound(); }
 double Plan::estimate_us() const noexcept { return state_->choice.estimate_us; }
 
 std::string Plan::explain() const {
-  std::string text =
-      message("problem    ", state_->problem, "\ndevice     ", state_->device, "\nengine     ",
-              engine(), '/', way(), "\npolicy     ", policy(), "\nworkspace  ", workspace_bytes(),
-              " bytes\nerror      ", to_string(error_bound()), "\n");
-  if (state_->options.flush_subnormals) text += "subnormal  numbers count as zero\n";
+  std::string text = message("problem    ", state_->problem, "\ndevice     ", state_->device,
+                             "\nengine     ", engine(), '/', way(), "\npolicy     ", policy(),
+                             "\nruns       ", text_of(facts()), "\nworkspace  ", workspace_bytes(),
+                             " bytes\nerror      ", to_string(error_bound()), "\n");
   for (const Candidate& candidate : state_->choice.candidates) {
-    text += message(
-        candidate.engine == engine() ? "  -> " : "     ", candidate.engine,
-        candidate.supported ? message('/', candidate.way, ": estimate ", candidate.estimate_us, " us")
-                            : message(": ", candidate.reason),
-        "\n");
+    text += message(candidate.engine == engine() ? "  -> " : "     ", candidate.engine,
+                    candidate.supported
+                        ? message('/', candidate.way, ": estimate ", candidate.estimate_us, " us")
+                        : message(": ", candidate.reason),
+                    "\n");
   }
   return text;
 }

@@ -65,10 +65,8 @@ Offer ask(const Engine& engine, const Problem& problem, const Device& device,
     return Offer::no(message("not the engine asked for, ", wish.engine));
   }
   if (!has_way(engine, wish.way)) return Offer::no(message("has no way '", wish.way, "'"));
-  const std::string_view for_empty =
-      device.kind == DeviceKind::cpu ? "cpu.reference" : "cuda.direct";
-  if (has_empty_tensor(problem) && engine.name() != for_empty) {
-    return Offer::no(message("a tensor is empty, which ", for_empty, " handles"));
+  if (has_empty_tensor(problem) && !engine.takes_empty_tensors()) {
+    return Offer::no("a tensor is empty, which it leaves to another engine");
   }
   Offer offer = engine.offer(problem, device, wish.way);
   if (offer) offer.refusal = unusable(device);

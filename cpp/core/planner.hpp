@@ -26,8 +26,7 @@ struct EngineWish {
   std::string_view engine, way;  ///< parts of the text
 };
 
-/// Whether x, w or y has no elements. Such problems go to
-/// cpu.reference, or to cuda.direct.
+/// Whether x, w or y has no elements; see Engine::takes_empty_tensors.
 [[nodiscard]] bool has_empty_tensor(const Problem& problem);
 
 /// Asks every engine, drops the refusals and what breaks an option, keeps the smallest estimate.

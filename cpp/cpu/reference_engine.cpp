@@ -245,6 +245,7 @@ class ReferenceEngine final : public Engine {
  public:
   std::string_view name() const override { return "cpu.reference"; }
   DeviceKind device_kind() const override { return DeviceKind::cpu; }
+  bool takes_empty_tensors() const override { return true; }
   std::vector<WayText> ways() const override { return texts<Way<Problem>>(all_ways); }
 
  private:

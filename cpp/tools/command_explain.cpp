@@ -25,6 +25,15 @@ struct Options {
   bool json = false;
 };
 
+Json to_json(const PlanFacts& facts) {
+  return {{"threads", facts.threads},
+          {"instruction_set", facts.instruction_set},
+          {"spreads_non_finite", facts.spreads_non_finite},
+          {"flushes_subnormals", facts.flushes_subnormals},
+          {"bitwise_reproducible", facts.bitwise_reproducible},
+          {"memory_passes", facts.memory_passes}};
+}
+
 Json to_json(const Plan& plan, const PlanOptions& options) {
   Json engines = Json::array();
   for (const Candidate& candidate : candidates(plan.problem(), plan.device(), options)) {
@@ -42,6 +51,7 @@ Json to_json(const Plan& plan, const PlanOptions& options) {
           {"engine", plan.engine()},
           {"way", plan.way()},
           {"policy", plan.policy()},
+          {"facts", to_json(plan.facts())},
           {"estimate_us", plan.estimate_us()},
           {"workspace_bytes", plan.workspace_bytes()},
           {"error_bound",
@@ -71,7 +81,8 @@ void add_explain_command(CLI::App& app) {
                    "In the problem notation, e.g. \"op=fwd dtype=f32 n=2 c=3 in=9x9 k=4 f=3x3\"")
       ->required();
   add_device_option(*command, options->device);
-  command->add_option("--engine", options->plan.engine, "Consider this engine, family or way alone, e.g. cpu.direct/in_place");
+  command->add_option("--engine", options->plan.engine,
+                      "Consider this engine, family or way alone, e.g. cpu.direct/in_place");
   command->add_option("--workspace-limit", options->workspace_limit,
                       "Pass over engines that need more scratch memory, in bytes");
   command->add_flag("--elementwise", options->plan.elementwise,

@@ -41,8 +41,13 @@ class BandTask final : public DepthwiseTask {
     const BandTiling& t = tiling_;
     return message("bands on tensor cores, tiles of ", t.rows, 'x', t.cols,
                    t.folded ? " in one row" : "", ", 16 strips of ", t.strip, ", ", t.steps,
-                   " steps", t.x_vectors && t.y_vectors ? ", vectors" : "",
-                   "; spreads NaN and infinity within ", 16 * t.steps, " columns");
+                   " steps", t.x_vectors && t.y_vectors ? ", vectors" : "");
+  }
+  // Within 16 times as many columns as there are steps.
+  PlanFacts facts() const override {
+    PlanFacts facts;
+    facts.spreads_non_finite = true;
+    return facts;
   }
 
  private:

@@ -12,6 +12,14 @@
 
 namespace faltung::cuda::depthwise {
 
+/// @param spreads  whether NaN and infinity reach all taps of a channel
+inline PlanFacts piecewise_facts(std::int64_t pieces, bool spreads) {
+  PlanFacts facts;
+  facts.spreads_non_finite = spreads;
+  facts.memory_passes = pieces > 1 ? 2 : 1;  // their sums are added
+  return facts;
+}
+
 class GradientTask final : public DepthwiseTask {
  public:
   explicit GradientTask(const Call& call) : DepthwiseTask(call), cut_(cut_of(geometry())) {}
@@ -23,6 +31,7 @@ class GradientTask final : public DepthwiseTask {
   std::string policy() const override {
     return message(cut_.chunks, " pieces of ", cut_.chunk, " positions, added in order");
   }
+  PlanFacts facts() const override { return piecewise_facts(cut_.chunks, false); }
 
  private:
   void launch(const Arguments& arguments, const RunArguments& run,
@@ -62,9 +71,9 @@ class GradientMmaTask final : public DepthwiseTask {
     const GradientTiling& t = tiling_;
     return message("on tensor cores, tiles of ", t.rows, 'x', t.cols, t.folded ? " in one row" : "",
                    ", ", t.planes, " at a time, ", t.chunks, " pieces of a channel, added in order",
-                   t.x_vectors && t.y_vectors ? ", vectors" : "",
-                   "; spreads NaN and infinity over the taps of a channel");
+                   t.x_vectors && t.y_vectors ? ", vectors" : "");
   }
+  PlanFacts facts() const override { return piecewise_facts(tiling_.chunks, true); }
 
  private:
   void launch(const Arguments& arguments, const RunArguments& run,
@@ -95,9 +104,9 @@ class GradientWindowTask final : public DepthwiseTask {
     return message("tiles of ", t.rows, 'x', t.cols, ", ", t.slots,
                    " to a block, sums in registers, ", runs_.chunks,
                    " pieces of a channel, added in order",
-                   t.x_vectors && t.y_vectors ? ", vectors" : "",
-                   "; spreads NaN and infinity over the taps of a channel");
+                   t.x_vectors && t.y_vectors ? ", vectors" : "");
   }
+  PlanFacts facts() const override { return piecewise_facts(runs_.chunks, true); }
 
  private:
   void launch(const Arguments& arguments, const RunArguments& run,

@@ -110,6 +110,7 @@ class DirectEngine final : public Engine {
  public:
   std::string_view name() const override { return "cuda.direct"; }
   DeviceKind device_kind() const override { return DeviceKind::cuda; }
+  bool takes_empty_tensors() const override { return true; }
   std::vector<WayText> ways() const override { return texts(direct::ways()); }
 
  private:

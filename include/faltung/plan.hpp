@@ -61,6 +61,22 @@ struct PlanOptions {
   Allocator allocator = {};
 };
 
+/// What is known about the runs of a plan, beside their results.
+struct PlanFacts {
+  int threads = 1;                   ///< of the CPU that a run uses at most
+  std::string instruction_set = {};  ///< of the CPU, "avx512"; empty where compilers' code runs
+  /// Whether NaN and infinity may reach outputs that the definition leaves finite.
+  bool spreads_non_finite = false;
+  /// Whether subnormal numbers count as 0 whatever PlanOptions::flush_subnormals says.
+  bool flushes_subnormals = false;
+  /// Whether equal operands give equal bits, whatever the number of threads and the memory.
+  bool bitwise_reproducible = true;
+  std::size_t workspace_bytes = 0;
+  /// How often a run goes over data as large as the operands and the result: once if everything is
+  /// read once and stored once, more often if there are arrays in between.
+  int memory_passes = 1;
+};
+
 /// What one engine said about a problem.
 struct Candidate {
   std::string engine = {};
@@ -156,6 +172,7 @@ class FALTUNG_API Plan {
   [[nodiscard]] std::string way() const;     ///< of the engine, "in_place"
   [[nodiscard]] std::string policy() const;  ///< the engine's numbers, "transform 4096 x 512"
   [[nodiscard]] ErrorBound error_bound() const noexcept;
+  [[nodiscard]] PlanFacts facts() const;
   [[nodiscard]] double estimate_us() const noexcept;
 
   /// Several lines for people: problem, engine, policy, workspace, bound, and every other engine

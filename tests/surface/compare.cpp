@@ -202,9 +202,8 @@ Rule rule_of(const Plan& plan) {
             .rounding = p.rounding,
             .epilogue = p.epilogue,
             .bound = plan.error_bound()};
-  rule.spreads = rule.bound.kind == ErrorBound::Kind::normwise ||
-                 plan.policy().find("spreads NaN") != std::string::npos;
-  rule.flushes = plan.policy().find("subnormal") != std::string::npos;
+  rule.spreads = rule.bound.kind == ErrorBound::Kind::normwise || plan.facts().spreads_non_finite;
+  rule.flushes = plan.facts().flushes_subnormals;
   // Integers of 64 bits do not fit into f64.
   const auto rounds = [](DType type) { return is_integer(type) && size_of(type) == 8; };
   if (!is_integer(p.accumulator)) {

@@ -74,7 +74,7 @@ Rule rule_of_pass(const image::Call& call, const ConstTensorView& x, const Opera
       }
     }
   }
-  if (planned.plan->policy().find("separable") != std::string::npos) {
+  if (planned.plan->way() == "separable") {
     for (const Value& weight : w.grid().values) {
       if (is_finite(weight)) rule.largest_factor += magnitude(weight);
     }

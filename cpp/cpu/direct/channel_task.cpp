@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "cpp/core/message.hpp"
-#include "cpp/cpu/cpu_target.hpp"
 #include "cpp/cpu/parallel.hpp"
 
 namespace faltung::direct {
@@ -70,9 +69,8 @@ ChannelTask<Acc>::ChannelTask(const Problem& problem)
 
 template <typename Acc>
 std::string ChannelTask<Acc>::policy() const {
-  return message(cpu_target(), ", ", slots_, slots_ == 1 ? " thread" : " threads", ", tiles of ",
-                 kernel_.channels, " channels, boxes of ", box_[0], "x", box_[1], "x", box_[2],
-                 " outputs");
+  return message("tiles of ", kernel_.channels, " channels, boxes of ", box_[0], "x", box_[1], "x",
+                 box_[2], " outputs");
 }
 
 template <typename Acc>

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cpp/cpu/channels/channel_kernel.hpp"
+#include "cpp/cpu/cpu_facts.hpp"
 #include "cpp/cpu/direct/box.hpp"
 #include "cpp/cpu/direct/box_channels.hpp"
 #include "cpp/cpu/direct/box_loader.hpp"
@@ -28,6 +29,7 @@ class ChannelTask final : public Task {
   [[nodiscard]] std::size_t workspace_bytes() const override { return bytes_; }
   [[nodiscard]] ErrorBound error_bound() const override { return general_.error_bound(); }
   [[nodiscard]] std::string policy() const override;
+  [[nodiscard]] PlanFacts facts() const override { return cpu_facts(slots_); }
   [[nodiscard]] std::unique_ptr<PreparedFilter> prepare_filter(const Stream&,
                                                                const void* w) const override {
     return filter_.prepare(w);

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "cpp/core/message.hpp"
-#include "cpp/cpu/cpu_target.hpp"
 #include "cpp/cpu/parallel.hpp"
 
 namespace faltung::direct {
@@ -58,8 +57,7 @@ DepthwiseTask<Acc>::DepthwiseTask(const Problem& problem)
 
 template <typename Acc>
 std::string DepthwiseTask<Acc>::policy() const {
-  return message(cpu_target(), ", ", slots_, slots_ == 1 ? " thread" : " threads", ", ",
-                 policy_.interleaved ? "interleaved channels" : "channels in lanes", ", boxes of ",
+  return message(policy_.interleaved ? "interleaved channels" : "channels in lanes", ", boxes of ",
                  policy_.box[0], "x", policy_.box[1], "x", policy_.box[2], " outputs");
 }
 

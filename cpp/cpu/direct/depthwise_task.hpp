@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "cpp/cpu/cpu_facts.hpp"
 #include "cpp/cpu/direct/depthwise_filter.hpp"
 #include "cpp/cpu/direct/depthwise_input.hpp"
 #include "cpp/cpu/direct/depthwise_kernel.hpp"
@@ -29,6 +30,7 @@ class DepthwiseTask final : public Task {
   [[nodiscard]] std::size_t workspace_bytes() const override { return bytes_; }
   [[nodiscard]] ErrorBound error_bound() const override { return general_.error_bound(); }
   [[nodiscard]] std::string policy() const override;
+  [[nodiscard]] PlanFacts facts() const override { return cpu_facts(slots_); }
   [[nodiscard]] std::unique_ptr<PreparedFilter> prepare_filter(const Stream&,
                                                                const void* w) const override {
     return filter_.prepare(w);

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "cpp/core/message.hpp"
-#include "cpp/cpu/cpu_target.hpp"
 #include "cpp/cpu/direct/direct_policy.hpp"
 #include "cpp/cpu/parallel.hpp"
 
@@ -61,8 +60,7 @@ DotTask::DotTask(const Problem& p)
 }
 
 std::string DotTask::policy() const {
-  return message(cpu_target(), ", ", slots_, slots_ == 1 ? " thread" : " threads", ", boxes of ",
-                 box_[0], "x", box_[1], "x", box_[2],
+  return message("boxes of ", box_[0], "x", box_[1], "x", box_[2],
                  " outputs, products of 16-bit integers in pairs");
 }
 

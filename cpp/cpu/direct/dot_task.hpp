@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cpp/cpu/cpu_facts.hpp"
 #include "cpp/cpu/direct/stencil_task.hpp"
 
 namespace faltung::direct {
@@ -22,6 +23,7 @@ class DotTask final : public Task {
   [[nodiscard]] std::size_t workspace_bytes() const override { return bytes_; }
   [[nodiscard]] ErrorBound error_bound() const override { return plain_.error_bound(); }
   [[nodiscard]] std::string policy() const override;
+  [[nodiscard]] PlanFacts facts() const override { return cpu_facts(slots_); }
   [[nodiscard]] std::unique_ptr<PreparedFilter> prepare_filter(const Stream& stream,
                                                                const void* w) const override;
   void run(const RunArguments& arguments) const override;

@@ -4,7 +4,6 @@
 #include <atomic>
 
 #include "cpp/core/message.hpp"
-#include "cpp/cpu/cpu_target.hpp"
 #include "cpp/cpu/direct/finite.hpp"
 #include "cpp/cpu/direct/gradient_policy.hpp"
 #include "cpp/cpu/filter_rows.hpp"
@@ -193,8 +192,7 @@ void GradientTask<Acc>::lay_out() {
 
 template <typename Acc>
 std::string GradientTask<Acc>::policy() const {
-  return message(cpu_target(), ", ", slots_, slots_ == 1 ? " thread" : " threads", ", ",
-                 channels_in_lanes_ ? "channels" : "outputs", " in the lanes, ", slices_,
+  return message(channels_in_lanes_ ? "channels" : "outputs", " in the lanes, ", slices_,
                  slices_ == 1 ? " slice" : " slices", ", ", parts_,
                  parts_ == 1 ? " part" : " parts", ", boxes of ", images_ * box_[0], "x", box_[1],
                  "x", box_[2], " outputs");

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "cpp/cpu/cpu_facts.hpp"
 #include "cpp/cpu/direct/box.hpp"
 #include "cpp/cpu/direct/box_loader.hpp"
 #include "cpp/cpu/direct/direct_task.hpp"
@@ -29,6 +30,11 @@ class GradientTask final : public Task {
   [[nodiscard]] std::size_t workspace_bytes() const override { return bytes_; }
   [[nodiscard]] ErrorBound error_bound() const override { return general_.error_bound(); }
   [[nodiscard]] std::string policy() const override;
+  [[nodiscard]] PlanFacts facts() const override {
+    PlanFacts facts = cpu_facts(slots_);
+    if (slices_ > 1) ++facts.memory_passes;  // their sums are added
+    return facts;
+  }
   void run(const RunArguments& arguments) const override;
 
  private:

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "cpp/core/message.hpp"
-#include "cpp/cpu/cpu_target.hpp"
 #include "cpp/cpu/direct/direct_policy.hpp"
 #include "cpp/cpu/direct/finite.hpp"
 #include "cpp/cpu/direct/in_place_policy.hpp"
@@ -172,8 +171,7 @@ void InPlaceTask<Acc, Element>::find_ends() {
 
 template <typename Acc, typename Element>
 std::string InPlaceTask<Acc, Element>::policy() const {
-  return message(cpu_target(), ", ", slots_, slots_ == 1 ? " thread" : " threads", ", boxes of ",
-                 box_[0], "x", box_[1], "x", box_[2], " outputs, read in place");
+  return message("boxes of ", box_[0], "x", box_[1], "x", box_[2], " outputs, read in place");
 }
 
 template <typename Acc, typename Element>

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cpp/cpu/cpu_facts.hpp"
 #include "cpp/cpu/direct/box.hpp"
 #include "cpp/cpu/direct/direct_task.hpp"
 #include "cpp/cpu/direct/in_place_kernel.hpp"
@@ -29,6 +30,7 @@ class InPlaceTask final : public Task {
   [[nodiscard]] std::size_t workspace_bytes() const override { return bytes_; }
   [[nodiscard]] ErrorBound error_bound() const override { return general_.error_bound(); }
   [[nodiscard]] std::string policy() const override;
+  [[nodiscard]] PlanFacts facts() const override { return cpu_facts(slots_); }
   [[nodiscard]] std::unique_ptr<PreparedFilter> prepare_filter(const Stream&,
                                                                const void* w) const override {
     return packer_.prepare(w);

@@ -4,7 +4,6 @@
 #include <atomic>
 
 #include "cpp/core/message.hpp"
-#include "cpp/cpu/cpu_target.hpp"
 #include "cpp/cpu/direct/direct_policy.hpp"
 #include "cpp/cpu/parallel.hpp"
 
@@ -95,14 +94,12 @@ PanelTask<Value>::PanelTask(const Problem& problem)
 
 template <typename Value>
 std::string PanelTask<Value>::policy() const {
-  return message(cpu_target(), ", ", slots_, slots_ == 1 ? " thread" : " threads", ", panels of ",
-                 policy_.box[0], "x", policy_.box[1], "x", policy_.box[2], " outputs, ",
-                 policy_.channels, " input channels at a time, ", policy_.tiles * kernel_.channels,
-                 " output channels",
-                 std::is_same_v<Value, Int16Pair> ? " in pairs of 16-bit integers"
-                 : std::is_same_v<Value, BFloat16Pair>
-                     ? " in pairs of bf16 whose subnormal values and sums count as 0"
-                     : "");
+  return message("panels of ", policy_.box[0], "x", policy_.box[1], "x", policy_.box[2],
+                 " outputs, ", policy_.channels, " input channels at a time, ",
+                 policy_.tiles * kernel_.channels, " output channels",
+                 std::is_same_v<Value, Int16Pair>      ? " in pairs of 16-bit integers"
+                 : std::is_same_v<Value, BFloat16Pair> ? " in pairs of bf16"
+                                                       : "");
 }
 
 template <typename Value>

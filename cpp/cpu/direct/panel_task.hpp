@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cpp/cpu/channels/channel_kernel.hpp"
+#include "cpp/cpu/cpu_facts.hpp"
 #include "cpp/cpu/direct/direct_task.hpp"
 #include "cpp/cpu/direct/filter_tiles.hpp"
 #include "cpp/cpu/direct/panel_packer.hpp"
@@ -30,6 +31,11 @@ class PanelTask final : public Task {
   [[nodiscard]] std::size_t workspace_bytes() const override { return bytes_; }
   [[nodiscard]] ErrorBound error_bound() const override { return general_.error_bound(); }
   [[nodiscard]] std::string policy() const override;
+  [[nodiscard]] PlanFacts facts() const override {
+    PlanFacts facts = cpu_facts(slots_);
+    facts.flushes_subnormals = std::is_same_v<Value, BFloat16Pair>;
+    return facts;
+  }
   [[nodiscard]] std::unique_ptr<PreparedFilter> prepare_filter(const Stream&,
                                                                const void* w) const override {
     return filter_.prepare(w);

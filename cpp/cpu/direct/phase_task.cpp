@@ -4,7 +4,6 @@
 #include <functional>
 
 #include "cpp/core/message.hpp"
-#include "cpp/cpu/cpu_target.hpp"
 #include "cpp/cpu/direct/ways.hpp"
 #include "cpp/cpu/parallel.hpp"
 
@@ -95,8 +94,16 @@ ErrorBound PhaseTask<Acc>::error_bound() const {
 template <typename Acc>
 std::string PhaseTask<Acc>::policy() const {
   if (steps_.size() == 1 && steps_[0].task) return message("1 phase; ", steps_[0].task->policy());
-  return message(cpu_target(), ", ", slots_, slots_ == 1 ? " thread, " : " threads, ",
-                 steps_.size(), " phases");
+  return message(steps_.size(), " phases");
+}
+
+template <typename Acc>
+PlanFacts PhaseTask<Acc>::facts() const {
+  PlanFacts facts = cpu_facts(slots_);
+  for (const Step& step : steps_) {
+    if (step.task) facts.threads = std::max(facts.threads, step.task->facts().threads);
+  }
+  return facts;
 }
 
 // The taps between one channel of the forward problems' results and one of their operand's group.

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cpp/cpu/cpu_facts.hpp"
 #include "cpp/cpu/direct/direct_task.hpp"
 #include "cpp/cpu/direct/phases.hpp"
 
@@ -22,6 +23,7 @@ class PhaseTask final : public Task {
   [[nodiscard]] std::size_t workspace_bytes() const override { return bytes_; }
   [[nodiscard]] ErrorBound error_bound() const override;
   [[nodiscard]] std::string policy() const override;
+  [[nodiscard]] PlanFacts facts() const override;
   [[nodiscard]] std::unique_ptr<PreparedFilter> prepare_filter(const Stream& stream,
                                                                const void* w) const override;
   void run(const RunArguments& arguments) const override;

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "cpp/core/message.hpp"
-#include "cpp/cpu/cpu_target.hpp"
 #include "cpp/cpu/direct/finite.hpp"
 #include "cpp/cpu/parallel.hpp"
 
@@ -66,8 +65,7 @@ PolyphaseTask<Acc>::PolyphaseTask(const Problem& problem)
 
 template <typename Acc>
 std::string PolyphaseTask<Acc>::policy() const {
-  return message(cpu_target(), ", ", slots_, slots_ == 1 ? " thread, " : " threads, ",
-                 policy_.phases, " phases of outputs, vectors of ",
+  return message(policy_.phases, " phases of outputs, vectors of ",
                  policy_.rows ? "lines side by side" : "neighbours");
 }
 

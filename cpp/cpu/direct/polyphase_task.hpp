@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cpp/cpu/cpu_facts.hpp"
 #include "cpp/cpu/direct/direct_task.hpp"
 #include "cpp/cpu/direct/polyphase_kernel.hpp"
 #include "cpp/cpu/direct/polyphase_policy.hpp"
@@ -29,6 +30,7 @@ class PolyphaseTask final : public Task {
   [[nodiscard]] std::size_t workspace_bytes() const override { return bytes_; }
   [[nodiscard]] ErrorBound error_bound() const override { return general_.error_bound(); }
   [[nodiscard]] std::string policy() const override;
+  [[nodiscard]] PlanFacts facts() const override { return cpu_facts(slots_); }
   [[nodiscard]] std::unique_ptr<PreparedFilter> prepare_filter(const Stream& stream,
                                                                const void* w) const override;
   void run(const RunArguments& arguments) const override;

@@ -7,7 +7,6 @@
 #include <cstring>
 
 #include "cpp/core/message.hpp"
-#include "cpp/cpu/cpu_target.hpp"
 #include "cpp/cpu/direct/direct_policy.hpp"
 #include "cpp/cpu/parallel.hpp"
 
@@ -105,8 +104,7 @@ ErrorBound SeparableTask<Acc>::error_bound() const {
 
 template <typename Acc>
 std::string SeparableTask<Acc>::policy() const {
-  return message(cpu_target(), ", ", slots_, slots_ == 1 ? " thread" : " threads",
-                 ", separable, boxes of ", policy_.box[0], "x", policy_.box[1], "x", policy_.box[2],
+  return message("separable, boxes of ", policy_.box[0], "x", policy_.box[1], "x", policy_.box[2],
                  " outputs, ", policy_.step, " a step");
 }
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "cpp/cpu/cpu_facts.hpp"
 #include "cpp/cpu/direct/box_loader.hpp"
 #include "cpp/cpu/direct/separable_factors.hpp"
 #include "cpp/cpu/direct/separable_policy.hpp"
@@ -32,6 +33,7 @@ class SeparableTask final : public Task {
   [[nodiscard]] std::size_t workspace_bytes() const override { return bytes_; }
   [[nodiscard]] ErrorBound error_bound() const override;
   [[nodiscard]] std::string policy() const override;
+  [[nodiscard]] PlanFacts facts() const override { return cpu_facts(slots_); }
   [[nodiscard]] std::unique_ptr<PreparedFilter> prepare_filter(const Stream& stream,
                                                                const void* w) const override;
   void run(const RunArguments& arguments) const override;

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "cpp/core/message.hpp"
-#include "cpp/cpu/cpu_target.hpp"
 #include "cpp/cpu/direct/direct_policy.hpp"
 #include "cpp/cpu/direct/finite.hpp"
 #include "cpp/cpu/parallel.hpp"
@@ -79,8 +78,7 @@ StencilTask<Acc>::StencilTask(const Problem& problem)
 
 template <typename Acc>
 std::string StencilTask<Acc>::policy() const {
-  return message(cpu_target(), ", ", slots_, slots_ == 1 ? " thread" : " threads", ", boxes of ",
-                 box_[0], "x", box_[1], "x", box_[2], " outputs");
+  return message("boxes of ", box_[0], "x", box_[1], "x", box_[2], " outputs");
 }
 
 template <typename Acc>

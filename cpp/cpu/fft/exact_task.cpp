@@ -8,6 +8,7 @@
 #include "cpp/core/message.hpp"
 #include "cpp/core/view_rules.hpp"
 #include "cpp/cpu/error_terms.hpp"
+#include "cpp/cpu/fft/fft_engine.hpp"
 #include "cpp/cpu/parallel.hpp"
 
 namespace faltung::fft {
@@ -26,7 +27,7 @@ Problem with_wide_sums(Problem p) {
 Offer fastest_beside(const Problem& p) {
   Offer best = Offer::no("no engine beside");
   for (const Engine* engine : engine_list()) {
-    if (engine->name() == "cpu.fft") continue;
+    if (engine == &fft_engine()) continue;
     Offer offer = engine->offer(p, Device::cpu());
     if (offer && (!best || offer.estimate_us < best.estimate_us)) best = std::move(offer);
   }
@@ -121,6 +122,15 @@ std::string ExactTask::policy() const {
   return message(floats_->policy(),
                  "; looks at the operands and at sums near a step of the store, ",
                  "which come from the definition, or all from ", direct_->policy());
+}
+
+// Data with NaN or infinity goes to the other engine.
+PlanFacts ExactTask::facts() const {
+  PlanFacts facts = integers_ ? integers_->facts() : floats_->facts();
+  facts.threads = std::max(slots_, direct_->facts().threads);
+  facts.spreads_non_finite = direct_->facts().spreads_non_finite;
+  ++facts.memory_passes;  // the look
+  return facts;
 }
 
 OperandScan ExactTask::scan_first(const void* data) const {

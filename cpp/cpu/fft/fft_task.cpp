@@ -88,8 +88,20 @@ ErrorBound FftTask<T, Sum>::error_bound() const {
 template <typename T, typename Sum>
 std::string FftTask<T, Sum>::policy() const {
   return message("transforms of ", plan_.lengths, is_real<T> ? " reals" : " complex", ", ", blocks_,
-                 " for each channel of an image, ", current_instruction_set().name,
-                 "; spreads NaN and infinity over a transform");
+                 " for each channel of an image");
+}
+
+// Spectra of the data wait in the workspace, but where each is multiplied as soon as it is made.
+template <typename T, typename Sum>
+PlanFacts FftTask<T, Sum>::facts() const {
+  PlanFacts facts;
+  facts.threads = slots_;
+  facts.instruction_set = current_instruction_set().name;
+  facts.spreads_non_finite = !is_integer(p_.accumulator);  // over a transform
+  const bool waits =
+      most_.first > 1 || p_.pass != Pass::forward || group_inputs_ > 1 || group_outputs_ > 1;
+  facts.memory_passes = waits ? 3 : 1;
+  return facts;
 }
 
 template <typename T, typename Sum>

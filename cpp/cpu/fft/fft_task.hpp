@@ -34,6 +34,7 @@ class FftTask final : public Task {
   [[nodiscard]] std::size_t workspace_bytes() const override { return layout_.bytes(); }
   [[nodiscard]] ErrorBound error_bound() const override;
   [[nodiscard]] std::string policy() const override;
+  [[nodiscard]] PlanFacts facts() const override;
   [[nodiscard]] std::unique_ptr<PreparedFilter> prepare_filter(const Stream& stream,
                                                                const void* w) const override;
   void run(const RunArguments& arguments) const override { run(arguments, {}); }

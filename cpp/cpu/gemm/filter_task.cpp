@@ -72,6 +72,13 @@ std::string FilterTask<Acc>::policy() const {
 }
 
 template <typename Acc>
+PlanFacts FilterTask<Acc>::facts() const {
+  PlanFacts facts = product_facts(slots_);
+  if (policy_.segments > 1) ++facts.memory_passes;  // their sums are added
+  return facts;
+}
+
+template <typename Acc>
 void FilterTask<Acc>::run(const RunArguments& arguments) const {
   const auto own = [&](int slot) {
     return arguments.workspace + slots_at_ + static_cast<std::size_t>(slot) * slot_bytes_;

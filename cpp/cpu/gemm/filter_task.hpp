@@ -24,6 +24,7 @@ class FilterTask final : public Task {
   [[nodiscard]] std::size_t workspace_bytes() const override { return layout_.bytes(); }
   [[nodiscard]] ErrorBound error_bound() const override;
   [[nodiscard]] std::string policy() const override;
+  [[nodiscard]] PlanFacts facts() const override;
   void run(const RunArguments& arguments) const override;
 
  private:

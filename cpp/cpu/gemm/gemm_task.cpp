@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "cpp/core/message.hpp"
-#include "cpp/cpu/cpu_target.hpp"
+#include "cpp/cpu/cpu_facts.hpp"
 #include "cpp/cpu/error_terms.hpp"
 #include "cpp/cpu/filter_rows.hpp"
 #include "cpp/cpu/gemm/flatten.hpp"
@@ -12,8 +12,14 @@
 namespace faltung::gemm {
 
 std::string policy_text(const Policy& policy) {
-  return message(cpu_target(), ", blocks of ", policy.taps, " taps x ", policy.outputs,
-                 " outputs; spreads NaN and infinity in one operand over the zeros of the other");
+  return message("blocks of ", policy.taps, " taps x ", policy.outputs, " outputs");
+}
+
+// NaN and infinity in one operand meet the zeros of the other, those of a frame too.
+PlanFacts product_facts(int threads) {
+  PlanFacts facts = cpu_facts(threads);
+  facts.spreads_non_finite = true;
+  return facts;
 }
 
 template <typename Acc>

@@ -12,6 +12,10 @@
 
 namespace faltung::gemm {
 
+/// What a plan says of an engine of matrix products.
+[[nodiscard]] std::string policy_text(const Policy& policy);
+[[nodiscard]] PlanFacts product_facts(int threads);
+
 /// The forward pass and the data gradient, per image and group, with the columns X[c r, o] of the
 /// extended input under the outputs:
 ///
@@ -27,6 +31,7 @@ class GemmTask final : public Task {
   [[nodiscard]] std::size_t workspace_bytes() const override { return layout_.bytes(); }
   [[nodiscard]] ErrorBound error_bound() const override;
   [[nodiscard]] std::string policy() const override;
+  [[nodiscard]] PlanFacts facts() const override { return product_facts(slots_); }
   [[nodiscard]] std::unique_ptr<PreparedFilter> prepare_filter(const Stream&,
                                                                const void* w) const override {
     return packer_.prepare(w);
@@ -58,8 +63,5 @@ class GemmTask final : public Task {
   std::size_t filter_at_, slots_at_, slot_bytes_;
   std::size_t right_at_, sums_at_, row_at_, scratch_at_, image_at_;  // within a slot
 };
-
-/// What a plan says of an engine of matrix products.
-[[nodiscard]] std::string policy_text(const Policy& policy);
 
 }  // namespace faltung::gemm
