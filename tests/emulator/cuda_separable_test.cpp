@@ -47,11 +47,12 @@ INSTANTIATE_TEST_SUITE_P(Problems, Separable,
 
 // A filter that is no outer product, whatever the caller promised: summed by the definition.
 TEST(SeparablePromise, IsCheckedAgainstEveryTap) {
-  for (const char* line : {"op=filter dtype=f32 in=20x40 f=5x4 boundary=reflect sep=1",
-                           "op=fwd dtype=u8:i8:i32 n=1 c=1 in=20x40 k=1 f=3x3 pad=1 sep=1",
-                           "op=filter dtype=f32 in=20x40 f=9x9 boundary=reflect sep=2",
-                           "op=filter dtype=f32 in=4x6x9 f=3x3x3 boundary=reflect sep=1",
-                           "op=filter dtype=f32:f32:f64 in=4x6x9 f=3x3x3 boundary=wrap sep=1"}) {
+  for (const char* line :
+       {"op=filter dtype=f32 in=20x40 f=5x4 boundary=reflect sep=1",
+        "op=fwd dtype=u8:i8:i32 n=1 c=1 in=20x40 k=1 f=3x3 pad=1 sep=1",
+        "op=filter dtype=f32 in=20x40 f=9x9 boundary=reflect sep=2",
+        "op=filter dtype=f32 in=4x6x9 f=3x3x3 boundary=reflect sep=1",
+        "op=filter dtype=f32:f32:f64 in=4x6x9 f=3x3x3 boundary=wrap sep=1 math=fast"}) {
     const Problem p = Problem::parse(line);
     test::Operands operands = filled(p, test::Fill::small_integers);
     Extents last{0, 0};
