@@ -139,8 +139,9 @@ void add_bench_command(CLI::App& app) {
   command->add_option("suite", options->path, "Text file, one problem per line, # for comments")
       ->required();
   add_device_option(*command, options->device);
-  command->add_option("--engine", options->engine,
-                      "Instead of the planner's choice: an engine, a way such as cpu.direct/in_place, or all");
+  command->add_option(
+      "--engine", options->engine,
+      "Instead of the planner's choice: an engine, a way such as cpu.direct/in_place, or all");
   command->add_option("--layout", options->layout, "Instead of the suite's: nchw or nhwc")
       ->check(CLI::IsMember({"nchw", "nhwc"}));
   command->add_option("--cache", options->cache, "cold (flushed before each run) or warm")

@@ -74,8 +74,9 @@ std::vector<std::string> engines_to_test(const std::string& wanted, bool ways) {
   std::vector<std::string> names = engine_names();
   if (std::ranges::find(all_ways, wanted) != all_ways.end()) return {wanted};
   if (!wanted.empty() && std::ranges::find(names, wanted) == names.end()) {
-    throw InvalidProblem(fmt::format("--engine {}: neither an engine nor a way; this build has {}",
-                                     wanted, fmt::join(wanted.find('/') != std::string::npos ? all_ways : names, ", ")));
+    throw InvalidProblem(
+        fmt::format("--engine {}: neither an engine nor a way; this build has {}", wanted,
+                    fmt::join(wanted.find('/') != std::string::npos ? all_ways : names, ", ")));
   }
   if (ways) names = all_ways;
   std::erase_if(names, [&](const std::string& name) {

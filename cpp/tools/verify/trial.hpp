@@ -43,7 +43,8 @@ class Trial {
   Trial(const Problem& problem, std::uint64_t seed);
   ~Trial();
 
-  /// Runs the engine of that name, or one way of it. Its refusal is a skip; a DeviceError is a failure.
+  /// Runs the engine of that name, or one way of it. Its refusal is a skip; a DeviceError is a
+  /// failure.
   [[nodiscard]] Verification verify(const std::string& engine, const Device& device) const;
 
  private:
