@@ -5,7 +5,7 @@ import os
 
 os.environ["JAX_PLATFORMS"] = "cpu"
 # Every problem is compiled for its shapes and run twice: compile fast.
-os.environ["XLA_FLAGS"] = "--xla_backend_optimization_level=0"
+os.environ["XLA_FLAGS"] = "--xla_backend_optimization_level=0 --xla_disable_hlo_passes=fusion"
 
 import jax
 import numpy as np
@@ -48,6 +48,17 @@ def convolution(axes, groups, layout):
     return apply
 
 
+def passes(apply):
+    """(x, w, dy) to y and both gradients, as NumPy's arrays: JAX would compile every sum of them for
+    its shape. One compilation for all three, because those take the time."""
+    @jax.jit
+    def compiled(x, w, dy):
+        y, transposes = jax.vjp(apply, x, w)
+        # Gradients in JAX are transposes, ours are adjoints: they conjugate.
+        return y, *(jax.numpy.conj(g) for g in transposes(jax.numpy.conj(dy)))
+    return lambda *operands: map(np.asarray, compiled(*operands))
+
+
 def notation(op, dtype, axes, n, c, k, groups, layout):
     def each(name):
         return "x".join(str(a[name]) for a in axes)
@@ -75,14 +86,10 @@ def general(faltung, draw, problem):
     x, w = np.ascontiguousarray(x), np.ascontiguousarray(w)
     problem["notation"] = notation("fwd", dtype, axes, n, c, k, groups, layout)
 
-    @jax.jit
-    def all_passes(x, w, dy):
-        y, transposes = jax.vjp(convolution(axes, groups, layout), x, w)
-        # Gradients in JAX are transposes, ours are adjoints: they conjugate.
-        return y, *(jax.numpy.conj(g) for g in transposes(jax.numpy.conj(dy)))
-
-    y_shape = jax.eval_shape(convolution(axes, groups, layout), wide(x), wide(w)).shape
+    apply = convolution(axes, groups, layout)
+    y_shape = jax.eval_shape(apply, wide(x), wide(w)).shape
     dy = np.ascontiguousarray(draw.array(y_shape, DTYPES[dtype]))
+    all_passes = passes(apply)
     y, dx, dw = all_passes(wide(x), wide(w), wide(dy))
     # As wide as the data, so that nothing is compiled again.
     y_size, dx_size, dw_size = (np.abs(m) for m in all_passes(
@@ -99,7 +106,6 @@ def general(faltung, draw, problem):
         ours = faltung.call_some_engine(
             draw, "problem", *operands,
             notation=notation(op, dtype, axes, n, c, k, groups, layout))
-        theirs = np.asarray(theirs)
         norms = [np.linalg.norm(wide(operand).ravel()) for operand in operands]
         double = sum_bound(terms, magnitude, np.float64)
         check(ours, theirs, sum_bound(terms, magnitude, ours.dtype, theirs) + double
@@ -125,7 +131,7 @@ def padded(faltung, draw, problem):
     def apply(x, w):
         return jax.lax.conv_general_dilated(x, w, stride, padding, rhs_dilation=dilation,
                                             feature_group_count=groups)
-    theirs, magnitude = apply(x, w), apply(np.abs(x), np.abs(w))
+    theirs, magnitude = np.asarray(apply(x, w)), np.asarray(apply(np.abs(x), np.abs(w)))
     limit = (2 * sum_bound(2 * int(np.prod(taps)), magnitude, np.float64)
              + fft_bound(x.size + w.size, np.linalg.norm(x), np.linalg.norm(w), np.float64))
     check(faltung.call_some_engine(draw, "nn.conv", x, w, **options), theirs, limit)
@@ -141,9 +147,9 @@ def network(faltung, draw, problem):
     options = dict(stride=[a["stride"] for a in axes], dilation=[a["dilation"] for a in axes],
                    padding=[a["low"] for a in axes] + [a["high"] for a in axes], groups=groups)
     problem.update(x=x.shape, w=w.shape, **options)
-    y, gradients = jax.vjp(convolution(axes, groups, "nchw"), x, w)
-    dy = draw.array(y.shape, np.float64)
-    dx, dw = gradients(dy)
+    apply = convolution(axes, groups, "nchw")
+    dy = draw.array(jax.eval_shape(apply, x, w).shape, np.float64)
+    y, dx, dw = passes(apply)(x, w, dy)
     for name, operands, theirs, shape in (
             ("nn.conv", (x, w), y, {}),
             ("nn.conv_data_gradient", (dy, w), dx, {"shape": x.shape}),
