@@ -49,6 +49,11 @@ void Array::set(const Extents& index, std::complex<double> value) {
 }
 
 std::vector<bool> Array::occupied() const {
+  // Without gaps, as most are.
+  const auto elements = static_cast<std::size_t>(element_count(shape_));
+  if (bytes_.size() == elements * size_of(dtype_) && strides_ == compact_strides(shape_)) {
+    return std::vector<bool>(bytes_.size(), true);
+  }
   std::vector<bool> result(bytes_.size(), false);
   for_each_index(shape_, [&](std::int64_t, const Extents& index) {
     for (std::size_t i = 0; i < size_of(dtype_); ++i) result[byte_of(index) + i] = true;
