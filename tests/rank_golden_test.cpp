@@ -256,7 +256,15 @@ TEST(RankFilters, RefuseWhatBreaksARule) {
   EXPECT_REFUSED(signal::medfilt(x, 4), "kernel_size is 4 along axis 0");
   EXPECT_REFUSED(signal::medfilt2d(line, 3), "medfilt2d takes rank 2");
   EXPECT_REFUSED(signal::order_filter(x, Tensor::zeros(u8, {3, 2}), 0), "domain is 2 along axis 1");
-  EXPECT_REFUSED(signal::order_filter(x, Tensor::zeros(u8, {3, 3}), -1), "rank is -1");
+  const Tensor all = Tensor::from<std::uint8_t>({1, 1, 1}, {1, 3});
+  ConstTensorView lost = all.view();
+  lost.data = nullptr;
+  EXPECT_REFUSED(signal::order_filter(x, lost, 0), "domain has no data (a null pointer)");
+  EXPECT_REFUSED(signal::order_filter(x, all, -1), "rank is -1, domain has 3 elements");
+  EXPECT_REFUSED(signal::order_filter(x, all, 3), "rank is 3, domain has 3 elements");
+  EXPECT_REFUSED(signal::order_filter(x, Tensor::zeros(u8, {3, 3}), 0), "domain of shape 3x3");
+  EXPECT_REFUSED(signal::order_filter(x, Tensor::zeros(u8, {3}), 0), "domain has rank 1 and x");
+  EXPECT_REFUSED(signal::order_filter(x, Tensor::zeros(c64, {3, 3}), 0), "domain has complex");
 }
 
 TEST(Sepfir2d, RefusesWhatBreaksARule) {

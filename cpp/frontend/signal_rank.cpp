@@ -2,7 +2,10 @@
 
 #include <faltung/error.hpp>
 #include <faltung/rank.hpp>
+#include "cpp/core/float_environment.hpp"
 #include "cpp/core/message.hpp"
+#include "cpp/core/strided.hpp"
+#include "cpp/frontend/signal_lowering.hpp"
 
 namespace faltung::signal {
 namespace {
@@ -11,6 +14,34 @@ void check_odd(std::string_view what, std::int64_t extent, std::size_t axis) {
   if (extent >= 1 && extent % 2 == 1) return;
   throw InvalidProblem(message(what, " is ", extent, " along axis ", axis,
                                "; the window is centred, so use an odd number of elements"));
+}
+
+// How many elements of a window belong to it: those that are not 0.
+std::int64_t checked_members(const ConstTensorView& domain, const ConstTensorView& x) {
+  if (domain.shape.size() != x.shape.size()) {
+    throw InvalidProblem(message("domain has rank ", domain.shape.size(), " and x rank ",
+                                 x.shape.size(), "; give it one axis for each of x"));
+  }
+  check_operand(domain, "domain");
+  for (std::size_t i = 0; i < domain.shape.size(); ++i) check_odd("domain", domain.shape[i], i);
+  if (domain.data == nullptr) throw InvalidProblem("domain has no data (a null pointer)");
+  if (is_complex(domain.dtype)) {
+    throw InvalidProblem(message("domain has complex type ", name(domain.dtype),
+                                 "; it says which elements belong to the window, so use u8"));
+  }
+  if (domain.device.kind != DeviceKind::cpu) {
+    throw InvalidProblem(
+        message("domain is on ", domain.device, "; copy it with Tensor::to(Device::cpu())"));
+  }
+  std::int64_t members = 0;
+  visit_dtype(domain.dtype, [&](auto element) {
+    using T = decltype(element);
+    for_each_index(domain.shape, [&](std::int64_t, const Extents& at) {
+      const T value = static_cast<const T*>(domain.data)[offset_of(at, domain.strides)];
+      if constexpr (!is_complex(dtype_of<T>)) members += static_cast<double>(value) != 0 ? 1 : 0;
+    });
+  });
+  return members;
 }
 
 }  // namespace
@@ -30,9 +61,15 @@ Tensor medfilt2d(const ConstTensorView& x, const PerAxis<std::int64_t>& kernel_s
 }
 
 Tensor order_filter(const ConstTensorView& x, const ConstTensorView& domain, std::int64_t rank) {
-  for (std::size_t i = 0; i < domain.shape.size(); ++i) check_odd("domain", domain.shape[i], i);
-  if (rank < 0) {
-    throw InvalidProblem(message("rank is ", rank, "; use 0, the least element, or more"));
+  const FloatEnvironment environment;
+  const std::int64_t members = checked_members(domain, x);
+  if (members == 0) {
+    throw InvalidProblem(message("domain of shape ", domain.shape,
+                                 " has no element that is not 0; a window holds at least 1"));
+  }
+  if (rank < 0 || rank >= members) {
+    throw InvalidProblem(message("rank is ", rank, ", domain has ", members,
+                                 " elements that are not 0; use 0, the least, to ", members - 1));
   }
   return image::rank_filter(x, rank, {.footprint = domain, .boundary = Boundary::zero()});
 }

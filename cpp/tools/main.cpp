@@ -108,6 +108,9 @@ int main(int argc, char** argv) {
   add_ndimage_command(app);
   add_upfirdn_command(app);
   add_resample_command(app);
+  add_sepfir2d_command(app);
+  add_medfilt_command(app);
+  add_order_filter_command(app);
   add_conv_command(app);
   add_filter_command(app);
   add_reverb_command(app);

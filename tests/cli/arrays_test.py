@@ -187,6 +187,37 @@ class Upfirdn(ArraysTest):
         self.assertEqual(self.call("upfirdn --output-type i32", "h.npy", "x.npy"), ("i4", (2, 3), [1, 3, 2, 3, 7, 4]))
 
 
+class SignalFilters(ArraysTest):
+    def test_scipys_numbers(self):
+        cases = golden("rank.txt")
+        disc = [0, 1, 0, 1, 1, 1, 0, 1, 1]
+        self.write("image.npy", "f8", (5, 7))
+        self.write("byte.npy", "u1", (5, 7))
+        self.write("volume.npy", "f8", (3, 4, 5))
+        self.write("disc.npy", "u1", (3, 3), disc)
+        self.write("row.npy", "f8", [5], [3, -1, 2, 0.5, 7])
+        self.write("column.npy", "f8", [3], [1, 4, -2])
+        for case, (call, files, dtype) in {
+            "medfilt": ("medfilt --kernel-size 3,5", ["image.npy"], "f8"),
+            "medfilt long": ("medfilt --kernel-size 9", ["image.npy"], "f8"),
+            "medfilt volume": ("medfilt", ["volume.npy"], "f8"),
+            "medfilt2d": ("medfilt --kernel-size 5", ["byte.npy"], "u1"),
+            "order_filter": ("order_filter --rank 1", ["image.npy", "disc.npy"], "f8"),
+            # Halves of integers are exact in every type, and so are their sums.
+            "sepfir2d": ("sepfir2d", ["image.npy", "row.npy", "column.npy"], "f8"),
+            "sepfir2d u8": ("sepfir2d --method direct", ["byte.npy", "row.npy", "column.npy"], "f4"),
+        }.items():
+            result = self.call(call, *files)
+            self.assertEqual((result[0], result[2]), (dtype, cases[case]), case)
+
+    def test_one_axis(self):
+        self.write("x.npy", "i2", [5], [5, -1, 4, 2, 3])
+        self.write("k.npy", "f4", [3], [1, 0, 2])
+        self.assertEqual(self.call("medfilt", "x.npy"), ("i2", (5,), [0, 4, 2, 3, 2]))
+        self.assertEqual(self.call("order_filter --rank 0", "x.npy", "k.npy"), ("i2", (5,), [-1, 4, -1, 3, 0]))
+        self.assertEqual(self.call("order_filter --rank 1", "x.npy", "k.npy"), ("i2", (5,), [0, 5, 2, 4, 2]))
+
+
 class Resample(ArraysTest):
     # 61 taps of the designed filter, up to 3 times as large as the cutoff makes them; values up to 50, less than twice
     # that beyond the ends where a slope is continued for 20 samples of steps up to 100.

@@ -157,6 +157,26 @@ INVOCATIONS = [
     ("resample {f}/dry.wav -o {f}/out.wav --down 3", INVALID, ["--down", "8000", "1/3"]),
     ("resample {f}/dry.wav -o {f}/out.wav --rate 16000 --axis 0", INVALID, ["--axis 0", "time"]),
     ("resample {f}/dry.wav -o {f}/out.opus --rate 44100", FILE, ["out.opus", "48000"]),
+    # sepfir2d
+    ("sepfir2d {f}/m.npy {f}/k.npy -o {f}/out.npy", INVALID, ["HCOL", "required"]),
+    ("sepfir2d {f}/x.npy {f}/k.npy {f}/k.npy -o {f}/out.npy", INVALID, ["x has rank 1", "rank 2"]),
+    ("sepfir2d {f}/m.npy {f}/m.npy {f}/k.npy -o {f}/out.npy", INVALID, ["hrow has shape", "rank 1"]),
+    ("sepfir2d {f}/m.npy {f}/k.npy {f}/k.npy -o {f}/out.npy --method warp", INVALID, ["engine", "warp"]),
+    ("sepfir2d {f}/m.npy {f}/missing.npy {f}/k.npy -o {f}/out.npy", FILE, ["missing.npy"]),
+    ("sepfir2d {f}/m.npy {f}/k.npy {f}/k.npy -o {f}/out.png", FILE, ["out.png", ".npy"]),
+    # medfilt
+    ("medfilt -o {f}/out.npy", INVALID, ["IN", "required"]),
+    ("medfilt {f}/x.npy -o {f}/out.npy --kernel-size 4", INVALID, ["kernel_size is 4", "odd"]),
+    ("medfilt {f}/x.npy -o {f}/out.npy --kernel-size 3,3", INVALID, ["kernel_size", "2 values"]),
+    ("medfilt {f}/x.npy -o {f}/out.npy --kernel-size three", INVALID, ["--kernel-size", "'three'", "whole number"]),
+    ("medfilt {f}/x.npy -o {f}/out.npy --size 3", INVALID, ["--size"]),
+    ("medfilt {f}/missing.npy -o {f}/out.npy", FILE, ["missing.npy"]),
+    # order_filter
+    ("order_filter {f}/x.npy {f}/k.npy -o {f}/out.npy", INVALID, ["--rank", "required"]),
+    ("order_filter {f}/x.npy {f}/k.npy -o {f}/out.npy --rank -1", INVALID, ["rank is -1", "0"]),
+    ("order_filter {f}/x.npy {f}/k.npy -o {f}/out.npy --rank 99", INVALID, ["rank is 99", "0, the least, to 2"]),
+    ("order_filter {f}/x.npy {f}/k.npy -o {f}/out.npy --rank least", INVALID, ["--rank", "'least'", "whole number"]),
+    ("order_filter {f}/x.npy {f}/m.npy -o {f}/out.npy --rank 0", INVALID, ["domain has rank 2", "x rank 1"]),
     # conv
     ("conv {f}/t.npy {f}/w.npy -o {f}/out.npy --alpha inf", INVALID, ["--alpha inf", "number"]),
     ("conv {f}/t.npy {f}/w.npy -o {f}/out.npy --output-type x", INVALID, ["--output-type x", "f64"]),
