@@ -101,11 +101,13 @@ Json json_of(const Summary& times, const Algorithm& algorithm) {
 // Both layouts of the same problem, every algorithm of each.
 Json time_problem(const Entry& entry, const Device& device, const Handle& handle, Timer& timer) {
   Json peers = Json::object(), failed = Json::object();
-  const std::string reason = unsupported_reason(entry.problem);
+  const Problem* const given = entry.problem();
+  const std::string reason =
+      given == nullptr ? "the meaning of a front end" : unsupported_reason(*given);
   if (!reason.empty()) failed["cudnn"] = "cuDNN has no convolution with " + reason;
   for (const Layout layout : {Layout::channels_first, Layout::channels_last}) {
     if (!reason.empty()) break;
-    Problem problem = entry.problem;
+    Problem problem = *given;
     problem.layout = layout;
     const std::string prefix = layout == Layout::channels_first ? "cudnn_nchw_" : "cudnn_nhwc_";
     try {

@@ -44,10 +44,17 @@ def limit_threads(count):
 
 
 def calls(problem, device, present):
-    """(peer, call) for everything that can do this problem."""
+    """(peer, call) for everything that can do this problem, or this call."""
     import numpy as np
 
     rng = np.random.default_rng(20261120)
+    if isinstance(problem, notation.Call):
+        from . import call_peers
+
+        for make in call_peers.ALL if device == "cpu" else ():
+            if make not in call_peers.OPENCV or "cv2" in present:
+                yield from make(problem, rng)
+        return
     if device == "cpu":
         from . import cpu_peers
 

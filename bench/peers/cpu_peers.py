@@ -36,12 +36,12 @@ def signal(problem, rng):
     if np.dtype(dtype).kind in "fc":
         yield "scipy_fftconvolve", lambda: sp.fftconvolve(x, wide, problem.mode, axes=axes)
         yield "scipy_oaconvolve", lambda: sp.oaconvolve(x, wide, problem.mode, axes=axes)
+    if not batch:  # it chooses between FFT and direct sums itself
+        yield "scipy_convolve", lambda: sp.convolve(x, h, problem.mode)
     if _products(problem) > MOST_DIRECT_PRODUCTS:
         return
-    if not batch:
-        yield "scipy_convolve", lambda: sp.convolve(x, h, problem.mode)
-        if problem.rank == 1:
-            yield "numpy_convolve", lambda: np.convolve(x, h, problem.mode)
+    if not batch and problem.rank == 1:
+        yield "numpy_convolve", lambda: np.convolve(x, h, problem.mode)
     if problem.rank == 1 and problem.mode == "same" and np.dtype(dtype).kind in "f":
         yield "scipy_ndimage", lambda: ndimage.convolve1d(x, h, mode="constant")
 

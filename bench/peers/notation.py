@@ -1,4 +1,5 @@
-"""The problem notation (docs/notation.md), as far as peers need it: op=fwd|dgrad|wgrad|signal|filter|long."""
+"""The problem notation (docs/notation.md), as far as peers need it: op=fwd|dgrad|wgrad|signal|filter|long; and the
+calls that suites name (cpp/tools/bench/call.hpp)."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +38,21 @@ class Problem:
         return self.groups == self.inputs == self.outputs
 
 
+@dataclass
+class Call:
+    """A line that names a front end's function; `window` is the taps or the members along each axis."""
+
+    text: str
+    family: str
+    function: str
+    dtype: str
+    extent: tuple
+    window: tuple
+    percentile: float
+    up: int
+    down: int
+
+
 KNOWN = {"op", "dtype", "b", "n", "c", "k", "g", "in", "f", "stride", "pad", "dil", "boundary", "mode", "sep",
          "flip", "math"}
 
@@ -54,8 +70,18 @@ def _pads(text, rank):
     return tuple(pads * rank if len(pads) == 1 else pads)
 
 
+def _parse_call(text, family, words):
+    extent = tuple(int(v) for v in words["in"].split("x"))
+    return Call(text=text, family=family, function=words["call"], dtype=words["dtype"], extent=extent,
+                window=_per_axis(words.get("size") or words["f"], len(extent)),
+                percentile=float(words.get("percentile", 50)), up=int(words.get("up", 1)), down=int(words.get("down", 1)))
+
+
 def parse(text, family=""):
+    """A Problem, or a Call."""
     words = dict(word.split("=", 1) for word in text.split())
+    if "call" in words:
+        return _parse_call(text, family, words)
     extent = tuple(int(v) for v in words["in"].split("x"))
     rank = len(extent)
     dtype = words.get("dtype", "f32")
@@ -73,7 +99,7 @@ def parse(text, family=""):
 
 
 def read_suite(path):
-    """Problems of a suite file; a comment line that stands alone names the family of what follows."""
+    """Problems and calls of a suite file; a comment line that stands alone names the family of what follows."""
     problems, family = [], ""
     for line in Path(path).read_text().splitlines():
         text, _, comment = (part.strip() for part in line.partition("#"))

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "cpp/tools/bench/machine.hpp"
@@ -37,7 +38,9 @@ struct Options {
 void apply_layout(std::vector<bench::Entry>& entries, const std::string& layout) {
   if (layout.empty()) return;
   for (bench::Entry& entry : entries) {
-    entry.problem.layout = layout == "nhwc" ? Layout::channels_last : Layout::channels_first;
+    if (Problem* const problem = std::get_if<Problem>(&entry.work)) {
+      problem->layout = layout == "nhwc" ? Layout::channels_last : Layout::channels_first;
+    }
   }
 }
 
@@ -73,13 +76,15 @@ std::vector<std::string> engines_for(const bench::Entry& entry, const Options& o
                                      const Device& device) {
   if (options.engine != "all") return {options.engine};
   std::vector<std::string> names = {""};
+  const Problem* const problem = entry.problem();
+  if (problem == nullptr) return names;  // a call
   std::string chosen;
   try {
-    chosen = Plan::make(entry.problem, device).engine();
+    chosen = Plan::make(*problem, device).engine();
   } catch (const NoEngine&) {
     return names;
   }
-  for (const Candidate& candidate : candidates(entry.problem, device)) {
+  for (const Candidate& candidate : candidates(*problem, device)) {
     const bool slow = candidate.engine == "cpu.reference";
     if (candidate.supported && candidate.engine != chosen && !slow) {
       names.push_back(candidate.engine);
@@ -136,7 +141,9 @@ void bench_suite(const Options& options) {
 void add_bench_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("bench", "Time a suite of problems and check the results");
   auto options = std::make_shared<Options>();
-  command->add_option("suite", options->path, "Text file, one problem per line, # for comments")
+  command
+      ->add_option("suite", options->path,
+                   "Text file, one problem or call per line, # for comments")
       ->required();
   add_device_option(*command, options->device);
   command->add_option(

@@ -28,22 +28,6 @@ float uniform(std::uint64_t& state) {
   return static_cast<float>(static_cast<std::int32_t>(next(state) >> 32)) * 0x1p-31f;
 }
 
-void fill(Tensor& tensor, std::uint64_t seed) {
-  visit_dtype(tensor.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    for (T& element : tensor.values<T>()) {
-      if constexpr (is_complex(dtype_of<T>)) {
-        using Part = typename T::value_type;
-        element = T(static_cast<Part>(uniform(seed)), static_cast<Part>(uniform(seed)));
-      } else if constexpr (is_integer(dtype_of<T>)) {
-        element = static_cast<T>(next(seed) % 13);
-      } else {
-        element = T(uniform(seed));
-      }
-    }
-  });
-}
-
 template <typename T>
 T rounded(double value) {
   if constexpr (std::is_arithmetic_v<T>) {
@@ -202,6 +186,22 @@ void compare(const Problem& problem, const Tensor& expected, const Tensor& magni
 }
 
 }  // namespace
+
+void fill(Tensor& tensor, std::uint64_t seed) {
+  visit_dtype(tensor.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    for (T& element : tensor.values<T>()) {
+      if constexpr (is_complex(dtype_of<T>)) {
+        using Part = typename T::value_type;
+        element = T(static_cast<Part>(uniform(seed)), static_cast<Part>(uniform(seed)));
+      } else if constexpr (is_integer(dtype_of<T>)) {
+        element = static_cast<T>(next(seed) % 13);
+      } else {
+        element = T(uniform(seed));
+      }
+    }
+  });
+}
 
 Operands make_operands(const Problem& p, std::uint64_t seed) {
   if (!p.x_strides.empty() || !p.w_strides.empty() || !p.y_strides.empty()) {

@@ -7,9 +7,10 @@
 
 namespace faltung::bench {
 
-/// The two operands and the result of one problem, with seeded random content, on the CPU.
-///
-/// Floating values are uniform in [-1, 1), integers small enough that nothing overflows by chance.
+/// Floating values uniform in [-1, 1), integers from 0 to 12: nothing overflows by chance.
+void fill(Tensor& tensor, std::uint64_t seed);
+
+/// The two operands and the result of one problem, with the content of `fill`, on the CPU.
 struct Operands {
   Tensor first;
   Tensor second;

@@ -30,24 +30,49 @@ Placed place(const Operands& operands, const Plan& plan) {
           Tensor(u8, {static_cast<std::int64_t>(plan.workspace_bytes())}, device)};
 }
 
-void add_times(json& record, const Summary& times, const Problem& problem,
-               const Ceilings& ceilings) {
-  const double limit = limit_seconds(problem, ceilings);
+// What must be moved and computed, and the physical limit of both.
+struct Volume {
+  double bytes, multiply_adds, limit_seconds;
+};
+
+void add_times(json& record, const Summary& times, const Volume& volume) {
   record["samples"] = times.samples;
   record["median_us"] = times.median * 1e6;
   record["p10_us"] = times.p10 * 1e6;
   record["p90_us"] = times.p90 * 1e6;
   record["noisy"] = times.noise() > 0.1;
-  record["gb_per_s"] = problem.bytes() / times.median * 1e-9;
-  record["tflop_per_s"] = 2 * problem.multiply_adds() / times.median * 1e-12;
-  record["limit_us"] = limit * 1e6;
-  record["fraction"] = limit / times.median;
+  record["gb_per_s"] = volume.bytes / times.median * 1e-9;
+  record["tflop_per_s"] = 2 * volume.multiply_adds / times.median * 1e-12;
+  record["limit_us"] = volume.limit_seconds * 1e6;
+  record["fraction"] = volume.limit_seconds / times.median;
 }
 
-void time_and_check(json& record, const Entry& entry, const RunOptions& options,
-                    const Ceilings& ceilings, Timer& timer) {
+void add_check(json& record, const ErrorCheck& check) {
+  record["checked_elements"] = check.elements;
+  if (check.ratio >= 0) record["error_over_bound"] = check.ratio;
+}
+
+void time_call(json& record, const Call& call, const RunOptions& options, const Ceilings& ceilings,
+               Timer& timer) {
+  if (options.device.kind != DeviceKind::cpu) {
+    throw NoEngine("calls are timed on the CPU only; use --device cpu");
+  }
+  const auto work = make_work(call, options.engine, seed);
+  record["engine"] = work->engine();
+  record["fallback"] = work->engine() == "cpu.reference" && options.engine != "cpu.reference";
+  record["error_class"] = work->error_class();
+  const Volume volume{work->bytes(), work->multiply_adds(),
+                      work->bytes() / ceilings.copy_bytes_per_second};
+  Tensor result;
+  const auto run = [&] { result = work->run(); };
+  add_times(record, measure(timer, run, options.cache, options.effort), volume);
+  if (options.check) add_check(record, work->check(result, seed));
+}
+
+void time_problem(json& record, const Problem& problem, const RunOptions& options,
+                  const Ceilings& ceilings, Timer& timer) {
   const auto start = std::chrono::steady_clock::now();
-  Plan plan = Plan::make(entry.problem, options.device, {.engine = options.engine});
+  Plan plan = Plan::make(problem, options.device, {.engine = options.engine});
   record["plan_us"] = microseconds_since(start);
   record["engine"] = plan.engine();
   record["way"] = plan.way();
@@ -60,7 +85,7 @@ void time_and_check(json& record, const Entry& entry, const RunOptions& options,
     record["skipped"] = "one run is expected to take longer than the limit for all runs";
     return;
   }
-  Operands operands = make_operands(entry.problem, seed);
+  Operands operands = make_operands(problem, seed);
   Placed placed = place(operands, plan);
   const Workspace workspace{placed.workspace.data(), placed.workspace.bytes()};
   const Stream stream = timer.stream();
@@ -72,25 +97,29 @@ void time_and_check(json& record, const Entry& entry, const RunOptions& options,
       plan.run(stream, placed.first, placed.second, placed.result, workspace);
     }
   };
-  add_times(record, measure(timer, work, options.cache, options.effort), entry.problem, ceilings);
+  add_times(record, measure(timer, work, options.cache, options.effort),
+            {problem.bytes(), problem.multiply_adds(), limit_seconds(problem, ceilings)});
   if (!options.check) return;
   operands.result = placed.result.to(Device::cpu());
-  const ErrorCheck check = check_error(entry.problem, plan.error_bound(), operands, seed);
-  record["checked_elements"] = check.elements;
-  if (check.ratio >= 0) record["error_over_bound"] = check.ratio;
+  add_check(record, check_error(problem, plan.error_bound(), operands, seed));
 }
 
 }  // namespace
 
 json run_problem(const Entry& entry, const RunOptions& options, const Ceilings& ceilings,
                  Timer& timer) {
+  const Problem* const problem = entry.problem();
   json record = {{"problem", entry.text},
-                 {"canonical", to_string(entry.problem)},
+                 {"canonical", problem == nullptr ? entry.text : to_string(*problem)},
                  {"family", entry.family},
-                 {"prepared", options.prepared},
+                 {"prepared", problem != nullptr && options.prepared},
                  {"cache", options.cache == Cache::cold ? "cold" : "warm"}};
   try {
-    time_and_check(record, entry, options, ceilings, timer);
+    if (problem == nullptr) {
+      time_call(record, std::get<Call>(entry.work), options, ceilings, timer);
+    } else {
+      time_problem(record, *problem, options, ceilings, timer);
+    }
   } catch (const NoEngine& error) {
     record["skipped"] = error.what();
   } catch (const DeviceError& error) {

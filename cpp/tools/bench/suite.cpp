@@ -2,6 +2,7 @@
 
 #include <faltung/error.hpp>
 #include <sstream>
+#include <utility>
 
 #include "cpp/tools/io/file_error.hpp"
 #include "cpp/tools/io/input_file.hpp"
@@ -33,12 +34,19 @@ std::vector<Entry> read_suite(const std::string& path) {
       continue;
     }
     try {
-      entries.push_back({family, text, comment, Problem::parse(text)});
+      Entry entry{family, text, comment, {}};
+      if (text.starts_with("call=")) {
+        entry.work = parse_call(text);
+      } else {
+        entry.work = Problem::parse(text);
+      }
+      entries.push_back(std::move(entry));
     } catch (const InvalidProblem& error) {
       throw InvalidProblem(path + ":" + std::to_string(number) + ": " + error.what());
     }
   }
-  if (entries.empty()) throw tools::FileError(path, "holds no problem; write one per line");
+  if (entries.empty())
+    throw tools::FileError(path, "holds no problem and no call; write one per line");
   return entries;
 }
 

@@ -1,9 +1,12 @@
 #pragma once
 
 #include <string>
+#include <variant>
 #include <vector>
 
 #include <faltung/problem.hpp>
+
+#include "cpp/tools/bench/call.hpp"
 
 namespace faltung::bench {
 
@@ -12,10 +15,13 @@ struct Entry {
   std::string family;  ///< the last comment line above that stands alone; empty before the first
   std::string text;    ///< as written, without its comment: the name of the problem in every report
   std::string note;    ///< the comment behind it
-  Problem problem;
+  std::variant<Problem, Call> work;
+
+  /// Null for a call.
+  [[nodiscard]] const Problem* problem() const { return std::get_if<Problem>(&work); }
 };
 
-/// Reads a suite: one problem a line, `#` starts a comment, blank lines are skipped.
+/// Reads a suite: one problem or call a line, `#` starts a comment, blank lines are skipped.
 ///
 /// @throws InvalidProblem naming the line if one does not parse, FileError if the file cannot be
 ///         read or holds no problem.
