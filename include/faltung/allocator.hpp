@@ -13,9 +13,11 @@ namespace faltung {
 /// called before the work in the stream has finished. Both must be safe from several threads. As an
 /// option, `{}` means the standard one of the device.
 struct Allocator {
-  void* context = nullptr;
+  void* context = nullptr;  ///< passed to both functions as it is
+  /// @return memory aligned to `alignment` and usable in the order of `stream`, or null
   void* (*allocate)(void* context, std::size_t bytes, std::size_t alignment,
                     const Stream& stream) = nullptr;
+  /// Takes back what `allocate` returned, with the same numbers and the same stream.
   void (*deallocate)(void* context, void* data, std::size_t bytes, std::size_t alignment,
                      const Stream& stream) = nullptr;
 
@@ -28,8 +30,8 @@ inline constexpr std::size_t memory_alignment = 256;
 
 /// Scratch memory the caller lends to one `Plan::run`. Aligned to 256 bytes.
 struct Workspace {
-  void* data = nullptr;
-  std::size_t bytes = 0;
+  void* data = nullptr;   ///< on the device of the plan, aligned to memory_alignment
+  std::size_t bytes = 0;  ///< at least Plan::workspace_bytes()
 };
 
 }  // namespace faltung

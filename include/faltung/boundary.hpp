@@ -23,18 +23,24 @@ enum class BoundaryKind : std::uint8_t {
 ///
 /// An empty axis (N = 0) has nothing to repeat: every rule but `constant` then gives zero.
 struct Boundary {
-  BoundaryKind kind = BoundaryKind::zero;
+  BoundaryKind kind = BoundaryKind::zero;  ///< the rule
   /// For `constant`, in the input's type: it must be representable there exactly if that is an
   /// integer type, and real unless the input is complex.
   std::complex<double> value = 0;
 
+  /// 0 everywhere outside.
   static constexpr Boundary zero() noexcept { return {}; }
+  /// `value` everywhere outside; see the member.
   static constexpr Boundary constant(std::complex<double> value) noexcept {
     return {BoundaryKind::constant, value};
   }
+  /// The element at the end, repeated.
   static constexpr Boundary nearest() noexcept { return {BoundaryKind::nearest, 0}; }
+  /// Mirrored at the edge of the last element, which is repeated.
   static constexpr Boundary reflect() noexcept { return {BoundaryKind::reflect, 0}; }
+  /// Mirrored at the centre of the last element, which is not repeated.
   static constexpr Boundary mirror() noexcept { return {BoundaryKind::mirror, 0}; }
+  /// Periodic.
   static constexpr Boundary wrap() noexcept { return {BoundaryKind::wrap, 0}; }
 
   /// Reads "zero", "constant" (0), "constant(1.5)", "constant(1,-2)" (complex), "nearest",

@@ -10,14 +10,17 @@
 
 namespace faltung {
 
+/// What kind of processor a device is.
 enum class DeviceKind : std::uint8_t { cpu, cuda };
 
 /// Where data lives and work runs.
 struct Device {
-  DeviceKind kind = DeviceKind::cpu;
-  int index = 0;  ///< CUDA device ordinal; 0 on the CPU
+  DeviceKind kind = DeviceKind::cpu;  ///< what it is
+  int index = 0;                      ///< CUDA device ordinal; 0 on the CPU
 
+  /// The CPU.
   static constexpr Device cpu() noexcept { return {}; }
+  /// The CUDA device of that ordinal; whether there is one shows when it is used.
   static constexpr Device cuda(int index = 0) noexcept { return {DeviceKind::cuda, index}; }
 
   /// Reads "cpu", "cuda" or "cuda:1".
@@ -34,7 +37,7 @@ FALTUNG_API std::ostream& operator<<(std::ostream& os, const Device& device);
 
 /// One usable device and what is known about it, for people.
 struct DeviceInfo {
-  Device device;
+  Device device;        ///< what to pass
   std::string name;     ///< "AMD EPYC 9654, 2 threads", "NVIDIA H200"
   std::string details;  ///< instruction sets, or compute capability and memory
 };
@@ -48,7 +51,7 @@ struct DeviceInfo {
 /// The order in which work happens on a device. Wraps a `cudaStream_t` that the caller owns; on the
 /// CPU work is done when the call returns.
 struct Stream {
-  Device device;
+  Device device;           ///< on which the work runs
   void* handle = nullptr;  ///< cudaStream_t; null is the default stream of the device
 };
 

@@ -31,6 +31,7 @@ enum class DType : std::uint8_t {
 };
 using enum DType;
 
+/// Every element type, in the order of DType.
 inline constexpr DType all_dtypes[] = {f16, bf16, f32, f64, c64, c128, i8,
                                        u8,  i16,  u16, i32, u32, i64,  u64};
 
@@ -40,9 +41,13 @@ constexpr std::size_t size_of(DType type) noexcept {
   return bytes[static_cast<std::size_t>(type)];
 }
 
+/// c64 or c128.
 constexpr bool is_complex(DType type) noexcept { return type == c64 || type == c128; }
+/// i8 to u64.
 constexpr bool is_integer(DType type) noexcept { return type >= i8; }
+/// f16, bf16, f32 or f64.
 constexpr bool is_real_float(DType type) noexcept { return type <= f64; }
+/// Whether the type holds negative numbers; complex types do.
 constexpr bool is_signed(DType type) noexcept {
   return type != u8 && type != u16 && type != u32 && type != u64;
 }

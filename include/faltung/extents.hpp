@@ -17,12 +17,14 @@ namespace faltung {
 /// Holds at most `max_rank` entries: six spatial axes plus batch and channels.
 class Extents {
  public:
+  /// Most entries.
   static constexpr std::size_t max_rank = 8;
 
   constexpr Extents() noexcept = default;
   /// @throws InvalidProblem if there are more than `max_rank` values.
   constexpr Extents(std::initializer_list<std::int64_t> values)
       : Extents(std::span<const std::int64_t>(values.begin(), values.size())) {}
+  /// @throws InvalidProblem if there are more than `max_rank` values.
   constexpr explicit Extents(std::span<const std::int64_t> values) {
     for (const std::int64_t value : values) push_back(value);
   }
@@ -33,6 +35,7 @@ class Extents {
     return result;
   }
 
+  /// @throws InvalidProblem if there are `max_rank` entries already.
   constexpr void push_back(std::int64_t value) {
     if (size_ == max_rank) throw_too_long();
     values_[size_++] = value;

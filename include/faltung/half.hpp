@@ -50,17 +50,21 @@ constexpr std::uint16_t bfloat16_bits(float value) noexcept {
 
 /// IEEE binary16 as stored in memory. Arithmetic happens in `float`.
 struct Half {
-  std::uint16_t bits = 0;
+  std::uint16_t bits = 0;  ///< sign, 5 bits of exponent, 10 of fraction
   constexpr Half() noexcept = default;
+  /// Rounded to nearest, ties to even; infinity from 65520 on.
   constexpr explicit Half(float value) noexcept : bits(detail::half_bits(value)) {}
+  /// Exact.
   constexpr operator float() const noexcept { return detail::half_value(bits); }
 };
 
 /// bfloat16 as stored in memory: the upper half of a `float`, rounded to nearest even.
 struct BFloat16 {
-  std::uint16_t bits = 0;
+  std::uint16_t bits = 0;  ///< sign, 8 bits of exponent, 7 of fraction
   constexpr BFloat16() noexcept = default;
+  /// Rounded to nearest, ties to even.
   constexpr explicit BFloat16(float value) noexcept : bits(detail::bfloat16_bits(value)) {}
+  /// Exact.
   constexpr operator float() const noexcept {
     return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
   }

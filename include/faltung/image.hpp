@@ -45,9 +45,8 @@ namespace faltung::image {
 
 /// How sums become integers; floating results are rounded to nearest and never clamped.
 ///
-///     Store{}                                                   200.6 is 200, 300 is 44 in u8:
-///     SciPy Store{Rounding::nearest_even, Overflow::saturate}         200.6 is 201, 300 is 255:
-///     OpenCV
+///     Store{}                                            as SciPy: in u8 200.6 is 200, 300 is 44
+///     Store{Rounding::nearest_even, Overflow::saturate}  as OpenCV: 200.6 is 201, 300 is 255
 ///
 /// It holds for every store: the result, what passes leave for the next one, and the terms and
 /// squares of `laplace`, `gaussian_laplace` and the gradient magnitudes. So a filter of d passes
@@ -56,8 +55,8 @@ namespace faltung::image {
 /// With Overflow::saturate sums of whole weights are exact where the types and the number of taps
 /// show that they fit into 64 bits, and formed in f64 otherwise.
 struct Store {
-  Rounding rounding = Rounding::truncate;
-  Overflow overflow = Overflow::wrap;
+  Rounding rounding = Rounding::truncate;  ///< of sums that are no whole numbers
+  Overflow overflow = Overflow::wrap;      ///< of sums that the type cannot hold
   friend constexpr bool operator==(const Store&, const Store&) noexcept = default;
 };
 
@@ -84,12 +83,14 @@ struct FilterOptions {
 /// in SciPy. `w` is real or complex, on the CPU or on the device of x.
 FALTUNG_API void convolve(const ConstTensorView& x, const ConstTensorView& w, const TensorView& y,
                           const FilterOptions& options = {}, const Stream& stream = {});
+/// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor convolve(const ConstTensorView& x, const ConstTensorView& w,
                                           const FilterOptions& options = {});
 
 /// y[i] = sum over r of  conj(w[r]) x[i - R/2 - origin + r]
 FALTUNG_API void correlate(const ConstTensorView& x, const ConstTensorView& w, const TensorView& y,
                            const FilterOptions& options = {}, const Stream& stream = {});
+/// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor correlate(const ConstTensorView& x, const ConstTensorView& w,
                                            const FilterOptions& options = {});
 
@@ -105,14 +106,18 @@ struct Filter1dOptions {
   std::string engine = {};
 };
 
+/// `convolve` along one axis; the others are a batch.
 FALTUNG_API void convolve1d(const ConstTensorView& x, const ConstTensorView& w, const TensorView& y,
                             const Filter1dOptions& options = {}, const Stream& stream = {});
+/// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor convolve1d(const ConstTensorView& x, const ConstTensorView& w,
                                             const Filter1dOptions& options = {});
 
+/// `correlate` along one axis; the others are a batch.
 FALTUNG_API void correlate1d(const ConstTensorView& x, const ConstTensorView& w,
                              const TensorView& y, const Filter1dOptions& options = {},
                              const Stream& stream = {});
+/// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor correlate1d(const ConstTensorView& x, const ConstTensorView& w,
                                              const Filter1dOptions& options = {});
 
@@ -135,12 +140,14 @@ struct GaussianOptions {
 /// sampled at whole elements; before differentiation its taps sum to 1.
 FALTUNG_API void gaussian(const ConstTensorView& x, const TensorView& y,
                           const GaussianOptions& options = {}, const Stream& stream = {});
+/// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor gaussian(const ConstTensorView& x,
                                           const GaussianOptions& options = {});
 
 /// Sum over the axes of the second Gaussian derivative along that axis.
 FALTUNG_API void gaussian_laplace(const ConstTensorView& x, const TensorView& y,
                                   const GaussianOptions& options = {}, const Stream& stream = {});
+/// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor gaussian_laplace(const ConstTensorView& x,
                                                   const GaussianOptions& options = {});
 
@@ -148,6 +155,7 @@ FALTUNG_API void gaussian_laplace(const ConstTensorView& x, const TensorView& y,
 FALTUNG_API void gaussian_gradient_magnitude(const ConstTensorView& x, const TensorView& y,
                                              const GaussianOptions& options = {},
                                              const Stream& stream = {});
+/// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor gaussian_gradient_magnitude(const ConstTensorView& x,
                                                              const GaussianOptions& options = {});
 
@@ -170,6 +178,7 @@ struct UniformOptions {
 /// integers are exact quotients before they are stored.
 FALTUNG_API void uniform(const ConstTensorView& x, const TensorView& y,
                          const UniformOptions& options = {}, const Stream& stream = {});
+/// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor uniform(const ConstTensorView& x,
                                          const UniformOptions& options = {});
 
@@ -187,12 +196,14 @@ struct DerivativeOptions {
 /// -1 0 1 along `axis`, then 1 2 1 along every other axis; not normalised.
 FALTUNG_API void sobel(const ConstTensorView& x, const TensorView& y,
                        const DerivativeOptions& options = {}, const Stream& stream = {});
+/// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor sobel(const ConstTensorView& x,
                                        const DerivativeOptions& options = {});
 
 /// -1 0 1 along `axis`, then 1 1 1 along every other axis; not normalised.
 FALTUNG_API void prewitt(const ConstTensorView& x, const TensorView& y,
                          const DerivativeOptions& options = {}, const Stream& stream = {});
+/// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor prewitt(const ConstTensorView& x,
                                          const DerivativeOptions& options = {});
 
@@ -210,18 +221,22 @@ struct SumOptions {
 /// Sum over the axes of 1 -2 1 along that axis.
 FALTUNG_API void laplace(const ConstTensorView& x, const TensorView& y,
                          const SumOptions& options = {}, const Stream& stream = {});
+/// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor laplace(const ConstTensorView& x, const SumOptions& options = {});
 
-/// Square root of the sum over the axes of the squared `sobel` (or `prewitt`) derivatives, as
+/// Square root of the sum over the axes of the squared `sobel` derivatives, as
 /// generic_gradient_magnitude in ndimage: every step is stored in the result's type, so ask for a
 /// floating `output` on integer images. Real data only. All axes smooth, those in `axes`
 /// differentiate.
 FALTUNG_API void sobel_magnitude(const ConstTensorView& x, const TensorView& y,
                                  const SumOptions& options = {}, const Stream& stream = {});
+/// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor sobel_magnitude(const ConstTensorView& x,
                                                  const SumOptions& options = {});
+/// The same with `prewitt`.
 FALTUNG_API void prewitt_magnitude(const ConstTensorView& x, const TensorView& y,
                                    const SumOptions& options = {}, const Stream& stream = {});
+/// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor prewitt_magnitude(const ConstTensorView& x,
                                                    const SumOptions& options = {});
 

@@ -22,7 +22,7 @@
 /// Convolutions of neural networks, with the words of PyTorch and ONNX, in 1 to 6 dimensions.
 ///
 /// Shapes, with `spatial` one extent per axis, slowest first (Layout::channels_first; channels_last
-/// puts c or k behind the spatial axes everywhere):
+/// puts c or k after the spatial axes everywhere):
 ///
 ///     x     [n, c, spatial...]           w  [k, c/groups, spatial...]
 ///     y     [n, k, spatial...]           bias  [k]
@@ -40,7 +40,7 @@ namespace faltung::nn {
 /// What stands around the input.
 enum class AutoPad : std::uint8_t {
   none,        ///< the given numbers
-  same_upper,  ///< output = ceil(input / stride); an odd element goes behind the last index
+  same_upper,  ///< output = ceil(input / stride); an odd element goes after the last index
   same_lower,  ///< output = ceil(input / stride); an odd element goes before index 0
   causal       ///< all before index 0: output o depends on inputs up to o stride
 };
@@ -52,6 +52,7 @@ enum class AutoPad : std::uint8_t {
 class Padding {
  public:
   Padding() : Padding(0) {}
+  /// The same on both sides of all axes.
   template <detail::AxisInteger T>
   Padding(T both_sides) {
     const auto pad = detail::axis_option<std::int64_t>(both_sides);
@@ -61,7 +62,7 @@ class Padding {
   Padding(std::initializer_list<detail::AxisNumber<std::int64_t>> per_axis) {
     for (const auto& pad : per_axis) sides_.emplace_back(pad.value, pad.value);
   }
-  /// {before index 0, behind the last}, one pair for all axes or one per axis; negative crops.
+  /// {before index 0, after the last}, one pair for all axes or one per axis; negative crops.
   [[nodiscard]] static Padding sides(std::vector<std::pair<std::int64_t, std::int64_t>> pairs) {
     Padding result;
     result.sides_ = std::move(pairs);
@@ -71,12 +72,18 @@ class Padding {
   ///
   /// @throws InvalidProblem if the number of values is odd or zero.
   [[nodiscard]] FALTUNG_API static Padding onnx(const std::vector<std::int64_t>& pads);
+  /// None.
   [[nodiscard]] static Padding valid() { return {}; }
+  /// AutoPad::same_upper.
   [[nodiscard]] static Padding same_upper() { return Padding(AutoPad::same_upper); }
+  /// AutoPad::same_lower.
   [[nodiscard]] static Padding same_lower() { return Padding(AutoPad::same_lower); }
+  /// AutoPad::causal.
   [[nodiscard]] static Padding causal() { return Padding(AutoPad::causal); }
 
+  /// The rule; `none` if numbers are given.
   [[nodiscard]] AutoPad rule() const noexcept { return rule_; }
+  /// {before index 0, after the last}: one pair for all axes or one per axis.
   [[nodiscard]] const std::vector<std::pair<std::int64_t, std::int64_t>>& numbers() const noexcept {
     return sides_;
   }
@@ -90,12 +97,12 @@ class Padding {
 
 /// For `conv` and its gradients.
 struct ConvOptions {
-  PerAxis<std::int64_t> stride = 1;
-  PerAxis<std::int64_t> dilation = 1;
-  Padding padding = 0;
+  PerAxis<std::int64_t> stride = 1;               ///< input elements between outputs, >= 1
+  PerAxis<std::int64_t> dilation = 1;             ///< input elements between taps, >= 1
+  Padding padding = 0;                            ///< elements added around the input
   PerAxis<Boundary> boundary = Boundary::zero();  ///< what the padding holds
-  std::int64_t groups = 1;  ///< of channels; groups = c is a depthwise convolution
-  Layout layout = Layout::channels_first;
+  std::int64_t groups = 1;                 ///< of channels; groups = c is a depthwise convolution
+  Layout layout = Layout::channels_first;  ///< of all tensors
   bool bias = false;  ///< `conv` only: the problem takes one; `run_conv` sees whether it has one
   Activation activation = Activation::none();  ///< forward only, applied after the bias
   double alpha = 1;  ///< result = activation(alpha sum + beta result before + bias), whichever
@@ -105,7 +112,7 @@ struct ConvOptions {
   std::optional<DType> accumulator = std::nullopt;  ///< default: default_accumulator
   Overflow overflow = Overflow::wrap;               ///< for integer results
   Rounding rounding = Rounding::truncate;           ///< of floating sums to integer results
-  Math math = Math::strict;
+  Math math = Math::strict;                         ///< how sums may be formed
   // All that follow are for `run_...`; the Problem does not hold them.
   Method method = Method::automatic;  ///< direct is PlanOptions::elementwise
   std::string engine = {};            ///< "" lets the planner choose
@@ -118,6 +125,7 @@ struct ConvOptions {
 /// y = activation(correlation of x with w, plus bias). `dtype` is that of x and w.
 [[nodiscard]] FALTUNG_API Problem conv(const Shape& x, const Shape& w,
                                        const ConvOptions& options = {}, DType dtype = DType::f32);
+/// The same for operands of two types.
 [[nodiscard]] FALTUNG_API Problem conv(const Shape& x, const Shape& w, const ConvOptions& options,
                                        DType x_type, DType w_type);
 /// @param bias  [k], or empty for none
@@ -139,12 +147,15 @@ FALTUNG_API void run_conv_into(const ConstTensorView& x, const ConstTensorView& 
 [[nodiscard]] FALTUNG_API Problem conv_data_gradient(const Shape& x, const Shape& w,
                                                      const ConvOptions& options = {},
                                                      DType dtype = DType::f32);
+/// The same for operands of two types.
 [[nodiscard]] FALTUNG_API Problem conv_data_gradient(const Shape& x, const Shape& w,
                                                      const ConvOptions& options, DType dy_type,
                                                      DType w_type);
+/// Computes it, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor run_conv_data_gradient(const ConstTensorView& dy,
                                                         const ConstTensorView& w, const Shape& x,
                                                         const ConvOptions& options = {});
+/// Computes it, into dx.
 FALTUNG_API void run_conv_data_gradient_into(const ConstTensorView& dy, const ConstTensorView& w,
                                              const TensorView& dx, const ConvOptions& options = {});
 
@@ -154,12 +165,15 @@ FALTUNG_API void run_conv_data_gradient_into(const ConstTensorView& dy, const Co
 [[nodiscard]] FALTUNG_API Problem conv_filter_gradient(const Shape& x, const Shape& w,
                                                        const ConvOptions& options = {},
                                                        DType dtype = DType::f32);
+/// The same for operands of two types.
 [[nodiscard]] FALTUNG_API Problem conv_filter_gradient(const Shape& x, const Shape& w,
                                                        const ConvOptions& options, DType x_type,
                                                        DType dy_type);
+/// Computes it, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor run_conv_filter_gradient(const ConstTensorView& x,
                                                           const ConstTensorView& dy, const Shape& w,
                                                           const ConvOptions& options = {});
+/// Computes it, into dw.
 FALTUNG_API void run_conv_filter_gradient_into(const ConstTensorView& x, const ConstTensorView& dy,
                                                const TensorView& dw,
                                                const ConvOptions& options = {});
@@ -174,34 +188,33 @@ FALTUNG_API void run_conv_filter_gradient_into(const ConstTensorView& x, const C
 
 /// For `conv_transpose`.
 struct ConvTransposeOptions {
-  PerAxis<std::int64_t> stride = 1;
-  PerAxis<std::int64_t> dilation = 1;
+  PerAxis<std::int64_t> stride = 1;    ///< elements of the result between inputs, >= 1
+  PerAxis<std::int64_t> dilation = 1;  ///< elements of the result between taps, >= 1
   /// Elements cut from the full result on each side; same_upper and same_lower make the result
   /// stride times the input; causal is refused.
   Padding padding = 0;
-  /// Elements added behind the last index; less than stride or less than dilation.
+  /// Elements added after the last index; less than stride or less than dilation.
   PerAxis<std::int64_t> output_padding = 0;
   /// The spatial extents wanted, one per axis; empty derives them from the padding. If given, the
   /// padding's numbers must be 0 and are derived as in ONNX: what the full result has in excess is
-  /// cut half on each side, an odd element behind for same_upper and in front otherwise; what it
-  /// lacks are zeros behind the last index.
+  /// cut half on each side, an odd element at the end for same_upper and in front otherwise; what
+  /// it lacks are zeros after the last index.
   std::vector<std::int64_t> output_shape = {};
-  std::int64_t groups = 1;
-  Layout layout = Layout::channels_first;
-  // The rest as in ConvOptions.
-  bool bias = false;
-  Activation activation = Activation::none();
-  double alpha = 1;
-  double beta = 0;
+  std::int64_t groups = 1;                     ///< of channels
+  Layout layout = Layout::channels_first;      ///< of all tensors
+  bool bias = false;                           ///< as in ConvOptions, and so all that follow
+  Activation activation = Activation::none();  ///< forward only, applied after the bias
+  double alpha = 1;                            ///< times the sum
+  double beta = 0;                             ///< times the result before
   std::optional<DType> output = std::nullopt;
   std::optional<DType> accumulator = std::nullopt;
   Overflow overflow = Overflow::wrap;
   Rounding rounding = Rounding::truncate;
-  Math math = Math::strict;
+  Math math = Math::strict;  ///< how sums may be formed
   Method method = Method::automatic;
   std::string engine = {};
-  Allocator allocator = {};
-  Workspace workspace = {};
+  Allocator allocator = {};  ///< of scratch memory
+  Workspace workspace = {};  ///< lent scratch memory
   Stream stream = {};
 };
 
@@ -216,6 +229,7 @@ struct ConvTransposeOptions {
 [[nodiscard]] FALTUNG_API Problem conv_transpose(const Shape& x, const Shape& w,
                                                  const ConvTransposeOptions& options = {},
                                                  DType dtype = DType::f32);
+/// The same for operands of two types.
 [[nodiscard]] FALTUNG_API Problem conv_transpose(const Shape& x, const Shape& w,
                                                  const ConvTransposeOptions& options, DType x_type,
                                                  DType w_type);
@@ -224,6 +238,7 @@ struct ConvTransposeOptions {
                                                     const ConstTensorView& w,
                                                     const ConvTransposeOptions& options = {},
                                                     const ConstTensorView& bias = {});
+/// Computes it, into y.
 FALTUNG_API void run_conv_transpose_into(const ConstTensorView& x, const ConstTensorView& w,
                                          const TensorView& y,
                                          const ConvTransposeOptions& options = {},
@@ -236,12 +251,15 @@ FALTUNG_API void run_conv_transpose_into(const ConstTensorView& x, const ConstTe
 [[nodiscard]] FALTUNG_API Problem
 conv_transpose_data_gradient(const Shape& x, const Shape& w,
                              const ConvTransposeOptions& options = {}, DType dtype = DType::f32);
+/// The same for operands of two types.
 [[nodiscard]] FALTUNG_API Problem conv_transpose_data_gradient(const Shape& x, const Shape& w,
                                                                const ConvTransposeOptions& options,
                                                                DType dy_type, DType w_type);
+/// Computes it, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor
 run_conv_transpose_data_gradient(const ConstTensorView& dy, const ConstTensorView& w,
                                  const Shape& x, const ConvTransposeOptions& options = {});
+/// Computes it, into dx.
 FALTUNG_API void run_conv_transpose_data_gradient_into(const ConstTensorView& dy,
                                                        const ConstTensorView& w,
                                                        const TensorView& dx,
@@ -254,12 +272,15 @@ FALTUNG_API void run_conv_transpose_data_gradient_into(const ConstTensorView& dy
 [[nodiscard]] FALTUNG_API Problem
 conv_transpose_filter_gradient(const Shape& x, const Shape& w,
                                const ConvTransposeOptions& options = {}, DType dtype = DType::f32);
+/// The same for operands of two types.
 [[nodiscard]] FALTUNG_API Problem
 conv_transpose_filter_gradient(const Shape& x, const Shape& w, const ConvTransposeOptions& options,
                                DType dy_type, DType x_type);
+/// Computes it, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor
 run_conv_transpose_filter_gradient(const ConstTensorView& x, const ConstTensorView& dy,
                                    const Shape& w, const ConvTransposeOptions& options = {});
+/// Computes it, into dw.
 FALTUNG_API void run_conv_transpose_filter_gradient_into(const ConstTensorView& x,
                                                          const ConstTensorView& dy,
                                                          const TensorView& dw,

@@ -27,13 +27,13 @@ namespace faltung::nn {
 
 /// What the bytes of a QLinearConv mean.
 struct Quantisation {
-  double x_scale = 1;  ///< all scales are finite and greater than 0
-  std::int64_t x_zero = 0;
+  double x_scale = 1;                      ///< all scales are finite and greater than 0
+  std::int64_t x_zero = 0;                 ///< the byte of x that means 0
   std::vector<double> w_scale = {1};       ///< one value, or one per output channel
   std::vector<std::int64_t> w_zero = {0};  ///< likewise
-  double y_scale = 1;
-  std::int64_t y_zero = 0;
-  DType y = DType::u8;  ///< type of the result, i8 or u8
+  double y_scale = 1;                      ///< of the result
+  std::int64_t y_zero = 0;                 ///< the byte of the result that means 0
+  DType y = DType::u8;                     ///< type of the result, i8 or u8
 };
 
 /// A layer with its filter, bias and zero points, ready to run. Made by the functions below.
@@ -44,17 +44,20 @@ class FALTUNG_API QuantisedPlan {
  public:
   /// x and y are compact. Without a stream: the default one of the device.
   ///
-  /// @param workspace  at least workspace_bytes(), aligned to 256; empty takes it from the
-  /// allocator
-  ///                   of the options
+  /// @param workspace  at least workspace_bytes(), aligned to 256; if empty, it is taken from the
+  ///                   allocator of the options
   /// @throws InvalidProblem if a view's type, shape, strides or device is not that of the layer, or
   ///         memory overlaps; DeviceError if memory runs out.
   void run(const ConstTensorView& x, const TensorView& y, const Stream& stream = {},
            const Workspace& workspace = {}) const;
 
+  /// Scratch memory that a run needs, in bytes.
   [[nodiscard]] std::size_t workspace_bytes() const noexcept;
+  /// Shape of x, in the layout of the options.
   [[nodiscard]] Shape x_shape() const;
+  /// Shape of y, in the layout of the options.
   [[nodiscard]] Shape y_shape() const;
+  /// Type of the result.
   [[nodiscard]] DType y_dtype() const noexcept;
   /// The plan of the sums: its engine, problem and explanation.
   [[nodiscard]] const Plan& sums() const noexcept;

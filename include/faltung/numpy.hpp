@@ -18,9 +18,10 @@
 /// where NumPy always sums directly; Method::direct does as NumPy.
 namespace faltung::numpy {
 
+/// For `convolve`.
 struct ConvolveOptions {
   signal::Mode mode = signal::Mode::full;
-  std::optional<DType> output = std::nullopt;  ///< as in signal, and so the next three
+  std::optional<DType> output = std::nullopt;  ///< nothing: numpy_result_type
   std::optional<DType> accumulator = std::nullopt;
   Rounding rounding = Rounding::truncate;
   Overflow overflow = Overflow::wrap;
@@ -29,9 +30,10 @@ struct ConvolveOptions {
   Stream stream = {};
 };
 
+/// For `correlate`.
 struct CorrelateOptions {
   signal::Mode mode = signal::Mode::valid;
-  std::optional<DType> output = std::nullopt;  ///< as in signal, and so the next three
+  std::optional<DType> output = std::nullopt;  ///< nothing: numpy_result_type
   std::optional<DType> accumulator = std::nullopt;
   Rounding rounding = Rounding::truncate;
   Overflow overflow = Overflow::wrap;
@@ -40,17 +42,19 @@ struct CorrelateOptions {
   Stream stream = {};
 };
 
+/// sum over j of  a[j] v[i - j], in one of the modes.
 [[nodiscard]] FALTUNG_API Tensor convolve(const ConstTensorView& a, const ConstTensorView& v,
                                           const ConvolveOptions& options = {});
 
-/// Conjugates `v`.
+/// sum over j of  a[i + j] conj(v[j]), in one of the modes.
 [[nodiscard]] FALTUNG_API Tensor correlate(const ConstTensorView& a, const ConstTensorView& v,
                                            const CorrelateOptions& options = {});
 
-/// As signal::lower_convolve and signal::lower_correlate.
+/// As signal::lower_convolve.
 [[nodiscard]] FALTUNG_API signal::Lowering lower_convolve(const ConstTensorView& a,
                                                           const ConstTensorView& v,
                                                           const ConvolveOptions& options = {});
+/// As signal::lower_correlate.
 [[nodiscard]] FALTUNG_API signal::Lowering lower_correlate(const ConstTensorView& a,
                                                            const ConstTensorView& v,
                                                            const CorrelateOptions& options = {});

@@ -60,16 +60,21 @@ template <typename T>
 class PerAxis {
  public:
   PerAxis() = default;  ///< no value: the option is not given
-  /// @throws InvalidProblem for an integer that T cannot hold; so does the list.
+  /// @throws InvalidProblem for an integer that T cannot hold.
   template <detail::AxisOption<T> U>
   PerAxis(const U& value) : values_{detail::axis_option<T>(value)} {}
+  /// One number per axis; @throws InvalidProblem for an integer that T cannot hold.
   PerAxis(std::initializer_list<detail::AxisNumber<T>> values) requires std::is_arithmetic_v<T> {
     for (const auto& number : values) values_.push_back(number.value);
   }
+  /// One value per axis.
   PerAxis(std::initializer_list<T> values) requires(!std::is_arithmetic_v<T>) : values_(values) {}
+  /// One value per axis.
   PerAxis(std::vector<T> values) : values_(std::move(values)) {}
 
+  /// Whether the option is not given.
   [[nodiscard]] bool empty() const noexcept { return values_.empty(); }
+  /// None, one for all axes, or one per axis.
   [[nodiscard]] const std::vector<T>& values() const noexcept { return values_; }
 
   /// One value for each of `axes` axes. `field` names the option in the message.

@@ -33,9 +33,10 @@ namespace faltung {
 /// Source: Higham, Accuracy and Stability of Numerical Algorithms, §3.1 and §24.1; Higham & Mary,
 /// SIAM J. Sci. Comput. 41 (2019) A2815 for the probabilistic form of long sums.
 struct ErrorBound {
+  /// What is bounded: nothing, each output, or all of a block together.
   enum class Kind : std::uint8_t { exact, elementwise, normwise };
-  Kind kind = Kind::exact;
-  double constant = 0;  ///< multiplies of the products' magnitude, u included
+  Kind kind = Kind::exact;  ///< which of the three
+  double constant = 0;      ///< multiplies of the products' magnitude, u included
 };
 
 /// "exact", "elementwise", "normwise".
@@ -43,10 +44,11 @@ struct ErrorBound {
 /// The bound in words and its formula.
 [[nodiscard]] FALTUNG_API std::string to_string(const ErrorBound& bound);
 
+/// What a plan is asked to be.
 struct PlanOptions {
   /// "" lets the planner choose. "cpu.fft" names an engine, "fft" any engine of that family; a
-  /// slash and a word behind either asks for one way of it, as "cpu.direct/in_place" does. The ways
-  /// stand in the pages of docs/engines.
+  /// slash and a word after either asks for one way of it, as "cpu.direct/in_place" does. The ways
+  /// are in the pages of docs/engines.
   std::string engine = {};
   /// Engines that need more scratch memory than this, in bytes, are passed over.
   std::size_t workspace_limit = std::numeric_limits<std::size_t>::max();
@@ -71,7 +73,7 @@ struct PlanFacts {
   bool flushes_subnormals = false;
   /// Whether equal operands give equal bits, whatever the number of threads and the memory.
   bool bitwise_reproducible = true;
-  std::size_t workspace_bytes = 0;
+  std::size_t workspace_bytes = 0;  ///< scratch memory that a run needs
   /// How often a run goes over data as large as the operands and the result: once if everything is
   /// read once and stored once, more often if there are arrays in between.
   int memory_passes = 1;
@@ -79,11 +81,11 @@ struct PlanFacts {
 
 /// What one engine said about a problem.
 struct Candidate {
-  std::string engine = {};
-  std::string way = {};  ///< how it would do it, a row of its table
-  bool supported = false;
+  std::string engine = {};  ///< its name, "cpu.fft"
+  std::string way = {};     ///< how it would do it, a row of its table
+  bool supported = false;   ///< whether it can run the problem, options included
   std::string reason = {};  ///< why not, if it is not supported or passed over
-  double estimate_us = 0;
+  double estimate_us = 0;   ///< expected time of a run in microseconds; 0 if it is not supported
 };
 
 /// Every engine for `problem` on `device`, in list order, with its verdict and estimate.
@@ -131,6 +133,7 @@ class FALTUNG_API Plan {
   void run(const Stream& stream, const ConstTensorView& first, const ConstTensorView& second,
            const TensorView& result, const Workspace& workspace = {},
            const ConstTensorView& bias = {}) const;
+  /// The same in the default stream of the plan's device.
   void run(const ConstTensorView& first, const ConstTensorView& second, const TensorView& result,
            const Workspace& workspace = {}, const ConstTensorView& bias = {}) const {
     run(Stream{}, first, second, result, workspace, bias);
@@ -141,6 +144,7 @@ class FALTUNG_API Plan {
   ///
   /// @throws InvalidProblem for Pass::backward_filter, which has no filter to bind.
   void bind_filter(const Stream& stream, const ConstTensorView& w);
+  /// The same in the default stream of the plan's device.
   void bind_filter(const ConstTensorView& w) { bind_filter(Stream{}, w); }
 
   /// Like `run`, with the filter bound before: (x, y) or (dy, dx).
@@ -148,6 +152,7 @@ class FALTUNG_API Plan {
   /// @throws InvalidProblem also if no filter is bound.
   void run_bound(const Stream& stream, const ConstTensorView& operand, const TensorView& result,
                  const Workspace& workspace = {}, const ConstTensorView& bias = {}) const;
+  /// The same in the default stream of the plan's device.
   void run_bound(const ConstTensorView& operand, const TensorView& result,
                  const Workspace& workspace = {}, const ConstTensorView& bias = {}) const {
     run_bound(Stream{}, operand, result, workspace, bias);
@@ -165,14 +170,20 @@ class FALTUNG_API Plan {
   ///         it, or not within the workspace limit.
   [[nodiscard]] Plan with_batch(std::int64_t batch) const;
 
+  /// Scratch memory that a run needs, in bytes.
   [[nodiscard]] std::size_t workspace_bytes() const noexcept;
+  /// What it computes.
   [[nodiscard]] const Problem& problem() const noexcept;
+  /// Where it runs.
   [[nodiscard]] const Device& device() const noexcept;
   [[nodiscard]] std::string engine() const;  ///< "cpu.fft"
   [[nodiscard]] std::string way() const;     ///< of the engine, "in_place"
   [[nodiscard]] std::string policy() const;  ///< the engine's numbers, "transform 4096 x 512"
+  /// How far results may be from the exact ones: docs/bounds.md.
   [[nodiscard]] ErrorBound error_bound() const noexcept;
+  /// Threads, instruction set, what NaN and subnormal numbers do, and the like.
   [[nodiscard]] PlanFacts facts() const;
+  /// Expected time of a run, in microseconds.
   [[nodiscard]] double estimate_us() const noexcept;
 
   /// Several lines for people: problem, engine, policy, workspace, bound, and every other engine

@@ -26,11 +26,12 @@ struct PlanCacheLimits {
 
 /// What is kept now, and what came of the calls so far.
 struct PlanCacheUse {
-  std::size_t plans = 0;
+  std::size_t plans = 0;     ///< that are kept
   std::size_t bytes = 0;     ///< estimated from above; of CUDA devices nothing is held
   std::uint64_t found = 0;   ///< calls that took a plan again
   std::uint64_t missed = 0;  ///< calls that had to plan
 };
+/// What is kept by this process at this moment.
 [[nodiscard]] FALTUNG_API PlanCacheUse plan_cache_use();
 
 /// Forgets all plans; runs that have taken one end with it.

@@ -37,17 +37,19 @@ struct Axis {
   std::int64_t dilation = 1;        ///< input elements between neighbouring filter taps, >= 1
   std::int64_t input_dilation = 1;  ///< 1 + the zeros put between neighbouring inputs, >= 1
   std::int64_t pad_lo = 0;          ///< elements added before index 0; negative crops
-  std::int64_t pad_hi = 0;          ///< elements added behind the last index; negative crops
+  std::int64_t pad_hi = 0;          ///< elements added after the last index; negative crops
   Boundary below = {};              ///< what stands before index 0
-  Boundary above = {};              ///< what stands behind the last index
+  Boundary above = {};              ///< what stands after the last index
 
-  /// R', N' and O of the formula above. The problem must be valid.
+  /// R' of the formula above, as are N' and O below. The problem must be valid.
   [[nodiscard]] constexpr std::int64_t effective_filter() const noexcept {
     return (filter - 1) * dilation + 1;
   }
+  /// N'.
   [[nodiscard]] constexpr std::int64_t dilated_input() const noexcept {
     return input == 0 ? 0 : (input - 1) * input_dilation + 1;
   }
+  /// O.
   [[nodiscard]] constexpr std::int64_t output() const noexcept {
     const std::int64_t room = dilated_input() + pad_lo + pad_hi - effective_filter();
     return room < 0 ? 0 : room / stride + 1;
@@ -76,28 +78,47 @@ enum class Layout : std::uint8_t { channels_first, channels_last };
 /// accumulation are allowed.
 enum class Math : std::uint8_t { strict, fast };
 
+/// What becomes of a number that an integer result cannot hold.
 enum class Overflow : std::uint8_t {
   wrap,     ///< modulo 2^bits
   saturate  ///< clamp to the type's range
 };
 
-enum class Rounding : std::uint8_t { truncate, nearest_even };
+/// How a floating sum becomes an integer.
+enum class Rounding : std::uint8_t {
+  truncate,     ///< towards zero, as a C cast
+  nearest_even  ///< to nearest, halves to even
+};
 
-enum class ActivationKind : std::uint8_t { none, relu, leaky_relu, gelu, silu, clamp };
+/// The functions that an Activation may be, of a value v.
+enum class ActivationKind : std::uint8_t {
+  none,        ///< v
+  relu,        ///< max(0, v)
+  leaky_relu,  ///< v, or a v below 0
+  gelu,        ///< v times the normal distribution's share below v, by erf
+  silu,        ///< v / (1 + exp(-v))
+  clamp        ///< v, but not below a nor above b
+};
 
 /// Applied elementwise as the last step. Complex results allow only `none`.
 struct Activation {
-  ActivationKind kind = ActivationKind::none;
+  ActivationKind kind = ActivationKind::none;  ///< which function
   double a = 0;  ///< leaky_relu: slope below zero; clamp: lower bound; otherwise 0
   double b = 0;  ///< clamp: upper bound; otherwise 0
 
+  /// The sum as it is.
   static constexpr Activation none() noexcept { return {}; }
+  /// 0 below zero.
   static constexpr Activation relu() noexcept { return {ActivationKind::relu, 0, 0}; }
+  /// `slope` times the sum below zero.
   static constexpr Activation leaky_relu(double slope) noexcept {
     return {ActivationKind::leaky_relu, slope, 0};
   }
-  static constexpr Activation gelu() noexcept { return {ActivationKind::gelu, 0, 0}; }  ///< by erf
+  /// By erf, not by its approximation with tanh.
+  static constexpr Activation gelu() noexcept { return {ActivationKind::gelu, 0, 0}; }
+  /// Also called swish.
   static constexpr Activation silu() noexcept { return {ActivationKind::silu, 0, 0}; }
+  /// Between `low` and `high`; relu6 is clamp(0, 6).
   static constexpr Activation clamp(double low, double high) noexcept {
     return {ActivationKind::clamp, low, high};
   }
@@ -110,11 +131,11 @@ struct Activation {
 /// relu or a clamp between integers, and the whole expression is exact: only the store wraps or
 /// saturates.
 struct Epilogue {
-  double alpha = 1;
+  double alpha = 1;  ///< times the sum
   /// 0 means that the result's memory is never read; integer sums take 1 only into integers.
   double beta = 0;
-  bool bias = false;  ///< one value per result channel; type: Problem::bias_dtype()
-  Activation activation = {};
+  bool bias = false;           ///< one value per result channel; type: Problem::bias_dtype()
+  Activation activation = {};  ///< applied last
   friend constexpr bool operator==(const Epilogue&, const Epilogue&) noexcept = default;
 };
 
@@ -137,7 +158,7 @@ struct Epilogue {
 /// Correlation is the primitive; `flip` reverses w along every spatial axis, which makes it a
 /// convolution. A plain value: compare it, hash it, print it, parse it.
 struct Problem {
-  Pass pass = Pass::forward;
+  Pass pass = Pass::forward;      ///< which of the three maps
   std::int64_t batch = 1;         ///< n >= 0
   std::int64_t in_channels = 1;   ///< c >= 0, over all groups
   std::int64_t out_channels = 1;  ///< k >= 0, over all groups
@@ -149,26 +170,29 @@ struct Problem {
   DType output = DType::f32;       ///< of y and dy
   DType accumulator = DType::f32;  ///< in which sums are formed
 
-  Layout layout = Layout::channels_first;
-  Strides x_strides = {};  ///< in elements, in layout order; empty = compact
-  Strides w_strides = {};
-  Strides y_strides = {};
+  Layout layout = Layout::channels_first;  ///< of all three tensors
+  Strides x_strides = {};                  ///< in elements, in layout order; empty = compact
+  Strides w_strides = {};                  ///< likewise
+  Strides y_strides = {};                  ///< likewise
 
   bool flip = false;       ///< reverse w along every spatial axis
   bool conjugate = false;  ///< use conj(w); no effect on real data
   /// A promise: every filter is the sum of this many outer products, each of one line of taps per
   /// axis, but for rounding. 1: an outer product. 0: no promise. At most max_separable.
   std::int64_t separable = 0;
-  Math math = Math::strict;
+  Math math = Math::strict;                ///< how sums may be formed
   Overflow overflow = Overflow::wrap;      ///< for integer results
   Rounding rounding = Rounding::truncate;  ///< from a floating accumulator to an integer result
-  Epilogue epilogue = {};
+  Epilogue epilogue = {};                  ///< what is done to a sum before it is stored
 
+  /// Number of spatial axes.
   [[nodiscard]] std::size_t rank() const noexcept { return axes.size(); }
 
-  /// Shapes of the three tensors, in layout order.
+  /// Shape of x (and dx), in layout order.
   [[nodiscard]] FALTUNG_API Shape x_shape() const;
+  /// Shape of w (and dw), in layout order.
   [[nodiscard]] FALTUNG_API Shape w_shape() const;
+  /// Shape of y (and dy), in layout order.
   [[nodiscard]] FALTUNG_API Shape y_shape() const;
 
   /// Type of the tensor that the pass writes.
@@ -227,7 +251,9 @@ FALTUNG_API std::ostream& operator<<(std::ostream& os, const Problem& problem);
 
 }  // namespace faltung
 
+/// @cond  Doxygen takes no specialisation of a name that is not ours.
 template <>
 struct std::hash<faltung::Problem> {
   FALTUNG_API std::size_t operator()(const faltung::Problem& problem) const noexcept;
 };
+/// @endcond

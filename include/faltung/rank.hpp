@@ -46,12 +46,14 @@ struct RankOptions {
 /// count from the greatest, -1. Of n members: -n <= rank < n.
 FALTUNG_API void rank_filter(const ConstTensorView& x, std::int64_t rank, const TensorView& y,
                              const RankOptions& options, const Stream& stream = {});
+/// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor rank_filter(const ConstTensorView& x, std::int64_t rank,
                                              const RankOptions& options);
 
 /// The member with rank n/2 rounded down: of an even number the upper of the two in the middle.
 FALTUNG_API void median_filter(const ConstTensorView& x, const TensorView& y,
                                const RankOptions& options, const Stream& stream = {});
+/// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor median_filter(const ConstTensorView& x,
                                                const RankOptions& options);
 
@@ -59,6 +61,7 @@ FALTUNG_API void median_filter(const ConstTensorView& x, const TensorView& y,
 /// percentiles count from 100: -100 <= percentile <= 100.
 FALTUNG_API void percentile_filter(const ConstTensorView& x, double percentile, const TensorView& y,
                                    const RankOptions& options, const Stream& stream = {});
+/// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor percentile_filter(const ConstTensorView& x, double percentile,
                                                    const RankOptions& options);
 

@@ -38,12 +38,14 @@ enum class PadType : std::uint8_t {
 /// @throws InvalidProblem for anything but the thirteen names.
 [[nodiscard]] FALTUNG_API PadType parse_pad_type(std::string_view text);
 
+/// For `resample_poly`.
 struct ResamplePolyOptions {
   int axis = 0;  ///< of x; negative counts from the end. As in SciPy the first, not the last
   /// The low-pass filter to use, rank 1, for the rate of the up-sampled signal; its middle, tap
   /// (M-1)/2, stays in place. It is multiplied by up / gcd(up, down). Without it one is designed.
   std::optional<ConstTensorView> taps = std::nullopt;
   double beta = 5.0;  ///< of the Kaiser window of the designed filter, 0 to 700; not beside `taps`
+  /// What stands beyond the ends of x.
   PadType padtype = PadType::constant;
   std::complex<double> cval = 0;  ///< for PadType::constant; must be 0 for the others
   Method method = Method::automatic;

@@ -47,6 +47,7 @@ using faltung::Method;
 using faltung::name;
 using faltung::parse_method;
 
+/// For `convolve` and `correlate`.
 struct ConvolveOptions {
   Mode mode = Mode::full;
   /// Type of the result; default: that of the original, docs/promotion.md.
@@ -60,12 +61,13 @@ struct ConvolveOptions {
   Stream stream = {};       ///< a null handle is the default stream of the operands' device
 };
 
+/// For `fftconvolve` and `oaconvolve`.
 struct FftConvolveOptions {
   Mode mode = Mode::full;
   /// The axes to convolve along, negative ones counted from the end; empty = all. The other axes
   /// broadcast: their extents are equal, or one of them is 1.
   std::vector<int> axes = {};
-  std::optional<DType> output = std::nullopt;  ///< as in ConvolveOptions, and so the next three
+  std::optional<DType> output = std::nullopt;  ///< as in ConvolveOptions
   std::optional<DType> accumulator = std::nullopt;
   Rounding rounding = Rounding::truncate;
   Overflow overflow = Overflow::wrap;
@@ -73,11 +75,12 @@ struct FftConvolveOptions {
   Stream stream = {};
 };
 
+/// For `convolve2d` and `correlate2d`.
 struct Convolve2dOptions {
   Mode mode = Mode::full;
   /// How `x` continues; `k` is never continued. SciPy's fill is `constant`, its symm is `reflect`.
   Boundary boundary = {};
-  std::optional<DType> output = std::nullopt;  ///< as in ConvolveOptions, and so the next three
+  std::optional<DType> output = std::nullopt;  ///< as in ConvolveOptions
   std::optional<DType> accumulator = std::nullopt;
   Rounding rounding = Rounding::truncate;
   Overflow overflow = Overflow::wrap;
@@ -142,13 +145,15 @@ enum class Extension : std::uint8_t {
 /// @throws InvalidProblem for anything but the nine names.
 [[nodiscard]] FALTUNG_API Extension parse_extension(std::string_view text);
 
+/// For `upfirdn`.
 struct UpfirdnOptions {
   std::int64_t up = 1;    ///< up-1 zeros go between neighbours of x, >= 1
   std::int64_t down = 1;  ///< every down-th output is kept, >= 1
   int axis = -1;          ///< of x; negative counts from the end
+  /// How x continues.
   Extension mode = Extension::constant;
   std::complex<double> cval = 0;  ///< for Extension::constant; must be 0 for the others
-  std::optional<DType> output = std::nullopt;  ///< as in ConvolveOptions, and so the next three
+  std::optional<DType> output = std::nullopt;  ///< as in ConvolveOptions
   std::optional<DType> accumulator = std::nullopt;
   Rounding rounding = Rounding::truncate;
   Overflow overflow = Overflow::wrap;
@@ -168,6 +173,7 @@ struct UpfirdnOptions {
 [[nodiscard]] FALTUNG_API Tensor upfirdn(const ConstTensorView& h, const ConstTensorView& x,
                                          const UpfirdnOptions& options = {});
 
+/// For `sepfir2d`.
 struct Sepfir2dOptions {
   Method method = Method::automatic;
   std::string engine = {};
@@ -197,23 +203,23 @@ struct Sepfir2dOptions {
 ///     auto plan = Plan::make(call.problem, x.device, call.plan);
 ///     call.run(plan, stream, x, k, y);
 struct Lowering {
-  Problem problem;
+  Problem problem;     ///< what a plan is made of
   PlanOptions plan;    ///< the engine or method asked for
   Shape result_shape;  ///< of y; compact, of type problem.output
   ConstTensorView x;   ///< the operands that were lowered, without their data
-  ConstTensorView k;
+  ConstTensorView k;   ///< likewise
 
   bool swapped = false;            ///< k takes the place of the problem's x
   bool conjugate_result = false;   ///< y is the conjugate of the problem's, then on the CPU
   std::int64_t result_offset = 0;  ///< elements from the start of y to where the problem's y begins
   /// Axes that fit into no dimension of the problem: it runs once per index.
   struct Loop {
-    std::int64_t extent = 1;
-    std::int64_t x = 0;  ///< elements between neighbours in the problem's x
-    std::int64_t w = 0;  ///< ... its w
-    std::int64_t y = 0;  ///< ... and its y
+    std::int64_t extent = 1;  ///< number of indices
+    std::int64_t x = 0;       ///< elements between neighbours in the problem's x
+    std::int64_t w = 0;       ///< ... its w
+    std::int64_t y = 0;       ///< ... and its y
   };
-  std::vector<Loop> loops;
+  std::vector<Loop> loops;  ///< slowest first; usually none
 
   /// @param x, k  operands with the shapes, types and strides that were lowered
   /// @param y     compact, of result_shape and type problem.output
@@ -222,21 +228,26 @@ struct Lowering {
                        const Workspace& workspace = {}) const;
 };
 
-/// The lowerings of the functions above. Data pointers are not read, and may be null.
+/// The lowering of `convolve`; those of its relatives follow. Data pointers are not read, and may
+/// be null.
 ///
 /// @throws InvalidProblem also for empty operands: they have no problem.
 [[nodiscard]] FALTUNG_API Lowering lower_convolve(const ConstTensorView& x,
                                                   const ConstTensorView& k,
                                                   const ConvolveOptions& options = {});
+/// Of `correlate`.
 [[nodiscard]] FALTUNG_API Lowering lower_correlate(const ConstTensorView& x,
                                                    const ConstTensorView& k,
                                                    const ConvolveOptions& options = {});
+/// Of `fftconvolve` and `oaconvolve`.
 [[nodiscard]] FALTUNG_API Lowering lower_fftconvolve(const ConstTensorView& x,
                                                      const ConstTensorView& k,
                                                      const FftConvolveOptions& options = {});
+/// Of `convolve2d`.
 [[nodiscard]] FALTUNG_API Lowering lower_convolve2d(const ConstTensorView& x,
                                                     const ConstTensorView& k,
                                                     const Convolve2dOptions& options = {});
+/// Of `correlate2d`.
 [[nodiscard]] FALTUNG_API Lowering lower_correlate2d(const ConstTensorView& x,
                                                      const ConstTensorView& k,
                                                      const Convolve2dOptions& options = {});

@@ -36,6 +36,7 @@ class FALTUNG_API Tensor {
   Tensor& operator=(Tensor&&) noexcept;
   ~Tensor();
 
+  /// All elements 0; throws as the constructor.
   [[nodiscard]] static Tensor zeros(DType dtype, const Shape& shape,
                                     const Device& device = Device::cpu());
   /// On the CPU, filled from `values` in row-major order. The element type is that of the values,
@@ -49,27 +50,36 @@ class FALTUNG_API Tensor {
     return copy_from(std::ranges::data(values), std::ranges::size(values),
                      dtype_of<std::ranges::range_value_t<Range>>, shape);
   }
+  /// The same of a span.
   template <typename T>
   [[nodiscard]] static Tensor from(std::span<const T> values, const Shape& shape) {
     return copy_from(values.data(), values.size(), dtype_of<T>, shape);
   }
+  /// The same of a list.
   template <typename T>
   [[nodiscard]] static Tensor from(std::initializer_list<T> values, const Shape& shape) {
     return copy_from(std::data(values), values.size(), dtype_of<T>, shape);
   }
+  /// The same, along one axis.
   template <std::ranges::contiguous_range Range>
   [[nodiscard]] static Tensor from(const Range& values) {
     return from(values, {static_cast<std::int64_t>(std::ranges::size(values))});
   }
+  /// The same of a list, along one axis.
   template <typename T>
   [[nodiscard]] static Tensor from(std::initializer_list<T> values) {
     return from(values, {static_cast<std::int64_t>(values.size())});
   }
 
+  /// Type of the elements.
   [[nodiscard]] DType dtype() const noexcept { return dtype_; }
+  /// Extents, slowest axis first.
   [[nodiscard]] const Shape& shape() const noexcept { return shape_; }
+  /// Where the memory is.
   [[nodiscard]] const Device& device() const noexcept { return device_; }
+  /// Number of elements.
   [[nodiscard]] std::int64_t size() const { return element_count(shape_); }
+  /// Bytes of all elements.
   [[nodiscard]] std::size_t bytes() const;
   [[nodiscard]] void* data() noexcept { return data_; }
   [[nodiscard]] const void* data() const noexcept { return data_; }
@@ -83,11 +93,13 @@ class FALTUNG_API Tensor {
     check_values(dtype_of<T>);
     return {static_cast<T*>(data_), static_cast<std::size_t>(size())};
   }
+  /// The same, to be read.
   template <typename T>
   [[nodiscard]] std::span<const T> values() const& {
     check_values(dtype_of<T>);
     return {static_cast<const T*>(data_), static_cast<std::size_t>(size())};
   }
+  /// The same of a temporary, whose memory goes with them.
   template <typename T>
   [[nodiscard]] Values<T> values() &&;
   template <typename T>
@@ -98,37 +110,49 @@ class FALTUNG_API Tensor {
   [[nodiscard]] T& at(Index... index) & {
     return view().at<T>(index...);
   }
+  /// The same, to be read.
   template <typename T, std::integral... Index>
   [[nodiscard]] const T& at(Index... index) const& {
     return view().at<T>(index...);
   }
+  /// The same of a temporary, by value.
   template <typename T, std::integral... Index>
   [[nodiscard]] T at(Index... index) const&& {
     return view().at<T>(index...);
   }
 
+  /// Valid as long as this Tensor.
   [[nodiscard]] TensorView view() &;
+  /// The same, to be read.
   [[nodiscard]] ConstTensorView view() const&;
   void view() const&& = delete;  // the memory would be gone: name the Tensor first
+  /// What functions that write take: `view()`.
   operator TensorView() & { return view(); }
+  /// What functions that read take: `view()`.
   operator ConstTensorView() const { return view(); }
 
-  /// Some elements of one axis, or the axes in another order, as in TensorView.
+  /// Some elements of one axis, as in TensorView.
   [[nodiscard]] TensorView slice(std::int64_t axis, const Slice& slice) & {
     return view().slice(axis, slice);
   }
+  /// The same, to be read.
   [[nodiscard]] ConstTensorView slice(std::int64_t axis, const Slice& slice) const& {
     return view().slice(axis, slice);
   }
   void slice(std::int64_t axis, const Slice& slice) const&& = delete;
+  /// The axes in another order, as in TensorView.
   [[nodiscard]] TensorView permute(const Extents& order) & { return view().permute(order); }
+  /// The same, to be read.
   [[nodiscard]] ConstTensorView permute(const Extents& order) const& {
     return view().permute(order);
   }
   void permute(const Extents& order) const&& = delete;
 
   /// The same elements under another shape with as many of them.
+  ///
+  /// @throws InvalidProblem if the numbers differ.
   [[nodiscard]] Tensor reshaped(const Shape& shape) &&;
+  /// A copy on the same device.
   [[nodiscard]] Tensor clone() const;
   /// A copy on another device; waits until it is complete.
   [[nodiscard]] Tensor to(const Device& device) const;
@@ -147,6 +171,7 @@ class FALTUNG_API Tensor {
 template <typename T>
 class Values {
  public:
+  /// Takes the memory of `tensor`, whose element type is T.
   explicit Values(Tensor&& tensor) : tensor_(std::move(tensor)), span_(tensor_.values<T>()) {}
   Values(Values&& other) noexcept
       : tensor_(std::move(other.tensor_)), span_(std::exchange(other.span_, {})) {}
@@ -172,10 +197,12 @@ class Values {
   std::span<T> span_;
 };
 
+/// @cond  Declared above.
 template <typename T>
 Values<T> Tensor::values() && {
   return Values<T>(std::move(*this));
 }
+/// @endcond
 
 /// A compact copy of any view on the CPU, converted to `dtype`.
 ///

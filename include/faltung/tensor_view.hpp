@@ -31,11 +31,11 @@ struct Slice {
 ///
 /// Strides may be of any sign, and zero for broadcast inputs. `data` points at index (0, 0, ...).
 struct ConstTensorView {
-  const void* data = nullptr;
-  DType dtype = DType::f32;
-  Shape shape;
-  Strides strides;
-  Device device;
+  const void* data = nullptr;  ///< the element at index (0, 0, ...)
+  DType dtype = DType::f32;    ///< type of the elements
+  Shape shape;                 ///< extents, slowest axis first
+  Strides strides;             ///< elements between neighbours, one number for each axis
+  Device device;               ///< where the data are
 
   /// Some elements of one axis; nothing is copied. A negative axis counts from the end.
   ///
@@ -57,16 +57,20 @@ struct ConstTensorView {
 
 /// The same, to be written.
 struct TensorView {
-  void* data = nullptr;
-  DType dtype = DType::f32;
-  Shape shape;
-  Strides strides;
-  Device device;
+  void* data = nullptr;      ///< the element at index (0, 0, ...)
+  DType dtype = DType::f32;  ///< type of the elements
+  Shape shape;               ///< extents, slowest axis first
+  Strides strides;           ///< elements between neighbours, one number for each axis
+  Device device;             ///< where the data are
 
+  /// To be read.
   operator ConstTensorView() const { return {data, dtype, shape, strides, device}; }
 
+  /// As ConstTensorView::slice.
   [[nodiscard]] FALTUNG_API TensorView slice(std::int64_t axis, const Slice& slice) const;
+  /// As ConstTensorView::permute.
   [[nodiscard]] FALTUNG_API TensorView permute(const Extents& order) const;
+  /// As ConstTensorView::at.
   template <typename T, std::integral... Index>
   [[nodiscard]] T& at(Index... index) const;
 };

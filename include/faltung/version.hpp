@@ -23,6 +23,7 @@ struct BuildFeatures {
   bool simd = false;  ///< vector kernels (Highway): without, cpu.direct is slow, cpu.gemm missing
   bool threads = false;  ///< oneTBB; without it each run starts threads of its own
 };
+/// Of the library that the program runs with.
 [[nodiscard]] FALTUNG_API BuildFeatures build_features() noexcept;
 
 }  // namespace faltung
