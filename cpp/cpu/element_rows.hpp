@@ -91,8 +91,8 @@ bool results_are_sums(const Problem& p) {
   }
 }
 
-/// Stores neighbouring sums as they are in elements of some type; false, and what is in `to` is
-/// open, if some sum is NaN or so large that it needs store_rounded.
+/// Stores neighbouring sums, without an epilogue, in elements of some type. Returns false, with
+/// `to` in an unspecified state, if a sum is NaN or so large that it needs store_rounded.
 template <typename Acc>
 using StoreNeighbours = bool (*)(const Acc* sums, std::int64_t count, StoreRule rule, void* to);
 

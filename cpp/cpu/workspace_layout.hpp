@@ -20,7 +20,7 @@ constexpr std::int64_t count_of(std::initializer_list<std::int64_t> factors) {
   return count;
 }
 
-/// Places arrays one behind the other in a workspace, each aligned as the workspace is.
+/// Places arrays one after the other in a workspace, each aligned as the workspace is.
 class WorkspaceLayout {
  public:
   /// Reserves `count` elements and returns where they start, in bytes.

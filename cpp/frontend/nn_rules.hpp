@@ -23,7 +23,7 @@ Shape shape_of(const Dimensions& dimensions, Layout layout);
 /// @throws InvalidProblem unless x and w have the same number of axes.
 void check_same_rank(const Dimensions& x, const Dimensions& w);
 
-/// The given {before, behind} for every axis; zeros if a rule gives them.
+/// The given {before, after} for every axis; zeros if a rule gives them.
 std::vector<std::pair<std::int64_t, std::int64_t>> expand(const Padding& padding, std::size_t axes);
 
 /// Type of a result of operands of these types.

@@ -142,7 +142,7 @@ void add_conv_command(CLI::App& app) {
                       "mirror or wrap, one or one per axis");
   command->add_flag("--transposed", options->transposed, "The transposed convolution");
   command->add_option("--output-padding", options->output_padding,
-                      "Elements added behind the transposed result, one value or one per axis");
+                      "Elements added after the transposed result, one value or one per axis");
   command->add_option("--activation", options->activation,
                       "none, relu, leaky_relu:SLOPE, gelu, silu or clamp:LOW,HIGH");
   command->add_option("--pass", options->pass, "forward, backward-data or backward-filter")

@@ -1,6 +1,6 @@
 #pragma once
 
-// What many sources behind the program include, parsed once; see faltung_precompile.
+// What many sources of the program include, parsed once; see faltung_precompile.
 
 #include <algorithm>
 #include <array>

@@ -23,7 +23,7 @@ struct Shape {
 };
 
 /// What a choice of tiles and chunks costs, in multiply-adds per output. Not measured on a GPU: a
-/// value moved into shared memory counts as 4, a barrier and the latency behind it as 8 values of
+/// value moved into shared memory counts as 4, a barrier and the latency after it as 8 values of
 /// 256 threads, a multiply-add that reads its own value as 5.
 struct CostModel {
   static constexpr double value = 4;

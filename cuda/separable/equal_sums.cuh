@@ -4,7 +4,7 @@
 
 /// Sums of equal taps along rows and columns that lie in shared memory. The windows of a thread's
 /// neighbouring outputs share most of their values: those are added once, and to them what each
-/// window has before and behind them,
+/// window has before and after them,
 ///
 ///     n / outputs + 3 additions for each output of n taps    instead of n multiply-adds
 ///

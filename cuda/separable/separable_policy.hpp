@@ -56,7 +56,7 @@ constexpr std::int64_t spread_pitch(std::int64_t columns, int vector) {
   return (divide_up(columns, vector) | 1) * vector;
 }
 
-/// Taps of an axis in shared memory, zeros before and behind them included.
+/// Taps of an axis in shared memory, zeros before and after them included.
 FALTUNG_HOST_DEVICE constexpr std::int64_t padded_taps(std::int64_t filter, int shift, int vector) {
   return round_up(filter + shift, vector);
 }

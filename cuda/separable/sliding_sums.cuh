@@ -65,7 +65,7 @@ struct RingCursor {
   Shared<Acc> column;  ///< in row 0
   int at;              ///< offset of the row; in a ring the number of the first is a multiple of 8
   int pitch;
-  int end;  ///< of the ring, behind a multiple of 8 rows; 0: they are none
+  int end;  ///< of the ring, past a multiple of 8 rows; 0: they are none
 };
 
 /// sum[m] = sum over the taps j of taps[j] h[m + j], for neighbouring columns h of the ring.

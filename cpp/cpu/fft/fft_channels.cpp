@@ -186,7 +186,7 @@ RowPlace Channels<T, Sum>::input_row(const Strides& strides, const Place& at,
 }
 
 // The input where it lies, if it holds all positions of a block side by side, as T. A block whose
-// first positions are left out needs zeros behind its last one: what comes next in the input would
+// first positions are left out needs zeros after its last one: what comes next in the input would
 // be wrapped around to outputs.
 template <typename T, typename Sum>
 const T* Channels<T, Sum>::direct_x(const void* x, std::int64_t offset, std::int64_t first) const {

@@ -84,7 +84,7 @@ class Transform {
 
   /// Where in a spectrum each number (k_0, ..., k_last) stands, in row-major order: the sum of x[j]
   /// times exp(-2 pi i j k / n) along every axis, but on the last one, of n = 2 m real values,
-  /// exp(-2 pi i j (k - 1/4) / m). Its imaginary part follows `imaginary_offset` behind.
+  /// exp(-2 pi i j (k - 1/4) / m). Its imaginary part follows `imaginary_offset` later.
   [[nodiscard]] std::vector<std::int64_t> places() const;
   [[nodiscard]] std::int64_t imaginary_offset() const { return lanes_; }
 

@@ -63,7 +63,7 @@ void Product<Acc>::put_row(const Planes<Real>& b, std::int64_t row, const Acc* v
 template <typename Acc>
 void Product<Acc>::put_columns(const Planes<Real>& b, std::int64_t first, const Acc* values,
                                std::int64_t step, std::int64_t count) const {
-  // Vectors of fewer values have columns of their own; those behind the last one are 0.
+  // Vectors of fewer values have columns of their own; those past the last one are 0.
   const std::int64_t columns = std::min(together, b.leading - first);
   const auto put = [&](Real* to, auto&& part) {
     for (std::int64_t i = 0; i < count; ++i, to += b.leading) {
@@ -106,7 +106,7 @@ void Product<Acc>::multiply(std::int64_t rows, std::int64_t columns, std::int64_
     for (std::int64_t d = 0; d < depth; d += most_depth) {
       const std::int64_t count = std::min(most_depth, depth - d);
       Left<Acc> tile{a.data + row * a.row + d * a.column, a.row, a.column};
-      if (present < kernel_.channels) {  // what lies behind the last row is not ours to read
+      if (present < kernel_.channels) {  // what lies past the last row is not ours to read
         std::fill_n(scratch, scratch_size(), Acc(0));
         for (std::int64_t k = 0; k < present; ++k) {
           for (std::int64_t i = 0; i < count; ++i) {

@@ -11,7 +11,7 @@ namespace faltung::rank {
 struct Edges {
   std::vector<std::int64_t> members;
   std::vector<std::int64_t> leaving;   ///< those without a member before them along the row
-  std::vector<std::int64_t> entering;  ///< those without a member behind them along the row
+  std::vector<std::int64_t> entering;  ///< those without a member after them along the row
 };
 
 /// Ranks in any window of keys of any width. The keys that a tile reaches are sorted once, and each

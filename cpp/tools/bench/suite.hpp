@@ -14,7 +14,7 @@ namespace faltung::bench {
 struct Entry {
   std::string family;  ///< the last comment line above that stands alone; empty before the first
   std::string text;    ///< as written, without its comment: the name of the problem in every report
-  std::string note;    ///< the comment behind it
+  std::string note;    ///< the comment after it
   std::variant<Problem, Call> work;
 
   /// Null for a call.

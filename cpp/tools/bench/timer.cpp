@@ -30,7 +30,7 @@ class CpuTimer final : public Timer {
   }
 
  private:
-  // Larger than any cache of today's servers; written, so that nothing of it stays clean behind.
+  // Larger than any cache of today's servers; written, so that no line of it stays clean in them.
   void flush() {
     other_.resize(std::size_t{256} << 20);
     for (std::size_t i = 0; i < other_.size(); i += 64) ++other_[i];

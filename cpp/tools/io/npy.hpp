@@ -17,7 +17,7 @@ inline constexpr std::string_view npy_endings[] = {".npy"};
 ///
 /// Versions 1.0 to 3.0 with every header that NumPy reads, every type of ours but bf16 (which .npy
 /// lacks), truth values as u8, at most 8 axes. The length is checked before memory is taken; the
-/// peak is one array, two for Fortran order and for pipes. Bytes behind the array, such as a second
+/// peak is one array, two for Fortran order and for pipes. Bytes after the array, such as a second
 /// one, are warned of and not read.
 ///
 /// @throws FileError with the path, the offset and the reason; DeviceError if memory runs out.

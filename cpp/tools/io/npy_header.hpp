@@ -19,7 +19,7 @@ struct NpyHeader {
   bool fortran_order = false;  ///< the first index is fastest
   Shape shape;
   std::size_t data_offset = 0;       ///< where the elements start, in bytes
-  std::uint64_t trailing_bytes = 0;  ///< behind the elements: NumPy writes several arrays so
+  std::uint64_t trailing_bytes = 0;  ///< after the elements: NumPy writes several arrays so
 };
 
 /// The first bytes of every .npy file.

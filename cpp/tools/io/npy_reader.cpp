@@ -32,7 +32,7 @@ Tensor from_fortran_order(const Tensor& elements) {
   return compact_copy(view, view.dtype);
 }
 
-/// numpy.save on an open file puts one array behind the other, and numpy.load reads the first.
+/// numpy.save on an open file puts one array after the other, and numpy.load reads the first.
 std::string trailing_note(const InputFile& file, const NpyHeader& header) {
   const std::uint64_t end = file.size() - header.trailing_bytes;
   std::array<std::byte, npy_magic.size()> next{};

@@ -13,13 +13,13 @@ namespace faltung::tools {
 /// Channels: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA. Palettes and gray of 1, 2 or 4 bits are
 /// expanded to 8 bits, a transparent colour becomes an alpha channel, interlacing is undone. No
 /// gamma or colour profile is applied. What the header claims is checked against the file's length
-/// before memory is taken. Bytes behind the picture are warned of and not read.
+/// before memory is taken. Bytes after the picture are warned of and not read.
 ///
 /// @throws FileError if it is not a PNG file, damaged or cut short.
 [[nodiscard]] Tensor read_png(const std::string& path);
 
 /// The same for the bytes of a file in memory; `name` stands for the path in messages. How many
-/// bytes are left behind the picture goes to `trailing_bytes` instead of a warning.
+/// bytes are left after the picture goes to `trailing_bytes` instead of a warning.
 [[nodiscard]] Tensor decode_png(std::span<const std::byte> file, const std::string& name,
                                 std::size_t* trailing_bytes = nullptr);
 

@@ -36,7 +36,7 @@ namespace faltung::tools {
 /// "2,3,5,5": a shape of at least one axis, no extent negative.
 [[nodiscard]] Shape parse_shape(const std::string& option, const std::string& text);
 
-/// "1", "1,2", "0:1,2:-1" (before and behind, negative ones crop), "valid", "same-upper",
+/// "1", "1,2", "0:1,2:-1" (before and after, negative ones crop), "valid", "same-upper",
 /// "same-lower" or "causal".
 [[nodiscard]] nn::Padding parse_padding(const std::string& option, const std::string& text);
 
