@@ -213,7 +213,8 @@ TEST(WindowMeans, OfViewsAndComplexDataAreThoseOfCopies) {
 
 TEST(WindowMeans, DoNotDependOnThreads) {
   std::mt19937_64 random(15);
-  for (const Shape& shape : {Shape{200000}, Shape{300, 500}, Shape{3, 40, 700}}) {
+  for (const Shape& shape :
+       {Shape{200000}, Shape{300, 500}, Shape{3, 40, 700}, Shape{9, 40000}, Shape{5000, 30}}) {
     Tensor x(f32, shape);
     for (float& value : x.values<float>()) value = static_cast<float>(random()) * 1e-19f;
     const int before = threads();
