@@ -47,12 +47,16 @@ std::int64_t current() {
 
 }  // namespace
 
-std::vector<std::string> cpu_targets() {
-  std::vector<std::string> names;
-  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
-    names.push_back(name_of(target));
-  }
-  return names;
+const std::vector<std::string>& cpu_targets() {
+  // Asked for once: in a virtual machine each question to the processor takes microseconds.
+  static const std::vector<std::string> all = [] {
+    std::vector<std::string> names;
+    for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
+      names.push_back(name_of(target));
+    }
+    return names;
+  }();
+  return all;
 }
 
 void set_cpu_target(std::string_view name) {

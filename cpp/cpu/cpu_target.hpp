@@ -9,7 +9,7 @@ namespace faltung {
 
 /// The instruction sets for which the vector kernels are compiled and that this processor has, best
 /// first: "avx512", "avx2", "sse4", "neon", "scalar". Empty in a build without Highway.
-[[nodiscard]] std::vector<std::string> cpu_targets();
+[[nodiscard]] const std::vector<std::string>& cpu_targets();
 
 /// Which of them tasks prepared from now on use; "" is the best. Until it is called, the
 /// environment variable FALTUNG_CPU_TARGET decides.

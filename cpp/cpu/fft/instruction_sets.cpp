@@ -70,7 +70,7 @@ const std::vector<InstructionSet>& instruction_sets() {
 InstructionSet current_instruction_set() {
 #ifdef FALTUNG_HAVE_HIGHWAY
   const std::string wanted = cpu_target();
-  const std::vector<std::string> targets = cpu_targets();
+  const std::vector<std::string>& targets = cpu_targets();
   // Highway's sets lie closer together: of those it has chosen from, the best of ours that is not
   // above it.
   for (const InstructionSet& set : instruction_sets()) {
