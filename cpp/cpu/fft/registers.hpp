@@ -10,8 +10,14 @@
 namespace faltung::fft::FALTUNG_FFT_SET {
 
 // What handles registers must be inlined: an array of them that is passed on goes through memory.
+// Where nothing is optimised everything does, and inlined passes would only take long to compile.
+#ifdef __OPTIMIZE__
 #define FALTUNG_INLINE __attribute__((always_inline)) inline
 #define FALTUNG_INLINE_LAMBDA __attribute__((always_inline))
+#else
+#define FALTUNG_INLINE inline
+#define FALTUNG_INLINE_LAMBDA
+#endif
 
 /// How many values a register holds; 1 on processors not known to have registers of several.
 template <typename R>
