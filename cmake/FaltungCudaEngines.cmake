@@ -13,15 +13,10 @@ set(FALTUNG_CUDA_ENGINE_SOURCES
     cuda/depthwise/depthwise_lowering.cpp
     cuda/depthwise/depthwise_window.cu
     cuda/direct/direct_band.cu
-    cuda/direct/direct_c128.cu
-    cuda/direct/direct_c64.cu
     cuda/direct/direct_choice.cpp
     cuda/direct/direct_engine.cu
-    cuda/direct/direct_f32.cu
-    cuda/direct/direct_f64.cu
     cuda/direct/direct_fir.cu
-    cuda/direct/direct_i32.cu
-    cuda/direct/direct_i64.cu
+    cuda/direct/direct_kernels.cu
     cuda/direct/direct_lowering.cpp
     cuda/direct/direct_patch.cu
     cuda/direct/direct_slab.cu

@@ -5,7 +5,7 @@
 
 namespace faltung::cuda::direct {
 
-/// Starts direct_kernel for accumulators of one type. Each type is compiled in a file of its own.
+/// Starts direct_kernel for accumulators of one type: direct_kernels.cu has them all.
 template <typename Acc>
 void launch_direct(const Arguments& arguments, LaunchQueue stream);
 
