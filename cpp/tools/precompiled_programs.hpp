@@ -24,6 +24,7 @@
 #include <utility>
 #include <vector>
 
+#include <CLI/App.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <faltung/error.hpp>
