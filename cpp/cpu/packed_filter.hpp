@@ -36,8 +36,12 @@ class FilterPacker {
     if (arguments.prepared != nullptr) {
       return static_cast<const Packed*>(arguments.prepared)->values.data();
     }
-    if (as_it_is_) return static_cast<const Acc*>(arguments.second);
-    pack(arguments.second, scratch);
+    return filter(arguments.second, scratch);
+  }
+  /// That of w: itself, or one made in `scratch`.
+  [[nodiscard]] const Acc* filter(const void* w, Acc* scratch) const {
+    if (as_it_is_) return static_cast<const Acc*>(w);
+    pack(w, scratch);
     return scratch;
   }
 

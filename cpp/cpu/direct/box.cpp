@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cpp/core/message.hpp"
 #include "cpp/cpu/direct/stencil_kernel.hpp"
 #include "cpp/cpu/direct/window.hpp"
 #include "cpp/cpu/extended_input.hpp"
@@ -31,19 +32,35 @@ ThreeAxes::ThreeAxes(const Problem& p) : axes{}, x{}, y{} {
   }
 }
 
-Boxes::Boxes(const ThreeAxes& t, const Box& box) : box_(box), extents_{}, counts_{} {
+Boxes::Boxes(const ThreeAxes& t, const Box& box, std::int64_t images, std::int64_t groups,
+             std::int64_t parts)
+    : box_(box), extents_{}, counts_{}, groups_(groups), parts_(parts), count_(images) {
+  count_ *= groups * parts;
   for (std::size_t a = 0; a < 3; ++a) {
     extents_[a] = t.axes[a].output();
     counts_[a] = ceil_divide(extents_[a], box_[a]);
+    count_ *= counts_[a];
   }
 }
 
-std::int64_t Boxes::find(std::int64_t index, Box& first, Box& outputs) const {
+Block Boxes::at(std::int64_t index) const {
+  Block block{};
+  block.part = index % parts_;
+  index /= parts_;
   for (std::size_t a = 3; a-- > 0; index /= counts_[a]) {
-    first[a] = index % counts_[a] * box_[a];
-    outputs[a] = std::min(box_[a], extents_[a] - first[a]);
+    block.first[a] = index % counts_[a] * box_[a];
+    block.outputs[a] = std::min(box_[a], extents_[a] - block.first[a]);
   }
-  return index;
+  block.group = index % groups_;
+  block.image = index / groups_;
+  return block;
+}
+
+std::string box_text(const Box& box) { return message(box[0], "x", box[1], "x", box[2]); }
+
+bool has_kernel_axes(const Problem& p) {
+  return p.rank() <= 3 &&
+         std::ranges::all_of(p.axes, [](const Axis& axis) { return axis.input_dilation == 1; });
 }
 
 bool fits_in_boxes(const Problem& p, std::int64_t channels) {

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 
 #include "cpp/core/geometry.hpp"
 
@@ -20,6 +21,9 @@ struct ThreeAxes {
 /// and columns. Changes speed, never results.
 using Box = std::array<std::int64_t, 3>;
 
+/// "planes x rows x columns", for people.
+[[nodiscard]] std::string box_text(const Box& box);
+
 /// Whether what a small box reads can be kept at hand: not if taps lie far apart on slow axes.
 ///
 /// @param channels  that it reads; those of a group without
@@ -27,6 +31,9 @@ using Box = std::array<std::int64_t, 3>;
 [[nodiscard]] inline bool fits_in_boxes(const Problem& p) {
   return fits_in_boxes(p, p.in_channels / p.groups);
 }
+
+/// Whether the vector kernels take such a forward problem: at most three axes, no input dilation.
+[[nodiscard]] bool has_kernel_axes(const Problem& p);
 
 /// @param channels  input channels that a box reads
 /// @param bytes     of a value
@@ -36,18 +43,26 @@ using Box = std::array<std::int64_t, 3>;
 [[nodiscard]] Box choose_box(const ThreeAxes& t, std::int64_t images, std::int64_t channels,
                              std::int64_t bytes, double products, std::int64_t least_rows);
 
-/// The outputs of a channel cut into boxes, the last along each axis smaller.
+/// A box of the outputs of some channels of an image.
+struct Block {
+  std::int64_t image, group;
+  std::int64_t part;  ///< of the group's channels
+  Box first, outputs;
+};
+
+/// All outputs cut into boxes, the last along each axis smaller.
 class Boxes {
  public:
-  Boxes(const ThreeAxes& t, const Box& box);
-  [[nodiscard]] std::int64_t count() const { return counts_[0] * counts_[1] * counts_[2]; }
-  /// Where box `index % count()` starts and its outputs.
-  ///
-  /// @return index / count()
-  std::int64_t find(std::int64_t index, Box& first, Box& outputs) const;
+  /// @param parts  in each of `groups`, in each of `images`; parts that share a box are neighbours
+  Boxes(const ThreeAxes& t, const Box& box, std::int64_t images, std::int64_t groups,
+        std::int64_t parts = 1);
+  /// How many blocks they are.
+  [[nodiscard]] std::int64_t count() const { return count_; }
+  [[nodiscard]] Block at(std::int64_t index) const;
 
  private:
   Box box_, extents_, counts_;
+  std::int64_t groups_, parts_, count_;
 };
 
 /// Positions of an axis that `outputs` of it read.

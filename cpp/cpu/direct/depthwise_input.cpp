@@ -18,7 +18,7 @@ bool consists_of(DType type) {
 
 template <typename Acc>
 DepthwiseInput<Acc>::DepthwiseInput(const Problem& p, const ThreeAxes& t,
-                                    const DepthwisePolicy& policy)
+                                    const DepthwisePolicy& policy, WorkspaceLayout& layout)
     : t_(t),
       input_(p.input),
       window_(t.axes[2], policy.box[2]),
@@ -44,10 +44,10 @@ DepthwiseInput<Acc>::DepthwiseInput(const Problem& p, const ThreeAxes& t,
     hop_ = interleaved_ ? policy.unit / width_ : 1;
     if (hop_ >= t.axes[2].filter) hop_ = 0;
   }
-  table_at_ = layout_.add<const Part*>(in_place_ ? planes_ * rows_ * row_size_ : 0);
-  columns_at_ = layout_.add<std::int64_t>(window_.size());
-  constants_at_ = layout_.add<Acc>(constants * width_);
-  copy_at_ = layout_.add<Acc>(in_place_ ? 0 : planes_ * rows_ * row_size_);
+  table_ = layout.add<const Part*>(in_place_ ? planes_ * rows_ * row_size_ : 0);
+  columns_ = layout.add<std::int64_t>(window_.size());
+  constants_ = layout.add<Acc>(constants * width_);
+  copy_ = layout.add<Acc>(in_place_ ? 0 : planes_ * rows_ * row_size_);
 }
 
 template <typename Acc>
@@ -55,7 +55,7 @@ void DepthwiseInput<Acc>::start(std::byte* workspace) const {
   for (std::size_t a = 0; a < 3; ++a) {
     for (const bool above : {false, true}) {
       const Boundary& boundary = above ? t_.axes[a].above : t_.axes[a].below;
-      std::fill_n(at<Acc>(workspace, constants_at_) + constant_of(a, above) * width_, width_,
+      std::fill_n(constants_.at(workspace) + constant_of(a, above) * width_, width_,
                   boundary.kind == BoundaryKind::constant ? as_element<Acc>(boundary.value, input_)
                                                           : Acc(0));
     }
@@ -66,8 +66,8 @@ template <typename Acc>
 void DepthwiseInput<Acc>::aim(std::byte* workspace, std::int64_t plane, std::int64_t row,
                               DepthwiseRow<Part>& to) const {
   const std::int64_t first = (plane * rows_ + row) * row_size_;
-  to.places = in_place_ ? at<const Part*>(workspace, table_at_) + first : nullptr;
-  to.copy = in_place_ ? nullptr : at<Part>(workspace, copy_at_) + first;
+  to.places = in_place_ ? table_.at(workspace) + first : nullptr;
+  to.copy = in_place_ ? nullptr : reinterpret_cast<const Part*>(copy_.at(workspace)) + first;
   to.column_step = column_step_;
   to.plane_step = t_.axes[0].dilation * rows_ * row_size_;
   to.row_step = t_.axes[1].dilation * row_size_;
@@ -86,10 +86,9 @@ void DepthwiseInput<Acc>::load(std::byte* workspace, const void* x, std::int64_t
       const std::int64_t i = z * rows_ + y;
       if (in_place_) {
         point(workspace, static_cast<const Part*>(x), place, outputs[2],
-              at<const Part*>(workspace, table_at_) + i * row_size_);
+              table_.at(workspace) + i * row_size_);
       } else {
-        copy(workspace, x, place, channels, outputs[2],
-             at<Acc>(workspace, copy_at_) + i * row_size_);
+        copy(workspace, x, place, channels, outputs[2], copy_.at(workspace) + i * row_size_);
       }
     }
   }
@@ -126,7 +125,7 @@ template <typename Acc>
 void DepthwiseInput<Acc>::find_columns(std::byte* workspace, std::int64_t first,
                                        std::int64_t outputs) const {
   const Axis& axis = t_.axes[2];
-  std::int64_t* columns = at<std::int64_t>(workspace, columns_at_);
+  std::int64_t* columns = columns_.at(workspace);
   for_each_phase(outputs, [&](std::int64_t place, std::int64_t count) {
     const std::int64_t phase = window_.phases[static_cast<std::size_t>(place / window_.length)];
     for (std::int64_t i = 0; i < count; ++i) {
@@ -141,8 +140,8 @@ void DepthwiseInput<Acc>::find_columns(std::byte* workspace, std::int64_t first,
 template <typename Acc>
 void DepthwiseInput<Acc>::point(std::byte* workspace, const Part* x, Row row, std::int64_t outputs,
                                 const Part** to) const {
-  const Part* values = at<Part>(workspace, constants_at_);
-  const std::int64_t* columns = at<std::int64_t>(workspace, columns_at_);
+  const auto* values = reinterpret_cast<const Part*>(constants_.at(workspace));
+  const std::int64_t* columns = columns_.at(workspace);
   for_each_phase(outputs, [&](std::int64_t place, std::int64_t count) {
     for (std::int64_t i = place; i < place + count; ++i) {
       const std::int64_t constant = row.constant >= 0 ? row.constant : -1 - columns[i];
@@ -154,8 +153,8 @@ void DepthwiseInput<Acc>::point(std::byte* workspace, const Part* x, Row row, st
 template <typename Acc>
 void DepthwiseInput<Acc>::copy(std::byte* workspace, const void* x, Row row, std::int64_t channels,
                                std::int64_t outputs, Acc* to) const {
-  const Acc* values = at<Acc>(workspace, constants_at_);
-  const std::int64_t* columns = at<std::int64_t>(workspace, columns_at_);
+  const Acc* values = constants_.at(workspace);
+  const std::int64_t* columns = columns_.at(workspace);
   for_each_phase(outputs, [&](std::int64_t place, std::int64_t count) {
     const std::int64_t end = place + count;
     for (std::int64_t i = place; i < end;) {

@@ -24,10 +24,11 @@ class DepthwiseInput {
  public:
   using Part = LaneType<Acc>;
 
-  /// @param p  with `t` its three axes
-  DepthwiseInput(const Problem& p, const ThreeAxes& t, const DepthwisePolicy& policy);
+  /// @param p       with `t` its three axes
+  /// @param layout  of a slot, to which the pieces are added
+  DepthwiseInput(const Problem& p, const ThreeAxes& t, const DepthwisePolicy& policy,
+                 WorkspaceLayout& layout);
 
-  [[nodiscard]] std::size_t workspace_bytes() const { return layout_.bytes(); }
   /// Taps t and t + hop read places one column of the kernel apart; 0 if none do.
   [[nodiscard]] std::int64_t hop() const { return hop_; }
   /// Points `to` to what the outputs read whose first tap meets this plane and row of the box.
@@ -71,8 +72,9 @@ class DepthwiseInput {
   std::int64_t column_step_;  ///< of the copy
   std::int64_t hop_;
   std::vector<std::int64_t> offsets_;
-  WorkspaceLayout layout_;
-  std::size_t table_at_, columns_at_, constants_at_, copy_at_;
+  Piece<const Part*> table_;
+  Piece<std::int64_t> columns_;
+  Piece<Acc> constants_, copy_;
 };
 
 }  // namespace faltung::direct

@@ -25,13 +25,13 @@ DirectTask<Acc>::DirectTask(const Problem& problem)
       load_y_(load_row<Acc>(problem.output)),
       result_(problem) {
   const Pass pass = p_.pass;
-  filter_at_ = layout_.add<Acc>(pass == Pass::backward_filter ? element_count(p_.w_shape())
-                                                              : packer_.size());
-  sums_at_ = layout_.add<Acc>(pass == Pass::forward ? policy_.columns * policy_.channels : 0);
-  window_at_ = layout_.add<Acc>(window_.size());
-  mask_at_ = layout_.add<std::uint8_t>(pass == Pass::backward_data ? 0 : window_.size());
-  gradient_at_ = layout_.add<Acc>(pass == Pass::forward ? 0 : policy_.columns);
-  image_at_ = layout_.add<Acc>(pass == Pass::backward_data ? element_count(input_extents(p_)) : 0);
+  filter_ = layout_.add<Acc>(pass == Pass::backward_filter ? element_count(p_.w_shape())
+                                                           : packer_.size());
+  sums_ = layout_.add<Acc>(pass == Pass::forward ? policy_.columns * policy_.channels : 0);
+  values_ = layout_.add<Acc>(window_.size());
+  mask_ = layout_.add<std::uint8_t>(pass == Pass::backward_data ? 0 : window_.size());
+  gradient_ = layout_.add<Acc>(pass == Pass::forward ? 0 : policy_.columns);
+  image_ = layout_.add<Acc>(pass == Pass::backward_data ? element_count(input_extents(p_)) : 0);
 }
 
 template <typename Acc>
@@ -49,7 +49,7 @@ std::string DirectTask<Acc>::policy() const {
 template <typename Acc>
 void DirectTask<Acc>::run(const RunArguments& arguments) const {
   if (p_.pass == Pass::backward_filter) return backward_filter(arguments);
-  const Acc* filter = packer_.filter(arguments, at<Acc>(arguments.workspace, filter_at_));
+  const Acc* filter = packer_.filter(arguments, filter_.at(arguments.workspace));
   if (p_.pass == Pass::forward) return forward(arguments, filter);
   backward_data(arguments, filter);
 }
@@ -68,8 +68,8 @@ typename DirectTask<Acc>::Values DirectTask<Acc>::window(const RunArguments& arg
       return {static_cast<const Acc*>(arguments.first) + image + place.offset + start, nullptr};
     }
   }
-  Acc* data = at<Acc>(arguments.workspace, window_at_);
-  std::uint8_t* mask = at<std::uint8_t>(arguments.workspace, mask_at_);
+  Acc* data = values_.at(arguments.workspace);
+  std::uint8_t* mask = mask_.at(arguments.workspace);
   const bool masked =
       place.kind == RowPlace::Kind::between || (dilated && place.kind == RowPlace::Kind::elements);
   for (std::size_t row = 0; row < window_.phases.size(); ++row) {
@@ -164,7 +164,7 @@ template <typename Acc>
 void DirectTask<Acc>::forward_tile(const RunArguments& arguments, const Acc* filter, std::int64_t b,
                                    std::int64_t first_k, std::int64_t channels, const Extents& o,
                                    Tile tile) const {
-  Acc* sums = at<Acc>(arguments.workspace, sums_at_);
+  Acc* sums = sums_.at(arguments.workspace);
   std::fill_n(sums, channels * policy_.columns, Acc(0));
   const std::int64_t first_c = first_k / group_outputs_ * group_inputs_;
   for (std::int64_t c = 0; c < group_inputs_; ++c) {
@@ -195,7 +195,7 @@ const Acc* DirectTask<Acc>::gradient_row(const RunArguments& arguments, const vo
       return static_cast<const Acc*>(dy) + offset;
     }
   }
-  Acc* row = at<Acc>(arguments.workspace, gradient_at_);
+  Acc* row = gradient_.at(arguments.workspace);
   load_y_(dy, offset, y_.spatial.back(), columns, row, 1);
   return row;
 }
@@ -204,7 +204,7 @@ template <typename Acc>
 void DirectTask<Acc>::backward_data(const RunArguments& arguments, const Acc* filter) const {
   const Shape extents = input_extents(p_);
   const Strides compact = compact_strides(extents);
-  Acc* image = at<Acc>(arguments.workspace, image_at_);
+  Acc* image = image_.at(arguments.workspace);
   for (std::int64_t b = 0; b < p_.batch; ++b) {
     for (std::int64_t c = 0; c < p_.in_channels; ++c) {
       std::fill_n(image, element_count(extents), Acc(0));
@@ -237,7 +237,7 @@ template <typename Acc>
 void DirectTask<Acc>::spread_row(const RunArguments& arguments, const Acc* gradient,
                                  const Acc* taps, const RowPlace& place, Tile tile) const {
   if (place.kind != RowPlace::Kind::elements) return;
-  Acc* spread = at<Acc>(arguments.workspace, window_at_);
+  Acc* spread = values_.at(arguments.workspace);
   std::fill_n(spread, window_.size(), Acc(0));
   for (std::int64_t r = 0; r < axis_.filter; ++r) {
     add_scaled(spread + window_.offsets[static_cast<std::size_t>(r)], gradient, taps[r],
@@ -247,13 +247,13 @@ void DirectTask<Acc>::spread_row(const RunArguments& arguments, const Acc* gradi
     fold_row(axis_, place, spread + static_cast<std::int64_t>(row) * window_.length,
              tile.first * axis_.stride + window_.phases[row], axis_.stride,
              Window::used(axis_, window_.phases[row], tile.columns),
-             at<Acc>(arguments.workspace, image_at_));
+             image_.at(arguments.workspace));
   }
 }
 
 template <typename Acc>
 void DirectTask<Acc>::backward_filter(const RunArguments& arguments) const {
-  Acc* sums = at<Acc>(arguments.workspace, filter_at_);
+  Acc* sums = filter_.at(arguments.workspace);
   std::fill_n(sums, element_count(p_.w_shape()), Acc(0));
   const auto add_row = [&](std::int64_t b, std::int64_t channel, const Extents& o, Tile tile,
                            std::int64_t tap_row, const Extents& r) {

@@ -26,10 +26,6 @@ class DirectTask final : public Task {
     return packer_.prepare(w);
   }
   void run(const RunArguments& arguments) const override;
-  /// A forward problem with the filter in its packed form, FilterPacker's.
-  void run_packed(const RunArguments& arguments, const Acc* filter) const {
-    forward(arguments, filter);
-  }
 
  private:
   struct Tile {
@@ -79,7 +75,8 @@ class DirectTask final : public Task {
   LoadRow<Acc> load_y_;
   ResultRows<Acc> result_;
   WorkspaceLayout layout_;
-  std::size_t filter_at_, sums_at_, window_at_, mask_at_, gradient_at_, image_at_;
+  Piece<Acc> filter_, sums_, values_, gradient_, image_;
+  Piece<std::uint8_t> mask_;
 };
 
 }  // namespace faltung::direct

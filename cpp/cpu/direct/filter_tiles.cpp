@@ -5,7 +5,7 @@
 
 #include "cpp/cpu/direct/direct_policy.hpp"
 #include "cpp/cpu/direct/finite.hpp"
-#include "cpp/cpu/packed_filter.hpp"
+#include "cpp/cpu/extended_input.hpp"
 #include "cpp/cpu/parallel.hpp"
 #include "cpp/cpu/prefetch.hpp"
 
@@ -73,12 +73,6 @@ FilterTiles<Value>::FilterTiles(const Problem& p, std::int64_t channels)
       in_place_ = in_place_ && taps_[static_cast<std::size_t>(t)] == t;
     }
   }
-}
-
-template <typename Value>
-WeightTiles<Value> FilterTiles<Value>::where_it_lies(const RunArguments& arguments) const {
-  if (!in_place_ || arguments.prepared != nullptr) return {};
-  return {static_cast<const Value*>(arguments.second), channels_ * w_.outer, 1, w_.outer};
 }
 
 template <typename Value>
@@ -155,38 +149,6 @@ bool FilterTiles<Value>::pack(const void* w, Value* to, int threads) const {
     }
   });
   return usable;
-}
-
-template <typename Value>
-const Value* FilterTiles<Value>::find(const RunArguments& arguments, Value* scratch,
-                                      int threads) const {
-  if (arguments.prepared != nullptr) {
-    const auto& prepared = static_cast<const Prepared&>(*arguments.prepared);
-    return prepared.compact.empty() ? prepared.tiles.data() : nullptr;
-  }
-  return pack(arguments.second, scratch, threads) ? scratch : nullptr;
-}
-
-template <typename Value>
-void FilterTiles<Value>::run_without(const DirectTask<Acc>& general,
-                                     const RunArguments& arguments) {
-  if (arguments.prepared == nullptr) return general.run(arguments);
-  general.run_packed(arguments, static_cast<const Prepared&>(*arguments.prepared).compact.data());
-}
-
-template <typename Value>
-std::unique_ptr<PreparedFilter> FilterTiles<Value>::prepare(const void* w) const {
-  auto prepared = std::make_unique<Prepared>();
-  prepared->tiles.resize(static_cast<std::size_t>(size()));
-  if (!pack(w, prepared->tiles.data(), 1)) {
-    const FilterPacker<Acc> packer(p_);
-    std::vector<Acc> scratch(static_cast<std::size_t>(packer.size()));
-    RunArguments arguments;
-    arguments.second = w;
-    const Acc* filter = packer.filter(arguments, scratch.data());
-    prepared->compact.assign(filter, filter + element_count(p_.w_shape()));
-  }
-  return prepared;
 }
 
 template class FilterTiles<float>;

@@ -1,13 +1,11 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "cpp/core/engine.hpp"
 #include "cpp/core/geometry.hpp"
 #include "cpp/cpu/channels/channel_kernel.hpp"
-#include "cpp/cpu/direct/direct_task.hpp"
 
 namespace faltung::direct {
 
@@ -27,8 +25,6 @@ struct WeightTiles {
 /// every weight is multiplied by what stands there.
 template <typename Value>
 class FilterTiles {
-  using Acc = typename ValueTraits<Value>::Sum;
-
  public:
   /// @param channels  output channels of a tile, 4 or 8
   FilterTiles(const Problem& p, std::int64_t channels);
@@ -39,8 +35,13 @@ class FilterTiles {
 
   /// Whether w consists of Value in the order of the formula and fills all tiles.
   [[nodiscard]] bool reads_in_place() const { return in_place_; }
-  /// w itself if it is read in place and no other form was prepared, or else null in `data`.
-  [[nodiscard]] WeightTiles<Value> where_it_lies(const RunArguments& arguments) const;
+  /// Where they lie in a w that is read in place, and in tiles.
+  [[nodiscard]] WeightTiles<Value> in_filter(const void* w) const {
+    return {static_cast<const Value*>(w), channels_ * w_.outer, 1, w_.outer};
+  }
+  [[nodiscard]] WeightTiles<Value> in_tiles(const Value* tiles) const {
+    return {tiles, tile_size(), channels_, 1};
+  }
   /// Starts to read these rows of a tile that lies in w: its channels lie apart, and no processor
   /// foresees that.
   void bring_nearer(const WeightTiles<Value>& weights, std::int64_t tile, std::int64_t first_row,
@@ -49,26 +50,16 @@ class FilterTiles {
   [[nodiscard]] bool usable(const WeightTiles<Value>& weights, std::int64_t tile,
                             std::int64_t first_row, std::int64_t rows) const;
 
-  /// The tiles of this run's filter, the prepared ones or made in `scratch`; null if it cannot be
-  /// used.
-  [[nodiscard]] const Value* find(const RunArguments& arguments, Value* scratch, int threads) const;
-  [[nodiscard]] std::unique_ptr<PreparedFilter> prepare(const void* w) const;
-  /// Runs the problem where find() is null, in a workspace for `general`.
-  static void run_without(const DirectTask<Acc>& general, const RunArguments& arguments);
+  /// Makes all tiles; false if they cannot be used.
+  bool pack(const void* w, Value* to, int threads) const;
 
  private:
-  struct Prepared final : PreparedFilter {
-    std::vector<Value> tiles;
-    std::vector<Acc> compact;  // FilterPacker's form, only if the tiles cannot be used
-  };
   using Pack = void (*)(const FilterTiles&, const void* w, std::int64_t tile, Value* to);
 
   template <typename T, int channels>
   static void pack_as(const FilterTiles& self, const void* w, std::int64_t tile, Value* to);
   template <int channels>
   static Pack pack_of(DType type);
-  /// Makes all tiles; false if they cannot be used.
-  bool pack(const void* w, Value* to, int threads) const;
 
   Problem p_;
   TensorStrides w_;

@@ -4,10 +4,10 @@
 #include <atomic>
 
 #include "cpp/core/message.hpp"
+#include "cpp/cpu/direct/direct_task.hpp"
 #include "cpp/cpu/direct/finite.hpp"
 #include "cpp/cpu/direct/gradient_policy.hpp"
 #include "cpp/cpu/filter_rows.hpp"
-#include "cpp/cpu/parallel.hpp"
 
 namespace faltung::direct {
 namespace {
@@ -79,21 +79,19 @@ bool GradientTask<Acc>::serves(const Problem& p) {
   const double weights =
       taps * static_cast<double>(p.in_channels / p.groups) * static_cast<double>(p.out_channels);
   return taps <= most_taps && weights <= most_weights && p.pass == Pass::backward_filter &&
-         p.rank() <= 3 &&
-         std::ranges::all_of(p.axes, [](const Axis& axis) { return axis.input_dilation == 1; }) &&
-         fits_in_boxes(p);
+         has_kernel_axes(p) && fits_in_boxes(p);
 }
 
 template <typename Acc>
 GradientTask<Acc>::GradientTask(const Problem& problem)
-    : p_(problem),
+    : KernelTask(std::make_unique<DirectTask<Acc>>(problem)),
+      p_(problem),
       t_(problem),
       kernels_(gradient_kernels<Acc>()),
       channels_in_lanes_(fills_lanes<Acc>(problem)),
       box_(gradient_box(t_, most_outputs(problem, sizeof(Acc), channels_in_lanes_))),
-      counts_{},
       images_(images_of_box(p_, t_, box_, most_outputs(problem, sizeof(Acc), channels_in_lanes_))),
-      general_(problem),
+      boxes_(t_, box_, ceil_divide(problem.batch, images_), 1),
       loader_(problem, t_, box_),
       load_y_(load_row<Acc>(problem.output)),
       result_(problem),
@@ -113,18 +111,13 @@ GradientTask<Acc>::GradientTask(const Problem& problem)
 template <typename Acc>
 void GradientTask<Acc>::cut() {
   constexpr auto bytes = static_cast<std::int64_t>(sizeof(Acc));
-  boxes_ = ceil_divide(p_.batch, images_);
-  for (std::size_t a = 0; a < 3; ++a) {
-    counts_[a] = ceil_divide(t_.axes[a].output(), box_[a]);
-    boxes_ *= counts_[a];
-  }
   lane_channels_ = fill_up(group_outputs_, kernels_.lanes);
   const std::int64_t filled_taps = fill_up(taps_, kernels_.taps);
   channel_size_ =
       channels_in_lanes_ ? taps_ * lane_channels_ : group_outputs_ * filled_taps * kernels_.lanes;
   const std::int64_t filter_bytes = p_.in_channels * channel_size_ * bytes;
   slices_ = std::clamp<std::int64_t>(most_sum_bytes / filter_bytes, 1,
-                                     std::min(boxes_, 2 * wanted_slices(p_)));
+                                     std::min(boxes_.count(), 2 * wanted_slices(p_)));
   parts_ =
       std::clamp<std::int64_t>(ceil_divide(enough_units, p_.groups * slices_), 1, part_limit(p_));
   part_channels_ = ceil_divide(group_inputs_, parts_);
@@ -175,42 +168,36 @@ void GradientTask<Acc>::find_tap_rows() {
 template <typename Acc>
 void GradientTask<Acc>::lay_out() {
   const std::int64_t units = p_.groups * parts_ * slices_;
-  slots_ = plan_threads(units, gradient_us(p_));
+  layout_.slots = plan_threads(units, gradient_us(p_));
   const std::int64_t outputs = images_ * box_[0] * box_[1] * box_[2];
-  WorkspaceLayout slot;
-  inputs_at_ = slot.add<Acc>(shared_channels_ * channel_step());
-  segments_at_ = slot.add<Segment>(loader_.most_segments());
-  gradient_at_ = slot.add<Acc>(outputs * (channels_in_lanes_ ? lane_channels_ : group_outputs_) +
-                               kernels_.lanes);
-  values_at_ = slot.add<Acc>(taps_);
-  slot_bytes_ = slot.bytes();
-  WorkspaceLayout all;
-  sums_at_ = all.add<Acc>(units * unit_size_);
-  slots_at_ = all.add<std::byte>(static_cast<std::int64_t>(slot_bytes_) * slots_);
-  bytes_ = std::max(all.bytes(), general_.workspace_bytes());
+  const std::int64_t width = channels_in_lanes_ ? lane_channels_ : group_outputs_;
+  sums_ = layout_.shared.add<Acc>(units * unit_size_);
+  inputs_ = layout_.slot.add<Acc>(shared_channels_ * channel_step());
+  segments_ = layout_.slot.add<Segment>(loader_.most_segments());
+  gradient_ = layout_.slot.add<Acc>(outputs * width + kernels_.lanes);
+  values_ = layout_.slot.add<Acc>(taps_);
 }
 
 template <typename Acc>
 std::string GradientTask<Acc>::policy() const {
   return message(channels_in_lanes_ ? "channels" : "outputs", " in the lanes, ", slices_,
                  slices_ == 1 ? " slice" : " slices", ", ", parts_,
-                 parts_ == 1 ? " part" : " parts", ", boxes of ", images_ * box_[0], "x", box_[1],
-                 "x", box_[2], " outputs");
+                 parts_ == 1 ? " part" : " parts", ", boxes of ",
+                 box_text({images_ * box_[0], box_[1], box_[2]}), " outputs");
 }
 
 template <typename Acc>
-void GradientTask<Acc>::run(const RunArguments& arguments) const {
-  const auto workspace = [&](int slot) {
-    return arguments.workspace + slots_at_ + static_cast<std::size_t>(slot) * slot_bytes_;
-  };
+bool GradientTask<Acc>::compute(const RunArguments& arguments) const {
   std::atomic<bool> finite{true};
-  parallel_for(p_.groups * parts_ * slices_, slots_, [&](std::int64_t index, int slot) {
-    if (!compute(arguments, unit(index, arguments, workspace(slot)))) finite = false;
+  for_each_block(arguments, p_.groups * parts_ * slices_,
+                 [&](std::int64_t index, std::byte* workspace) {
+                   if (!sum_unit(arguments, unit(index, arguments, workspace))) finite = false;
+                 });
+  if (!finite) return false;
+  for_each_block(arguments, p_.in_channels, [&](std::int64_t channel, std::byte* workspace) {
+    store_channel(arguments, channel, values_.at(workspace));
   });
-  if (!finite) return general_.run(arguments);
-  parallel_for(p_.in_channels, slots_, [&](std::int64_t channel, int slot) {
-    store_channel(arguments, channel, at<Acc>(workspace(slot), values_at_));
-  });
+  return true;
 }
 
 template <typename Acc>
@@ -226,26 +213,16 @@ typename GradientTask<Acc>::Unit GradientTask<Acc>::unit(std::int64_t index,
           .workspace = workspace};
 }
 
-template <typename Acc>
-typename GradientTask<Acc>::Place GradientTask<Acc>::place(std::int64_t box) const {
-  Place place{};
-  for (std::size_t a = 3; a-- > 0; box /= counts_[a]) {
-    place.first[a] = box % counts_[a] * box_[a];
-    place.outputs[a] = std::min(box_[a], t_.axes[a].output() - place.first[a]);
-  }
-  place.image = box * images_;
-  place.images = std::min(images_, p_.batch - place.image);
-  return place;
-}
-
 // False if a gradient is not finite that would meet zeros.
 template <typename Acc>
-bool GradientTask<Acc>::compute(const RunArguments& arguments, const Unit& unit) const {
+bool GradientTask<Acc>::sum_unit(const RunArguments& arguments, const Unit& unit) const {
   std::fill_n(unit.sums, unit_size_, Acc(0));
-  const Acc* gradient = at<Acc>(unit.workspace, gradient_at_);
-  for (std::int64_t box = unit.slice * boxes_ / slices_; box < (unit.slice + 1) * boxes_ / slices_;
-       ++box) {
-    const Place where = place(box);
+  const Acc* gradient = gradient_.at(unit.workspace);
+  const std::int64_t end = (unit.slice + 1) * boxes_.count() / slices_;
+  for (std::int64_t box = unit.slice * boxes_.count() / slices_; box < end; ++box) {
+    Place where{boxes_.at(box), images_};
+    where.image *= images_;
+    where.images = std::min(images_, p_.batch - where.image);
     load_gradient(arguments, unit, where);
     const std::int64_t outputs = where.count();
     const std::int64_t width = channels_in_lanes_ ? lane_channels_ : group_outputs_;
@@ -263,7 +240,7 @@ bool GradientTask<Acc>::compute(const RunArguments& arguments, const Unit& unit)
 template <typename Acc>
 void GradientTask<Acc>::load_gradient(const RunArguments& arguments, const Unit& unit,
                                       const Place& place) const {
-  Acc* to = at<Acc>(unit.workspace, gradient_at_);
+  Acc* to = gradient_.at(unit.workspace);
   const std::int64_t columns = place.outputs[2];
   const std::int64_t step = channels_in_lanes_ ? lane_channels_ : 1;
   for (std::int64_t b = place.image; b < place.image + place.images; ++b) {
@@ -306,11 +283,11 @@ void GradientTask<Acc>::load_inputs(const RunArguments& arguments, const Unit& u
                                     const Place& place, std::int64_t first,
                                     std::int64_t channels) const {
   const std::int64_t group_first = unit.group * group_inputs_ + unit.first_channel + first;
-  Acc* inputs = at<Acc>(unit.workspace, inputs_at_);
+  Acc* inputs = inputs_.at(unit.workspace);
   for (std::int64_t c = 0; c < channels; ++c) {
     for (std::int64_t b = 0; b < place.images; ++b) {
       loader_.load(arguments.first, (place.image + b) * x_.outer + (group_first + c) * x_.channel,
-                   place.first, place.outputs, at<Segment>(unit.workspace, segments_at_),
+                   place.first, place.outputs, segments_.at(unit.workspace),
                    inputs + c * channel_step() + b * loader_.size());
     }
   }
@@ -325,8 +302,8 @@ void GradientTask<Acc>::add_products(const Unit& unit, const Place& place, std::
       .plane_step = images_ > 1 ? loader_.size() : t_.axes[0].stride * loader_.plane_size(),
       .row_step = t_.axes[1].stride * loader_.row_size(),
   };
-  const Acc* inputs = at<Acc>(unit.workspace, inputs_at_);
-  const Acc* gradient = at<Acc>(unit.workspace, gradient_at_);
+  const Acc* inputs = inputs_.at(unit.workspace);
+  const Acc* gradient = gradient_.at(unit.workspace);
   Acc* sums = unit.sums + channel_at(first);
   if (channels_in_lanes_) {
     // A tile may reach into channels that were not loaded: their sums are never stored.

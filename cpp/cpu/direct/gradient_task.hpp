@@ -4,11 +4,10 @@
 #include <string>
 #include <vector>
 
-#include "cpp/cpu/cpu_facts.hpp"
 #include "cpp/cpu/direct/box.hpp"
 #include "cpp/cpu/direct/box_loader.hpp"
-#include "cpp/cpu/direct/direct_task.hpp"
 #include "cpp/cpu/direct/gradient_kernel.hpp"
+#include "cpp/cpu/direct/kernel_task.hpp"
 
 namespace faltung::direct {
 
@@ -18,24 +17,18 @@ namespace faltung::direct {
 /// group into parts. A unit is one slice of one part: it forms sums of its own, box by box, and
 /// these are added up slice by slice. The lanes hold output channels, or neighbouring outputs where
 /// a group has only few channels.
-///
-/// The kernels multiply the zeros beyond a boundary, which a gradient with NaN or infinity would
-/// make NaN; such a gradient goes to DirectTask, which leaves them out.
 template <typename Acc>
-class GradientTask final : public Task {
+class GradientTask final : public KernelTask {
  public:
   [[nodiscard]] static bool serves(const Problem& p);
 
   explicit GradientTask(const Problem& problem);
-  [[nodiscard]] std::size_t workspace_bytes() const override { return bytes_; }
-  [[nodiscard]] ErrorBound error_bound() const override { return general_.error_bound(); }
   [[nodiscard]] std::string policy() const override;
   [[nodiscard]] PlanFacts facts() const override {
-    PlanFacts facts = cpu_facts(slots_);
+    PlanFacts facts = KernelTask::facts();
     if (slices_ > 1) ++facts.memory_passes;  // their sums are added
     return facts;
   }
-  void run(const RunArguments& arguments) const override;
 
  private:
   using Segment = typename BoxLoader<Acc>::Segment;
@@ -46,9 +39,8 @@ class GradientTask final : public Task {
     Acc* sums;
     std::byte* workspace;
   };
-  struct Place {
-    std::int64_t image, images;
-    Box first, outputs;
+  struct Place : Block {
+    std::int64_t images;
     [[nodiscard]] std::int64_t count() const {
       return images * outputs[0] * outputs[1] * outputs[2];
     }
@@ -59,16 +51,16 @@ class GradientTask final : public Task {
   void find_tap_rows();
   [[nodiscard]] Unit unit(std::int64_t index, const RunArguments& arguments,
                           std::byte* workspace) const;
-  [[nodiscard]] Place place(std::int64_t box) const;
   [[nodiscard]] Acc* sums_of(const RunArguments& arguments, std::int64_t unit) const {
-    return at<Acc>(arguments.workspace, sums_at_) + unit * unit_size_;
+    return sums_.at(arguments.workspace) + unit * unit_size_;
   }
   /// Where the sums of a part's channel lie in those of a unit.
   [[nodiscard]] std::int64_t channel_at(std::int64_t channel) const {
     return channel / shared_channels_ * shared_size_ + channel % shared_channels_ * channel_size_;
   }
   [[nodiscard]] std::int64_t channel_step() const { return images_ * loader_.size(); }
-  [[nodiscard]] bool compute(const RunArguments& arguments, const Unit& unit) const;
+  [[nodiscard]] bool compute(const RunArguments& arguments) const override;
+  [[nodiscard]] bool sum_unit(const RunArguments& arguments, const Unit& unit) const;
   void load_gradient(const RunArguments& arguments, const Unit& unit, const Place& place) const;
   void load_gradient_row(const RunArguments& arguments, std::int64_t first, std::int64_t columns,
                          std::int64_t channel_step, Acc* to) const;
@@ -82,15 +74,15 @@ class GradientTask final : public Task {
   ThreeAxes t_;
   GradientKernels<Acc> kernels_;
   bool channels_in_lanes_;
-  Box box_, counts_;     // outputs of a box; boxes along each axis
+  Box box_;
   std::int64_t images_;  // of a box
-  DirectTask<Acc> general_;
+  Boxes boxes_;          // of all images, images_ counting as one
   BoxLoader<Acc> loader_;
   LoadRow<Acc> load_y_;
   ResultRows<Acc> result_;
   TensorStrides x_, w_, y_;
   std::int64_t group_inputs_, group_outputs_, taps_;
-  std::int64_t boxes_ = 0, slices_ = 0, parts_ = 0, part_channels_ = 0;
+  std::int64_t slices_ = 0, parts_ = 0, part_channels_ = 0;
   std::int64_t lane_channels_ = 0;    // output channels, filled up to vectors
   std::int64_t shared_channels_ = 0;  // input channels that are loaded together
   std::int64_t channel_size_ = 0, shared_size_ = 0, unit_size_ = 0;  // sums
@@ -98,9 +90,9 @@ class GradientTask final : public Task {
   std::vector<std::int64_t> tap_rows_;  // where the rows of taps start in one channel's dw
   std::int64_t tap_row_ = 0, tap_step_ = 0;
   bool pads_zeros_;
-  int slots_ = 1;
-  std::size_t sums_at_ = 0, slots_at_ = 0, slot_bytes_ = 0, bytes_ = 0;
-  std::size_t inputs_at_ = 0, segments_at_ = 0, gradient_at_ = 0, values_at_ = 0;  // in a slot
+  Piece<Acc> sums_;
+  Piece<Acc> inputs_, gradient_, values_;  // within a slot, as segments_
+  Piece<Segment> segments_;
 };
 
 }  // namespace faltung::direct

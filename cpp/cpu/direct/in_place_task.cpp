@@ -1,14 +1,12 @@
 #include "cpp/cpu/direct/in_place_task.hpp"
 
-#include <hwy/cache_control.h>
-
 #include <algorithm>
 
 #include "cpp/core/message.hpp"
 #include "cpp/cpu/direct/direct_policy.hpp"
+#include "cpp/cpu/direct/direct_task.hpp"
 #include "cpp/cpu/direct/finite.hpp"
 #include "cpp/cpu/direct/in_place_policy.hpp"
-#include "cpp/cpu/parallel.hpp"
 #include "cpp/cpu/prefetch.hpp"
 
 namespace faltung::direct {
@@ -26,7 +24,10 @@ std::int64_t read_above(const Axis& axis) {
 }
 
 // The ends of rows are put together for vectors that start a whole number of them behind the first.
-Box whole_vectors(Box box, const ThreeAxes& t) {
+template <typename Acc>
+Box in_place_box(const Problem& p) {
+  const ThreeAxes t(p);
+  Box box = choose_box(t, p.batch * p.groups, 1, sizeof(Acc), longest_sum(p), rows_at_once);
   box[2] = std::min(ceil_divide(box[2], 16) * 16, t.axes[2].output());
   return box;
 }
@@ -95,34 +96,21 @@ bool InPlaceTask<Acc, Element>::serves(const Problem& p) {
 
 template <typename Acc, typename Element>
 InPlaceTask<Acc, Element>::InPlaceTask(const Problem& problem)
-    : p_(problem),
-      t_(problem),
-      box_(whole_vectors(choose_box(t_, problem.batch * problem.groups, 1, sizeof(Acc),
-                                    longest_sum(problem), rows_at_once),
-                         t_)),
-      boxes_(t_, box_),
-      general_(problem),
+    : BoxTask(problem, ThreeAxes(problem), in_place_box<Acc>(problem), problem.groups, 1,
+              std::make_unique<DirectTask<Acc>>(problem)),
       packer_(problem),
       result_(problem),
       kernel_(in_place_kernel<Acc, Element>()),
-      x_(x_strides(problem)),
-      y_(y_strides(problem)),
-      multiplier_(problem.out_channels / problem.groups),
-      taps_(element_count(filter_extents(problem))),
-      stores_in_place_(results_are_sums<Acc>(problem) && t_.y[2] == 1),
-      streams_(stores_in_place_ && leaves_caches(problem)),
-      pads_zeros_(meets_zeros(problem)),
-      slots_(plan_threads(problem.batch * problem.groups * boxes_.count(), in_place_us(problem))) {
+      taps_(element_count(filter_extents(problem))) {
+  stores_in_place_ = results_are_sums<Acc>(p_) && t_.y[2] == 1;
+  streams_ = stores_in_place_ && leaves_caches(p_);
+  share(in_place_us(p_));
   find_offsets();
   if (!all_zeros(t_.axes[2])) find_ends();
-  WorkspaceLayout slot;
-  rows_at_ = slot.add<const Element*>(t_.axes[0].filter * (rows_at_once + t_.axes[1].filter - 1));
-  sums_at_ = slot.add<Acc>(stores_in_place_ ? 0 : rows_at_once * box_[2]);
-  slot_bytes_ = slot.bytes();
-  WorkspaceLayout all;
-  filter_at_ = all.add<Acc>(packer_.size());
-  slots_at_ = all.add<std::byte>(static_cast<std::int64_t>(slot_bytes_) * slots_);
-  bytes_ = std::max(all.bytes(), general_.workspace_bytes());
+  add_weights<Acc>(packer_.size());
+  rows_ =
+      layout_.slot.add<const Element*>(t_.axes[0].filter * (rows_at_once + t_.axes[1].filter - 1));
+  sums_ = layout_.slot.add<Acc>(stores_in_place_ ? 0 : rows_at_once * box_[2]);
 }
 
 template <typename Acc, typename Element>
@@ -171,33 +159,29 @@ void InPlaceTask<Acc, Element>::find_ends() {
 
 template <typename Acc, typename Element>
 std::string InPlaceTask<Acc, Element>::policy() const {
-  return message("boxes of ", box_[0], "x", box_[1], "x", box_[2], " outputs, read in place");
+  return message("boxes of ", box_text(box_), " outputs, read in place");
 }
 
 template <typename Acc, typename Element>
-void InPlaceTask<Acc, Element>::run(const RunArguments& arguments) const {
-  const Acc* filter = packer_.filter(arguments, at<Acc>(arguments.workspace, filter_at_));
-  if (pads_zeros_ && !all_finite(filter, p_.out_channels * taps_)) return general_.run(arguments);
-  parallel_for(p_.batch * p_.groups * boxes_.count(), slots_, [&](std::int64_t block, int slot) {
-    std::byte* workspace =
-        arguments.workspace + slots_at_ + static_cast<std::size_t>(slot) * slot_bytes_;
-    Work work{};
-    const std::int64_t channel = boxes_.find(block, work.first, work.outputs);
-    work.channel = channel % p_.groups;
-    work.image = channel / p_.groups;
-    work.rows = at<const Element*>(workspace, rows_at_);
-    work.sums = at<Acc>(workspace, sums_at_);
-    compute(arguments, filter, work);
-    if (streams_) hwy::FlushStream();
-  });
+const void* InPlaceTask<Acc, Element>::make_weights(const void* w, void* to, std::byte*,
+                                                    int) const {
+  const Acc* filter = packer_.filter(w, static_cast<Acc*>(to));
+  return pads_zeros_ && !all_finite(filter, p_.out_channels * taps_) ? nullptr : filter;
 }
 
 template <typename Acc, typename Element>
-void InPlaceTask<Acc, Element>::compute(const RunArguments& arguments, const Acc* filter,
-                                        const Work& work) const {
-  const Element* image = static_cast<const Element*>(arguments.first) + work.image * x_.outer +
-                         work.channel * x_.channel;
-  InPlaceRows<Acc, Element> a{.x = work.rows,
+bool InPlaceTask<Acc, Element>::compute(const RunArguments& arguments) const {
+  const auto* filter = find_weights<Acc>(arguments);
+  if (filter == nullptr) return false;
+  for_each_box(arguments, [&](const Work& work) { compute_box(arguments, filter, work); });
+  return true;
+}
+
+template <typename Acc, typename Element>
+void InPlaceTask<Acc, Element>::compute_box(const RunArguments& arguments, const Acc* filter,
+                                            const Work& work) const {
+  const Element* image = static_cast<const Element*>(arguments.first) + input_at(work, work.group);
+  InPlaceRows<Acc, Element> a{.x = rows_.at(work.workspace),
                               .x_rows = rows_at_once + t_.axes[1].filter - 1,
                               .width = t_.axes[2].input,
                               .ends = ends_.get(),
@@ -206,16 +190,15 @@ void InPlaceTask<Acc, Element>::compute(const RunArguments& arguments, const Acc
                               .tap_rows = t_.axes[1].filter,
                               .taps = t_.axes[2].filter,
                               .w = nullptr,
-                              .y = work.sums,
+                              .y = sums_.at(work.workspace),
                               .y_row_step = stores_in_place_ ? t_.y[1] : box_[2],
                               .rows = 0,
                               .columns = work.outputs[2],
                               .streams = streams_};
-  for (std::int64_t k = work.channel * multiplier_; k < (work.channel + 1) * multiplier_; ++k) {
+  for (std::int64_t k = work.group * group_outputs_; k < (work.group + 1) * group_outputs_; ++k) {
     a.w = filter + k * taps_;
     for (std::int64_t z = 0; z < work.outputs[0]; ++z) {
-      std::int64_t to = work.image * y_.outer + k * y_.channel + (work.first[0] + z) * t_.y[0] +
-                        work.first[1] * t_.y[1] + work.first[2] * t_.y[2];
+      std::int64_t to = output_at(work, k, z, 0);
       for (std::int64_t y = 0; y < work.outputs[1];
            y += rows_at_once, to += rows_at_once * t_.y[1]) {
         a.rows = std::min(rows_at_once, work.outputs[1] - y);
@@ -241,10 +224,11 @@ const Element* InPlaceTask<Acc, Element>::row(const Element* image, std::int64_t
 template <typename Acc, typename Element>
 void InPlaceTask<Acc, Element>::find_rows(const Element* image, const Work& work, std::int64_t z,
                                           std::int64_t y, std::int64_t rows) const {
+  const Element** to = rows_.at(work.workspace);
   const std::int64_t x_rows = rows_at_once + t_.axes[1].filter - 1;
   for (std::int64_t q = 0; q < t_.axes[0].filter; ++q) {
     for (std::int64_t i = 0; i < rows + t_.axes[1].filter - 1; ++i) {
-      work.rows[q * x_rows + i] = row(image, z + q, y + i);
+      to[q * x_rows + i] = row(image, z + q, y + i);
     }
   }
 }

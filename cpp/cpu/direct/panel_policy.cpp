@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <limits>
 
+#include "cpp/cpu/direct/direct_policy.hpp"
 #include "cpp/cpu/direct/panel_bands.hpp"
+#include "cpp/cpu/error_terms.hpp"
 #include "cpp/cpu/extended_input.hpp"
 #include "cpp/cpu/parallel.hpp"
 #include "cpp/cpu/product_rate.hpp"
@@ -72,13 +74,14 @@ class Cost {
 
 }  // namespace
 
-PanelPolicy choose_panels(const Problem& p, const PanelTile& tile) {
+LayerPolicy choose_panels(const Problem& p, const PanelTile& tile) {
   const ThreeAxes t(p);
   const Cost cost(p, t, tile);
   const std::int64_t inputs = ceil_divide(p.in_channels / p.groups, tile.merged);
   const std::int64_t taps = element_count(filter_extents(p));
   const std::int64_t most_channels = std::max<std::int64_t>(1, most_products_at_once / taps);
-  PanelPolicy best{};
+  LayerPolicy best{};
+  best.packs = true;
   const std::int64_t inputs_at_once = ceil_divide(inputs, ceil_divide(inputs, most_channels));
   best.channels = inputs_at_once * tile.merged;
   const auto fits = [&](const Box& box) {
@@ -133,6 +136,26 @@ PanelPolicy choose_panels(const Problem& p, const PanelTile& tile) {
   best.threads = plan_threads(std::numeric_limits<std::int64_t>::max(), best.microseconds);
   if (best.threads > 1) choose();
   return best;
+}
+
+LayerPolicy choose_unpacked(const Problem& p, const PanelTile& tile) {
+  constexpr std::int64_t enough_blocks = 8;
+  constexpr std::int64_t least_tiles = 4;  // or reading the box again costs too much
+  const ThreeAxes t(p);
+  const std::int64_t outputs = p.out_channels / p.groups;
+  const std::int64_t tiles = ceil_divide(outputs, tile.channels);
+  LayerPolicy policy{};
+  policy.channels = p.in_channels / p.groups;
+  policy.box = choose_box(t, p.batch * p.groups, policy.channels,
+                          static_cast<std::int64_t>(size_of(p.accumulator)),
+                          longest_sum(p) * static_cast<double>(outputs), 1);
+  const std::int64_t boxes = Boxes(t, policy.box, p.batch, p.groups).count();
+  const std::int64_t parts = std::clamp<std::int64_t>(
+      ceil_divide(enough_blocks, boxes), 1, std::max<std::int64_t>(1, tiles / least_tiles));
+  policy.tiles = ceil_divide(tiles, parts);
+  policy.microseconds = vector_us(p);
+  policy.threads = plan_threads(boxes * ceil_divide(tiles, policy.tiles), policy.microseconds);
+  return policy;
 }
 
 }  // namespace faltung::direct

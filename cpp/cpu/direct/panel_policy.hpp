@@ -4,12 +4,13 @@
 
 namespace faltung::direct {
 
-/// How PanelTask cuts the work. Every output is summed in the same order however it is cut, so this
+/// How LayerTask cuts the work. Every output is summed in the same order however it is cut, so this
 /// may follow the number of threads and changes no bit.
-struct PanelPolicy {
-  Box box;                ///< outputs whose panels are packed and multiplied at once
-  std::int64_t channels;  ///< input channels of a group that are packed at once
-  std::int64_t tiles;     ///< of output channels that share the packed panels
+struct LayerPolicy {
+  bool packs;             ///< what a box reads into panels, or the kernel reads the box itself
+  Box box;                ///< outputs that are summed at once
+  std::int64_t channels;  ///< input channels of a group that are loaded at once
+  std::int64_t tiles;     ///< of output channels that share what is loaded
   int threads;
   double microseconds;  ///< what one thread is expected to take
 };
@@ -27,6 +28,7 @@ constexpr PanelTile widest_tile(DType accumulator, std::int64_t merged) {
 }
 
 /// @param p  has at most three axes
-[[nodiscard]] PanelPolicy choose_panels(const Problem& p, const PanelTile& tile);
+[[nodiscard]] LayerPolicy choose_panels(const Problem& p, const PanelTile& tile);
+[[nodiscard]] LayerPolicy choose_unpacked(const Problem& p, const PanelTile& tile);
 
 }  // namespace faltung::direct

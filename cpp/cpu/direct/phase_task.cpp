@@ -4,7 +4,9 @@
 #include <functional>
 
 #include "cpp/core/message.hpp"
+#include "cpp/cpu/cpu_facts.hpp"
 #include "cpp/cpu/direct/ways.hpp"
+#include "cpp/cpu/error_terms.hpp"
 #include "cpp/cpu/parallel.hpp"
 
 namespace faltung::direct {
@@ -45,22 +47,16 @@ PhaseTask<Acc>::PhaseTask(const Problem& problem)
   // The longest first, so that the threads end together.
   std::ranges::stable_sort(steps_, std::greater{},
                            [](const Step& step) { return step.taps.size(); });
-  slots_ = plan_threads(static_cast<std::int64_t>(steps_.size()), phases_us(p_));
   std::size_t most = 0;
   for (const Step& step : steps_) {
     if (step.task) most = std::max(most, step.task->workspace_bytes());
+    longest_row_ = std::max(longest_row_, step.results.back());
   }
-  WorkspaceLayout layout;
-  filter_at_ = layout.add<Acc>(packer_.size());
-  filters_at_ = layout.add<Acc>(filters_size_);
-  for (const Step& step : steps_) longest_row_ = std::max(longest_row_, step.results.back());
-  zeros_at_ = layout.add<Acc>(longest_row_);
-  steps_at_ = layout.bytes();
-  for (int i = 0; i < slots_; ++i) {
-    layout.add<std::byte>(static_cast<std::int64_t>(most));
-    if (i == 0) step_bytes_ = layout.bytes() - steps_at_;
-  }
-  bytes_ = layout.bytes();
+  layout_.slots = plan_threads(std::ssize(steps_), phases_us(p_));
+  filter_ = layout_.shared.add<Acc>(packer_.size());
+  filters_ = layout_.shared.add<Acc>(filters_size_);
+  zeros_ = layout_.shared.add<Acc>(longest_row_);
+  layout_.slot.add<std::byte>(static_cast<std::int64_t>(most));
 }
 
 template <typename Acc>
@@ -99,7 +95,7 @@ std::string PhaseTask<Acc>::policy() const {
 
 template <typename Acc>
 PlanFacts PhaseTask<Acc>::facts() const {
-  PlanFacts facts = cpu_facts(slots_);
+  PlanFacts facts = cpu_facts(layout_.slots);
   for (const Step& step : steps_) {
     if (step.task) facts.threads = std::max(facts.threads, step.task->facts().threads);
   }
@@ -139,9 +135,7 @@ std::unique_ptr<PreparedFilter> PhaseTask<Acc>::prepare_filter(const Stream& str
   auto filters = std::make_unique<Filters>();
   filters->values.resize(static_cast<std::size_t>(filters_size_));
   std::vector<Acc> scratch(static_cast<std::size_t>(packer_.size()));
-  RunArguments arguments;
-  arguments.second = w;
-  pack(packer_.filter(arguments, scratch.data()), 0, channels_, filters->values.data());
+  pack(packer_.filter(w, scratch.data()), 0, channels_, filters->values.data());
   for (const Step& step : steps_) {
     filters->forms.push_back(
         step.task ? step.task->prepare_filter(stream, filters->values.data() + step.filter)
@@ -152,35 +146,37 @@ std::unique_ptr<PreparedFilter> PhaseTask<Acc>::prepare_filter(const Stream& str
 
 template <typename Acc>
 void PhaseTask<Acc>::run(const RunArguments& arguments) const {
-  std::fill_n(at<Acc>(arguments.workspace, zeros_at_), longest_row_, Acc(0));
+  std::fill_n(zeros_.at(arguments.workspace), longest_row_, Acc(0));
   const auto* prepared = static_cast<const Filters*>(arguments.prepared);
   const Acc* values = prepared != nullptr ? prepared->values.data() : nullptr;
   if (prepared == nullptr) {
-    const Acc* filter = packer_.filter(arguments, at<Acc>(arguments.workspace, filter_at_));
-    Acc* packed = at<Acc>(arguments.workspace, filters_at_);
-    parallel_for(ceil_divide(channels_, packed_channels), slots_, [&](std::int64_t block, int) {
-      const std::int64_t first = block * packed_channels;
-      pack(filter, first, std::min(packed_channels, channels_ - first), packed);
-    });
+    const Acc* filter = packer_.filter(arguments, filter_.at(arguments.workspace));
+    Acc* packed = filters_.at(arguments.workspace);
+    parallel_for(ceil_divide(channels_, packed_channels), layout_.slots,
+                 [&](std::int64_t block, int) {
+                   const std::int64_t first = block * packed_channels;
+                   pack(filter, first, std::min(packed_channels, channels_ - first), packed);
+                 });
     values = packed;
   }
-  parallel_for(static_cast<std::int64_t>(steps_.size()), slots_, [&](std::int64_t i, int slot) {
-    const auto index = static_cast<std::size_t>(i);
-    const Step& step = steps_[index];
-    if (!step.task) return store_zeros(arguments, step);
-    RunArguments own = arguments;
-    own.second = values + step.filter;
-    own.prepared = prepared != nullptr ? prepared->forms[index].get() : nullptr;
-    own.result = static_cast<std::byte*>(arguments.result) +
-                 step.first * static_cast<std::int64_t>(size_of(p_.result_dtype()));
-    own.workspace += steps_at_ + static_cast<std::size_t>(slot) * step_bytes_;
-    step.task->run(own);
-  });
+  parallel_for(static_cast<std::int64_t>(steps_.size()), layout_.slots,
+               [&](std::int64_t i, int slot) {
+                 const auto index = static_cast<std::size_t>(i);
+                 const Step& step = steps_[index];
+                 if (!step.task) return store_zeros(arguments, step);
+                 RunArguments own = arguments;
+                 own.second = values + step.filter;
+                 own.prepared = prepared != nullptr ? prepared->forms[index].get() : nullptr;
+                 own.result = static_cast<std::byte*>(arguments.result) +
+                              step.first * static_cast<std::int64_t>(size_of(p_.result_dtype()));
+                 own.workspace = layout_.at(arguments.workspace, slot);
+                 step.task->run(own);
+               });
 }
 
 template <typename Acc>
 void PhaseTask<Acc>::store_zeros(const RunArguments& arguments, const Step& step) const {
-  const Acc* zeros = at<Acc>(arguments.workspace, zeros_at_);
+  const Acc* zeros = zeros_.at(arguments.workspace);
   const std::int64_t columns = step.results.back();
   for (std::int64_t b = 0; b < p_.batch; ++b) {
     for (std::int64_t c = 0; c < channels_; ++c) {

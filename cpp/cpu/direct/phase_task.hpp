@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "cpp/cpu/cpu_facts.hpp"
-#include "cpp/cpu/direct/direct_task.hpp"
 #include "cpp/cpu/direct/phases.hpp"
+#include "cpp/cpu/packed_filter.hpp"
+#include "cpp/cpu/workspace_layout.hpp"
 
 namespace faltung::direct {
 
@@ -20,7 +20,7 @@ class PhaseTask final : public Task {
   [[nodiscard]] static bool serves(const Problem& p);
 
   explicit PhaseTask(const Problem& problem);
-  [[nodiscard]] std::size_t workspace_bytes() const override { return bytes_; }
+  [[nodiscard]] std::size_t workspace_bytes() const override { return layout_.bytes(); }
   [[nodiscard]] ErrorBound error_bound() const override;
   [[nodiscard]] std::string policy() const override;
   [[nodiscard]] PlanFacts facts() const override;
@@ -52,8 +52,8 @@ class PhaseTask final : public Task {
   std::int64_t channels_, inner_;  // of the forward problems: k, and c/g
   std::vector<Step> steps_;
   std::int64_t filters_size_ = 0, longest_row_ = 0;
-  int slots_;
-  std::size_t filter_at_, filters_at_, zeros_at_, steps_at_, step_bytes_ = 0, bytes_;
+  SlotLayout layout_;  // a slot is the workspace of a step
+  Piece<Acc> filter_, filters_, zeros_;
 };
 
 }  // namespace faltung::direct

@@ -3,24 +3,17 @@
 #include <algorithm>
 
 #include "cpp/core/message.hpp"
+#include "cpp/cpu/direct/direct_task.hpp"
 #include "cpp/cpu/direct/finite.hpp"
-#include "cpp/cpu/parallel.hpp"
 
 namespace faltung::direct {
 
 template <typename Acc>
-struct PolyphaseTask<Acc>::Filters final : PreparedFilter {
-  std::vector<Part> packed;
-  bool finite = true;
-  std::unique_ptr<PreparedFilter> plain;
-};
-
-template <typename Acc>
 PolyphaseTask<Acc>::PolyphaseTask(const Problem& problem)
-    : p_(problem),
+    : KernelTask(std::make_unique<DirectTask<Acc>>(problem)),
+      p_(problem),
       policy_(*choose_polyphase(problem)),
       axis_(problem.axes[policy_.along]),
-      general_(problem),
       packer_(problem),
       load_(faltung::load_row<Acc>(problem.input)),
       result_(problem),
@@ -47,20 +40,14 @@ PolyphaseTask<Acc>::PolyphaseTask(const Problem& problem)
   }
   // Dots of complex values meet every tap twice.
   filter_parts_ = policy_.rows ? all : parts * all;
-  slots_ = plan_threads(p_.batch * p_.groups * outer_count_ * chunks_ * blocks_,
-                        polyphase_us(p_, policy_));
-
+  layout_.slots = plan_threads(p_.batch * p_.groups * outer_count_ * chunks_ * blocks_,
+                               polyphase_us(p_, policy_));
+  add_weights<Part>(p_.out_channels * filter_parts_ * (by_imaginary_ ? 2 : 1) + dot_slack);
+  filter_ = layout_.shared.add<Acc>(packer_.size());
   const std::int64_t outputs = policy_.outputs * policy_.phases;
-  WorkspaceLayout slot;
-  window_at_ = slot.add<Part>(policy_.window() * row_parts_ + dot_slack);
-  sums_at_ = slot.add<Part>(outputs * row_parts_);
-  other_sums_at_ = slot.add<Part>(by_imaginary_ ? outputs * row_parts_ : 0);
-  slot_bytes_ = slot.bytes();
-  WorkspaceLayout layout;
-  filter_at_ = layout.add<Acc>(packer_.size());
-  packed_at_ = layout.add<Part>(packed_size());
-  slots_at_ = layout.add<std::byte>(static_cast<std::int64_t>(slot_bytes_) * slots_);
-  bytes_ = std::max(layout.bytes(), general_.workspace_bytes());
+  window_ = layout_.slot.add<Part>(policy_.window() * row_parts_ + dot_slack);
+  sums_ = layout_.slot.add<Part>(outputs * row_parts_);
+  other_sums_ = layout_.slot.add<Part>(by_imaginary_ ? outputs * row_parts_ : 0);
 }
 
 template <typename Acc>
@@ -71,7 +58,11 @@ std::string PolyphaseTask<Acc>::policy() const {
 
 // The taps of each phase in turn, by their real and then by their imaginary parts.
 template <typename Acc>
-void PolyphaseTask<Acc>::pack(const Acc* filter, Part* to) const {
+const void* PolyphaseTask<Acc>::make_weights(const void* w, void* to, std::byte* workspace,
+                                             int) const {
+  const Acc* filter = packer_.filter(w, filter_.at(workspace));
+  if (pads_zeros_ && !all_finite(filter, p_.out_channels * taps_)) return nullptr;
+  auto* weights = static_cast<Part*>(to);
   const std::int64_t copies = policy_.rows ? 1 : parts;
   for (std::int64_t k = 0; k < p_.out_channels; ++k) {
     for (int imaginary = 0; imaginary <= (by_imaginary_ ? 1 : 0); ++imaginary) {
@@ -84,66 +75,26 @@ void PolyphaseTask<Acc>::pack(const Acc* filter, Part* to) const {
           } else {
             value = tap;
           }
-          to = std::fill_n(to, copies, value);
+          weights = std::fill_n(weights, copies, value);
         }
       }
     }
   }
-  std::fill_n(to, dot_slack, Part(0));
+  std::fill_n(weights, dot_slack, Part(0));
+  return to;
 }
 
 template <typename Acc>
-std::int64_t PolyphaseTask<Acc>::packed_size() const {
-  return p_.out_channels * filter_parts_ * (by_imaginary_ ? 2 : 1) + dot_slack;
-}
-
-template <typename Acc>
-std::unique_ptr<PreparedFilter> PolyphaseTask<Acc>::prepare_filter(const Stream& stream,
-                                                                   const void* w) const {
-  auto filters = std::make_unique<Filters>();
-  std::vector<Acc> scratch(static_cast<std::size_t>(packer_.size()));
-  RunArguments arguments;
-  arguments.second = w;
-  const Acc* filter = packer_.filter(arguments, scratch.data());
-  filters->packed.resize(static_cast<std::size_t>(packed_size()));
-  pack(filter, filters->packed.data());
-  filters->finite = all_finite(filter, p_.out_channels * taps_);
-  if (!filters->finite) {
-    filters->plain = general_.prepare_filter(stream, w);
-    if (filters->plain == nullptr)
-      return nullptr;  // w is read where it lies: looked at in each run
-  }
-  return filters;
-}
-
-template <typename Acc>
-void PolyphaseTask<Acc>::run(const RunArguments& arguments) const {
-  const Part* packed = nullptr;
-  bool finite = true;
-  if (arguments.prepared != nullptr) {
-    const auto& filters = static_cast<const Filters&>(*arguments.prepared);
-    packed = filters.packed.data();
-    finite = filters.finite;
-  } else {
-    const Acc* filter = packer_.filter(arguments, at<Acc>(arguments.workspace, filter_at_));
-    finite = all_finite(filter, p_.out_channels * taps_);
-    pack(filter, at<Part>(arguments.workspace, packed_at_));
-    packed = at<Part>(arguments.workspace, packed_at_);
-  }
-  if (pads_zeros_ && !finite) {
-    RunArguments others = arguments;
-    if (arguments.prepared != nullptr) {
-      others.prepared = static_cast<const Filters&>(*arguments.prepared).plain.get();
-    }
-    return general_.run(others);
-  }
-  parallel_for(p_.batch * p_.groups * outer_count_ * chunks_ * blocks_, slots_,
-               [&](std::int64_t index, int slot) {
-                 const Block block = find(index, arguments.workspace + slots_at_ +
-                                                     static_cast<std::size_t>(slot) * slot_bytes_);
-                 load(arguments, block);
-                 compute(arguments, packed, block);
-               });
+bool PolyphaseTask<Acc>::compute(const RunArguments& arguments) const {
+  const auto* weights = find_weights<Part>(arguments);
+  if (weights == nullptr) return false;
+  for_each_block(arguments, p_.batch * p_.groups * outer_count_ * chunks_ * blocks_,
+                 [&](std::int64_t index, std::byte* workspace) {
+                   const Block block = find(index, workspace);
+                   load(arguments, block);
+                   compute_block(arguments, weights, block);
+                 });
+  return true;
 }
 
 template <typename Acc>
@@ -172,7 +123,7 @@ typename PolyphaseTask<Acc>::Block PolyphaseTask<Acc>::find(std::int64_t index,
 // Copies what the block reads, with its boundaries resolved.
 template <typename Acc>
 void PolyphaseTask<Acc>::load(const RunArguments& arguments, const Block& block) const {
-  Acc* window = at<Acc>(block.workspace, window_at_);
+  Acc* window = reinterpret_cast<Acc*>(window_.at(block.workspace));
   const std::int64_t inner = policy_.along + 1 < p_.rank() ? x_.spatial.back() : 0;
   const std::int64_t first =
       block.image * x_.outer + block.group * x_.channel + block.outer_x + block.column * inner;
@@ -214,9 +165,9 @@ void PolyphaseTask<Acc>::load_row(const void* image, std::int64_t first, std::in
 }
 
 template <typename Acc>
-void PolyphaseTask<Acc>::compute(const RunArguments& arguments, const Part* filters,
-                                 const Block& block) const {
-  PhaseSums<Part> a{.x = at<Part>(block.workspace, window_at_),
+void PolyphaseTask<Acc>::compute_block(const RunArguments& arguments, const Part* filters,
+                                       const Block& block) const {
+  PhaseSums<Part> a{.x = window_.at(block.workspace),
                     .phases = phases_.data(),
                     .phase_count = policy_.phases,
                     .w = nullptr,
@@ -226,7 +177,7 @@ void PolyphaseTask<Acc>::compute(const RunArguments& arguments, const Part* filt
                     .y_step = policy_.phases,
                     .columns = row_parts_};
   const auto kernel = policy_.rows ? kernels_.rows : complex ? kernels_.pair_dots : kernels_.dots;
-  Part* sums = at<Part>(block.workspace, sums_at_);
+  Part* sums = sums_.at(block.workspace);
   const std::int64_t count = block.outputs * policy_.phases * row_parts_;
   for (std::int64_t k = block.group * group_outputs_; k < (block.group + 1) * group_outputs_; ++k) {
     a.w = filters + k * filter_parts_ * (by_imaginary_ ? 2 : 1);
@@ -234,7 +185,7 @@ void PolyphaseTask<Acc>::compute(const RunArguments& arguments, const Part* filt
     kernel(a);
     if (by_imaginary_) {
       a.w += filter_parts_;
-      a.y = at<Part>(block.workspace, other_sums_at_);
+      a.y = other_sums_.at(block.workspace);
       kernel(a);
       for (std::int64_t i = 0; i < count; i += 2) {
         sums[i] -= a.y[i + 1];
@@ -248,7 +199,7 @@ void PolyphaseTask<Acc>::compute(const RunArguments& arguments, const Part* filt
 template <typename Acc>
 void PolyphaseTask<Acc>::store(const RunArguments& arguments, std::int64_t k,
                                const Block& block) const {
-  const Acc* sums = at<Acc>(block.workspace, sums_at_);
+  const Acc* sums = reinterpret_cast<const Acc*>(sums_.at(block.workspace));
   const std::int64_t inner = policy_.along + 1 < p_.rank() ? y_.spatial.back() : 0;
   const std::int64_t step = y_.spatial[policy_.along];
   const std::int64_t first = block.first * policy_.phases;

@@ -1,14 +1,12 @@
 #include "cpp/cpu/direct/separable_task.hpp"
 
-#include <hwy/cache_control.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cstring>
 
 #include "cpp/core/message.hpp"
 #include "cpp/cpu/direct/direct_policy.hpp"
-#include "cpp/cpu/parallel.hpp"
+#include "cpp/cpu/direct/direct_task.hpp"
 
 namespace faltung::direct {
 namespace {
@@ -22,6 +20,11 @@ std::unique_ptr<Task> task_for_any_filter(const Problem& p) {
 // Rows of sums that are kept until they are stored as another type: what the kernel sums at once.
 constexpr std::int64_t sum_rows = 8;
 
+template <typename Acc>
+SeparablePolicy policy_of(const Problem& p) {
+  return choose_separable(ThreeAxes(p), p.batch * p.out_channels, sizeof(Acc));
+}
+
 // A filter type that rounds more than the sums lies too far from any outer product.
 bool keeps_accuracy(const Problem& p) {
   return p.math == Math::fast || is_integer(p.filter) || is_integer(p.accumulator) ||
@@ -29,12 +32,6 @@ bool keeps_accuracy(const Problem& p) {
 }
 
 }  // namespace
-
-template <typename Acc>
-struct SeparableTask<Acc>::Prepared final : PreparedFilter {
-  std::vector<Acc> lines;
-  std::unique_ptr<PreparedFilter> general;  // of general_, if there are no lines
-};
 
 template <typename Acc>
 bool SeparableTask<Acc>::serves(const Problem& p) {
@@ -51,41 +48,30 @@ bool SeparableTask<Acc>::serves(const Problem& p) {
 
 template <typename Acc>
 SeparableTask<Acc>::SeparableTask(const Problem& problem)
-    : p_(problem),
-      t_(problem),
-      policy_(choose_separable(t_, problem.batch * problem.out_channels,
-                               static_cast<std::int64_t>(sizeof(Acc)))),
-      general_(task_for_any_filter<Acc>(problem)),
+    : BoxTask(problem, ThreeAxes(problem), policy_of<Acc>(problem).box, problem.out_channels, 1,
+              task_for_any_filter<Acc>(problem)),
+      policy_(policy_of<Acc>(problem)),
       packer_(problem),
-      loader_(problem, t_, {1, 1, policy_.box[2]}),
+      loader_(problem, t_, {1, 1, box_[2]}),
       result_(problem),
       kernel_(stencil_kernel<Part>()),
-      x_(x_strides(problem)),
-      y_(y_strides(problem)),
       taps_{t_.axes[0].filter, t_.axes[1].filter, t_.axes[2].filter},
       line_size_(taps_[0] + taps_[1] + taps_[2]),
-      pitch_(slice_pitch(policy_.box[2])),
-      slice_(slice_values(policy_)),
-      boxes_(t_, policy_.box) {
-  stores_in_place_ = p_.output == dtype_of<Acc> && t_.y[2] == 1 && p_.epilogue == Epilogue{} &&
-                     !std::is_integral_v<Acc>;
+      pitch_(slice_pitch(box_[2])),
+      slice_(slice_values(policy_)) {
+  stores_in_place_ = results_are_sums<Acc>(p_) && t_.y[2] == 1;
   streams_ = stores_in_place_ && leaves_caches(p_);
-  slots_ = plan_threads(p_.batch * p_.out_channels * boxes_.count(), separable_us(p_));
-
-  const std::int64_t rows = policy_.walk == 0 ? reach(t_.axes[1], policy_.box[1]) : 0;
-  WorkspaceLayout slot;
-  segments_at_ = slot.add<Segment>(loader_.most_segments());
-  stage_at_ = slot.add<Acc>(loader_.row_size());
-  rows_at_ = slot.add<Acc>(rows * pitch_ + row_slack);
-  slices_at_ = slot.add<Acc>(kept_values(t_, policy_) + row_slack);
-  sums_at_ = slot.add<Acc>(stores_in_place_ ? 0 : sum_rows * pitch_);
-  slot_bytes_ = slot.bytes();
-  WorkspaceLayout all;
-  filter_at_ = all.add<Acc>(packer_.size());
-  lines_at_ = all.add<Acc>(p_.out_channels * line_size_);
-  scratch_at_ = all.add<FactorNumber<Acc>>(slots_ * line_size_);
-  slots_at_ = all.add<std::byte>(static_cast<std::int64_t>(slot_bytes_) * slots_);
-  bytes_ = std::max(all.bytes(), general_->workspace_bytes());
+  share(separable_us(p_));
+  add_weights<Acc>(p_.out_channels * line_size_);
+  filter_ = layout_.shared.add<Acc>(packer_.size());
+  scratch_ = layout_.shared.add<FactorNumber<Acc>>(layout_.slots * line_size_);
+  const std::int64_t rows = policy_.walk == 0 ? reach(t_.axes[1], box_[1]) : 0;
+  WorkspaceLayout& slot = layout_.slot;
+  segments_ = slot.add<Segment>(loader_.most_segments());
+  stage_ = slot.add<Acc>(loader_.row_size());
+  rows_ = slot.add<Acc>(rows * pitch_ + row_slack);
+  slices_ = slot.add<Acc>(kept_values(t_, policy_) + row_slack);
+  sums_ = slot.add<Acc>(stores_in_place_ ? 0 : sum_rows * pitch_);
 }
 
 // What a product may differ from its tap, the comparison's own roundings included; then the sums
@@ -99,93 +85,45 @@ ErrorBound SeparableTask<Acc>::error_bound() const {
   for (const Axis& axis : p_.axes) {
     factor *= 1 + sum_error(static_cast<double>(axis.filter), p_.accumulator);
   }
-  return {ErrorBound::Kind::elementwise, std::max(factor - 1, general_->error_bound().constant)};
+  return {ErrorBound::Kind::elementwise, std::max(factor - 1, BoxTask::error_bound().constant)};
 }
 
 template <typename Acc>
 std::string SeparableTask<Acc>::policy() const {
-  return message("separable, boxes of ", policy_.box[0], "x", policy_.box[1], "x", policy_.box[2],
-                 " outputs, ", policy_.step, " a step");
+  return message("separable, boxes of ", box_text(box_), " outputs, ", policy_.step, " a step");
 }
 
 template <typename Acc>
-bool SeparableTask<Acc>::find_lines(const RunArguments& arguments, int slots, Acc* packed,
-                                    FactorNumber<Acc>* scratch, Acc* lines) const {
-  const Acc* filter = packer_.filter(arguments, packed);
+const void* SeparableTask<Acc>::make_weights(const void* w, void* to, std::byte* workspace,
+                                             int threads) const {
+  const Acc* filter = packer_.filter(w, filter_.at(workspace));
   const std::int64_t count = taps_[0] * taps_[1] * taps_[2];
   std::atomic<bool> found{true};
-  parallel_for(p_.out_channels, slots, [&](std::int64_t k, int slot) {
+  parallel_for(p_.out_channels, threads, [&](std::int64_t k, int slot) {
     if (!find_factors(filter + k * count, taps_, policy_.walk, factor_tolerance(p_),
-                      scratch + slot * line_size_, lines + k * line_size_)) {
+                      scratch_.at(workspace) + slot * line_size_,
+                      static_cast<Acc*>(to) + k * line_size_)) {
       found.store(false, std::memory_order_relaxed);
     }
   });
-  return found;
+  return found ? to : nullptr;
 }
 
 template <typename Acc>
-std::unique_ptr<PreparedFilter> SeparableTask<Acc>::prepare_filter(const Stream& stream,
-                                                                   const void* w) const {
-  auto prepared = std::make_unique<Prepared>();
-  std::vector<Acc> packed(static_cast<std::size_t>(packer_.size()));
-  std::vector<FactorNumber<Acc>> scratch(static_cast<std::size_t>(line_size_));
-  prepared->lines.resize(static_cast<std::size_t>(p_.out_channels * line_size_));
-  RunArguments arguments;
-  arguments.second = w;
-  if (find_lines(arguments, 1, packed.data(), scratch.data(), prepared->lines.data())) {
-    return prepared;
-  }
-  prepared->lines.clear();
-  prepared->general = general_->prepare_filter(stream, w);
-  if (prepared->general == nullptr) return nullptr;  // a copy serves, which `run` looks at again
-  return prepared;
+bool SeparableTask<Acc>::compute(const RunArguments& arguments) const {
+  const auto* lines = find_weights<Acc>(arguments);
+  if (lines == nullptr) return false;
+  for_each_box(arguments, [&](const Work& work) {
+    Segment* segments = segments_.at(work.workspace);
+    const std::int64_t count = loader_.find_segments(work.first[2], work.outputs[2], segments);
+    compute_box(arguments, {work, lines + work.group * line_size_, {segments, segments + count}});
+  });
+  return true;
 }
 
 template <typename Acc>
-void SeparableTask<Acc>::run(const RunArguments& arguments) const {
-  const Acc* lines = nullptr;
-  if (arguments.prepared != nullptr) {
-    const auto& prepared = static_cast<const Prepared&>(*arguments.prepared);
-    if (prepared.general != nullptr) {
-      RunArguments general = arguments;
-      general.prepared = prepared.general.get();
-      return general_->run(general);
-    }
-    lines = prepared.lines.data();
-  } else {
-    Acc* found = at<Acc>(arguments.workspace, lines_at_);
-    if (!find_lines(arguments, slots_, at<Acc>(arguments.workspace, filter_at_),
-                    at<FactorNumber<Acc>>(arguments.workspace, scratch_at_), found)) {
-      return general_->run(arguments);
-    }
-    lines = found;
-  }
-  parallel_for(p_.batch * p_.out_channels * boxes_.count(), slots_,
-               [&](std::int64_t block, int slot) {
-                 std::byte* workspace =
-                     arguments.workspace + slots_at_ + static_cast<std::size_t>(slot) * slot_bytes_;
-                 compute(arguments, work(block, lines, workspace));
-                 if (streams_) hwy::FlushStream();
-               });
-}
-
-template <typename Acc>
-typename SeparableTask<Acc>::Work SeparableTask<Acc>::work(std::int64_t block, const Acc* lines,
-                                                           std::byte* workspace) const {
-  Work work{};
-  block = boxes_.find(block, work.first, work.outputs);
-  work.channel = block % p_.out_channels;
-  work.image = block / p_.out_channels;
-  work.lines = lines + work.channel * line_size_;
-  work.workspace = workspace;
-  work.segments =
-      loader_.find_segments(work.first[2], work.outputs[2], at<Segment>(workspace, segments_at_));
-  return work;
-}
-
-template <typename Acc>
-void SeparableTask<Acc>::compute(const RunArguments& arguments, const Work& work) const {
-  Acc* slices = at<Acc>(work.workspace, slices_at_);
+void SeparableTask<Acc>::compute_box(const RunArguments& arguments, const Rows& work) const {
+  Acc* slices = slices_.at(work.workspace);
   const std::int64_t kept = taps_[policy_.walk] - 1;
   const std::int64_t outputs = work.outputs[policy_.walk];
   for (std::int64_t place = 0; place < outputs; place += policy_.step) {
@@ -203,12 +141,12 @@ void SeparableTask<Acc>::compute(const RunArguments& arguments, const Work& work
 
 // The slice at one place of the walk, in positions of the extended input from the block's first.
 template <typename Acc>
-void SeparableTask<Acc>::sum_slice(const RunArguments& arguments, const Work& work,
+void SeparableTask<Acc>::sum_slice(const RunArguments& arguments, const Rows& work,
                                    std::int64_t place, Acc* slice) const {
   if (policy_.walk == 1) {
     return load_and_sum(arguments, work, {work.first[0], work.first[1] + place}, slice);
   }
-  Acc* rows = at<Acc>(work.workspace, rows_at_);
+  Acc* rows = rows_.at(work.workspace);
   for (std::int64_t y = 0; y < reach(t_.axes[1], work.outputs[1]); ++y) {
     load_and_sum(arguments, work, {work.first[0] + place, work.first[1] + y}, rows + y * pitch_);
   }
@@ -224,16 +162,13 @@ void SeparableTask<Acc>::sum_slice(const RunArguments& arguments, const Work& wo
 
 // A row of the extended input, summed along x.
 template <typename Acc>
-void SeparableTask<Acc>::load_and_sum(const RunArguments& arguments, const Work& work,
+void SeparableTask<Acc>::load_and_sum(const RunArguments& arguments, const Rows& work,
                                       std::array<std::int64_t, 2> position, Acc* to) const {
-  Acc* stage = at<Acc>(work.workspace, stage_at_);
-  const std::int64_t group = work.channel / (p_.out_channels / p_.groups);
-  const std::int64_t image = work.image * x_.outer + group * x_.channel;
-  const std::span<const Segment> segments = {at<Segment>(work.workspace, segments_at_),
-                                             static_cast<std::size_t>(work.segments)};
-  loader_.load_row_at(arguments.first, image, position, segments, stage);
+  Acc* stage = stage_.at(work.workspace);
+  const std::int64_t image = input_at(work, work.group / group_outputs_);
+  loader_.load_row_at(arguments.first, image, position, work.segments, stage);
   // The next row comes while this one is summed.
-  loader_.prefetch_row_at(arguments.first, image, {position[0], position[1] + 1}, segments);
+  loader_.prefetch_row_at(arguments.first, image, {position[0], position[1] + 1}, work.segments);
   constexpr std::int64_t start = 0;
   kernel_({.x = reinterpret_cast<const Part*>(stage),
            .planes = &start,
@@ -271,14 +206,11 @@ void SeparableTask<Acc>::sum_across(const Across& a) const {
 
 // Sums the slices along the walk into `count` outputs from `place` on.
 template <typename Acc>
-void SeparableTask<Acc>::store_outputs(const RunArguments& arguments, const Work& work,
+void SeparableTask<Acc>::store_outputs(const RunArguments& arguments, const Rows& work,
                                        std::int64_t place, std::int64_t count) const {
   const std::size_t walk = policy_.walk;
-  Box first = work.first;
-  first[walk] += place;
-  const std::int64_t origin = work.image * y_.outer + work.channel * y_.channel +
-                              first[0] * t_.y[0] + first[1] * t_.y[1] + first[2] * t_.y[2];
-  Across across{.x = at<Acc>(work.workspace, slices_at_),
+  const std::int64_t origin = output_at(work, work.group, 0, 0) + place * t_.y[walk];
+  Across across{.x = slices_.at(work.workspace),
                 .step = slice_,
                 .line = work.lines + (walk == 0 ? 0 : taps_[0]),
                 .taps = taps_[walk],
@@ -295,14 +227,14 @@ void SeparableTask<Acc>::store_outputs(const RunArguments& arguments, const Work
       continue;
     }
     Across part = across;
-    part.y = at<Acc>(work.workspace, sums_at_);
+    part.y = sums_.at(work.workspace);
     part.y_step = pitch_;
     for (std::int64_t m = 0; m < count; m += sum_rows) {
       part.x = across.x + m * slice_;
       part.rows = std::min(sum_rows, count - m);
       sum_across(part);
       for (std::int64_t i = 0; i < part.rows; ++i) {
-        result_.store(arguments, work.channel, part.y + i * pitch_, work.outputs[2],
+        result_.store(arguments, work.group, part.y + i * pitch_, work.outputs[2],
                       to + (m + i) * t_.y[walk], t_.y[2]);
       }
     }

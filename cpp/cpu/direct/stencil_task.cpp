@@ -1,13 +1,11 @@
 #include "cpp/cpu/direct/stencil_task.hpp"
 
-#include <hwy/cache_control.h>
-
 #include <algorithm>
 
 #include "cpp/core/message.hpp"
 #include "cpp/cpu/direct/direct_policy.hpp"
+#include "cpp/cpu/direct/direct_task.hpp"
 #include "cpp/cpu/direct/finite.hpp"
-#include "cpp/cpu/parallel.hpp"
 
 namespace faltung::direct {
 namespace {
@@ -15,41 +13,38 @@ namespace {
 // Values per row of sums: whole vectors are stored in place only.
 std::int64_t padded(std::int64_t columns) { return columns + row_slack; }
 
-}  // namespace
-
-template <typename Acc>
-bool StencilTask<Acc>::serves(const Problem& p) {
-  return p.pass == Pass::forward && p.rank() <= 3 &&
-         std::ranges::all_of(p.axes, [](const Axis& axis) { return axis.input_dilation == 1; }) &&
-         fits_in_boxes(p);
+Box stencil_box(const Problem& p, std::int64_t bytes) {
+  return choose_box(ThreeAxes(p), p.batch * p.groups, p.in_channels / p.groups, bytes,
+                    longest_sum(p) * static_cast<double>(p.out_channels / p.groups), most_rows);
 }
 
-template <typename Acc>
-StencilTask<Acc>::StencilTask(const Problem& problem)
-    : p_(problem),
-      t_(problem),
-      box_(choose_box(
-          t_, problem.batch * problem.groups, problem.in_channels / problem.groups,
-          static_cast<std::int64_t>(sizeof(Acc)),
-          longest_sum(problem) * static_cast<double>(problem.out_channels / problem.groups),
-          most_rows)),
-      boxes_(t_, box_),
-      general_(problem),
+template <typename Value>
+std::unique_ptr<Task> task_for_any_filter(const Problem& p) {
+  using Acc = typename ValueTraits<Value>::Sum;
+  if constexpr (std::is_same_v<Value, Acc>) return std::make_unique<DirectTask<Acc>>(p);
+  return std::make_unique<StencilTask<Acc>>(p);
+}
+
+}  // namespace
+
+template <typename Value>
+bool StencilTask<Value>::serves(const Problem& p) {
+  if (pairs && (!takes_pairs(p) || stencil_kernel<Part>() == nullptr)) return false;
+  return p.pass == Pass::forward && has_kernel_axes(p) && fits_in_boxes(p);
+}
+
+template <typename Value>
+StencilTask<Value>::StencilTask(const Problem& problem)
+    : BoxTask(problem, ThreeAxes(problem), stencil_box(problem, sizeof(Element)), problem.groups, 1,
+              task_for_any_filter<Value>(problem)),
       packer_(problem),
       loader_(problem, t_, box_),
       result_(problem),
       kernel_(stencil_kernel<Part>()),
-      x_(x_strides(problem)),
-      y_(y_strides(problem)),
-      group_inputs_(problem.in_channels / problem.groups),
-      group_outputs_(problem.out_channels / problem.groups),
-      taps_(group_inputs_ * element_count(filter_extents(problem))),
-      shared_rows_(1),
-      tap_step_(complex ? 2 : 1) {
-  const Axis& z = t_.axes[0];
-  const Axis& y = t_.axes[1];
-  const Axis& x = t_.axes[2];
-  constexpr std::int64_t parts = complex ? 2 : 1;
+      row_values_(ceil_divide(t_.axes[2].filter, ValueTraits<Value>::channels)),
+      values_(group_inputs_ * t_.axes[0].filter * t_.axes[1].filter * row_values_),
+      shared_rows_(1) {
+  const auto& [z, y, x] = t_.axes;
   for (std::int64_t c = 0; c < group_inputs_; ++c) {
     for (std::int64_t r = 0; r < z.filter; ++r) {
       planes_.push_back(parts * (c * loader_.size() + r * z.dilation * loader_.plane_size()));
@@ -61,98 +56,111 @@ StencilTask<Acc>::StencilTask(const Problem& problem)
   if (!complex && y.stride == 1 && y.dilation == 1) shared_rows_ = std::min(most_rows, y.filter);
   stores_in_place_ = !complex && results_are_sums<Acc>(p_) && t_.y[2] == 1;
   streams_ = stores_in_place_ && leaves_caches(p_);
-  pads_zeros_ = meets_zeros(p_);
-  slots_ = plan_threads(p_.batch * p_.groups * boxes_.count(), vector_us(p_));
+  share(vector_us(p_));
 
-  WorkspaceLayout slot;
-  buffer_at_ = slot.add<Acc>(group_inputs_ * loader_.size());
-  segments_at_ = slot.add<Segment>(loader_.most_segments());
-  sums_at_ = slot.add<Acc>(most_rows * padded(box_[2]));
-  parts_at_ = slot.add<Part>(complex ? 2 * padded(2 * box_[2]) + 2 * taps_ : 0);
-  slot_bytes_ = slot.bytes();
-  WorkspaceLayout all;
-  filter_at_ = all.add<Acc>(packer_.size());
-  slots_at_ = all.add<std::byte>(static_cast<std::int64_t>(slot_bytes_) * slots_);
-  bytes_ = std::max(all.bytes(), general_.workspace_bytes());
+  add_weights<Value>(pairs ? p_.out_channels * values_ : packer_.size());
+  filter_ = layout_.shared.add<Acc>(pairs ? packer_.size() : 0);
+  buffer_ = layout_.slot.add<Element>(group_inputs_ * loader_.size());
+  segments_ = layout_.slot.add<typename Loader::Segment>(loader_.most_segments());
+  sums_ = layout_.slot.add<Acc>(most_rows * padded(box_[2]));
+  parts_ = layout_.slot.add<Part>(complex ? 2 * padded(2 * box_[2]) + 2 * values_ : 0);
 }
 
-template <typename Acc>
-std::string StencilTask<Acc>::policy() const {
-  return message("boxes of ", box_[0], "x", box_[1], "x", box_[2], " outputs");
+template <typename Value>
+std::string StencilTask<Value>::policy() const {
+  return message("boxes of ", box_text(box_), " outputs",
+                 pairs ? ", products of 16-bit integers in pairs" : "");
 }
 
-template <typename Acc>
-void StencilTask<Acc>::run(const RunArguments& arguments) const {
-  const Acc* filter = packer_.filter(arguments, at<Acc>(arguments.workspace, filter_at_));
-  if (pads_zeros_ && !all_finite(filter, p_.out_channels * taps_)) return general_.run(arguments);
-  parallel_for(p_.batch * p_.groups * boxes_.count(), slots_, [&](std::int64_t block, int slot) {
-    std::byte* workspace =
-        arguments.workspace + slots_at_ + static_cast<std::size_t>(slot) * slot_bytes_;
-    compute(arguments, filter, work(block, workspace));
-    if (streams_) hwy::FlushStream();
-  });
+template <typename Value>
+const void* StencilTask<Value>::make_weights(const void* w, void* to, std::byte* workspace,
+                                             int) const {
+  if constexpr (pairs) {
+    auto* weights = static_cast<Value*>(to);
+    return make_pairs(packer_.filter(w, filter_.at(workspace)), weights) ? to : nullptr;
+  } else {
+    const Acc* filter = packer_.filter(w, static_cast<Acc*>(to));
+    return pads_zeros_ && !all_finite(filter, p_.out_channels * values_) ? nullptr : filter;
+  }
 }
 
-template <typename Acc>
-typename StencilTask<Acc>::Work StencilTask<Acc>::work(std::int64_t block,
-                                                       std::byte* workspace) const {
-  Work work{.image = 0, .group = 0, .first = {}, .outputs = {}, .workspace = workspace};
-  block = boxes_.find(block, work.first, work.outputs);
-  work.group = block % p_.groups;
-  work.image = block / p_.groups;
-  return work;
+// False if some weight needs more than 16 bits, taken modulo 2^32 as the sums are.
+template <typename Value>
+bool StencilTask<Value>::make_pairs([[maybe_unused]] const Acc* filter,
+                                    [[maybe_unused]] Int16Pair* to) const {
+  std::uint32_t wide = 0;
+  if constexpr (pairs) {
+    const std::int64_t taps = t_.axes[2].filter;
+    const auto narrow = [&](std::uint32_t weight) {
+      const auto value = static_cast<std::int16_t>(weight);
+      wide |= weight ^ static_cast<std::uint32_t>(std::int32_t{value});
+      return value;
+    };
+    const Int16Pair* end = to + p_.out_channels * values_;
+    for (; to != end; filter += taps) {
+      for (std::int64_t t = 0; t < taps; t += 2, ++to) {
+        *to = {narrow(filter[t]), t + 1 < taps ? narrow(filter[t + 1]) : std::int16_t{0}};
+      }
+    }
+  }
+  return wide == 0;
 }
 
-template <typename Acc>
-void StencilTask<Acc>::compute(const RunArguments& arguments, const Acc* filter,
-                               const Work& work) const {
-  Acc* buffer = at<Acc>(work.workspace, buffer_at_);
+template <typename Value>
+bool StencilTask<Value>::compute(const RunArguments& arguments) const {
+  const auto* weights = find_weights<Value>(arguments);
+  if (weights == nullptr) return false;
+  for_each_box(arguments, [&](const Work& work) { compute_box(arguments, weights, work); });
+  return true;
+}
+
+template <typename Value>
+void StencilTask<Value>::compute_box(const RunArguments& arguments, const Value* weights,
+                                     const Work& work) const {
+  Element* buffer = buffer_.at(work.workspace);
   for (std::int64_t c = 0; c < group_inputs_; ++c) {
-    const std::int64_t channel = work.group * group_inputs_ + c;
-    loader_.load(arguments.first, work.image * x_.outer + channel * x_.channel, work.first,
-                 work.outputs, at<Segment>(work.workspace, segments_at_),
-                 buffer + c * loader_.size());
+    loader_.load(arguments.first, input_at(work, work.group * group_inputs_ + c), work.first,
+                 work.outputs, segments_.at(work.workspace), buffer + c * loader_.size());
   }
   for (std::int64_t k = work.group * group_outputs_; k < (work.group + 1) * group_outputs_; ++k) {
     for (std::int64_t z = 0; z < work.outputs[0]; ++z) {
       for (std::int64_t y = 0; y < work.outputs[1]; y += shared_rows_) {
-        sum_rows(arguments, filter + k * taps_, work, k, z, y,
+        sum_rows(arguments, weights + k * values_, work, k, z, y,
                  std::min(shared_rows_, work.outputs[1] - y));
       }
     }
   }
 }
 
-template <typename Acc>
-void StencilTask<Acc>::sum_rows(const RunArguments& arguments, const Acc* filter, const Work& work,
-                                std::int64_t k, std::int64_t z, std::int64_t y,
-                                std::int64_t rows) const {
-  constexpr std::int64_t parts = complex ? 2 : 1;
-  const Acc* x = at<Acc>(work.workspace, buffer_at_) +
-                 z * t_.axes[0].stride * loader_.plane_size() +
-                 y * t_.axes[1].stride * loader_.row_size();
-  const std::int64_t to = work.image * y_.outer + k * y_.channel + (work.first[0] + z) * t_.y[0] +
-                          (work.first[1] + y) * t_.y[1] + work.first[2] * t_.y[2];
-  Acc* sums = at<Acc>(work.workspace, sums_at_);
+template <typename Value>
+void StencilTask<Value>::sum_rows(const RunArguments& arguments, const Value* weights,
+                                  const Work& work, std::int64_t k, std::int64_t z, std::int64_t y,
+                                  std::int64_t rows) const {
+  using X = typename ValueTraits<Part>::Element;
+  using Y = typename ValueTraits<Part>::Sum;
+  const Element* x = buffer_.at(work.workspace) + z * t_.axes[0].stride * loader_.plane_size() +
+                     y * t_.axes[1].stride * loader_.row_size();
+  const std::int64_t to = output_at(work, k, z, y);
+  Acc* sums = sums_.at(work.workspace);
   const std::int64_t sums_step = padded(box_[2]);
-  StencilRows<Part> a{.x = reinterpret_cast<const Part*>(x),
+  StencilRows<Part> a{.x = reinterpret_cast<const X*>(x),
                       .planes = planes_.data(),
-                      .plane_count = static_cast<std::int64_t>(planes_.size()),
+                      .plane_count = std::ssize(planes_),
                       .tap_rows = t_.axes[1].filter,
                       .tap_row_step = parts * t_.axes[1].dilation * loader_.row_size(),
-                      .taps = t_.axes[2].filter,
-                      .tap_step = tap_step_,
+                      .taps = row_values_,
+                      .tap_step = complex || pairs ? 2 : 1,
                       .offsets = offsets_.empty() ? nullptr : offsets_.data(),
-                      .w = reinterpret_cast<const Part*>(filter),
-                      .y = reinterpret_cast<Part*>(sums),
+                      .w = reinterpret_cast<const Part*>(weights),
+                      .y = reinterpret_cast<Y*>(sums),
                       .y_row_step = sums_step,
                       .rows = rows,
                       .columns = parts * work.outputs[2],
                       .streams = streams_};
   if constexpr (complex) {
-    sum_complex_row(a, work, filter, sums);
+    sum_complex_row(a, work, weights, sums);
   } else if (stores_in_place_) {
-    a.y = static_cast<Part*>(arguments.result) + to;
+    a.y = static_cast<Y*>(arguments.result) + to;
     a.y_row_step = t_.y[1];
     return kernel_(a);
   } else {
@@ -163,18 +171,18 @@ void StencilTask<Acc>::sum_rows(const RunArguments& arguments, const Acc* filter
   }
 }
 
-template <typename Acc>
-void StencilTask<Acc>::sum_complex_row(StencilRows<Part> a, const Work& work, const Acc* filter,
-                                       Acc* sums) const {
+template <typename Value>
+void StencilTask<Value>::sum_complex_row(StencilRows<Part> a, const Work& work,
+                                         const Value* weights, Acc* sums) const {
   if constexpr (complex) {
     const std::int64_t length = padded(2 * box_[2]);
-    Part* by_real = at<Part>(work.workspace, parts_at_);
+    Part* by_real = parts_.at(work.workspace);
     Part* by_imaginary = by_real + length;
     Part* real = by_imaginary + length;
-    Part* imaginary = real + taps_;
-    for (std::int64_t i = 0; i < taps_; ++i) {
-      real[i] = filter[i].real();
-      imaginary[i] = filter[i].imag();
+    Part* imaginary = real + values_;
+    for (std::int64_t i = 0; i < values_; ++i) {
+      real[i] = weights[i].real();
+      imaginary[i] = weights[i].imag();
     }
     a.w = real;
     a.y = by_real;
@@ -194,5 +202,6 @@ template class StencilTask<double>;
 template class StencilTask<std::complex<float>>;
 template class StencilTask<std::complex<double>>;
 template class StencilTask<std::uint32_t>;
+template class StencilTask<Int16Pair>;
 
 }  // namespace faltung::direct

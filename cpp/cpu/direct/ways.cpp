@@ -2,14 +2,13 @@
 
 #include "cpp/cpu/direct/direct_task.hpp"
 #ifdef FALTUNG_HAVE_HIGHWAY
-#include "cpp/cpu/direct/channel_task.hpp"
 #include "cpp/cpu/direct/depthwise_task.hpp"
-#include "cpp/cpu/direct/dot_task.hpp"
+#include "cpp/cpu/direct/direct_policy.hpp"
 #include "cpp/cpu/direct/gradient_policy.hpp"
 #include "cpp/cpu/direct/gradient_task.hpp"
 #include "cpp/cpu/direct/in_place_policy.hpp"
 #include "cpp/cpu/direct/in_place_task.hpp"
-#include "cpp/cpu/direct/panel_task.hpp"
+#include "cpp/cpu/direct/layer_task.hpp"
 #include "cpp/cpu/direct/phase_task.hpp"
 #include "cpp/cpu/direct/polyphase_task.hpp"
 #include "cpp/cpu/direct/separable_task.hpp"
@@ -71,7 +70,7 @@ using BFloat16Panels = PanelTask<BFloat16Pair>;
 template <typename>
 using Int16Panels = PanelTask<Int16Pair>;
 template <typename>
-using Pairs = DotTask;
+using Pairs = StencilTask<Int16Pair>;
 
 template <std::int64_t merged>
 double panels_us(const Problem& p) {

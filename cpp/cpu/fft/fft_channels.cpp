@@ -57,18 +57,17 @@ Channels<T, Sum>::Channels(const Problem& problem, const BlockPlan& plan)
       result_(p_) {
   for (TensorStrides* tensor : {&x_, &w_, &y_}) tensor->spatial = reordered(tensor->spatial);
   const bool folds = p_.pass == Pass::backward_data;
-  row_at_ = layout_.add<T>(last_.filter);
-  sums_at_ = layout_.add<Sum>(std::max({folds ? last_.input : 0, last_.filter, plan_.tile.back()}));
-  image_at_ = layout_.add<T>(folds ? image_values() : 0);
-  integers_at_ = layout_.add<std::uint64_t>(
+  row_ = layout_.add<T>(last_.filter);
+  sums_ = layout_.add<Sum>(std::max({folds ? last_.input : 0, last_.filter, plan_.tile.back()}));
+  image_ = layout_.add<T>(folds ? image_values() : 0);
+  integers_ = layout_.add<std::uint64_t>(
       std::is_integral_v<Sum> ? std::max({plan_.lengths.back(), last_.filter, plan_.tile.back()})
                               : 0);
 }
 
 template <typename T, typename Sum>
 typename Channels<T, Sum>::Scratch Channels<T, Sum>::scratch(std::byte* memory) const {
-  return {at<T>(memory, row_at_), at<Sum>(memory, sums_at_), at<T>(memory, image_at_),
-          at<std::uint64_t>(memory, integers_at_)};
+  return {row_.at(memory), sums_.at(memory), image_.at(memory), integers_.at(memory)};
 }
 
 template <typename T, typename Sum>

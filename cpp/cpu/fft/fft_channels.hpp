@@ -129,7 +129,9 @@ class Channels {
   LoadRow<std::uint64_t> load_w_integers_, load_y_integers_;
   ResultRows<Sum> result_;
   WorkspaceLayout layout_;  // of the scratch memory
-  std::size_t row_at_, sums_at_, image_at_, integers_at_;
+  Piece<T> row_, image_;
+  Piece<Sum> sums_;
+  Piece<std::uint64_t> integers_;
 };
 
 }  // namespace faltung::fft

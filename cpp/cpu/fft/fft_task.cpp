@@ -18,14 +18,6 @@ std::int64_t units_at_once(std::int64_t units, std::int64_t channels, std::int64
   return std::clamp<std::int64_t>(std::min(wanted, fit), 1, units);
 }
 
-// Of one thread's array, so that each starts where a workspace may.
-template <typename T>
-std::int64_t slot_bytes(std::int64_t count) {
-  constexpr auto alignment = static_cast<std::int64_t>(memory_alignment);
-  const std::int64_t bytes = count * static_cast<std::int64_t>(sizeof(T));
-  return (bytes + alignment - 1) / alignment * alignment;
-}
-
 }  // namespace
 
 template <typename T, typename Sum>
@@ -39,8 +31,8 @@ FftTask<T, Sum>::FftTask(const Problem& problem, const BlockPlan& blocks, const 
       channels_(problem, plan_),
       transform_(plan_.lengths),
       most_(most),
-      size_(transform_.spectrum_values()),
-      slots_(plan_threads(std::numeric_limits<std::int64_t>::max(), plan_.nanoseconds * 1e-3)) {
+      size_(transform_.spectrum_values()) {
+  layout_.slots = plan_threads(std::numeric_limits<std::int64_t>::max(), plan_.nanoseconds * 1e-3);
   const std::int64_t units = p_.batch * blocks_;
   const auto bytes = size_ * static_cast<std::int64_t>(sizeof(R));
   std::int64_t spectra = 0, filters = pairs_ * most.second, totals = 0;
@@ -63,14 +55,13 @@ FftTask<T, Sum>::FftTask(const Problem& problem, const BlockPlan& blocks, const 
       filters = pairs_ * (most.first + most.second - 1);
       break;
   }
-  x_at_ = layout_.add<R>(spectra * size_);
-  w_at_ = layout_.add<R>(filters * size_);
-  data_at_ = layout_.add<std::byte>(slots_ * slot_bytes<T>(channels_.points()));
-  sums_at_ = layout_.add<std::byte>(slots_ * slot_bytes<R>(size_));
-  totals_at_ = layout_.add<std::byte>(slots_ * slot_bytes<std::uint64_t>(totals));
-  totals_ = totals;
-  scratch_at_ = layout_.add<std::byte>(slots_ * channels_.scratch_bytes());
-  work_at_ = layout_.add<std::byte>(slots_ * transform_.work_bytes(1));
+  spectra_ = layout_.shared.add<R>(spectra * size_);
+  filters_ = layout_.shared.add<R>(filters * size_);
+  data_ = layout_.slot.add<T>(channels_.points());
+  sums_ = layout_.slot.add<R>(size_);
+  totals_ = layout_.slot.add<std::uint64_t>(totals);
+  scratch_ = layout_.slot.add<std::byte>(channels_.scratch_bytes());
+  work_ = layout_.shared.add<std::byte>(layout_.slots * transform_.work_bytes(1));
 }
 
 template <typename T, typename Sum>
@@ -95,7 +86,7 @@ std::string FftTask<T, Sum>::policy() const {
 template <typename T, typename Sum>
 PlanFacts FftTask<T, Sum>::facts() const {
   PlanFacts facts;
-  facts.threads = slots_;
+  facts.threads = layout_.slots;
   facts.instruction_set = current_instruction_set().name;
   facts.spreads_non_finite = !is_integer(p_.accumulator);  // over a transform
   const bool waits =
@@ -106,24 +97,25 @@ PlanFacts FftTask<T, Sum>::facts() const {
 
 template <typename T, typename Sum>
 typename FftTask<T, Sum>::Slot FftTask<T, Sum>::slot(std::byte* workspace, int index) const {
-  return {at<T>(workspace, data_at_ + index * slot_bytes<T>(channels_.points())),
-          at<R>(workspace, sums_at_ + index * slot_bytes<R>(size_)),
-          at<std::uint64_t>(workspace, totals_at_ + index * slot_bytes<std::uint64_t>(totals_)),
-          channels_.scratch(workspace + scratch_at_ + index * channels_.scratch_bytes()),
-          {workspace + work_at_ + index * transform_.work_bytes(1), 1}};
+  std::byte* own = layout_.at(workspace, index);
+  return {data_.at(own),
+          sums_.at(own),
+          totals_.at(own),
+          channels_.scratch(scratch_.at(own)),
+          {work_.at(workspace) + index * transform_.work_bytes(1), 1}};
 }
 
 template <typename T, typename Sum>
 template <typename F>
 void FftTask<T, Sum>::each(std::byte* workspace, std::int64_t items, F&& f) const {
-  if (items >= 4 * slots_ || items % slots_ == 0) {
-    parallel_for(items, slots_,
+  if (items >= 4 * layout_.slots || items % layout_.slots == 0) {
+    parallel_for(items, layout_.slots,
                  [&](std::int64_t item, int index) { f(item, slot(workspace, index)); });
     return;
   }
   // The work memory of all slots is one piece, and more than one transform by all threads needs.
   Slot all = slot(workspace, 0);
-  all.work.slots = slots_;
+  all.work.slots = layout_.slots;
   for (std::int64_t item = 0; item < items; ++item) f(item, all);
 }
 
@@ -156,7 +148,7 @@ void FftTask<T, Sum>::run(const RunArguments& arguments, const Care& care) const
   if (arguments.prepared != nullptr && care.digits.second == 1) {
     w = static_cast<const Spectra*>(arguments.prepared)->values.data();
   } else {
-    R* to = at<R>(arguments.workspace, w_at_);
+    R* to = filters_.at(arguments.workspace);
     load_filters(arguments.second, to, arguments.workspace, care.digits);
     w = to;
   }
@@ -188,7 +180,7 @@ void FftTask<T, Sum>::forward_single(const RunArguments& arguments, const R* w,
 // A unit is a block of one group of channels of an image.
 template <typename T, typename Sum>
 void FftTask<T, Sum>::forward(const RunArguments& arguments, const R* w, const Care& care) const {
-  R* x = at<R>(arguments.workspace, x_at_);
+  R* x = spectra_.at(arguments.workspace);
   const std::int64_t digits = care.digits.first;
   const std::int64_t units = p_.batch * p_.groups * blocks_;
   const auto gave_up = [&] { return care.guard != nullptr && care.guard->gave_up(); };
@@ -245,7 +237,7 @@ void FftTask<T, Sum>::forward_output(const RunArguments& arguments, const R* x, 
 template <typename T, typename Sum>
 void FftTask<T, Sum>::backward_data(const RunArguments& arguments, const R* w,
                                     const Digits& digits) const {
-  R* y = at<R>(arguments.workspace, x_at_);
+  R* y = spectra_.at(arguments.workspace);
   const std::int64_t count = digits.first;
   const int diagonals = digits.diagonals();
   for (std::int64_t image = 0; image < p_.batch * p_.groups; ++image) {
@@ -298,7 +290,7 @@ void FftTask<T, Sum>::backward_input(const R* y, const R* w, std::int64_t g, std
 
 template <typename T, typename Sum>
 void FftTask<T, Sum>::backward_filter(const RunArguments& arguments, const Digits& digits) const {
-  R* w = at<R>(arguments.workspace, w_at_);
+  R* w = filters_.at(arguments.workspace);
   const std::int64_t units = p_.batch * blocks_;
   const int diagonals = digits.diagonals();
   for (std::int64_t first = 0; first < units; first += at_once_) {
@@ -323,7 +315,7 @@ void FftTask<T, Sum>::backward_filter(const RunArguments& arguments, const Digit
 template <typename T, typename Sum>
 void FftTask<T, Sum>::load_gradients(const RunArguments& arguments, std::int64_t first,
                                      std::int64_t count, const Digits& digits) const {
-  R* spectra = at<R>(arguments.workspace, x_at_);
+  R* spectra = spectra_.at(arguments.workspace);
   const std::int64_t inputs = p_.in_channels * digits.first;
   const std::int64_t items = inputs + p_.out_channels * digits.second;
   each(arguments.workspace, count * items, [&](std::int64_t item, const Slot& s) {
@@ -346,12 +338,12 @@ template <typename T, typename Sum>
 void FftTask<T, Sum>::add_up_filters(const RunArguments& arguments, std::int64_t units, bool first,
                                      const Digits& digits) const {
   constexpr std::int64_t parts = 8;  // of a spectrum, for the threads to share
-  const R* spectra = at<R>(arguments.workspace, x_at_);
-  R* w = at<R>(arguments.workspace, w_at_);
+  const R* spectra = spectra_.at(arguments.workspace);
+  R* w = filters_.at(arguments.workspace);
   const std::int64_t inputs = p_.in_channels * digits.first;
   const std::int64_t items = inputs + p_.out_channels * digits.second;
   const int diagonals = digits.diagonals();
-  parallel_for(pairs_ * diagonals * parts, slots_, [&](std::int64_t item, int) {
+  parallel_for(pairs_ * diagonals * parts, layout_.slots, [&](std::int64_t item, int) {
     const std::int64_t sum = item / parts, pair = sum / diagonals;
     const std::int64_t k = pair / group_inputs_;
     const std::int64_t c = k / group_outputs_ * group_inputs_ + pair % group_inputs_;

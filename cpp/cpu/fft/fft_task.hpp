@@ -83,12 +83,15 @@ class FftTask final : public Task {
   Channels<T, Sum> channels_;
   Transform<T> transform_;
   Digits most_;
-  std::int64_t size_;        // of a spectrum
-  std::int64_t at_once_;     // units whose spectra are kept
-  std::int64_t totals_ = 0;  // of a slot
-  int slots_;
-  WorkspaceLayout layout_;
-  std::size_t x_at_, w_at_, data_at_, sums_at_, totals_at_, scratch_at_, work_at_;
+  std::int64_t size_;     // of a spectrum
+  std::int64_t at_once_;  // units whose spectra are kept
+  SlotLayout layout_;
+  Piece<R> spectra_, filters_;
+  Piece<std::byte> work_;  // of all slots
+  Piece<T> data_;          // this and all that follows: within a slot
+  Piece<R> sums_;
+  Piece<std::uint64_t> totals_;
+  Piece<std::byte> scratch_;
 };
 
 }  // namespace faltung::fft

@@ -47,18 +47,15 @@ FilterTask<Acc>::FilterTask(const Problem& problem)
   const std::int64_t tile = product_.tile_rows();
   part_rows_ = ceil_divide(ceil_divide(rows_, policy_.parts), tile) * tile;
   parts_ = ceil_divide(rows_, part_rows_);
-  slots_ = plan_threads(policy_.segments * p_.groups * parts_, one_thread_us(p_));
-  WorkspaceLayout slot;
-  right_at_ = slot.add<Real>(product_.right_size(policy_.outputs, group_outputs_));
-  left_at_ = slot.add<Acc>(policy_.taps * left_step_);
-  values_at_ = slot.add<Acc>(std::max({product_.together * policy_.outputs, group_outputs_,
-                                       count_of({stored_channels, rows_ + stored_channels})}));
-  scratch_at_ = slot.add<Acc>(product_.scratch_size());
-  slot_bytes_ = slot.bytes();
-  sums_at_ = layout_.add<Real>(
+  layout_.slots = plan_threads(policy_.segments * p_.groups * parts_, one_thread_us(p_));
+  WorkspaceLayout& slot = layout_.slot;
+  right_ = slot.add<Real>(product_.right_size(policy_.outputs, group_outputs_));
+  left_ = slot.add<Acc>(policy_.taps * left_step_);
+  values_ = slot.add<Acc>(std::max({product_.together * policy_.outputs, group_outputs_,
+                                    count_of({stored_channels, rows_ + stored_channels})}));
+  scratch_ = slot.add<Acc>(product_.scratch_size());
+  sums_ = layout_.shared.add<Real>(
       count_of({policy_.segments, p_.groups, product_.sums_size(rows_, group_outputs_)}));
-  slots_at_ = layout_.bytes();
-  for (int i = 0; i < slots_; ++i) layout_.add<std::byte>(static_cast<std::int64_t>(slot_bytes_));
 }
 
 template <typename Acc>
@@ -73,26 +70,24 @@ std::string FilterTask<Acc>::policy() const {
 
 template <typename Acc>
 PlanFacts FilterTask<Acc>::facts() const {
-  PlanFacts facts = product_facts(slots_);
+  PlanFacts facts = product_facts(layout_.slots);
   if (policy_.segments > 1) ++facts.memory_passes;  // their sums are added
   return facts;
 }
 
 template <typename Acc>
 void FilterTask<Acc>::run(const RunArguments& arguments) const {
-  const auto own = [&](int slot) {
-    return arguments.workspace + slots_at_ + static_cast<std::size_t>(slot) * slot_bytes_;
-  };
-  parallel_for(policy_.segments * p_.groups * parts_, slots_,
+  const auto own = [&](int slot) { return layout_.at(arguments.workspace, slot); };
+  parallel_for(policy_.segments * p_.groups * parts_, layout_.slots,
                [&](std::int64_t block, int slot) { compute(arguments, block, own(slot)); });
-  parallel_for(p_.groups * ceil_divide(group_outputs_, stored_channels), slots_,
+  parallel_for(p_.groups * ceil_divide(group_outputs_, stored_channels), layout_.slots,
                [&](std::int64_t block, int slot) { store(arguments, block, own(slot)); });
 }
 
 template <typename Acc>
 auto FilterTask<Acc>::sums(const RunArguments& arguments, std::int64_t segment,
                            std::int64_t g) const -> Planes<Real> {
-  return product_.sums(at<Real>(arguments.workspace, sums_at_) +
+  return product_.sums(sums_.at(arguments.workspace) +
                            (segment * p_.groups + g) * product_.sums_size(rows_, group_outputs_),
                        rows_, group_outputs_);
 }
@@ -100,7 +95,7 @@ auto FilterTask<Acc>::sums(const RunArguments& arguments, std::int64_t segment,
 template <typename Acc>
 void FilterTask<Acc>::compute(const RunArguments& arguments, std::int64_t block,
                               std::byte* workspace) const {
-  Acc* left = at<Acc>(workspace, left_at_);
+  Acc* left = left_.at(workspace);
   const std::int64_t first = block % parts_ * part_rows_;
   const Block part{first, std::min(part_rows_, rows_ - first)};
   const std::int64_t g = block / parts_ % p_.groups;
@@ -113,9 +108,8 @@ void FilterTask<Acc>::compute(const RunArguments& arguments, std::int64_t block,
     const std::int64_t b = i / pieces_;
     const std::int64_t o = i % pieces_ * policy_.outputs;
     const Block outputs{o, std::min(policy_.outputs, output_count_ - o)};
-    const auto right =
-        product_.right(at<Real>(workspace, right_at_), outputs.count, group_outputs_);
-    load_gradient(arguments, b, g, outputs, right, at<Acc>(workspace, values_at_));
+    const auto right = product_.right(right_.at(workspace), outputs.count, group_outputs_);
+    load_gradient(arguments, b, g, outputs, right, values_.at(workspace));
     for_each_block(part, policy_.taps, [&](Block rows) {
       for (std::int64_t row = 0; row < rows.count; ++row) {
         columns_.load(arguments.first, b, g, rows.first + row, outputs, left + row * left_step_);
@@ -123,7 +117,7 @@ void FilterTask<Acc>::compute(const RunArguments& arguments, std::int64_t block,
       Planes<Real> target = all;
       target.data += rows.first * all.leading;
       product_.multiply(rows.count, group_outputs_, outputs.count, {left, left_step_, 1}, right,
-                        target, i > from, at<Acc>(workspace, scratch_at_));
+                        target, i > from, scratch_.at(workspace));
     });
   }
 }
@@ -160,7 +154,7 @@ void FilterTask<Acc>::store(const RunArguments& arguments, std::int64_t block,
   const std::int64_t g = block / blocks;
   const std::int64_t first = block % blocks * stored_channels;
   const std::int64_t count = std::min(stored_channels, group_outputs_ - first);
-  Acc* values = at<Acc>(workspace, values_at_);
+  Acc* values = values_.at(workspace);
   Acc* buffer = values + stored_channels * rows_;
   for (std::int64_t segment = 0; segment < policy_.segments; ++segment) {
     Planes<Real> all = sums(arguments, segment, g);

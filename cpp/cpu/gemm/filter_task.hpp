@@ -47,10 +47,10 @@ class FilterTask final : public Task {
   std::int64_t group_outputs_, rows_, output_count_, pieces_, part_rows_, parts_, left_step_;
   bool rows_of_w_;  // the taps of an output channel lie in order, without gaps
   ResultRows<Acc> result_;
-  WorkspaceLayout layout_;
-  int slots_;
-  std::size_t sums_at_, slots_at_, slot_bytes_;
-  std::size_t right_at_, left_at_, values_at_, scratch_at_;  // within a slot
+  SlotLayout layout_;
+  Piece<Real> sums_;
+  Piece<Real> right_;  // within a slot, as all that follow
+  Piece<Acc> left_, values_, scratch_;
 };
 
 }  // namespace faltung::gemm

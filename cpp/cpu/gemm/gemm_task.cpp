@@ -41,19 +41,16 @@ GemmTask<Acc>::GemmTask(const Problem& problem)
   blocks_ = p_.batch * p_.groups *
             (forward ? ceil_divide(output_count_, policy_.outputs)
                      : ceil_divide(group_inputs_, part_channels_));
-  slots_ = plan_threads(blocks_, one_thread_us(p_));
-  WorkspaceLayout slot;
+  layout_.slots = plan_threads(blocks_, one_thread_us(p_));
+  WorkspaceLayout& slot = layout_.slot;
   const std::int64_t depth = forward ? policy_.taps : group_outputs_;
   const std::int64_t sums = forward ? group_outputs_ : policy_.taps;
-  right_at_ = slot.add<Real>(product_.right_size(depth, policy_.outputs));
-  sums_at_ = slot.add<Real>(product_.sums_size(sums, policy_.outputs));
-  row_at_ = slot.add<Acc>(policy_.outputs);
-  scratch_at_ = slot.add<Acc>(product_.scratch_size());
-  image_at_ = slot.add<Acc>(forward ? 0 : part_channels_ * input_count_);
-  slot_bytes_ = slot.bytes();
-  filter_at_ = layout_.add<Acc>(packer_.size());
-  slots_at_ = layout_.bytes();
-  for (int i = 0; i < slots_; ++i) layout_.add<std::byte>(static_cast<std::int64_t>(slot_bytes_));
+  right_ = slot.add<Real>(product_.right_size(depth, policy_.outputs));
+  sums_ = slot.add<Real>(product_.sums_size(sums, policy_.outputs));
+  row_ = slot.add<Acc>(policy_.outputs);
+  scratch_ = slot.add<Acc>(product_.scratch_size());
+  image_ = slot.add<Acc>(forward ? 0 : part_channels_ * input_count_);
+  filter_ = layout_.shared.add<Acc>(packer_.size());
 }
 
 template <typename Acc>
@@ -68,10 +65,10 @@ std::string GemmTask<Acc>::policy() const {
 
 template <typename Acc>
 void GemmTask<Acc>::run(const RunArguments& arguments) const {
-  const Acc* filter = packer_.filter(arguments, at<Acc>(arguments.workspace, filter_at_));
-  parallel_for(blocks_, slots_, [&](std::int64_t block, int slot) {
+  const Acc* filter = packer_.filter(arguments, filter_.at(arguments.workspace));
+  parallel_for(blocks_, layout_.slots, [&](std::int64_t block, int slot) {
     RunArguments own = arguments;
-    own.workspace += slots_at_ + static_cast<std::size_t>(slot) * slot_bytes_;
+    own.workspace = layout_.at(arguments.workspace, slot);
     if (p_.pass == Pass::forward) {
       forward(own, block, filter);
     } else {
@@ -85,22 +82,22 @@ template <typename Acc>
 void GemmTask<Acc>::forward(const RunArguments& arguments, std::int64_t block,
                             const Acc* filter) const {
   std::byte* workspace = arguments.workspace;
-  Acc* values = at<Acc>(workspace, row_at_);
+  Acc* values = row_.at(workspace);
   const std::int64_t pieces = ceil_divide(output_count_, policy_.outputs);
   const std::int64_t first = block % pieces * policy_.outputs;
   const std::int64_t g = block / pieces % p_.groups;
   const std::int64_t b = block / pieces / p_.groups;
   const Block outputs{first, std::min(policy_.outputs, output_count_ - first)};
   const Acc* weights = filter + g * group_outputs_ * rows_;
-  const auto sums = product_.sums(at<Real>(workspace, sums_at_), group_outputs_, outputs.count);
+  const auto sums = product_.sums(sums_.at(workspace), group_outputs_, outputs.count);
   for_each_block({0, rows_}, policy_.taps, [&](Block rows) {
-    const auto right = product_.right(at<Real>(workspace, right_at_), rows.count, outputs.count);
+    const auto right = product_.right(right_.at(workspace), rows.count, outputs.count);
     for (std::int64_t row = 0; row < rows.count; ++row) {
       columns_.load(arguments.first, b, g, rows.first + row, outputs, values);
       product_.put_row(right, row, values, outputs.count);
     }
     product_.multiply(group_outputs_, outputs.count, rows.count, {weights + rows.first, rows_, 1},
-                      right, sums, rows.first > 0, at<Acc>(workspace, scratch_at_));
+                      right, sums, rows.first > 0, scratch_.at(workspace));
   });
   store_outputs(arguments, b, g, outputs, sums);
 }
@@ -110,8 +107,8 @@ template <typename Acc>
 void GemmTask<Acc>::backward_data(const RunArguments& arguments, std::int64_t block,
                                   const Acc* filter) const {
   std::byte* workspace = arguments.workspace;
-  Acc* values = at<Acc>(workspace, row_at_);
-  Acc* image = at<Acc>(workspace, image_at_);
+  Acc* values = row_.at(workspace);
+  Acc* image = image_.at(workspace);
   const std::int64_t taps = rows_ / group_inputs_;
   const std::int64_t parts = ceil_divide(group_inputs_, part_channels_);
   const std::int64_t first = block % parts * part_channels_;
@@ -121,16 +118,15 @@ void GemmTask<Acc>::backward_data(const RunArguments& arguments, std::int64_t bl
   const Acc* weights = filter + g * group_outputs_ * rows_;
   std::fill_n(image, channels.count * input_count_, Acc(0));
   for_each_block({0, output_count_}, policy_.outputs, [&](Block outputs) {
-    const auto right =
-        product_.right(at<Real>(workspace, right_at_), group_outputs_, outputs.count);
+    const auto right = product_.right(right_.at(workspace), group_outputs_, outputs.count);
     for (std::int64_t k = 0; k < group_outputs_; ++k) {
       columns_.load_gradient(arguments.first, b, g * group_outputs_ + k, outputs, values);
       product_.put_row(right, k, values, outputs.count);
     }
     for_each_block({first * taps, channels.count * taps}, policy_.taps, [&](Block rows) {
-      const auto sums = product_.sums(at<Real>(workspace, sums_at_), rows.count, outputs.count);
+      const auto sums = product_.sums(sums_.at(workspace), rows.count, outputs.count);
       product_.multiply(rows.count, outputs.count, group_outputs_, {weights + rows.first, 1, rows_},
-                        right, sums, false, at<Acc>(workspace, scratch_at_));
+                        right, sums, false, scratch_.at(workspace));
       for (std::int64_t row = 0; row < rows.count; ++row) {
         fold_row(product_.row(sums, row, outputs.count, values), rows.first + row, outputs,
                  image + ((rows.first + row) / taps - first) * input_count_);
@@ -154,7 +150,7 @@ void GemmTask<Acc>::fold_row(const Acc* values, std::int64_t row, Block outputs,
 template <typename Acc>
 void GemmTask<Acc>::store_outputs(const RunArguments& arguments, std::int64_t b, std::int64_t g,
                                   Block outputs, const Planes<Real>& sums) const {
-  Acc* buffer = at<Acc>(arguments.workspace, row_at_);
+  Acc* buffer = row_.at(arguments.workspace);
   for (std::int64_t k = 0; k < group_outputs_; ++k) {
     const std::int64_t channel = g * group_outputs_ + k;
     const Acc* values = product_.row(sums, k, outputs.count, buffer);
@@ -168,7 +164,7 @@ void GemmTask<Acc>::store_outputs(const RunArguments& arguments, std::int64_t b,
 template <typename Acc>
 void GemmTask<Acc>::store_image(const RunArguments& arguments, std::int64_t b, std::int64_t g,
                                 Block channels) const {
-  const Acc* row = at<Acc>(arguments.workspace, image_at_);
+  const Acc* row = image_.at(arguments.workspace);
   const TensorStrides& x = columns_.x();
   const std::int64_t first = g * group_inputs_ + channels.first;
   for (std::int64_t c = first; c < first + channels.count; ++c) {

@@ -31,7 +31,7 @@ class GemmTask final : public Task {
   [[nodiscard]] std::size_t workspace_bytes() const override { return layout_.bytes(); }
   [[nodiscard]] ErrorBound error_bound() const override;
   [[nodiscard]] std::string policy() const override;
-  [[nodiscard]] PlanFacts facts() const override { return product_facts(slots_); }
+  [[nodiscard]] PlanFacts facts() const override { return product_facts(layout_.slots); }
   [[nodiscard]] std::unique_ptr<PreparedFilter> prepare_filter(const Stream&,
                                                                const void* w) const override {
     return packer_.prepare(w);
@@ -57,11 +57,11 @@ class GemmTask final : public Task {
   std::int64_t group_inputs_, group_outputs_, rows_, output_count_, input_count_;
   FilterPacker<Acc> packer_;
   ResultRows<Acc> result_;
-  WorkspaceLayout layout_;
+  SlotLayout layout_;
   std::int64_t part_channels_, blocks_;
-  int slots_;
-  std::size_t filter_at_, slots_at_, slot_bytes_;
-  std::size_t right_at_, sums_at_, row_at_, scratch_at_, image_at_;  // within a slot
+  Piece<Acc> filter_;
+  Piece<Real> right_, sums_;  // within a slot, as all that follow
+  Piece<Acc> row_, scratch_, image_;
 };
 
 }  // namespace faltung::gemm

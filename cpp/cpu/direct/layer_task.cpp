@@ -1,0 +1,232 @@
+#include "cpp/cpu/direct/layer_task.hpp"
+
+#include <algorithm>
+#include <atomic>
+
+#include "cpp/core/message.hpp"
+#include "cpp/cpu/direct/direct_policy.hpp"
+#include "cpp/cpu/direct/direct_task.hpp"
+
+namespace faltung::direct {
+namespace {
+
+// Fewer output channels use the packed values too seldom; ChannelTask reads them from boxes. But
+// its vectors, and its copies, end with the rows of outputs. Where rows are short and leave a tenth
+// of their vectors empty under a small filter, or one tap makes packing a copy, a tile of channels
+// is enough: 3x3 of 256 channels in 32 groups on 4 images of 28x28 takes 1.9 to 2.3 ms of a Zen 4
+// core then, not 2.3 to 2.8; 1x1 of 256 to 8 channels on 28x28 0.2 ms, not 0.45. On rows of 56, 3x3
+// of 16 to 24 channels would take 0.39 ms, not 0.33; 5x5 of 16 to 16 on 28x28 0.28 ms, not 0.18.
+constexpr std::int64_t least_outputs = 32;
+constexpr std::int64_t least_outputs_of_short_rows = 8;
+constexpr std::int64_t most_taps = 4096;
+
+template <typename Value>
+bool has_enough_outputs(const Problem& p) {
+  const std::int64_t outputs = p.out_channels / p.groups;
+  if (outputs >= least_outputs) return true;
+  if (outputs < least_outputs_of_short_rows) return false;
+  const std::int64_t lanes = channel_kernel<Value>().lanes;
+  const std::int64_t row = p.axes.back().output();
+  const std::int64_t gap = ceil_divide(row, lanes) * lanes - row;
+  const bool short_rows = row <= 2 * lanes && 10 * gap >= row;
+  const auto at_most = [&](std::int64_t taps) {
+    return std::ranges::all_of(p.axes, [&](const Axis& axis) { return axis.filter <= taps; });
+  };
+  return (at_most(1) || (short_rows && at_most(3))) &&
+         LayerInput<Value>::reads_in_place(p, ThreeAxes(p));
+}
+
+template <typename Value>
+PanelTile tile_of() {
+  const ChannelShape<Value> kernel = channel_kernel<Value>();
+  return {kernel.channels, kernel.lanes, ValueTraits<Value>::channels};
+}
+
+}  // namespace
+
+template <typename Value>
+bool PanelTask<Value>::serves(const Problem& p) {
+  if constexpr (std::is_same_v<Value, BFloat16Pair>) {
+    if (p.rank() > 3 || p.filter != DType::bf16 || p.accumulator != DType::f32 ||
+        !has_bfloat16_kernel() || !LayerInput<Value>::reads_in_place(p, ThreeAxes(p))) {
+      return false;
+    }
+  }
+  if constexpr (std::is_same_v<Value, Int16Pair>) {
+    if (p.accumulator != DType::i32 || !fits_int16(p.input) || !fits_int16(p.filter) ||
+        !has_int16_kernel()) {
+      return false;
+    }
+  }
+  return p.pass == Pass::forward && has_kernel_axes(p) &&
+         element_count(filter_extents(p)) <= most_taps && fits_in_boxes(p) &&
+         has_enough_outputs<Value>(p);
+}
+
+template <typename Value>
+PanelTask<Value>::PanelTask(const Problem& problem)
+    : LayerTask<Value>(problem, choose_panels(problem, tile_of<Value>())) {}
+
+template <typename Value>
+bool ChannelTask<Value>::serves(const Problem& p) {
+  // Fewer channels leave most of a tile empty.
+  constexpr std::int64_t least_outputs = 4;
+  return p.pass == Pass::forward && has_kernel_axes(p) &&
+         p.out_channels / p.groups >= least_outputs && fits_in_boxes(p);
+}
+
+template <typename Value>
+ChannelTask<Value>::ChannelTask(const Problem& problem)
+    : LayerTask<Value>(problem, choose_unpacked(problem, tile_of<Value>())) {}
+
+template <typename Value>
+LayerTask<Value>::LayerTask(const Problem& problem, const LayerPolicy& policy)
+    : BoxTask(problem, ThreeAxes(problem), policy.box, problem.groups,
+              ceil_divide(ceil_divide(problem.out_channels / problem.groups,
+                                      channel_kernel<Value>().channels),
+                          policy.tiles),
+              std::make_unique<DirectTask<Acc>>(problem)),
+      kernel_(channel_kernel<Value>()),
+      policy_(policy),
+      filter_(problem, kernel_.channels),
+      input_(problem, t_, policy, kernel_, layout_.slot),
+      result_(problem),
+      reads_weights_in_w_(policy.packs && filter_.reads_in_place()) {
+  streams_ = policy.packs && results_are_sums<Acc>(p_) && t_.y[2] == 1 && leaves_caches(p_);
+  layout_.slots = static_cast<int>(std::min<std::int64_t>(policy.threads, boxes_.count()));
+  add_weights<Value>(filter_.size(), reads_weights_in_w_ ? 0 : filter_.size());
+  const std::int64_t values = input_.vectors(box_) * kernel_.lanes * kernel_.channels;
+  sums_ = layout_.slot.add<Acc>(values * (policy.channels < group_inputs_ ? policy.tiles : 1));
+}
+
+template <typename Value>
+std::string LayerTask<Value>::policy() const {
+  if (!policy_.packs) {
+    return message("tiles of ", kernel_.channels, " channels, boxes of ", box_text(box_),
+                   " outputs");
+  }
+  return message("panels of ", box_text(box_), " outputs, ", policy_.channels,
+                 " input channels at a time, ", policy_.tiles * kernel_.channels,
+                 " output channels",
+                 std::is_same_v<Value, Int16Pair>      ? " in pairs of 16-bit integers"
+                 : std::is_same_v<Value, BFloat16Pair> ? " in pairs of bf16"
+                                                       : "");
+}
+
+template <typename Value>
+PlanFacts LayerTask<Value>::facts() const {
+  PlanFacts facts = BoxTask::facts();
+  facts.flushes_subnormals = std::is_same_v<Value, BFloat16Pair>;
+  return facts;
+}
+
+template <typename Value>
+const void* LayerTask<Value>::make_weights(const void* w, void* to, std::byte*, int threads) const {
+  return filter_.pack(w, static_cast<Value*>(to), threads) ? to : nullptr;
+}
+
+template <typename Value>
+bool LayerTask<Value>::compute(const RunArguments& arguments) const {
+  const WeightTiles<Value> weights = reads_weights_in_w_ && arguments.prepared == nullptr
+                                         ? filter_.in_filter(arguments.second)
+                                         : filter_.in_tiles(find_weights<Value>(arguments));
+  if (weights.data == nullptr) return false;
+  std::atomic<bool> usable{true};
+  for_each_box(arguments, [&](const Work& work) {
+    if (!compute_box(arguments, weights, work)) usable.store(false, std::memory_order_relaxed);
+  });
+  return usable;
+}
+
+template <typename Value>
+bool LayerTask<Value>::compute_box(const RunArguments& arguments, const WeightTiles<Value>& weights,
+                                   const Work& work) const {
+  const bool in_w = weights.row_step == 1;
+  // Weights in w are looked at by the first who reads them: they come from memory once.
+  const bool checks = in_w && work.image == 0 && work.first == Box{};
+  const std::int64_t first_tile = work.part * policy_.tiles;
+  const std::int64_t tiles = std::min(policy_.tiles, filter_.group_tiles() - first_tile);
+  bool usable = true;
+  ChannelSums<Value> a{};
+  input_.start(work.workspace, work, a);
+  a.w_step = weights.row_step;
+  a.w_channel = weights.channel_step;
+  const std::int64_t channel_step = a.vector_count * kernel_.lanes;
+  for (std::int64_t c = 0; c < group_inputs_; c += policy_.channels) {
+    const std::int64_t channels = std::min(policy_.channels, group_inputs_ - c);
+    input_.load(work.workspace, arguments.first, input_at(work, work.group * group_inputs_ + c),
+                channels, work);
+    a.channels = ceil_divide(channels, ValueTraits<Value>::channels);
+    a.adds = c > 0;
+    for (std::int64_t i = 0; i < tiles; ++i) {
+      const std::int64_t tile = work.group * filter_.group_tiles() + first_tile + i;
+      const std::int64_t first_row = ceil_divide(c, ValueTraits<Value>::channels) * a.tap_count;
+      const std::int64_t rows = channels * a.tap_count;
+      if (checks) usable &= filter_.usable(weights, tile, first_row, rows);
+      if (in_w && i + 1 < tiles) filter_.bring_nearer(weights, tile + 1, first_row, rows);
+      const std::int64_t place = policy_.channels < group_inputs_ ? i : 0;
+      a.w = weights.data + tile * weights.tile_step + first_row * weights.row_step;
+      a.y = sums_.at(work.workspace) + place * kernel_.channels * channel_step;
+      kernel_.run(a);
+      if (c + channels == group_inputs_) store(arguments, work, tile, a.y, channel_step);
+    }
+  }
+  return usable;
+}
+
+template <typename Value>
+void LayerTask<Value>::store(const RunArguments& arguments, const Work& work, std::int64_t tile,
+                             const Acc* sums, std::int64_t channel_step) const {
+  const auto [z_outputs, y_outputs, columns] = work.outputs;
+  // Rows and planes without gaps between them are stored at once.
+  const std::int64_t row_step = input_.row_step(columns);
+  const bool joins_rows = row_step == columns && t_.y[1] == columns * t_.y[2];
+  const bool joins_planes = joins_rows && t_.y[0] == y_outputs * t_.y[1];
+  const std::int64_t rows = joins_rows ? 1 : y_outputs;
+  const std::int64_t planes = joins_planes ? 1 : z_outputs;
+  const std::int64_t count = z_outputs * y_outputs * columns / rows / planes;
+  const std::int64_t step = joins_rows ? count : row_step;
+  const std::int64_t first = tile % filter_.group_tiles() * kernel_.channels;
+  const std::int64_t channels = std::min(kernel_.channels, group_outputs_ - first);
+  const std::int64_t first_k = work.group * group_outputs_ + first;
+  const std::int64_t to = output_at(work, first_k, 0, 0);
+  if (streams_ && rows == 1 && planes == 1) {
+    return kernel_.stream({.from = sums,
+                           .from_step = channel_step,
+                           .to = static_cast<Acc*>(arguments.result) + to,
+                           .to_step = y_.channel,
+                           .rows = channels,
+                           .count = count});
+  }
+  if (y_.channel == 1) {
+    for (std::int64_t z = 0; z < planes; ++z) {
+      for (std::int64_t y = 0; y < rows; ++y, sums += step) {
+        result_.store_block(arguments, first_k, channels, sums, channel_step, count,
+                            to + z * t_.y[0] + y * t_.y[1], t_.y[2]);
+      }
+    }
+    return;
+  }
+  for (std::int64_t i = 0; i < channels; ++i) {
+    const Acc* row = sums + i * channel_step;
+    for (std::int64_t z = 0; z < planes; ++z) {
+      for (std::int64_t y = 0; y < rows; ++y, row += step) {
+        result_.store(arguments, first_k + i, row, count,
+                      to + i * y_.channel + z * t_.y[0] + y * t_.y[1], t_.y[2]);
+      }
+    }
+  }
+}
+
+template class LayerTask<float>;
+template class LayerTask<double>;
+template class LayerTask<BFloat16Pair>;
+template class LayerTask<Int16Pair>;
+template class PanelTask<float>;
+template class PanelTask<double>;
+template class PanelTask<BFloat16Pair>;
+template class PanelTask<Int16Pair>;
+template class ChannelTask<float>;
+template class ChannelTask<double>;
+
+}  // namespace faltung::direct
