@@ -195,7 +195,7 @@ TEST_F(FftExact, WhatTransformsCannotServeGoesToAnotherEngine) {
 // Values around the size at which one transform no longer proves exact: both sides are.
 TEST_F(FftExact, BothSidesOfTheSwitchAreExact) {
   const Problem problem = Problem::parse("op=signal dtype=i64 in=9000 f=5000");
-  const fft::Sizes n = fft::sizes(fft::plan_blocks(problem, fft::current_instruction_set()));
+  const fft::Sizes n = fft::sizes(fft::plan_blocks(problem, current_instruction_set()));
   double most = 1;
   while (fft::largest_error(problem, n, most + 1, 100) < 0.5) most += 1;
   ASSERT_GT(most, 1000);

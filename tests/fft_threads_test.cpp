@@ -61,7 +61,7 @@ TEST_F(FftThreads, InstructionSetsKeepTheBound) {
   for (const std::string& target : cpu_targets()) {
     set_cpu_target(target);
     const auto task = fft_engine().offer(problem, Device::cpu()).prepare();
-    seen += task->facts().instruction_set == fft::current_instruction_set().name;
+    seen += task->facts().instruction_set == current_instruction_set().name;
     const Array result = run_guarded(cpu_device(), fft_engine(), problem, operands);
     EXPECT_LE(error_ratio(problem, operands, expected, result, task->error_bound()), 1) << target;
   }

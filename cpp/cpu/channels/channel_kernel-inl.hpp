@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
+#include <type_traits>
 
 #include "cpp/cpu/channels/channel_kernel.hpp"
 
@@ -230,8 +231,19 @@ void stream_rows(const RowCopies<T>& a) {
 }
 
 template <typename T>
-std::int64_t lanes_of() {
-  return static_cast<std::int64_t>(hn::Lanes(hn::ScalableTag<T>()));
+ChannelShape<T> make_channel_kernel() {
+  using Lane = std::conditional_t<std::is_floating_point_v<T>, T, std::int32_t>;
+  [[maybe_unused]] const auto lanes = static_cast<std::int64_t>(hn::Lanes(hn::ScalableTag<Lane>()));
+  if constexpr (std::is_floating_point_v<T>) {
+    return {tile_channels, tile_vectors, lanes, channel_sums<T>, pack_panels<T>, stream_rows<T>};
+  } else {
+#if FALTUNG_ADDS_INT16_PAIRS
+    return {tile_channels,   tile_vectors, lanes,
+            channel_sums<T>, pack_pairs,   stream_rows<std::uint32_t>};
+#else
+    return {};
+#endif
+  }
 }
 
 }  // namespace HWY_NAMESPACE

@@ -93,6 +93,6 @@ template <>
 /// Whether the instruction set in use multiplies pairs of bf16: AVX512_BF16.
 [[nodiscard]] bool has_bfloat16_kernel();
 /// Whether it multiplies pairs of 16-bit integers: all of x86.
-[[nodiscard]] bool has_int16_kernel();
+[[nodiscard]] inline bool has_int16_kernel() { return channel_kernel<Int16Pair>().run != nullptr; }
 
 }  // namespace faltung

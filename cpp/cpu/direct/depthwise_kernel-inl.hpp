@@ -195,8 +195,8 @@ void depthwise(const DepthwiseRow<T>& a) {
 }
 
 template <typename T>
-std::int64_t depthwise_lanes() {
-  return static_cast<std::int64_t>(hn::Lanes(hn::ScalableTag<T>()));
+DepthwiseKernel<T> make_depthwise_kernel() {
+  return {static_cast<std::int64_t>(hn::Lanes(hn::ScalableTag<T>())), depthwise<T>};
 }
 
 }  // namespace HWY_NAMESPACE

@@ -139,10 +139,9 @@ void stencil_gradient(const StencilGradient<T>& a) {
 }
 
 template <typename T>
-GradientKernels<T> make_gradient_kernels(void (*channels)(const ChannelGradient<T>&),
-                                         void (*stencil)(const StencilGradient<T>&)) {
+GradientKernels<T> make_gradient_kernel() {
   return {static_cast<std::int64_t>(hn::Lanes(hn::ScalableTag<T>())), gradient_rows, gradient_taps,
-          channels, stencil};
+          channel_gradient<T>, stencil_gradient<T>};
 }
 
 }  // namespace HWY_NAMESPACE

@@ -52,6 +52,6 @@ struct GradientKernels {
 
 /// The kernels for the instruction set in use; T is float or double.
 template <typename T>
-[[nodiscard]] GradientKernels<T> gradient_kernels();
+[[nodiscard]] GradientKernels<T> gradient_kernel();
 
 }  // namespace faltung::direct

@@ -64,7 +64,7 @@ std::int64_t images_of_box(const Problem& p, const ThreeAxes& t, const Box& box,
 
 template <typename Acc>
 bool fills_lanes(const Problem& p) {
-  return 4 * (p.out_channels / p.groups) > gradient_kernels<Acc>().lanes;
+  return 4 * (p.out_channels / p.groups) > gradient_kernel<Acc>().lanes;
 }
 
 }  // namespace
@@ -87,7 +87,7 @@ GradientTask<Acc>::GradientTask(const Problem& problem)
     : KernelTask(std::make_unique<DirectTask<Acc>>(problem)),
       p_(problem),
       t_(problem),
-      kernels_(gradient_kernels<Acc>()),
+      kernels_(gradient_kernel<Acc>()),
       channels_in_lanes_(fills_lanes<Acc>(problem)),
       box_(gradient_box(t_, most_outputs(problem, sizeof(Acc), channels_in_lanes_))),
       images_(images_of_box(p_, t_, box_, most_outputs(problem, sizeof(Acc), channels_in_lanes_))),

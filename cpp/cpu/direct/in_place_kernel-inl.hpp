@@ -143,12 +143,12 @@ void run_in_place(const InPlaceRows<T, E>& a) {
 }
 
 template <typename T, typename E>
-InPlaceKernel<T, E> in_place() {
+InPlaceKernel<T, E> make_in_place_kernel() {
   return run_in_place<T, E>;
 }
 #else
 template <typename T, typename E>
-InPlaceKernel<T, E> in_place() {
+InPlaceKernel<T, E> make_in_place_kernel() {
   return nullptr;
 }
 #endif

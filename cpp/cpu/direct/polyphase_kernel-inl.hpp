@@ -158,6 +158,11 @@ HWY_INLINE void rows(const PhaseSums<T>& a) {
   }
 }
 
+template <typename T>
+PhaseKernels<T> make_polyphase_kernel() {
+  return {dots<false, T>, dots<true, T>, rows<T>};
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace faltung::direct
 HWY_AFTER_NAMESPACE();

@@ -49,6 +49,6 @@ struct PhaseKernels {
   PhaseKernel<T> dots, pair_dots, rows;
 };
 template <typename T>
-[[nodiscard]] PhaseKernels<T> phase_kernels();
+[[nodiscard]] PhaseKernels<T> polyphase_kernel();
 
 }  // namespace faltung::direct

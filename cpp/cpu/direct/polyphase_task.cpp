@@ -17,7 +17,7 @@ PolyphaseTask<Acc>::PolyphaseTask(const Problem& problem)
       packer_(problem),
       load_(faltung::load_row<Acc>(problem.input)),
       result_(problem),
-      kernels_(phase_kernels<Part>()),
+      kernels_(polyphase_kernel<Part>()),
       x_(x_strides(problem)),
       y_(y_strides(problem)),
       group_outputs_(problem.out_channels / problem.groups),

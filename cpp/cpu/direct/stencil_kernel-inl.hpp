@@ -309,6 +309,15 @@ void stencil(const StencilRows<T>& a) {
   }
 }
 
+template <typename T>
+StencilKernel<T> make_stencil_kernel() {
+  if constexpr (std::is_same_v<T, Int16Pair> && !FALTUNG_ADDS_INT16_PAIRS) {
+    return nullptr;
+  } else {
+    return stencil<T>;
+  }
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace faltung::direct
 HWY_AFTER_NAMESPACE();

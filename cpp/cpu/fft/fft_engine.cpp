@@ -32,7 +32,7 @@ Problem summed(Problem p) {
 }
 
 Call call_of(const Problem& p) {
-  Call call{p, fft::plan_blocks(summed(p), fft::current_instruction_set()), {}};
+  Call call{p, fft::plan_blocks(summed(p), current_instruction_set()), {}};
   call.sizes = fft::sizes(call.blocks);
   return call;
 }

@@ -52,7 +52,7 @@ class LengthChoice {
     const DType type = p.accumulator;
     real_ = !is_complex(type);
     wide_ = type != DType::f32 && type != DType::c64;
-    lanes_ = wide_ ? set.lanes<double>() : set.lanes<float>();
+    lanes_ = set.lanes(wide_ ? 8 : 4);
     for (std::size_t a = plan_.skipped; a < p.rank(); ++a) axes_.push_back(&p.axes[a]);
     pairs_ = static_cast<double>(p.out_channels) * static_cast<double>(p.in_channels / p.groups);
     images_ = static_cast<double>(p.batch);

@@ -10,8 +10,5 @@ namespace faltung::fft::FALTUNG_FFT_SET {
 template <typename T>
 [[nodiscard]] std::unique_ptr<TransformStages<T>> make_stages(const BlockMatrix& matrix,
                                                               const BlockFactors<Real<T>>& factors);
-/// How many values a register of this set holds.
-template <typename R>
-[[nodiscard]] std::int64_t lane_count();
 
 }  // namespace faltung::fft::FALTUNG_FFT_SET

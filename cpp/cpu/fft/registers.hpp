@@ -4,6 +4,8 @@
 #include <cstring>
 #include <utility>
 
+#include "cpp/cpu/simd/register_bytes.hpp"
+
 // One register and what the stages do with it. This header is read once for each instruction set:
 // FALTUNG_FFT_SET names the set for which the including file is compiled, and everything here lives
 // in a namespace of that name.
@@ -21,16 +23,9 @@ namespace faltung::fft::FALTUNG_FFT_SET {
 
 /// How many values a register holds; 1 on processors not known to have registers of several.
 template <typename R>
-inline constexpr std::int64_t lanes =
-#if defined(__AVX512F__)
-    64 / sizeof(R);
-#elif defined(__AVX__)
-    32 / sizeof(R);
-#elif defined(__SSE2__) || (defined(__aarch64__) && defined(__ARM_NEON))
-    16 / sizeof(R);
-#else
-    1;
-#endif
+inline constexpr std::int64_t lanes = FALTUNG_REGISTER_BYTES > sizeof(R)
+                                          ? FALTUNG_REGISTER_BYTES / sizeof(R)
+                                          : 1;
 
 template <typename R>
 struct RegisterOf {

@@ -9,10 +9,6 @@ std::unique_ptr<TransformStages<T>> make_stages(const BlockMatrix& matrix,
                                                 const BlockFactors<Real<T>>& factors) {
   return std::make_unique<Stages<T>>(matrix, factors);
 }
-template <typename R>
-std::int64_t lane_count() {
-  return lanes<R>;
-}
 
 #define FALTUNG_INSTANTIATE(T)                                 \
   template std::unique_ptr<TransformStages<T>> make_stages<T>( \
@@ -22,7 +18,5 @@ FALTUNG_INSTANTIATE(double)
 FALTUNG_INSTANTIATE(std::complex<float>)
 FALTUNG_INSTANTIATE(std::complex<double>)
 #undef FALTUNG_INSTANTIATE
-template std::int64_t lane_count<float>();
-template std::int64_t lane_count<double>();
 
 }  // namespace faltung::fft::FALTUNG_FFT_SET

@@ -24,7 +24,7 @@ std::int64_t aligned_bytes(std::int64_t values) {
 
 template <typename T>
 Transform<T>::Transform(const Shape& lengths, const InstructionSet& set)
-    : lanes_(set.lanes<T>()),
+    : lanes_(set.lanes(sizeof(R))),
       lengths_(lengths),
       matrix_(block_matrix(lengths, is_real<T>, lanes_)),
       groups_((matrix_.slab_rows() + lanes_ - 1) / lanes_),

@@ -5,30 +5,13 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <string_view>
 #include <vector>
 
 #include <faltung/extents.hpp>
 #include "cpp/cpu/fft/transform_stages.hpp"
+#include "cpp/cpu/simd/instruction_sets.hpp"
 
 namespace faltung::fft {
-
-/// An instruction set the transforms are compiled for, and its register.
-struct InstructionSet {
-  std::string_view name;  ///< "avx512", "avx2", "baseline"
-  std::int64_t register_bytes;
-
-  /// Values of type T that one register holds parts of.
-  template <typename T>
-  [[nodiscard]] std::int64_t lanes() const {
-    return std::max<std::int64_t>(1, register_bytes / static_cast<std::int64_t>(sizeof(Real<T>)));
-  }
-};
-
-/// Those of this build that the processor has, best first.
-[[nodiscard]] const std::vector<InstructionSet>& instruction_sets();
-/// The one that set_cpu_target (cpp/cpu/cpu_target.hpp) asks for.
-[[nodiscard]] InstructionSet current_instruction_set();
 
 /// The matrix as which a block is transformed.
 ///
