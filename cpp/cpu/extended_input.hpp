@@ -23,6 +23,26 @@ constexpr std::int64_t extended_extent(const Axis& axis) noexcept {
   return (axis.output() - 1) * axis.stride + axis.effective_filter();
 }
 
+/// Whether f holds for the boundaries of an axis that its outputs meet.
+template <typename F>
+bool all_met(const Axis& axis, F&& f) {
+  const std::int64_t above = extended_extent(axis) - axis.pad_lo - axis.dilated_input();
+  return (axis.pad_lo <= 0 || f(axis.below)) && (above <= 0 || f(axis.above));
+}
+
+/// What stands at a position of an extended axis.
+struct AxisPlace {
+  std::int64_t index;        ///< along the dilated axis, or `outside`
+  const Boundary* boundary;  ///< that beyond the nearer end
+};
+
+/// @param position  0 is where output 0 meets tap 0
+inline AxisPlace axis_place(const Axis& axis, std::int64_t position) {
+  const std::int64_t i = position - axis.pad_lo;
+  const Boundary& boundary = i < 0 ? axis.below : axis.above;
+  return {extend_index(boundary.kind, i, axis.dilated_input()), &boundary};
+}
+
 /// Walks `count` positions of an extended axis, `step` apart, of which the first is `first`;
 /// position 0 is where output 0 meets tap 0. Positions where nothing stands are passed over.
 ///
@@ -40,7 +60,7 @@ void walk_axis(const Axis& axis, std::int64_t first, std::int64_t step, std::int
   const auto frame = [&](std::int64_t from, std::int64_t to, const Boundary& boundary) {
     if (boundary.kind == BoundaryKind::zero) return;
     for (std::int64_t i = from; i < to; ++i) {
-      const std::int64_t j = extend_index(boundary.kind, start + i * step, extent);
+      const std::int64_t j = axis_place(axis, first + i * step).index;
       if (j == outside) {
         if (boundary.kind == BoundaryKind::constant) constant(i, boundary);
       } else if (j % axis.input_dilation == 0) {
@@ -69,27 +89,25 @@ struct RowPlace {
     elements   ///< the row that starts `offset` elements into the image
   };
   Kind kind = Kind::elements;
-  const Boundary* boundary = nullptr;
+  const Boundary* boundary = nullptr;  ///< that decides, if the row is outside
   std::int64_t offset = 0;
 };
 
-/// The row at these positions of all axes but the last. As in the definition, the slowest axis
+/// The row at these positions of the axes before the last. As in the definition, the slowest axis
 /// that is outside decides.
 ///
-/// @param strides  of the image, in elements, one for each spatial axis
-inline RowPlace row_place(const Problem& p, const Strides& strides, const Extents& position) {
+/// @param strides  of the image, in elements, one for each axis
+template <typename Axes, typename Steps, typename Positions>
+RowPlace row_place(const Axes& axes, const Steps& strides, const Positions& position) {
   RowPlace place;
   for (std::size_t a = 0; a < position.size(); ++a) {
-    const Axis& axis = p.axes[a];
-    const std::int64_t at = position[a] - axis.pad_lo;
-    const Boundary& boundary = at < 0 ? axis.below : axis.above;
-    const std::int64_t j = extend_index(boundary.kind, at, axis.dilated_input());
+    const auto [j, boundary] = axis_place(axes[a], position[a]);
     if (j == outside) {
-      if (boundary.kind != BoundaryKind::constant) return {RowPlace::Kind::nothing};
-      return {RowPlace::Kind::constant, &boundary};
+      const bool constant = boundary->kind == BoundaryKind::constant;
+      return {constant ? RowPlace::Kind::constant : RowPlace::Kind::nothing, boundary};
     }
-    if (j % axis.input_dilation != 0) place.kind = RowPlace::Kind::between;
-    place.offset += j / axis.input_dilation * strides[a];
+    if (j % axes[a].input_dilation != 0) place.kind = RowPlace::Kind::between;
+    place.offset += j / axes[a].input_dilation * strides[a];
   }
   return place;
 }

@@ -15,9 +15,9 @@
 
 namespace faltung::direct {
 
-/// Reads what the outputs of a box need into a compact buffer [plane, row, window], boundaries
-/// resolved. How a row is put together depends on its columns alone, so that is found out once a
-/// box.
+/// Reads what the outputs of a box need into a compact buffer [channel, plane, row, window],
+/// boundaries resolved. How a row is put together depends on its columns alone, so that is found
+/// out once a box.
 template <typename Acc>
 class BoxLoader {
  public:
@@ -33,6 +33,8 @@ class BoxLoader {
       : t_(t),
         window_(t.axes[2], box[2]),
         load_(load_row<Acc>(p.input)),
+        load_channels_(load_channels<Acc>(p.input)),
+        channel_step_(x_strides(p).channel),
         input_(p.input),
         rows_(reach(t.axes[1], box[1])),
         planes_(reach(t.axes[0], box[0])) {}
@@ -40,19 +42,27 @@ class BoxLoader {
   [[nodiscard]] const Window& window() const { return window_; }
   [[nodiscard]] std::int64_t row_size() const { return window_.size() + row_slack; }
   [[nodiscard]] std::int64_t plane_size() const { return rows_ * row_size(); }
+  /// Of a channel.
   [[nodiscard]] std::int64_t size() const { return planes_ * plane_size(); }
   /// How many a row may need: each value one of its own.
   [[nodiscard]] std::int64_t most_segments() const { return window_.size() + 1; }
 
+  /// Channels side by side in memory are read so, some at a time: one by one they would fetch every
+  /// cache line once for each of its values.
+  ///
+  /// @param image           offset of the first channel's image in x
   /// @param first, outputs  of the box, planes, rows and columns
-  /// @param image           offset of the channel's image in x
-  void load(const void* x, std::int64_t image, const Box& first, const Box& outputs,
-            Segment* segments, Acc* to) const {
+  void load(const void* x, std::int64_t image, std::int64_t channels, const Box& first,
+            const Box& outputs, Segment* segments, Acc* to) const {
+    const std::int64_t together = channel_step_ == 1 ? channels : 1;
     const std::int64_t count = find_segments(first[2], outputs[2], segments);
-    for (std::int64_t z = 0; z < reach(t_.axes[0], outputs[0]); ++z) {
-      for (std::int64_t y = 0; y < reach(t_.axes[1], outputs[1]); ++y) {
-        load_row_at(x, image, {first[0] * t_.axes[0].stride + z, first[1] * t_.axes[1].stride + y},
-                    {segments, segments + count}, to + z * plane_size() + y * row_size());
+    for (std::int64_t c = 0; c < channels; c += together, image += channel_step_, to += size()) {
+      for (std::int64_t z = 0; z < reach(t_.axes[0], outputs[0]); ++z) {
+        for (std::int64_t y = 0; y < reach(t_.axes[1], outputs[1]); ++y) {
+          load_row_at(
+              x, image, {first[0] * t_.axes[0].stride + z, first[1] * t_.axes[1].stride + y},
+              {segments, segments + count}, to + z * plane_size() + y * row_size(), together);
+        }
       }
     }
   }
@@ -94,24 +104,25 @@ class BoxLoader {
     return last - segments + 1;
   }
 
-  /// One row of the extended input, `position` its place on the slower axes, row_size() values.
+  /// One row of the extended input, `position` its place on the slower axes, row_size() values; of
+  /// so many channels side by side, size() values apart.
   void load_row_at(const void* x, std::int64_t image, std::array<std::int64_t, 2> position,
-                   std::span<const Segment> segments, Acc* to) const {
-    const Row row = row_at(position);
-    if (row.outside != nullptr) {
-      const Acc value = row.outside->kind == BoundaryKind::constant
-                            ? as_element<Acc>(row.outside->value, input_)
-                            : Acc(0);
-      std::fill_n(to, row_size(), value);
-      return;
-    }
-    image += row.offset;
+                   std::span<const Segment> segments, Acc* to, std::int64_t channels = 1) const {
+    const auto fill = [&](std::int64_t at, std::int64_t count, const Boundary& boundary) {
+      const bool constant = boundary.kind == BoundaryKind::constant;
+      const Acc value = constant ? as_element<Acc>(boundary.value, input_) : Acc(0);
+      for (std::int64_t c = 0; c < channels; ++c) std::fill_n(to + c * size() + at, count, value);
+    };
+    const RowPlace row = row_place(t_.axes, t_.x, position);
+    if (row.boundary != nullptr) return fill(0, row_size(), *row.boundary);
     for (const Segment& s : segments) {
+      const std::int64_t from = image + row.offset + s.from * t_.x[2];
       if (s.constant != nullptr) {
-        std::fill_n(to + s.to, s.count,
-                    s.constant == &zero_ ? Acc(0) : as_element<Acc>(s.constant->value, input_));
+        fill(s.to, s.count, *s.constant);
+      } else if (channels == 1) {
+        load_(x, from, s.step * t_.x[2], s.count, to + s.to, 1);
       } else {
-        load_(x, image + s.from * t_.x[2], s.step * t_.x[2], s.count, to + s.to, 1);
+        load_channels_(x, from, s.step * t_.x[2], s.count, channels, to + s.to, size());
       }
     }
   }
@@ -119,8 +130,8 @@ class BoxLoader {
   /// Asks for the elements of a row that will be loaded soon.
   void prefetch_row_at(const void* x, std::int64_t image, std::array<std::int64_t, 2> position,
                        std::span<const Segment> segments) const {
-    const Row row = row_at(position);
-    if (row.outside != nullptr || t_.x[2] != 1) return;
+    const RowPlace row = row_place(t_.axes, t_.x, position);
+    if (row.boundary != nullptr || t_.x[2] != 1) return;
     const auto bytes = static_cast<std::int64_t>(size_of(input_));
     for (const Segment& s : segments) {
       if (s.constant != nullptr || s.step != 1) continue;
@@ -130,24 +141,6 @@ class BoxLoader {
   }
 
  private:
-  struct Row {
-    std::int64_t offset;      // in the image
-    const Boundary* outside;  // null if the row is in the image
-  };
-
-  [[nodiscard]] Row row_at(std::array<std::int64_t, 2> position) const {
-    Row row{0, nullptr};
-    for (std::size_t a = 0; a < 2; ++a) {
-      const Axis& axis = t_.axes[a];
-      const std::int64_t at = position[a] - axis.pad_lo;
-      const Boundary& boundary = at < 0 ? axis.below : axis.above;
-      const std::int64_t j = extend_index(boundary.kind, at, axis.input);
-      if (j == outside) return {0, &boundary};  // the slowest axis that is outside decides
-      row.offset += j * t_.x[a];
-    }
-    return row;
-  }
-
   static bool joins(const Segment& a, const Segment& b) {
     if (a.constant != b.constant || b.to != a.to + a.count) return false;
     if (a.constant != nullptr) return true;
@@ -159,6 +152,8 @@ class BoxLoader {
   ThreeAxes t_;
   Window window_;
   LoadRow<Acc> load_;
+  LoadChannels<Acc> load_channels_;
+  std::int64_t channel_step_;  // in x
   DType input_;
   std::int64_t rows_, planes_;
   Boundary zero_ = {};

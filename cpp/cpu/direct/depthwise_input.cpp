@@ -5,8 +5,6 @@
 namespace faltung::direct {
 namespace {
 
-/// Where an index beyond an axis finds its constant: those below and above each axis.
-int constant_of(std::size_t axis, bool above) { return static_cast<int>(2 * axis) + above; }
 constexpr std::int64_t constants = 6;
 
 template <typename Acc>
@@ -52,13 +50,12 @@ DepthwiseInput<Acc>::DepthwiseInput(const Problem& p, const ThreeAxes& t,
 
 template <typename Acc>
 void DepthwiseInput<Acc>::start(std::byte* workspace) const {
-  for (std::size_t a = 0; a < 3; ++a) {
-    for (const bool above : {false, true}) {
-      const Boundary& boundary = above ? t_.axes[a].above : t_.axes[a].below;
-      std::fill_n(constants_.at(workspace) + constant_of(a, above) * width_, width_,
-                  boundary.kind == BoundaryKind::constant ? as_element<Acc>(boundary.value, input_)
-                                                          : Acc(0));
-    }
+  for (std::int64_t i = 0; i < constants; ++i) {
+    const Axis& axis = t_.axes[static_cast<std::size_t>(i / 2)];
+    const Boundary& boundary = i % 2 == 0 ? axis.below : axis.above;
+    const bool constant = boundary.kind == BoundaryKind::constant;
+    std::fill_n(constants_.at(workspace) + i * width_, width_,
+                constant ? as_element<Acc>(boundary.value, input_) : Acc(0));
   }
 }
 
@@ -81,8 +78,10 @@ void DepthwiseInput<Acc>::load(std::byte* workspace, const void* x, std::int64_t
   find_columns(workspace, first[2], outputs[2]);
   for (std::int64_t z = 0; z < reach(t_.axes[0], outputs[0]); ++z) {
     for (std::int64_t y = 0; y < reach(t_.axes[1], outputs[1]); ++y) {
-      Row place = row(first[0] * t_.axes[0].stride + z, first[1] * t_.axes[1].stride + y);
-      place.offset += image;
+      const std::array<std::int64_t, 2> position = {first[0] * t_.axes[0].stride + z,
+                                                    first[1] * t_.axes[1].stride + y};
+      const RowPlace found = row_place(t_.axes, t_.x, position);
+      const Row place = {image + found.offset, constant_of(found.boundary)};
       const std::int64_t i = z * rows_ + y;
       if (in_place_) {
         point(workspace, static_cast<const Part*>(x), place, outputs[2],
@@ -94,20 +93,14 @@ void DepthwiseInput<Acc>::load(std::byte* workspace, const void* x, std::int64_t
   }
 }
 
-// As in the definition, the slowest axis that is outside decides.
+// The number of a boundary's constant: those below and above each axis. -1 if it is null.
 template <typename Acc>
-typename DepthwiseInput<Acc>::Row DepthwiseInput<Acc>::row(std::int64_t z, std::int64_t y) const {
-  Row result;
-  const std::int64_t positions[] = {z, y};
-  for (std::size_t a = 0; a < 2; ++a) {
-    const Axis& axis = t_.axes[a];
-    const std::int64_t i = positions[a] - axis.pad_lo;
-    const Boundary& boundary = i < 0 ? axis.below : axis.above;
-    const std::int64_t j = extend_index(boundary.kind, i, axis.input);
-    if (j == outside) return {.offset = 0, .constant = constant_of(a, i >= 0)};
-    result.offset += j * t_.x[a];
+int DepthwiseInput<Acc>::constant_of(const Boundary* boundary) const {
+  for (std::size_t a = 0; boundary != nullptr && a < 3; ++a) {
+    if (boundary == &t_.axes[a].below) return static_cast<int>(2 * a);
+    if (boundary == &t_.axes[a].above) return static_cast<int>(2 * a + 1);
   }
-  return result;
+  return -1;
 }
 
 /// Calls f(first place, places) for each phase of a row.
@@ -129,10 +122,8 @@ void DepthwiseInput<Acc>::find_columns(std::byte* workspace, std::int64_t first,
   for_each_phase(outputs, [&](std::int64_t place, std::int64_t count) {
     const std::int64_t phase = window_.phases[static_cast<std::size_t>(place / window_.length)];
     for (std::int64_t i = 0; i < count; ++i) {
-      const std::int64_t position = (first + i) * axis.stride + phase - axis.pad_lo;
-      const Boundary& boundary = position < 0 ? axis.below : axis.above;
-      const std::int64_t j = extend_index(boundary.kind, position, axis.input);
-      columns[place + i] = j == outside ? -1 - constant_of(2, position >= 0) : j;
+      const auto [j, boundary] = axis_place(axis, (first + i) * axis.stride + phase);
+      columns[place + i] = j == outside ? -1 - constant_of(boundary) : j;
     }
   });
 }

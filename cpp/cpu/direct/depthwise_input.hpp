@@ -50,7 +50,7 @@ class DepthwiseInput {
   };
 
   [[nodiscard]] std::size_t places() const { return static_cast<std::size_t>(window_.size()); }
-  [[nodiscard]] Row row(std::int64_t z, std::int64_t y) const;
+  [[nodiscard]] int constant_of(const Boundary* boundary) const;
   void find_columns(std::byte* workspace, std::int64_t first, std::int64_t outputs) const;
   template <typename F>
   void for_each_phase(std::int64_t outputs, F&& f) const;

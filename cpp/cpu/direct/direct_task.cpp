@@ -169,7 +169,7 @@ void DirectTask<Acc>::forward_tile(const RunArguments& arguments, const Acc* fil
   const std::int64_t first_c = first_k / group_outputs_ * group_inputs_;
   for (std::int64_t c = 0; c < group_inputs_; ++c) {
     for_each_index(tap_rows_, [&](std::int64_t tap_row, const Extents& r) {
-      const RowPlace place = row_place(p_, x_.spatial, row_position(p_, o, r));
+      const RowPlace place = row_place(p_.axes, x_.spatial, row_position(p_, o, r));
       if (place.kind == RowPlace::Kind::nothing) return;
       const Values x = window(arguments, b * x_.outer + (first_c + c) * x_.channel, place, tile);
       for (std::int64_t k = 0; k < channels; ++k) {
@@ -217,7 +217,7 @@ void DirectTask<Acc>::backward_data(const RunArguments& arguments, const Acc* fi
                                         tile.first * y_.spatial.back() + offset_of(o, y_.spatial);
             const Acc* gradient = gradient_row(arguments, arguments.first, offset, tile.columns);
             for_each_index(tap_rows_, [&](std::int64_t tap_row, const Extents& r) {
-              const RowPlace place = row_place(p_, compact, row_position(p_, o, r));
+              const RowPlace place = row_place(p_.axes, compact, row_position(p_, o, r));
               spread_row(arguments, gradient, taps + tap_row * axis_.filter, place, tile);
             });
           });
@@ -257,7 +257,7 @@ void DirectTask<Acc>::backward_filter(const RunArguments& arguments) const {
   std::fill_n(sums, element_count(p_.w_shape()), Acc(0));
   const auto add_row = [&](std::int64_t b, std::int64_t channel, const Extents& o, Tile tile,
                            std::int64_t tap_row, const Extents& r) {
-    const RowPlace place = row_place(p_, x_.spatial, row_position(p_, o, r));
+    const RowPlace place = row_place(p_.axes, x_.spatial, row_position(p_, o, r));
     if (place.kind == RowPlace::Kind::nothing) return;
     const Values x = window(arguments, b * x_.outer + channel * x_.channel, place, tile);
     const std::int64_t first_k = channel / group_inputs_ * group_outputs_;

@@ -4,17 +4,15 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "cpp/cpu/direct/box.hpp"
+#include "cpp/cpu/extended_input.hpp"
 
 namespace faltung::direct {
 
 /// Whether some tap meets a zero beyond a boundary: it then counts for nothing, even if it is not
 /// finite.
 inline bool meets_zeros(const Problem& p) {
-  return std::ranges::any_of(p.axes, [](const Axis& axis) {
-    const bool below = axis.below.kind == BoundaryKind::zero && axis.pad_lo > 0;
-    return below || (axis.above.kind == BoundaryKind::zero &&
-                     reach(axis, axis.output()) - axis.pad_lo > axis.input);
+  return !std::ranges::all_of(p.axes, [](const Axis& axis) {
+    return all_met(axis, [](const Boundary& b) { return b.kind != BoundaryKind::zero; });
   });
 }
 

@@ -287,7 +287,7 @@ void GradientTask<Acc>::load_inputs(const RunArguments& arguments, const Unit& u
   for (std::int64_t c = 0; c < channels; ++c) {
     for (std::int64_t b = 0; b < place.images; ++b) {
       loader_.load(arguments.first, (place.image + b) * x_.outer + (group_first + c) * x_.channel,
-                   place.first, place.outputs, segments_.at(unit.workspace),
+                   1, place.first, place.outputs, segments_.at(unit.workspace),
                    inputs + c * channel_step() + b * loader_.size());
     }
   }

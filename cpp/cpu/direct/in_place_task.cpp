@@ -36,12 +36,6 @@ bool is_plain(const Axis& axis) {
   return axis.stride == 1 && axis.dilation == 1 && axis.input_dilation == 1;
 }
 
-// Calls f with the boundaries of an axis that are met.
-template <typename F>
-bool all_met(const Axis& axis, F&& f) {
-  return (axis.pad_lo <= 0 || f(axis.below)) && (read_above(axis) <= 0 || f(axis.above));
-}
-
 bool all_zeros(const Axis& axis) {
   return all_met(axis, [](const Boundary& b) { return b.kind == BoundaryKind::zero; });
 }
@@ -118,10 +112,8 @@ void InPlaceTask<Acc, Element>::find_offsets() {
   for (std::size_t a = 0; a < 2; ++a) {
     const Axis& axis = t_.axes[a];
     for (std::int64_t i = 0; i < extended_extent(axis); ++i) {
-      const std::int64_t at = i - axis.pad_lo;
-      const Boundary& boundary = at < 0 ? axis.below : axis.above;
-      const std::int64_t j = extend_index(boundary.kind, at, axis.input);
-      const bool constant = j == outside && boundary.kind == BoundaryKind::constant;
+      const auto [j, boundary] = axis_place(axis, i);
+      const bool constant = j == outside && boundary->kind == BoundaryKind::constant;
       offsets_[a].push_back(constant ? constants : j == outside ? zeros : j * t_.x[a]);
     }
   }
@@ -136,9 +128,7 @@ void InPlaceTask<Acc, Element>::find_ends() {
   const auto end_at = [&](std::int64_t start) {
     InPlaceEnd<Acc> end{};
     for (std::int64_t l = 0; l < lanes; ++l) {
-      const std::int64_t at = start + l;
-      const std::int64_t j =
-          extend_index(at < 0 ? axis.below.kind : axis.above.kind, at, axis.input);
+      const std::int64_t j = axis_place(axis, axis.pad_lo + start + l).index;
       if (j == outside) continue;
       end.inside |= 1u << l;
       // Lanes that are not needed may map to neither vector.

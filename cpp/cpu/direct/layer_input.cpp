@@ -38,9 +38,7 @@ template <typename Value>
 bool LayerInput<Value>::reads_in_place(const Problem& p, const ThreeAxes& t) {
   return p.input == dtype_of<typename Traits::Element> && t.x[2] == 1 && t.axes[2].stride == 1 &&
          std::ranges::all_of(p.axes, [](const Axis& axis) {
-           const bool below = axis.pad_lo <= 0 || axis.below.kind == BoundaryKind::zero;
-           return below && (axis.above.kind == BoundaryKind::zero ||
-                            reach(axis, axis.output()) - axis.pad_lo <= axis.input);
+           return all_met(axis, [](const Boundary& b) { return b.kind == BoundaryKind::zero; });
          });
 }
 
@@ -49,7 +47,6 @@ LayerInput<Value>::LayerInput(const Problem& p, const ThreeAxes& t, const LayerP
                               const ChannelShape<Value>& kernel, WorkspaceLayout& layout)
     : t_(t),
       loader_(p, t, policy.box),
-      box_channels_(p, t),
       kernel_(kernel),
       packs_(policy.packs),
       in_place_(packs_ && reads_in_place(p, t)),
@@ -184,8 +181,7 @@ void LayerInput<Value>::load(std::byte* workspace, const void* x, std::int64_t i
     from = static_cast<const Element*>(x) + image;
   } else if constexpr (std::is_same_v<Element, Boxed>) {
     Boxed* buffer = buffer_.at(workspace);
-    box_channels_.load(loader_, x, image, channels, block.first, block.outputs,
-                       segments_.at(workspace), buffer);
+    loader_.load(x, image, channels, block.first, block.outputs, segments_.at(workspace), buffer);
     from = buffer;
     step = loader_.size();
   }

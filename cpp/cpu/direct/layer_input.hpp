@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "cpp/cpu/channels/channel_kernel.hpp"
-#include "cpp/cpu/direct/box_channels.hpp"
 #include "cpp/cpu/direct/box_loader.hpp"
 #include "cpp/cpu/direct/panel_bands.hpp"
 #include "cpp/cpu/direct/panel_policy.hpp"
@@ -69,7 +68,6 @@ class LayerInput {
 
   ThreeAxes t_;
   BoxLoader<Boxed> loader_;
-  BoxChannels<Boxed> box_channels_;
   ChannelShape<Value> kernel_;
   bool packs_, in_place_;
   std::int64_t x_step_;  ///< between channels of x

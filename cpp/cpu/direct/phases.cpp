@@ -79,13 +79,6 @@ Strides in_order(Layout layout, const TensorStrides& strides) {
   return all;
 }
 
-// Whether f holds for the boundaries of an axis that are met.
-template <typename F>
-bool all_met(const Axis& axis, F&& f) {
-  const std::int64_t beyond = extended_extent(axis) - axis.pad_lo - axis.dilated_input();
-  return (axis.pad_lo <= 0 || f(axis.below)) && (beyond <= 0 || f(axis.above));
-}
-
 // They stand beside the zeros between the elements of another axis too.
 bool meets_constants(const Axis& axis) {
   return !all_met(axis, [](const Boundary& b) { return b.kind != BoundaryKind::constant; });

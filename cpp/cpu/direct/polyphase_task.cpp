@@ -14,6 +14,7 @@ PolyphaseTask<Acc>::PolyphaseTask(const Problem& problem)
       p_(problem),
       policy_(*choose_polyphase(problem)),
       axis_(problem.axes[policy_.along]),
+      elements_(axis_),
       packer_(problem),
       load_(faltung::load_row<Acc>(problem.input)),
       result_(problem),
@@ -24,6 +25,8 @@ PolyphaseTask<Acc>::PolyphaseTask(const Problem& problem)
       taps_(element_count(filter_extents(problem))),
       by_imaginary_(complex && is_complex(problem.filter)),
       pads_zeros_(meets_zeros(problem)) {
+  elements_.input_dilation = 1;
+  elements_.pad_lo = 0;
   for (std::size_t a = 0; a < policy_.along; ++a) outer_.push_back(p_.axes[a].input);
   outer_count_ = element_count(outer_);
   chunks_ = ceil_divide(policy_.lines, policy_.columns);
@@ -135,12 +138,9 @@ void PolyphaseTask<Acc>::load(const RunArguments& arguments, const Block& block)
     }
     return;
   }
-  Axis axis = axis_;
-  axis.input_dilation = 1;
-  axis.pad_lo = -start;
   std::fill_n(window, count, Acc(0));
   walk_axis(
-      axis, 0, 1, count,
+      elements_, start, 1, count,
       [&](std::int64_t i, std::int64_t i_step, std::int64_t n, std::int64_t index,
           std::int64_t index_step) {
         const std::int64_t step = x_.spatial[policy_.along];
@@ -153,8 +153,7 @@ void PolyphaseTask<Acc>::load(const RunArguments& arguments, const Block& block)
 template <typename Acc>
 void PolyphaseTask<Acc>::load_row(const void* image, std::int64_t first, std::int64_t position,
                                   const Block& block, Acc* to) const {
-  const Boundary& boundary = position < 0 ? axis_.below : axis_.above;
-  const std::int64_t element = extend_index(boundary.kind, position, axis_.input);
+  const std::int64_t element = axis_place(elements_, position).index;
   std::int64_t loaded = 0;
   if (element != outside) {
     load_(image, first + element * x_.spatial[policy_.along], x_.spatial.back(), block.columns, to,

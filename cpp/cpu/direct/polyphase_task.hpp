@@ -49,7 +49,7 @@ class PolyphaseTask final : public KernelTask {
 
   Problem p_;
   PolyphasePolicy policy_;
-  Axis axis_;
+  Axis axis_, elements_;  // elements_: without dilation and frame
   FilterPacker<Acc> packer_;
   LoadRow<Acc> load_;
   ResultRows<Acc> result_;

@@ -117,11 +117,8 @@ bool StencilTask<Value>::compute(const RunArguments& arguments) const {
 template <typename Value>
 void StencilTask<Value>::compute_box(const RunArguments& arguments, const Value* weights,
                                      const Work& work) const {
-  Element* buffer = buffer_.at(work.workspace);
-  for (std::int64_t c = 0; c < group_inputs_; ++c) {
-    loader_.load(arguments.first, input_at(work, work.group * group_inputs_ + c), work.first,
-                 work.outputs, segments_.at(work.workspace), buffer + c * loader_.size());
-  }
+  loader_.load(arguments.first, input_at(work, work.group * group_inputs_), group_inputs_,
+               work.first, work.outputs, segments_.at(work.workspace), buffer_.at(work.workspace));
   for (std::int64_t k = work.group * group_outputs_; k < (work.group + 1) * group_outputs_; ++k) {
     for (std::int64_t z = 0; z < work.outputs[0]; ++z) {
       for (std::int64_t y = 0; y < work.outputs[1]; y += shared_rows_) {

@@ -181,7 +181,7 @@ RowPlace Channels<T, Sum>::input_row(const Strides& strides, const Place& at,
   for (std::size_t t = 0; t < positions.size(); ++t) {
     position.push_back(at.first[t] * axis(t).stride + plan_.origin[t] + positions[t]);
   }
-  return row_place(p_, strides, position);
+  return row_place(p_.axes, strides, position);
 }
 
 // The input where it lies, if it holds all positions of a block side by side, as T. A block whose

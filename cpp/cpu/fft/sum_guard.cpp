@@ -118,7 +118,7 @@ double SumGuard::sum(std::int64_t b, std::int64_t k, const Extents& output) cons
   double total = 0;
   for (std::int64_t c = 0; c < inputs; ++c) {
     for_each_index(slow_extents(filter_extents(p_)), [&](std::int64_t, const Extents& r) {
-      const RowPlace place = row_place(p_, x_.spatial, row_position(p_, output, r));
+      const RowPlace place = row_place(p_.axes, x_.spatial, row_position(p_, output, r));
       if (place.kind == RowPlace::Kind::nothing) return;
       std::int64_t tap = k * w_.outer + c * w_.channel;
       for (std::size_t a = 0; a < p_.rank(); ++a) {

@@ -67,7 +67,7 @@ class Columns {
     const std::int64_t channel = g * inputs_ + row / tap_count_;
     const std::int64_t image = b * x_.outer + channel * x_.channel;
     for_each_piece(outputs, [&](std::int64_t i, const Extents& o, std::int64_t count) {
-      const RowPlace place = row_place(p_, x_.spatial, row_position(p_, o, r));
+      const RowPlace place = row_place(p_.axes, x_.spatial, row_position(p_, o, r));
       input_.load(x, image, place, position(o, r), p_.axes.back().stride, count, to + i);
     });
   }

@@ -142,7 +142,7 @@ void GemmTask<Acc>::fold_row(const Acc* values, std::int64_t row, Block outputs,
   const Strides compact = compact_strides(inputs_);
   const Extents r = columns_.tap(row);
   columns_.for_each_piece(outputs, [&](std::int64_t i, const Extents& o, std::int64_t count) {
-    const RowPlace place = row_place(p_, compact, row_position(p_, o, r));
+    const RowPlace place = row_place(p_.axes, compact, row_position(p_, o, r));
     faltung::fold_row(axis, place, values + i, columns_.position(o, r), axis.stride, count, image);
   });
 }
