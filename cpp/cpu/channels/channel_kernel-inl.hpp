@@ -1,12 +1,4 @@
-// Included once for each instruction set by way of foreach_target.h; hence no include guard that
-// outlives one of them.
-#if defined(FALTUNG_CHANNEL_KERNEL_INL) == defined(HWY_TARGET_TOGGLE)
-#ifdef FALTUNG_CHANNEL_KERNEL_INL
-#undef FALTUNG_CHANNEL_KERNEL_INL
-#else
-#define FALTUNG_CHANNEL_KERNEL_INL
-#endif
-
+// Included by kernel.hpp once for each instruction set; hence no include guard.
 #include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
@@ -249,5 +241,3 @@ ChannelShape<T> make_channel_kernel() {
 }  // namespace HWY_NAMESPACE
 }  // namespace faltung
 HWY_AFTER_NAMESPACE();
-
-#endif

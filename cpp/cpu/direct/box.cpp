@@ -12,7 +12,7 @@ namespace {
 
 // Half of a second-level cache of 1 MiB, less what the filter and the results take.
 constexpr std::int64_t cache_bytes = 512 * 1024;
-constexpr std::int64_t least_columns = 64;
+constexpr std::int64_t min_columns = 64;
 
 std::int64_t bytes_of(const ThreeAxes& t, const Box& box, std::int64_t value_bytes) {
   const std::int64_t row = Window(t.axes[2], box[2]).size() + row_slack;
@@ -64,28 +64,26 @@ bool has_kernel_axes(const Problem& p) {
 }
 
 bool fits_in_boxes(const Problem& p, std::int64_t channels) {
-  constexpr double most_bytes = 16 * 1024 * 1024;
+  constexpr double max_bytes = 16 * 1024 * 1024;
   double bytes = static_cast<double>(channels) * static_cast<double>(size_of(p.accumulator));
   for (std::size_t a = 0; a < p.rank(); ++a) {
     const Axis& axis = p.axes[a];
-    const std::int64_t outputs = a + 1 == p.rank()   ? least_columns
-                                 : a + 2 == p.rank() ? most_rows
-                                                     : 1;
+    const std::int64_t outputs = a + 1 == p.rank() ? min_columns : a + 2 == p.rank() ? max_rows : 1;
     bytes *= static_cast<double>(std::min(axis.output(), outputs) - 1) *
                  static_cast<double>(axis.stride) +
              static_cast<double>(axis.effective_filter());
   }
-  return bytes <= most_bytes;
+  return bytes <= max_bytes;
 }
 
 Box choose_box(const ThreeAxes& t, std::int64_t images, std::int64_t channels, std::int64_t bytes,
-               double products, std::int64_t least_rows) {
+               double products, std::int64_t min_rows) {
   const Box outputs = {t.axes[0].output(), t.axes[1].output(), t.axes[2].output()};
   const std::int64_t value_bytes = channels * bytes;
   const std::int64_t span = t.axes[2].effective_filter() / t.axes[2].stride;
-  Box box = {1, std::min(outputs[1], least_rows),
+  Box box = {1, std::min(outputs[1], min_rows),
              std::min(outputs[2], std::max<std::int64_t>(4096, 8 * span))};
-  while (box[2] > least_columns && bytes_of(t, box, value_bytes) > cache_bytes) box[2] /= 2;
+  while (box[2] > min_columns && bytes_of(t, box, value_bytes) > cache_bytes) box[2] /= 2;
   // Larger boxes read less twice; the axis that would read most twice grows first.
   for (bool grown = true; grown;) {
     grown = false;
@@ -101,7 +99,7 @@ Box choose_box(const ThreeAxes& t, std::int64_t images, std::int64_t channels, s
     }
   }
   constexpr std::int64_t enough_boxes = 16;
-  constexpr double least_products = 200'000;
+  constexpr double min_products = 200'000;
   const auto boxes = [&] {
     return images * ceil_divide(outputs[0], box[0]) * ceil_divide(outputs[1], box[1]) *
            ceil_divide(outputs[2], box[2]);
@@ -114,8 +112,8 @@ Box choose_box(const ThreeAxes& t, std::int64_t images, std::int64_t channels, s
     return true;
   };
   while (boxes() < enough_boxes &&
-         static_cast<double>(box[0] * box[1] * box[2]) * products > 2 * least_products) {
-    if (!halve(0, 1) && !halve(1, least_rows) && !(outputs[1] == 1 && halve(2, 512))) break;
+         static_cast<double>(box[0] * box[1] * box[2]) * products > 2 * min_products) {
+    if (!halve(0, 1) && !halve(1, min_rows) && !(outputs[1] == 1 && halve(2, 512))) break;
   }
   return box;
 }

@@ -39,9 +39,9 @@ using Box = std::array<std::int64_t, 3>;
 /// @param bytes     of a value
 /// @param products    per output, so that there are boxes for many threads if there is work for
 /// them
-/// @param least_rows  that make good use of the kernel
+/// @param min_rows  that make good use of the kernel
 [[nodiscard]] Box choose_box(const ThreeAxes& t, std::int64_t images, std::int64_t channels,
-                             std::int64_t bytes, double products, std::int64_t least_rows);
+                             std::int64_t bytes, double products, std::int64_t min_rows);
 
 /// A box of the outputs of some channels of an image.
 struct Block {

@@ -45,7 +45,7 @@ class BoxLoader {
   /// Of a channel.
   [[nodiscard]] std::int64_t size() const { return planes_ * plane_size(); }
   /// How many a row may need: each value one of its own.
-  [[nodiscard]] std::int64_t most_segments() const { return window_.size() + 1; }
+  [[nodiscard]] std::int64_t max_segments() const { return window_.size() + 1; }
 
   /// Channels side by side in memory are read so, some at a time: one by one they would fetch every
   /// cache line once for each of its values.

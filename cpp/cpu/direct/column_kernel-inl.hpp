@@ -1,12 +1,4 @@
-// Included once for each instruction set by way of foreach_target.h; hence no include guard that
-// outlives one of them.
-#if defined(FALTUNG_COLUMN_KERNEL_INL) == defined(HWY_TARGET_TOGGLE)
-#ifdef FALTUNG_COLUMN_KERNEL_INL
-#undef FALTUNG_COLUMN_KERNEL_INL
-#else
-#define FALTUNG_COLUMN_KERNEL_INL
-#endif
-
+// Included by stencil_kernel-inl.hpp once for each instruction set; hence no include guard.
 #include <hwy/highway.h>
 
 #include <algorithm>
@@ -130,5 +122,3 @@ void columns(StencilRows<T> a) {
 }  // namespace HWY_NAMESPACE
 }  // namespace faltung::direct
 HWY_AFTER_NAMESPACE();
-
-#endif

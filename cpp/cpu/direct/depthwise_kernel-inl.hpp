@@ -1,12 +1,4 @@
-// Included once for each instruction set by way of foreach_target.h; hence no include guard that
-// outlives one of them.
-#if defined(FALTUNG_DEPTHWISE_KERNEL_INL) == defined(HWY_TARGET_TOGGLE)
-#ifdef FALTUNG_DEPTHWISE_KERNEL_INL
-#undef FALTUNG_DEPTHWISE_KERNEL_INL
-#else
-#define FALTUNG_DEPTHWISE_KERNEL_INL
-#endif
-
+// Included by kernel.hpp once for each instruction set; hence no include guard.
 #include <hwy/highway.h>
 
 #include <algorithm>
@@ -131,7 +123,7 @@ template <int columns, class D, typename T = hn::TFromD<D>>
 HWY_INLINE void depthwise_shared_tile(D d, const DepthwiseRow<T>& a, const T* x, T* y,
                                       std::int64_t c) {
   using V = hn::Vec<D>;
-  constexpr int rows = most_depthwise_rows;
+  constexpr int rows = max_depthwise_rows;
   V sums[rows][columns];
   HWY_UNROLL(4)
   for (int m = 0; m < rows; ++m) {
@@ -202,5 +194,3 @@ DepthwiseKernel<T> make_depthwise_kernel() {
 }  // namespace HWY_NAMESPACE
 }  // namespace faltung::direct
 HWY_AFTER_NAMESPACE();
-
-#endif

@@ -28,13 +28,13 @@ struct DepthwiseRow {
   T* y;
   std::int64_t y_step;
   std::int64_t y_row_step;
-  std::int64_t rows;  ///< 1, or most_depthwise_rows from a copy with no hop
+  std::int64_t rows;  ///< 1, or max_depthwise_rows from a copy with no hop
   std::int64_t columns;
   std::int64_t channels;  ///< at least one vector; results of the last one may be formed twice
 };
 
 /// Output rows that read vectors of x together.
-inline constexpr std::int64_t most_depthwise_rows = 4;
+inline constexpr std::int64_t max_depthwise_rows = 4;
 
 template <typename T>
 struct DepthwiseKernel {

@@ -29,7 +29,7 @@ struct DepthwisePolicy {
 };
 
 /// Channels of a part at most; a part's places in x are stretches of some KiB.
-inline constexpr std::int64_t most_part_channels = 512;
+inline constexpr std::int64_t max_part_channels = 512;
 
 /// @param lanes  values of a vector
 inline DepthwisePolicy choose_depthwise(const Problem& p, const ThreeAxes& t, std::int64_t lanes) {
@@ -39,7 +39,7 @@ inline DepthwisePolicy choose_depthwise(const Problem& p, const ThreeAxes& t, st
     policy.unit = std::lcm(channels, lanes);
   } else if (p.groups == p.out_channels) {
     policy.parts = std::max<std::int64_t>(
-        1, std::min(ceil_divide(channels, most_part_channels), channels / lanes));
+        1, std::min(ceil_divide(channels, max_part_channels), channels / lanes));
     policy.unit = 0;
     for (std::int64_t part = 0; part < policy.parts; ++part) {
       policy.unit = std::max(policy.unit, policy.first_channel(part + 1, channels, lanes) -

@@ -14,7 +14,7 @@ bool DepthwiseTask<Acc>::serves(const Problem& p) {
          y_strides(p).channel == 1 &&
          fits_in_boxes(
              p, std::min(p.out_channels,
-                         p.groups == p.out_channels ? 2 * most_part_channels : p.out_channels));
+                         p.groups == p.out_channels ? 2 * max_part_channels : p.out_channels));
 }
 
 template <typename Acc>
@@ -33,7 +33,7 @@ DepthwiseTask<Acc>::DepthwiseTask(const Problem& problem, const DepthwisePolicy&
       result_(problem),
       shared_rows_(policy.interleaved && input_.hop() == 0 && t_.axes[1].stride == 1 &&
                            t_.axes[1].dilation == 1 && t_.axes[1].filter > 1
-                       ? most_depthwise_rows
+                       ? max_depthwise_rows
                        : 1),
       sums_step_(box_[2] * (policy.interleaved ? problem.out_channels : policy.unit) +
                  (policy.interleaved ? policy.unit : 0)) {

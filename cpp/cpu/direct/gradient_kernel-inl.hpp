@@ -1,12 +1,4 @@
-// Included once for each instruction set by way of foreach_target.h; hence no include guard that
-// outlives one of them.
-#if defined(FALTUNG_GRADIENT_KERNEL_INL) == defined(HWY_TARGET_TOGGLE)
-#ifdef FALTUNG_GRADIENT_KERNEL_INL
-#undef FALTUNG_GRADIENT_KERNEL_INL
-#else
-#define FALTUNG_GRADIENT_KERNEL_INL
-#endif
-
+// Included by kernel.hpp once for each instruction set; hence no include guard.
 #include <hwy/highway.h>
 
 #include <cstdint>
@@ -147,5 +139,3 @@ GradientKernels<T> make_gradient_kernel() {
 }  // namespace HWY_NAMESPACE
 }  // namespace faltung::direct
 HWY_AFTER_NAMESPACE();
-
-#endif

@@ -4,10 +4,35 @@
 
 #include <faltung/problem.hpp>
 
+#include "cpp/cpu/direct/box.hpp"
 #include "cpp/cpu/extended_input.hpp"
 #include "cpp/cpu/product_rate.hpp"
 
 namespace faltung::direct {
+
+/// How GradientTask cuts the outputs.
+struct GradientPolicy {
+  bool channels_in_lanes;  ///< or neighbouring outputs
+  Box box;
+  std::int64_t images;  ///< that a box is taken of at once
+};
+/// @param lanes  values of a vector
+/// @param bytes  of a value
+[[nodiscard]] GradientPolicy choose_gradient(const Problem& p, std::int64_t lanes,
+                                             std::int64_t bytes);
+
+/// And the sums, from the problem alone: their order follows from it.
+struct GradientCut {
+  std::int64_t slices;           ///< of the boxes
+  std::int64_t parts;            ///< of a group's input channels
+  std::int64_t part_channels;    ///< in a part
+  std::int64_t shared_channels;  ///< of a part that are loaded together
+};
+/// @param sum_bytes      of the sums of a slice
+/// @param channel_bytes  of an input channel of a box
+[[nodiscard]] GradientCut cut_gradient(const Problem& p, const GradientPolicy& policy,
+                                       std::int64_t boxes, std::int64_t sum_bytes,
+                                       std::int64_t channel_bytes);
 
 /// Microseconds of one thread for the gradient of the filter: products, with lanes that output
 /// channels or the last outputs of a row leave empty; what is read into boxes; what the slices add

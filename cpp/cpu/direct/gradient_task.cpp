@@ -12,59 +12,8 @@
 namespace faltung::direct {
 namespace {
 
-// The gradients of a box and the inputs loaded together: a quarter each of a cache of 1 MiB.
-constexpr std::int64_t cache_bytes = 256 * 1024;
-constexpr std::int64_t enough_units = 8;
-constexpr std::int64_t most_sum_bytes = 64 * 1024 * 1024;
-
 constexpr std::int64_t fill_up(std::int64_t count, std::int64_t step) {
   return ceil_divide(count, step) * step;
-}
-
-// Rows first: with whole rows a box reads least twice.
-Box gradient_box(const ThreeAxes& t, std::int64_t most_outputs) {
-  Box box = {1, 1, std::min(t.axes[2].output(), most_outputs)};
-  for (const std::size_t a : {1u, 0u}) {
-    const std::int64_t room = std::max<std::int64_t>(1, most_outputs / (box[0] * box[1] * box[2]));
-    // Boxes of nearly the same size.
-    const std::int64_t outputs = t.axes[a].output();
-    box[a] = ceil_divide(outputs, ceil_divide(outputs, room));
-    if (box[a] < outputs) break;
-  }
-  return box;
-}
-
-// Slices that give every thread work, beside the parts: a part reads all gradients again, which
-// must cost little beside its products.
-constexpr std::int64_t least_part_rows = 384;
-std::int64_t part_limit(const Problem& p) {
-  const std::int64_t rows = p.in_channels / p.groups * element_count(filter_extents(p));
-  return std::clamp<std::int64_t>(rows / least_part_rows, 1, p.in_channels / p.groups);
-}
-std::int64_t wanted_slices(const Problem& p) {
-  return ceil_divide(enough_units, part_limit(p) * p.groups);
-}
-
-// As many as the caches hold, but few enough that there are the slices wanted.
-std::int64_t most_outputs(const Problem& p, std::int64_t bytes, bool channels_in_lanes) {
-  if (!channels_in_lanes) return 2048;  // inputs and gradients stay in a first-level cache
-  const std::int64_t outputs = element_count(output_extents(p)) * p.batch;
-  const std::int64_t most = cache_bytes / (p.out_channels / p.groups * bytes);
-  return std::clamp<std::int64_t>(std::min(most, outputs / wanted_slices(p)), 256, 1024);
-}
-
-// Small images of at most two axes are taken together: their sums are read and written less often.
-std::int64_t images_of_box(const Problem& p, const ThreeAxes& t, const Box& box,
-                           std::int64_t outputs) {
-  const bool whole = box[1] == t.axes[1].output() && box[2] == t.axes[2].output();
-  if (p.rank() > 2 || !whole) return 1;
-  const std::int64_t wanted = ceil_divide(p.batch, wanted_slices(p));
-  return std::clamp<std::int64_t>(outputs / (box[1] * box[2]), 1, wanted);
-}
-
-template <typename Acc>
-bool fills_lanes(const Problem& p) {
-  return 4 * (p.out_channels / p.groups) > gradient_kernel<Acc>().lanes;
 }
 
 }  // namespace
@@ -72,13 +21,13 @@ bool fills_lanes(const Problem& p) {
 template <typename Acc>
 bool GradientTask<Acc>::serves(const Problem& p) {
   // Sums of one unit: lanes and tiles may fill them up a hundredfold, in the smallest filters.
-  constexpr double most_taps = 1 << 20;
-  constexpr double most_weights = 1 << 28;
+  constexpr double max_taps = 1 << 20;
+  constexpr double max_weights = 1 << 28;
   double taps = 1;
   for (const Axis& axis : p.axes) taps *= static_cast<double>(axis.filter);
   const double weights =
       taps * static_cast<double>(p.in_channels / p.groups) * static_cast<double>(p.out_channels);
-  return taps <= most_taps && weights <= most_weights && p.pass == Pass::backward_filter &&
+  return taps <= max_taps && weights <= max_weights && p.pass == Pass::backward_filter &&
          has_kernel_axes(p) && fits_in_boxes(p);
 }
 
@@ -88,11 +37,9 @@ GradientTask<Acc>::GradientTask(const Problem& problem)
       p_(problem),
       t_(problem),
       kernels_(gradient_kernel<Acc>()),
-      channels_in_lanes_(fills_lanes<Acc>(problem)),
-      box_(gradient_box(t_, most_outputs(problem, sizeof(Acc), channels_in_lanes_))),
-      images_(images_of_box(p_, t_, box_, most_outputs(problem, sizeof(Acc), channels_in_lanes_))),
-      boxes_(t_, box_, ceil_divide(problem.batch, images_), 1),
-      loader_(problem, t_, box_),
+      policy_(choose_gradient(problem, kernels_.lanes, sizeof(Acc))),
+      boxes_(t_, policy_.box, ceil_divide(problem.batch, policy_.images), 1),
+      loader_(problem, t_, policy_.box),
       load_y_(load_row<Acc>(problem.output)),
       result_(problem),
       x_(x_strides(problem)),
@@ -113,19 +60,12 @@ void GradientTask<Acc>::cut() {
   constexpr auto bytes = static_cast<std::int64_t>(sizeof(Acc));
   lane_channels_ = fill_up(group_outputs_, kernels_.lanes);
   const std::int64_t filled_taps = fill_up(taps_, kernels_.taps);
-  channel_size_ =
-      channels_in_lanes_ ? taps_ * lane_channels_ : group_outputs_ * filled_taps * kernels_.lanes;
+  channel_size_ = policy_.channels_in_lanes ? taps_ * lane_channels_
+                                            : group_outputs_ * filled_taps * kernels_.lanes;
   const std::int64_t filter_bytes = p_.in_channels * channel_size_ * bytes;
-  slices_ = std::clamp<std::int64_t>(most_sum_bytes / filter_bytes, 1,
-                                     std::min(boxes_.count(), 2 * wanted_slices(p_)));
-  parts_ =
-      std::clamp<std::int64_t>(ceil_divide(enough_units, p_.groups * slices_), 1, part_limit(p_));
-  part_channels_ = ceil_divide(group_inputs_, parts_);
-  parts_ = ceil_divide(group_inputs_, part_channels_);
-  shared_channels_ = std::clamp<std::int64_t>(cache_bytes / (channel_step() * bytes), 1,
-                                              channels_in_lanes_ ? part_channels_ : 1);
+  cut_ = cut_gradient(p_, policy_, boxes_.count(), filter_bytes, channel_step() * bytes);
 
-  for (std::int64_t c = 0; c < shared_channels_; ++c) {
+  for (std::int64_t c = 0; c < cut_.shared_channels; ++c) {
     for (std::int64_t q = 0; q < t_.axes[0].filter; ++q) {
       for (std::int64_t r = 0; r < t_.axes[1].filter; ++r) {
         for (const std::int64_t offset : loader_.window().offsets) {
@@ -135,11 +75,11 @@ void GradientTask<Acc>::cut() {
       }
     }
   }
-  const std::int64_t tile = channels_in_lanes_ ? kernels_.rows : kernels_.taps;
+  const std::int64_t tile = policy_.channels_in_lanes ? kernels_.rows : kernels_.taps;
   const auto count = static_cast<std::int64_t>(rows_.size());
   rows_.resize(static_cast<std::size_t>(fill_up(count, tile)), rows_.back());
-  shared_size_ = channels_in_lanes_ ? fill_up(count, tile) * lane_channels_ : channel_size_;
-  unit_size_ = ceil_divide(part_channels_, shared_channels_) * shared_size_;
+  shared_size_ = policy_.channels_in_lanes ? fill_up(count, tile) * lane_channels_ : channel_size_;
+  unit_size_ = ceil_divide(cut_.part_channels, cut_.shared_channels) * shared_size_;
 }
 
 // Taps are stored row by row, or all at once if they lie in one row.
@@ -167,29 +107,30 @@ void GradientTask<Acc>::find_tap_rows() {
 
 template <typename Acc>
 void GradientTask<Acc>::lay_out() {
-  const std::int64_t units = p_.groups * parts_ * slices_;
+  const std::int64_t units = p_.groups * cut_.parts * cut_.slices;
   layout_.slots = plan_threads(units, gradient_us(p_));
-  const std::int64_t outputs = images_ * box_[0] * box_[1] * box_[2];
-  const std::int64_t width = channels_in_lanes_ ? lane_channels_ : group_outputs_;
+  const std::int64_t outputs = policy_.images * policy_.box[0] * policy_.box[1] * policy_.box[2];
+  const std::int64_t width = policy_.channels_in_lanes ? lane_channels_ : group_outputs_;
   sums_ = layout_.shared.add<Acc>(units * unit_size_);
-  inputs_ = layout_.slot.add<Acc>(shared_channels_ * channel_step());
-  segments_ = layout_.slot.add<Segment>(loader_.most_segments());
+  inputs_ = layout_.slot.add<Acc>(cut_.shared_channels * channel_step());
+  segments_ = layout_.slot.add<Segment>(loader_.max_segments());
   gradient_ = layout_.slot.add<Acc>(outputs * width + kernels_.lanes);
   values_ = layout_.slot.add<Acc>(taps_);
 }
 
 template <typename Acc>
 std::string GradientTask<Acc>::policy() const {
-  return message(channels_in_lanes_ ? "channels" : "outputs", " in the lanes, ", slices_,
-                 slices_ == 1 ? " slice" : " slices", ", ", parts_,
-                 parts_ == 1 ? " part" : " parts", ", boxes of ",
-                 box_text({images_ * box_[0], box_[1], box_[2]}), " outputs");
+  return message(policy_.channels_in_lanes ? "channels" : "outputs", " in the lanes, ", cut_.slices,
+                 cut_.slices == 1 ? " slice" : " slices", ", ", cut_.parts,
+                 cut_.parts == 1 ? " part" : " parts", ", boxes of ",
+                 box_text({policy_.images * policy_.box[0], policy_.box[1], policy_.box[2]}),
+                 " outputs");
 }
 
 template <typename Acc>
 bool GradientTask<Acc>::compute(const RunArguments& arguments) const {
   std::atomic<bool> finite{true};
-  for_each_block(arguments, p_.groups * parts_ * slices_,
+  for_each_block(arguments, p_.groups * cut_.parts * cut_.slices,
                  [&](std::int64_t index, std::byte* workspace) {
                    if (!sum_unit(arguments, unit(index, arguments, workspace))) finite = false;
                  });
@@ -204,11 +145,11 @@ template <typename Acc>
 typename GradientTask<Acc>::Unit GradientTask<Acc>::unit(std::int64_t index,
                                                          const RunArguments& arguments,
                                                          std::byte* workspace) const {
-  const std::int64_t first = index / slices_ % parts_ * part_channels_;
-  return {.group = index / slices_ / parts_,
-          .slice = index % slices_,
+  const std::int64_t first = index / cut_.slices % cut_.parts * cut_.part_channels;
+  return {.group = index / cut_.slices / cut_.parts,
+          .slice = index % cut_.slices,
           .first_channel = first,
-          .channels = std::min(part_channels_, group_inputs_ - first),
+          .channels = std::min(cut_.part_channels, group_inputs_ - first),
           .sums = sums_of(arguments, index),
           .workspace = workspace};
 }
@@ -218,17 +159,17 @@ template <typename Acc>
 bool GradientTask<Acc>::sum_unit(const RunArguments& arguments, const Unit& unit) const {
   std::fill_n(unit.sums, unit_size_, Acc(0));
   const Acc* gradient = gradient_.at(unit.workspace);
-  const std::int64_t end = (unit.slice + 1) * boxes_.count() / slices_;
-  for (std::int64_t box = unit.slice * boxes_.count() / slices_; box < end; ++box) {
-    Place where{boxes_.at(box), images_};
-    where.image *= images_;
-    where.images = std::min(images_, p_.batch - where.image);
+  const std::int64_t end = (unit.slice + 1) * boxes_.count() / cut_.slices;
+  for (std::int64_t box = unit.slice * boxes_.count() / cut_.slices; box < end; ++box) {
+    Place where{boxes_.at(box), policy_.images};
+    where.image *= policy_.images;
+    where.images = std::min(policy_.images, p_.batch - where.image);
     load_gradient(arguments, unit, where);
     const std::int64_t outputs = where.count();
-    const std::int64_t width = channels_in_lanes_ ? lane_channels_ : group_outputs_;
+    const std::int64_t width = policy_.channels_in_lanes ? lane_channels_ : group_outputs_;
     if (pads_zeros_ && !all_finite(gradient, outputs * width)) return false;
-    for (std::int64_t c = 0; c < unit.channels; c += shared_channels_) {
-      const std::int64_t channels = std::min(shared_channels_, unit.channels - c);
+    for (std::int64_t c = 0; c < unit.channels; c += cut_.shared_channels) {
+      const std::int64_t channels = std::min(cut_.shared_channels, unit.channels - c);
       load_inputs(arguments, unit, where, c, channels);
       add_products(unit, where, c, channels);
     }
@@ -242,14 +183,14 @@ void GradientTask<Acc>::load_gradient(const RunArguments& arguments, const Unit&
                                       const Place& place) const {
   Acc* to = gradient_.at(unit.workspace);
   const std::int64_t columns = place.outputs[2];
-  const std::int64_t step = channels_in_lanes_ ? lane_channels_ : 1;
+  const std::int64_t step = policy_.channels_in_lanes ? lane_channels_ : 1;
   for (std::int64_t b = place.image; b < place.image + place.images; ++b) {
     const std::int64_t first =
         b * y_.outer + unit.group * group_outputs_ * y_.channel + place.first[2] * t_.y[2];
     for (std::int64_t z = place.first[0]; z < place.first[0] + place.outputs[0]; ++z) {
       for (std::int64_t y = place.first[1]; y < place.first[1] + place.outputs[1]; ++y) {
         load_gradient_row(arguments, first + z * t_.y[0] + y * t_.y[1], columns,
-                          channels_in_lanes_ ? 1 : place.count(), to);
+                          policy_.channels_in_lanes ? 1 : place.count(), to);
         to += columns * step;
       }
     }
@@ -260,7 +201,7 @@ template <typename Acc>
 void GradientTask<Acc>::load_gradient_row(const RunArguments& arguments, std::int64_t first,
                                           std::int64_t columns, std::int64_t channel_step,
                                           Acc* to) const {
-  const std::int64_t step = channels_in_lanes_ ? lane_channels_ : 1;
+  const std::int64_t step = policy_.channels_in_lanes ? lane_channels_ : 1;
   if (y_.channel == 1) {
     for (std::int64_t x = 0; x < columns; ++x) {
       load_y_(arguments.second, first + x * t_.y[2], 1, group_outputs_, to + x * step,
@@ -272,7 +213,7 @@ void GradientTask<Acc>::load_gradient_row(const RunArguments& arguments, std::in
               step);
     }
   }
-  if (!channels_in_lanes_ || lane_channels_ == group_outputs_) return;
+  if (!policy_.channels_in_lanes || lane_channels_ == group_outputs_) return;
   for (std::int64_t x = 0; x < columns; ++x) {
     std::fill_n(to + x * step + group_outputs_, step - group_outputs_, Acc(0));
   }
@@ -299,13 +240,13 @@ void GradientTask<Acc>::add_products(const Unit& unit, const Place& place, std::
   // Several images stand where planes would.
   const GradientBox box{
       .outputs = {place.images * place.outputs[0], place.outputs[1], place.outputs[2]},
-      .plane_step = images_ > 1 ? loader_.size() : t_.axes[0].stride * loader_.plane_size(),
+      .plane_step = policy_.images > 1 ? loader_.size() : t_.axes[0].stride * loader_.plane_size(),
       .row_step = t_.axes[1].stride * loader_.row_size(),
   };
   const Acc* inputs = inputs_.at(unit.workspace);
   const Acc* gradient = gradient_.at(unit.workspace);
   Acc* sums = unit.sums + channel_at(first);
-  if (channels_in_lanes_) {
+  if (policy_.channels_in_lanes) {
     // A tile may reach into channels that were not loaded: their sums are never stored.
     return kernels_.channels({.box = box,
                               .x = inputs,
@@ -332,15 +273,15 @@ void GradientTask<Acc>::store_channel(const RunArguments& arguments, std::int64_
                                       Acc* values) const {
   const std::int64_t group = channel / group_inputs_;
   const std::int64_t c = channel % group_inputs_;
-  const std::int64_t unit = (group * parts_ + c / part_channels_) * slices_;
-  Acc* sums = sums_of(arguments, unit) + channel_at(c % part_channels_);
-  for (std::int64_t slice = 1; slice < slices_; ++slice) {
+  const std::int64_t unit = (group * cut_.parts + c / cut_.part_channels) * cut_.slices;
+  Acc* sums = sums_of(arguments, unit) + channel_at(c % cut_.part_channels);
+  for (std::int64_t slice = 1; slice < cut_.slices; ++slice) {
     const Acc* more = sums + slice * unit_size_;
     for (std::int64_t i = 0; i < channel_size_; ++i) sums[i] += more[i];
   }
   for (std::int64_t k = 0; k < group_outputs_; ++k) {
     for (std::int64_t t = 0; t < taps_; ++t) {
-      if (channels_in_lanes_) {
+      if (policy_.channels_in_lanes) {
         values[t] = sums[t * lane_channels_ + k];
         continue;
       }

@@ -7,6 +7,7 @@
 #include "cpp/cpu/direct/box.hpp"
 #include "cpp/cpu/direct/box_loader.hpp"
 #include "cpp/cpu/direct/gradient_kernel.hpp"
+#include "cpp/cpu/direct/gradient_policy.hpp"
 #include "cpp/cpu/direct/kernel_task.hpp"
 
 namespace faltung::direct {
@@ -26,7 +27,7 @@ class GradientTask final : public KernelTask {
   [[nodiscard]] std::string policy() const override;
   [[nodiscard]] PlanFacts facts() const override {
     PlanFacts facts = KernelTask::facts();
-    if (slices_ > 1) ++facts.memory_passes;  // their sums are added
+    if (cut_.slices > 1) ++facts.memory_passes;  // their sums are added
     return facts;
   }
 
@@ -56,9 +57,10 @@ class GradientTask final : public KernelTask {
   }
   /// Where the sums of a part's channel lie in those of a unit.
   [[nodiscard]] std::int64_t channel_at(std::int64_t channel) const {
-    return channel / shared_channels_ * shared_size_ + channel % shared_channels_ * channel_size_;
+    return channel / cut_.shared_channels * shared_size_ +
+           channel % cut_.shared_channels * channel_size_;
   }
-  [[nodiscard]] std::int64_t channel_step() const { return images_ * loader_.size(); }
+  [[nodiscard]] std::int64_t channel_step() const { return policy_.images * loader_.size(); }
   [[nodiscard]] bool compute(const RunArguments& arguments) const override;
   [[nodiscard]] bool sum_unit(const RunArguments& arguments, const Unit& unit) const;
   void load_gradient(const RunArguments& arguments, const Unit& unit, const Place& place) const;
@@ -73,18 +75,15 @@ class GradientTask final : public KernelTask {
   Problem p_;
   ThreeAxes t_;
   GradientKernels<Acc> kernels_;
-  bool channels_in_lanes_;
-  Box box_;
-  std::int64_t images_;  // of a box
-  Boxes boxes_;          // of all images, images_ counting as one
+  GradientPolicy policy_;
+  Boxes boxes_;  // of all images, those of a box counting as one
   BoxLoader<Acc> loader_;
   LoadRow<Acc> load_y_;
   ResultRows<Acc> result_;
   TensorStrides x_, w_, y_;
   std::int64_t group_inputs_, group_outputs_, taps_;
-  std::int64_t slices_ = 0, parts_ = 0, part_channels_ = 0;
-  std::int64_t lane_channels_ = 0;    // output channels, filled up to vectors
-  std::int64_t shared_channels_ = 0;  // input channels that are loaded together
+  GradientCut cut_{};
+  std::int64_t lane_channels_ = 0;  // output channels, filled up to vectors
   std::int64_t channel_size_ = 0, shared_size_ = 0, unit_size_ = 0;  // sums
   std::vector<std::int64_t> rows_;      // of the loaded channels' taps, filled up to tiles
   std::vector<std::int64_t> tap_rows_;  // where the rows of taps start in one channel's dw

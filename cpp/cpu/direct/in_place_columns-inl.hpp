@@ -1,12 +1,4 @@
-// Included once for each instruction set by way of foreach_target.h; hence no include guard that
-// outlives one of them.
-#if defined(FALTUNG_IN_PLACE_COLUMNS_INL) == defined(HWY_TARGET_TOGGLE)
-#ifdef FALTUNG_IN_PLACE_COLUMNS_INL
-#undef FALTUNG_IN_PLACE_COLUMNS_INL
-#else
-#define FALTUNG_IN_PLACE_COLUMNS_INL
-#endif
-
+// Included by in_place_kernel-inl.hpp once for each instruction set; hence no include guard.
 #include <hwy/highway.h>
 
 #include <algorithm>
@@ -107,5 +99,3 @@ class InPlaceColumns {
 }  // namespace HWY_NAMESPACE
 }  // namespace faltung::direct
 HWY_AFTER_NAMESPACE();
-
-#endif

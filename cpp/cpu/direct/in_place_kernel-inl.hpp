@@ -1,12 +1,4 @@
-// Included once for each instruction set by way of foreach_target.h; hence no include guard that
-// outlives one of them.
-#if defined(FALTUNG_IN_PLACE_KERNEL_INL) == defined(HWY_TARGET_TOGGLE)
-#ifdef FALTUNG_IN_PLACE_KERNEL_INL
-#undef FALTUNG_IN_PLACE_KERNEL_INL
-#else
-#define FALTUNG_IN_PLACE_KERNEL_INL
-#endif
-
+// Included by kernel.hpp once for each instruction set; hence no include guard.
 #include <hwy/highway.h>
 
 #include <algorithm>
@@ -33,7 +25,7 @@ template <int t, int first, int last, typename T, typename E, class V, int rows,
           std::size_t loaded>
 HWY_INLINE void add_in_place_taps(const InPlaceRows<T, E>& a, const V (&x)[loaded], const T* w,
                                   V (&sums)[rows][vectors]) {
-  if constexpr (t < most_in_place_taps) {
+  if constexpr (t < max_in_place_taps) {
     if (t >= a.taps) return;
     const InPlaceTag<T> d;
     V weights[rows];
@@ -156,5 +148,3 @@ InPlaceKernel<T, E> make_in_place_kernel() {
 }  // namespace HWY_NAMESPACE
 }  // namespace faltung::direct
 HWY_AFTER_NAMESPACE();
-
-#endif

@@ -43,7 +43,7 @@ struct InPlaceRows {
   std::int64_t first_column;   ///< may be negative; with ends that of a whole number of vectors
   std::int64_t plane_count;    ///< q
   std::int64_t tap_rows;       ///< r, at least 3
-  std::int64_t taps;           ///< t, at most most_in_place_taps
+  std::int64_t taps;           ///< t, at most max_in_place_taps
   const T* w;                  ///< compact
   T* y;
   std::int64_t y_row_step;
@@ -53,7 +53,7 @@ struct InPlaceRows {
 };
 
 /// Of a row: vectors are shifted by less than their length, which is 8 at least.
-inline constexpr std::int64_t most_in_place_taps = 8;
+inline constexpr std::int64_t max_in_place_taps = 8;
 
 template <typename T, typename E>
 using InPlaceKernel = void (*)(const InPlaceRows<T, E>&);

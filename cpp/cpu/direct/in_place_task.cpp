@@ -16,7 +16,7 @@ constexpr std::int64_t rows_at_once = 4;  // that the kernel sums together
 // Rows are asked for two calls of the kernel before they are met.
 constexpr std::int64_t rows_ahead = 2 * rows_at_once;
 // Keeps the tables of offsets small beside the images.
-constexpr std::int64_t most_extent = std::int64_t{1} << 20;
+constexpr std::int64_t max_extent = std::int64_t{1} << 20;
 
 // Values read beyond the end of an axis.
 std::int64_t read_above(const Axis& axis) {
@@ -81,10 +81,10 @@ bool InPlaceTask<Acc, Element>::serves(const Problem& p) {
     return false;
   }
   for (std::size_t a = 0; a + 1 < p.rank(); ++a) {
-    if (extended_extent(p.axes[a]) > most_extent) return false;
+    if (extended_extent(p.axes[a]) > max_extent) return false;
   }
   // The kernel's four rows of outputs need three rows of taps.
-  return p.axes[p.rank() - 2].filter >= 3 && p.axes.back().filter <= most_in_place_taps &&
+  return p.axes[p.rank() - 2].filter >= 3 && p.axes.back().filter <= max_in_place_taps &&
          has_plain_boundaries<Acc>(p) && in_place_kernel<Acc, Element>() != nullptr;
 }
 

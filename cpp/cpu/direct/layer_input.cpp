@@ -54,8 +54,8 @@ LayerInput<Value>::LayerInput(const Problem& p, const ThreeAxes& t, const LayerP
       bands_(t, policy.box) {
   // The last vector of the last tap may hang over. An odd number of vectors: channels that lie a
   // power of two apart would share few places in the caches.
-  const std::int64_t most_vectors = vectors(policy.box);
-  band_size_ = (ceil_divide(bands_.most_extra() * bands_.line, kernel.lanes) + most_vectors) | 1;
+  const std::int64_t max_vectors = vectors(policy.box);
+  band_size_ = (ceil_divide(bands_.max_extra() * bands_.line, kernel.lanes) + max_vectors) | 1;
   band_size_ *= kernel.lanes;
   for (std::int64_t q = 0; q < t.axes[0].filter; ++q) {
     for (std::int64_t r = 0; r < t.axes[1].filter; ++r) {
@@ -65,15 +65,15 @@ LayerInput<Value>::LayerInput(const Problem& p, const ThreeAxes& t, const LayerP
     }
   }
   if (packs_) {
-    const Box most = with_extra(policy.box, bands_.most_extra());
+    const Box most = with_extra(policy.box, bands_.max_extra());
     const std::int64_t channels = ceil_divide(policy.channels, Traits::channels);
     values_ = layout.add<Value>(channels * bands_.count() * band_size_);
     // A row of outputs is at most zeros, values and zeros.
     pieces_ = layout.add<PanelPiece>(bands_.count() * 3 * most[0] * most[1]);
     ends_ = layout.add<std::int64_t>(bands_.count());
   }
-  vectors_ = layout.add<std::int64_t>(most_vectors);
-  segments_ = layout.add<Segment>(in_place_ ? 0 : loader_.most_segments());
+  vectors_ = layout.add<std::int64_t>(max_vectors);
+  segments_ = layout.add<Segment>(in_place_ ? 0 : loader_.max_segments());
   buffer_ = layout.add<Boxed>(in_place_ ? 0 : policy.channels * loader_.size());
 }
 

@@ -10,32 +10,6 @@
 namespace faltung::direct {
 namespace {
 
-// Fewer output channels use the packed values too seldom; ChannelTask reads them from boxes. But
-// its vectors, and its copies, end with the rows of outputs. Where rows are short and leave a tenth
-// of their vectors empty under a small filter, or one tap makes packing a copy, a tile of channels
-// is enough: 3x3 of 256 channels in 32 groups on 4 images of 28x28 takes 1.9 to 2.3 ms of a Zen 4
-// core then, not 2.3 to 2.8; 1x1 of 256 to 8 channels on 28x28 0.2 ms, not 0.45. On rows of 56, 3x3
-// of 16 to 24 channels would take 0.39 ms, not 0.33; 5x5 of 16 to 16 on 28x28 0.28 ms, not 0.18.
-constexpr std::int64_t least_outputs = 32;
-constexpr std::int64_t least_outputs_of_short_rows = 8;
-constexpr std::int64_t most_taps = 4096;
-
-template <typename Value>
-bool has_enough_outputs(const Problem& p) {
-  const std::int64_t outputs = p.out_channels / p.groups;
-  if (outputs >= least_outputs) return true;
-  if (outputs < least_outputs_of_short_rows) return false;
-  const std::int64_t lanes = channel_kernel<Value>().lanes;
-  const std::int64_t row = p.axes.back().output();
-  const std::int64_t gap = ceil_divide(row, lanes) * lanes - row;
-  const bool short_rows = row <= 2 * lanes && 10 * gap >= row;
-  const auto at_most = [&](std::int64_t taps) {
-    return std::ranges::all_of(p.axes, [&](const Axis& axis) { return axis.filter <= taps; });
-  };
-  return (at_most(1) || (short_rows && at_most(3))) &&
-         LayerInput<Value>::reads_in_place(p, ThreeAxes(p));
-}
-
 template <typename Value>
 PanelTile tile_of() {
   const ChannelShape<Value> kernel = channel_kernel<Value>();
@@ -58,9 +32,9 @@ bool PanelTask<Value>::serves(const Problem& p) {
       return false;
     }
   }
-  return p.pass == Pass::forward && has_kernel_axes(p) &&
-         element_count(filter_extents(p)) <= most_taps && fits_in_boxes(p) &&
-         has_enough_outputs<Value>(p);
+  return p.pass == Pass::forward && has_kernel_axes(p) && fits_in_boxes(p) &&
+         is_for_panels(p, channel_kernel<Value>().lanes,
+                       LayerInput<Value>::reads_in_place(p, ThreeAxes(p)));
 }
 
 template <typename Value>
@@ -69,10 +43,8 @@ PanelTask<Value>::PanelTask(const Problem& problem)
 
 template <typename Value>
 bool ChannelTask<Value>::serves(const Problem& p) {
-  // Fewer channels leave most of a tile empty.
-  constexpr std::int64_t least_outputs = 4;
   return p.pass == Pass::forward && has_kernel_axes(p) &&
-         p.out_channels / p.groups >= least_outputs && fits_in_boxes(p);
+         p.out_channels / p.groups >= min_unpacked_outputs && fits_in_boxes(p);
 }
 
 template <typename Value>

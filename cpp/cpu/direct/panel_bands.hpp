@@ -25,7 +25,7 @@ struct PanelBands {
   [[nodiscard]] std::int64_t extra(std::int64_t phase) const {
     return (ceil_divide(taps_ - phase, phases) - 1) * step;
   }
-  [[nodiscard]] std::int64_t most_extra() const { return extra(0); }
+  [[nodiscard]] std::int64_t max_extra() const { return extra(0); }
   /// Values of all bands of a channel, for so many outputs along the axis.
   [[nodiscard]] std::int64_t values(std::int64_t outputs) const;
 

@@ -27,6 +27,14 @@ constexpr PanelTile widest_tile(DType accumulator, std::int64_t merged) {
   return {8, 64 / static_cast<std::int64_t>(size_of(accumulator)), merged};
 }
 
+/// Output channels of a group that boxes alone are worth: fewer leave most of a tile empty.
+inline constexpr std::int64_t min_unpacked_outputs = 4;
+/// Whether panels are worth packing.
+///
+/// @param lanes           of the kernel
+/// @param reads_in_place  LayerInput reads x where it lies
+[[nodiscard]] bool is_for_panels(const Problem& p, std::int64_t lanes, bool reads_in_place);
+
 /// @param p  has at most three axes
 [[nodiscard]] LayerPolicy choose_panels(const Problem& p, const PanelTile& tile);
 [[nodiscard]] LayerPolicy choose_unpacked(const Problem& p, const PanelTile& tile);

@@ -134,10 +134,10 @@ bool has_phases(const Axis& axis) {
 }
 
 bool has_phases(const Problem& p) {
-  constexpr double most_phases = 64;
+  constexpr double max_phases = 64;
   double count = 1;
   for (const Axis& axis : p.axes) count *= static_cast<double>(phase_count(p, axis));
-  if (count > most_phases) return false;
+  if (count > max_phases) return false;
   if (p.pass == Pass::backward_data) {
     return std::ranges::all_of(p.axes, [](const Axis& axis) {
       return axis.input_dilation == 1 && !sends_back(axis.below) && !sends_back(axis.above);

@@ -13,8 +13,8 @@ namespace faltung::direct {
 namespace {
 
 // Keeps the tables of phases, and what a block reads, small.
-constexpr std::int64_t most_phases = std::int64_t{1} << 16;
-constexpr std::int64_t most_window = std::int64_t{1} << 21;
+constexpr std::int64_t max_phases = std::int64_t{1} << 16;
+constexpr std::int64_t max_block_window = std::int64_t{1} << 21;
 
 bool is_trivial(const Axis& axis) {
   return axis.filter == 1 && axis.stride == 1 && axis.input_dilation == 1 && axis.pad_lo == 0 &&
@@ -53,7 +53,7 @@ std::optional<PolyphasePolicy> choose_polyphase(const Problem& p) {
   policy.phases = std::min(period, axis.output());
   policy.step = axis.stride / std::gcd(axis.input_dilation, axis.stride);
   const bool neighbours = axis.dilation == std::gcd(axis.dilation, axis.input_dilation);
-  if (policy.phases > most_phases || !neighbours || !has_phases(axis)) return {};
+  if (policy.phases > max_phases || !neighbours || !has_phases(axis)) return {};
 
   std::int64_t end = 0;
   bool any = false;
@@ -69,16 +69,16 @@ std::optional<PolyphasePolicy> choose_polyphase(const Problem& p) {
   policy.span = end - policy.base;
 
   // A vector of lines is worth it from half a vector of AVX2 on.
-  constexpr std::int64_t fewest_lines = 4;
+  constexpr std::int64_t min_lines = 4;
   const std::int64_t parts = is_complex(p.accumulator) ? 2 : 1;
   policy.lines = *along + 1 < p.rank() ? p.axes.back().input : 1;
-  policy.rows = policy.lines * parts >= fewest_lines;
-  constexpr std::int64_t most_columns = 128;
-  policy.columns = policy.rows ? std::min(policy.lines, most_columns / parts) : 1;
+  policy.rows = policy.lines * parts >= min_lines;
+  constexpr std::int64_t max_columns = 128;
+  policy.columns = policy.rows ? std::min(policy.lines, max_columns / parts) : 1;
   const std::int64_t block = policy.rows ? 256 : 1024;
   policy.outputs = std::min(round_up(ceil_divide(block, policy.phases), 4),
                             ceil_divide(axis.output(), policy.phases));
-  if (policy.span > most_window || policy.window() > most_window) return {};
+  if (policy.span > max_block_window || policy.window() > max_block_window) return {};
   return policy;
 }
 

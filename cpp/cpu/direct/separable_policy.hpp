@@ -80,10 +80,10 @@ inline SeparablePolicy choose_separable(const ThreeAxes& t, std::int64_t images,
 
 /// Whether the slices of a block can be kept at hand: not for filters of many thousand taps.
 inline bool slices_fit(const ThreeAxes& t, std::int64_t bytes) {
-  constexpr std::int64_t most_bytes = 16 * 1024 * 1024;
-  constexpr std::int64_t most_taps = most_bytes / 64;  // so that nothing overflows
-  return std::ranges::all_of(t.axes, [](const Axis& axis) { return axis.filter <= most_taps; }) &&
-         kept_values(t, choose_separable(t, 1, bytes)) * bytes <= most_bytes;
+  constexpr std::int64_t max_bytes = 16 * 1024 * 1024;
+  constexpr std::int64_t max_taps = max_bytes / 64;  // so that nothing overflows
+  return std::ranges::all_of(t.axes, [](const Axis& axis) { return axis.filter <= max_taps; }) &&
+         kept_values(t, choose_separable(t, 1, bytes)) * bytes <= max_bytes;
 }
 
 /// Microseconds of one thread: what is read into rows and stored, and the products along the axes,

@@ -67,7 +67,7 @@ SeparableTask<Acc>::SeparableTask(const Problem& problem)
   scratch_ = layout_.shared.add<FactorNumber<Acc>>(layout_.slots * line_size_);
   const std::int64_t rows = policy_.walk == 0 ? reach(t_.axes[1], box_[1]) : 0;
   WorkspaceLayout& slot = layout_.slot;
-  segments_ = slot.add<Segment>(loader_.most_segments());
+  segments_ = slot.add<Segment>(loader_.max_segments());
   stage_ = slot.add<Acc>(loader_.row_size());
   rows_ = slot.add<Acc>(rows * pitch_ + row_slack);
   slices_ = slot.add<Acc>(kept_values(t_, policy_) + row_slack);

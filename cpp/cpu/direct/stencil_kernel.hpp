@@ -27,14 +27,14 @@ struct StencilRows {
   const T* w;                   ///< compact
   typename ValueTraits<T>::Sum* y;
   std::int64_t y_row_step;  ///< elements between rows of y
-  /// 1 unless tap_row_step is the step of output rows; at most most_rows unless `taps` is 1
+  /// 1 unless tap_row_step is the step of output rows; at most max_rows unless `taps` is 1
   std::int64_t rows;
   std::int64_t columns;
   bool streams = false;  ///< stores past the caches, where whole vectors of y are aligned
 };
 
 /// Output rows that one call takes at most.
-inline constexpr std::int64_t most_rows = 4;
+inline constexpr std::int64_t max_rows = 4;
 
 /// Values behind the last one needed that may be read, of every row of x: a vector of the smallest
 /// type. They meet no stored sum.

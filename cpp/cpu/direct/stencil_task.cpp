@@ -15,7 +15,7 @@ std::int64_t padded(std::int64_t columns) { return columns + row_slack; }
 
 Box stencil_box(const Problem& p, std::int64_t bytes) {
   return choose_box(ThreeAxes(p), p.batch * p.groups, p.in_channels / p.groups, bytes,
-                    longest_sum(p) * static_cast<double>(p.out_channels / p.groups), most_rows);
+                    longest_sum(p) * static_cast<double>(p.out_channels / p.groups), max_rows);
 }
 
 template <typename Value>
@@ -53,7 +53,7 @@ StencilTask<Value>::StencilTask(const Problem& problem)
   if (x.stride != 1 || x.dilation != 1) {
     for (const std::int64_t offset : loader_.window().offsets) offsets_.push_back(parts * offset);
   }
-  if (!complex && y.stride == 1 && y.dilation == 1) shared_rows_ = std::min(most_rows, y.filter);
+  if (!complex && y.stride == 1 && y.dilation == 1) shared_rows_ = std::min(max_rows, y.filter);
   stores_in_place_ = !complex && results_are_sums<Acc>(p_) && t_.y[2] == 1;
   streams_ = stores_in_place_ && leaves_caches(p_);
   share(vector_us(p_));
@@ -61,8 +61,8 @@ StencilTask<Value>::StencilTask(const Problem& problem)
   add_weights<Value>(pairs ? p_.out_channels * values_ : packer_.size());
   filter_ = layout_.shared.add<Acc>(pairs ? packer_.size() : 0);
   buffer_ = layout_.slot.add<Element>(group_inputs_ * loader_.size());
-  segments_ = layout_.slot.add<typename Loader::Segment>(loader_.most_segments());
-  sums_ = layout_.slot.add<Acc>(most_rows * padded(box_[2]));
+  segments_ = layout_.slot.add<typename Loader::Segment>(loader_.max_segments());
+  sums_ = layout_.slot.add<Acc>(max_rows * padded(box_[2]));
   parts_ = layout_.slot.add<Part>(complex ? 2 * padded(2 * box_[2]) + 2 * values_ : 0);
 }
 
