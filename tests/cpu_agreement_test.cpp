@@ -13,7 +13,7 @@
 #include "tests/support/error_check.hpp"
 #include "tests/support/problem_file.hpp"
 #ifdef FALTUNG_HAVE_HIGHWAY
-#include "cpp/cpu/cpu_target.hpp"
+#include "cpp/cpu/simd/cpu_target.hpp"
 #endif
 
 namespace faltung::test {

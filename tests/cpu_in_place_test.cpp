@@ -9,10 +9,10 @@
 #include <vector>
 
 #include <faltung/threads.hpp>
-#include "cpp/cpu/cpu_target.hpp"
 #include "cpp/cpu/direct/direct_engine.hpp"
-#include "cpp/cpu/direct/in_place_kernel.hpp"
+#include "cpp/cpu/direct/in_place/in_place_kernel.hpp"
 #include "cpp/cpu/reference_engine.hpp"
+#include "cpp/cpu/simd/cpu_target.hpp"
 #include "tests/support/error_check.hpp"
 
 namespace faltung::test {

@@ -11,9 +11,9 @@
 
 #include "cpp/core/message.hpp"
 #include "cpp/cpu/channels/channel_kernel.hpp"
-#include "cpp/cpu/cpu_target.hpp"
 #include "cpp/cpu/direct/direct_engine.hpp"
 #include "cpp/cpu/reference_engine.hpp"
+#include "cpp/cpu/simd/cpu_target.hpp"
 #include "tests/support/operands.hpp"
 
 namespace faltung::test {

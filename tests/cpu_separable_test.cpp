@@ -1,6 +1,6 @@
 // The separable path of cpu.direct: filters that are outer products, and those that are not.
 
-#include "cpp/cpu/direct/separable_task.hpp"
+#include "cpp/cpu/direct/separable/separable_task.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,9 +8,9 @@
 #include <limits>
 
 #include <faltung/threads.hpp>
-#include "cpp/cpu/cpu_target.hpp"
 #include "cpp/cpu/direct/direct_engine.hpp"
 #include "cpp/cpu/reference_engine.hpp"
+#include "cpp/cpu/simd/cpu_target.hpp"
 #include "tests/support/error_check.hpp"
 #include "tests/support/problem_file.hpp"
 

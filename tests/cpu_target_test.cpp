@@ -1,4 +1,4 @@
-#include "cpp/cpu/cpu_target.hpp"
+#include "cpp/cpu/simd/cpu_target.hpp"
 
 #include <gtest/gtest.h>
 

@@ -6,7 +6,7 @@
 #include "cpp/cpu/reference_engine.hpp"
 #include "tests/support/error_check.hpp"
 #ifdef FALTUNG_HAVE_HIGHWAY
-#include "cpp/cpu/cpu_target.hpp"
+#include "cpp/cpu/simd/cpu_target.hpp"
 #endif
 
 namespace faltung::test {

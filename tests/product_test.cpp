@@ -12,10 +12,10 @@
 #include <faltung/error.hpp>
 #include <faltung/plan.hpp>
 #include "cpp/core/strided.hpp"
-#include "cpp/cpu/cpu_target.hpp"
 #include "cpp/cpu/gemm/flatten.hpp"
 #include "cpp/cpu/gemm/gemm_policy.hpp"
 #include "cpp/cpu/gemm/product.hpp"
+#include "cpp/cpu/simd/cpu_target.hpp"
 
 namespace faltung::gemm {
 namespace {

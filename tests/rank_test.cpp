@@ -18,7 +18,7 @@
 #include "cpp/core/strided.hpp"
 #include "cpp/cpu/rank/rank_filter.hpp"
 #ifdef FALTUNG_HAVE_HIGHWAY
-#include "cpp/cpu/cpu_target.hpp"
+#include "cpp/cpu/simd/cpu_target.hpp"
 #endif
 
 namespace faltung {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "cpp/core/engine.hpp"
-#include "cpp/cpu/cpu_target.hpp"
+#include "cpp/cpu/simd/cpu_target.hpp"
 
 namespace faltung {
 

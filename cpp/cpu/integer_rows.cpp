@@ -118,7 +118,7 @@ StoreNeighbours<std::uint32_t> store_i32(DType type) { return store_of<std::uint
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-#include "cpp/cpu/cpu_target.hpp"
+#include "cpp/cpu/simd/cpu_target.hpp"
 
 namespace faltung {
 

@@ -15,7 +15,7 @@
 #include <faltung/threads.hpp>
 #include "cpp/frontend/kept_plan.hpp"
 #ifdef FALTUNG_HAVE_HIGHWAY
-#include "cpp/cpu/cpu_target.hpp"
+#include "cpp/cpu/simd/cpu_target.hpp"
 #endif
 
 namespace faltung {

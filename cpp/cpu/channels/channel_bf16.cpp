@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "cpp/cpu/channels/channel_kernel.hpp"
-#include "cpp/cpu/cpu_target.hpp"
+#include "cpp/cpu/simd/cpu_target.hpp"
 
 // By intrinsics: the oldest Highway that we use knows no instruction for pairs of bf16.
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))

@@ -1,18 +1,18 @@
 #include "cpp/cpu/direct/ways.hpp"
 
-#include "cpp/cpu/direct/direct_task.hpp"
+#include "cpp/cpu/direct/definition/direct_task.hpp"
 #ifdef FALTUNG_HAVE_HIGHWAY
-#include "cpp/cpu/direct/depthwise_task.hpp"
+#include "cpp/cpu/direct/depthwise/depthwise_task.hpp"
 #include "cpp/cpu/direct/direct_policy.hpp"
-#include "cpp/cpu/direct/gradient_policy.hpp"
-#include "cpp/cpu/direct/gradient_task.hpp"
-#include "cpp/cpu/direct/in_place_policy.hpp"
-#include "cpp/cpu/direct/in_place_task.hpp"
-#include "cpp/cpu/direct/layer_task.hpp"
-#include "cpp/cpu/direct/phase_task.hpp"
-#include "cpp/cpu/direct/polyphase_task.hpp"
-#include "cpp/cpu/direct/separable_task.hpp"
-#include "cpp/cpu/direct/stencil_task.hpp"
+#include "cpp/cpu/direct/gradient/gradient_policy.hpp"
+#include "cpp/cpu/direct/gradient/gradient_task.hpp"
+#include "cpp/cpu/direct/in_place/in_place_policy.hpp"
+#include "cpp/cpu/direct/in_place/in_place_task.hpp"
+#include "cpp/cpu/direct/layers/layer_task.hpp"
+#include "cpp/cpu/direct/phases/phase_task.hpp"
+#include "cpp/cpu/direct/phases/polyphase_task.hpp"
+#include "cpp/cpu/direct/separable/separable_task.hpp"
+#include "cpp/cpu/direct/stencil/stencil_task.hpp"
 #endif
 
 namespace faltung::direct {

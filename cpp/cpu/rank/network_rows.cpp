@@ -58,7 +58,7 @@ RunNetwork<std::uint64_t> rows_64() { return run_steps<std::uint64_t>; }
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-#include "cpp/cpu/cpu_target.hpp"
+#include "cpp/cpu/simd/cpu_target.hpp"
 
 namespace faltung::rank {
 

@@ -4,7 +4,7 @@
 
 #include "cpp/cpu/simd/register_bytes.hpp"
 #ifdef FALTUNG_HAVE_HIGHWAY
-#include "cpp/cpu/cpu_target.hpp"
+#include "cpp/cpu/simd/cpu_target.hpp"
 #endif
 
 namespace faltung {

@@ -22,7 +22,7 @@ auto FALTUNG_KERNEL_NAME() { return FALTUNG_MAKE_KERNEL<FALTUNG_KERNEL_TYPES>();
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-#include "cpp/cpu/cpu_target.hpp"
+#include "cpp/cpu/simd/cpu_target.hpp"
 
 namespace FALTUNG_KERNEL_SPACE {
 
