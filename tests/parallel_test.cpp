@@ -53,8 +53,8 @@ TEST_F(Parallel, PassesExceptionsOn) {
 
 TEST_F(Parallel, SmallWorkStaysOnOneThread) {
   set_threads(4);
-  EXPECT_EQ(plan_threads(100, min_microseconds_per_thread), 1);
-  EXPECT_EQ(plan_threads(100, 2 * min_microseconds_per_thread), 2);
+  EXPECT_EQ(plan_threads(100, min_microseconds_per_thread()), 1);
+  EXPECT_EQ(plan_threads(100, 2 * min_microseconds_per_thread()), 2);
   EXPECT_EQ(plan_threads(100, 1e9), 4);
   EXPECT_EQ(plan_threads(3, 1e9), 3);
   EXPECT_EQ(plan_threads(0, 1e9), 1);

@@ -19,7 +19,7 @@
 #include "cpp/core/strided.hpp"
 #include "cpp/cpu/mean/window_mean.hpp"
 #ifdef FALTUNG_HAVE_HIGHWAY
-#include "cpp/cpu/cpu_target.hpp"
+#include "cpp/cpu/simd/cpu_target.hpp"
 #endif
 
 namespace faltung {

@@ -8,31 +8,31 @@
 
 #include <faltung/threads.hpp>
 
+#include "cpp/core/machine.hpp"
+
 /// How the CPU engines share work. A task cuts its work into blocks by the problem alone, and every
 /// block writes results of its own; so who computes a block, and how many threads there are,
 /// changes no bit.
 namespace faltung {
 
-/// A run with less work than this gains nothing from a second thread: waking one takes 5 to 20 us.
-inline constexpr double min_microseconds_per_thread = 20;
+/// A run with less work than this gains nothing from a second thread, which halves what is left of
+/// it when it wakes up.
+inline double min_microseconds_per_thread() { return 2 * cpu_machine().thread_wake_us; }
 
 /// How many threads a task should plan for: each needs workspace of its own.
 ///
 /// @param blocks        what the work is cut into
 /// @param microseconds  how long one thread would take
 inline int plan_threads(std::int64_t blocks, double microseconds) {
-  const double useful = std::max(1.0, microseconds / min_microseconds_per_thread);
+  const double useful = std::max(1.0, microseconds / min_microseconds_per_thread());
   const auto most = std::max<std::int64_t>(1, std::min<std::int64_t>(threads(), blocks));
   return useful < static_cast<double>(most) ? static_cast<int>(useful) : static_cast<int>(most);
 }
 
 /// Microseconds of a run that one thread would do in so many, if it is cut into plenty of blocks.
-/// On a Zen 4 machine two threads took 1/1.71 of the time of one, in the median over the runs above
-/// a millisecond of the CPU suite by cpu.direct, cpu.gemm and cpu.fft; they share the memory.
 inline double shared_us(double microseconds) {
-  constexpr double gain = 0.71;
   const int count = plan_threads(std::numeric_limits<std::int64_t>::max(), microseconds);
-  return microseconds / (1 + gain * (count - 1));
+  return microseconds / (1 + cpu_machine().thread_gain * (count - 1));
 }
 
 namespace detail {

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "cpp/core/machine.hpp"
 #include "cpp/cpu/parallel.hpp"
 #include "cpp/frontend/nn_quantised.hpp"
 
@@ -53,8 +54,10 @@ void requantise_to(const std::int32_t* sums, T* result, std::int64_t count,
   constexpr std::int64_t block_elements = 1 << 14;  // 80 KiB of sums and bytes: within a core's L2
   const std::int64_t step = std::max<std::int64_t>(1, block_elements / line);
   const std::int64_t blocks = (lines + step - 1) / step;
-  constexpr double elements_per_us = 1000;  // of one thread, at the least: 5 bytes an element
-  const int slots = plan_threads(blocks, static_cast<double>(count) / elements_per_us);
+  constexpr double element_cycles = 3.7;  // of one thread, at the most: 5 bytes an element
+  const double microseconds =
+      1e-3 * element_cycles * cpu_machine().cycle_ns() * static_cast<double>(count);
+  const int slots = plan_threads(blocks, microseconds);
   parallel_for(blocks, slots, [&](std::int64_t block, int) {
     const std::int64_t first = block * step;
     const std::int64_t last = std::min(lines, first + step);

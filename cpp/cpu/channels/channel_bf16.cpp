@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "cpp/core/machine.hpp"
 #include "cpp/cpu/channels/channel_kernel.hpp"
 #include "cpp/cpu/simd/cpu_target.hpp"
 
@@ -107,6 +108,8 @@ FALTUNG_BF16_TARGET void pack_panels(const PanelRows<BFloat16Pair>& a) {
 }  // namespace
 
 bool has_bfloat16_kernel() {
+  const CpuMachine* elsewhere = cpu_machine_elsewhere();  // the shipped one has it
+  if (elsewhere != nullptr) return elsewhere->instruction_set == "avx512";
   return cpu_target() == "avx512" && __builtin_cpu_supports("avx512bf16") != 0;
 }
 

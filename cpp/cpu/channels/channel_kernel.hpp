@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "cpp/core/machine.hpp"
 #include "cpp/cpu/channels/value_traits.hpp"
 
 /// The vector kernels for sums over many input channels, in plain C++ terms: those of cpu.direct
@@ -93,6 +94,10 @@ template <>
 /// Whether the instruction set in use multiplies pairs of bf16: AVX512_BF16.
 [[nodiscard]] bool has_bfloat16_kernel();
 /// Whether it multiplies pairs of 16-bit integers: all of x86.
-[[nodiscard]] inline bool has_int16_kernel() { return channel_kernel<Int16Pair>().run != nullptr; }
+[[nodiscard]] inline bool has_int16_kernel() {
+  const CpuMachine* elsewhere = cpu_machine_elsewhere();
+  if (elsewhere == nullptr) return channel_kernel<Int16Pair>().run != nullptr;
+  return elsewhere->instruction_set != "neon";
+}
 
 }  // namespace faltung

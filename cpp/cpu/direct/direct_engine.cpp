@@ -23,7 +23,7 @@ class DirectEngine final : public Engine {
     const double us = way->us(p);
     return {.refusal = {},
             .way = way->name,
-            .estimate_us = direct::start_us + (way->shares ? shared_us(us) : us),
+            .estimate_us = direct::start_us() + (way->shares ? shared_us(us) : us),
             .prepare = [p, way] { return way->make(p); }};
   }
 

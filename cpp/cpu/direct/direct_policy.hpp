@@ -7,7 +7,7 @@
 
 #include <faltung/problem.hpp>
 
-#include "cpp/cpu/product_rate.hpp"
+#include "cpp/core/machine.hpp"
 
 namespace faltung::direct {
 
@@ -18,9 +18,9 @@ struct Policy {
   std::int64_t channels;  ///< output channels that share a loaded row
 };
 
-/// The sums of a tile and the row they read stay in a first-level cache of 32 KiB.
+/// The sums of a tile and the row they read stay in a first-level cache.
 inline Policy choose(const Problem& p) {
-  constexpr std::int64_t values = 16 * 1024 / 4;
+  const std::int64_t values = reference_cpu_machine().l1d_bytes / 2 / 4;
   const std::int64_t columns = std::min<std::int64_t>(p.axes.back().output(), values / 4);
   return {.columns = columns, .channels = std::clamp<std::int64_t>(values / columns, 1, 16)};
 }
@@ -40,36 +40,39 @@ inline constexpr std::int64_t max_window = std::int64_t{1} << 21;
 
 /// Whether the result leaves the caches before it is complete, and is best stored past them.
 inline bool leaves_caches(const Problem& p) {
-  constexpr std::int64_t streamed_bytes = 8 * 1024 * 1024;
   return element_count(p.y_shape()) * static_cast<std::int64_t>(size_of(p.output)) >=
-         streamed_bytes;
+         cpu_machine().l3_bytes / 4;
 }
 
 /// What a run takes with cold caches before it computes: measured 12 to 14 us on a Zen 4 core.
-inline constexpr double start_us = 13;
+inline double start_us() {
+  constexpr double cycles = 48'100;
+  return 1e-3 * cycles * cpu_machine().cycle_ns();
+}
 
-/// Nanoseconds of one thread per product in an inner loop of DirectTask; measured on an EPYC 9004.
-constexpr double product_ns(DType accumulator) {
+/// Cycles of one thread per product in an inner loop of DirectTask; measured on an EPYC 9004.
+constexpr double product_cycles(DType accumulator) {
   switch (accumulator) {
     case DType::f64:
-      return 0.2;
+      return 0.74;
     case DType::c64:
-      return 0.4;
+      return 1.48;
     case DType::c128:
-      return 0.8;
+      return 2.96;
     case DType::i64:
-      return 0.4;
+      return 1.48;
     default:
-      return 0.1;
+      return 0.37;
   }
 }
 
 /// Microseconds of one thread without the vector kernels.
 inline double plain_us(const Problem& p) {
-  constexpr double row_ns = 8;
+  constexpr double row_cycles = 29.6;
   const double products = p.multiply_adds();
   const double rows = products / static_cast<double>(choose(p).columns);
-  return 1e-3 * (products * product_ns(p.accumulator) + rows * row_ns);
+  return 1e-3 * (products * product_cycles(p.accumulator) + rows * row_cycles) *
+         cpu_machine().cycle_ns();
 }
 
 /// Whether 16 bits with a sign hold every integer of the type.
@@ -88,10 +91,11 @@ inline bool takes_pairs(const Problem& p) {
 /// Microseconds of one thread with them, for a forward problem: products, the last vector of a row
 /// counted as full; what is read into boxes, overlaps included as for boxes of 16; what is stored.
 inline double vector_us(const Problem& p) {
-  constexpr double lanes = 16;
-  constexpr double read_ns = 0.4;
-  constexpr double store_ns = 0.15;
-  constexpr double row_ns = 15;
+  constexpr double read_cycles = 1.48;
+  constexpr double store_cycles = 0.555;
+  constexpr double row_cycles = 55.5;
+  const CpuMachine& machine = cpu_machine();
+  const double lanes = machine.lanes(4);
   double outputs = static_cast<double>(p.batch);
   double read = outputs * static_cast<double>(p.in_channels);
   for (std::size_t a = 0; a < p.rank(); ++a) {
@@ -110,9 +114,12 @@ inline double vector_us(const Problem& p) {
   const double tiles = group_outputs >= 4 ? std::ceil(group_outputs / 8) * 8 / group_outputs : 1;
   const double rows = outputs / width * static_cast<double>(p.out_channels);
   const auto taps = static_cast<double>(p.axes.back().filter);
-  const double at_once = takes_pairs(p) ? taps / std::ceil(taps / 2) : 1;  // products of a row
-  return 1e-3 * (p.multiply_adds() * full * tiles / at_once * vector_product_ns(p.accumulator) +
-                 read * read_ns + rows * (row_ns + width * store_ns));
+  const bool pairs = takes_pairs(p);
+  const double at_once = pairs ? taps / std::ceil(taps / 2) : 1;  // products of a row
+  const double product_ns = pairs ? machine.pair_ns() : machine.product_ns(p.accumulator);
+  return 1e-3 *
+         (p.multiply_adds() * full * tiles / at_once * product_ns +
+          (read * read_cycles + rows * (row_cycles + width * store_cycles)) * machine.cycle_ns());
 }
 
 }  // namespace faltung::direct

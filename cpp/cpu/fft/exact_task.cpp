@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 
+#include "cpp/core/machine.hpp"
 #include "cpp/core/message.hpp"
 #include "cpp/core/view_rules.hpp"
 #include "cpp/cpu/error_terms.hpp"
@@ -16,7 +17,10 @@ namespace {
 
 // A product of the definition, one after the other: four cycles of an addition, and what its row
 // takes to load.
-constexpr double definition_us = 0.003;
+double definition_us() {
+  constexpr double cycles = 11.1;
+  return 1e-3 * cycles * cpu_machine().cycle_ns();
+}
 
 Problem with_wide_sums(Problem p) {
   if (!is_integer(p.accumulator)) p.accumulator = DType::f64;
@@ -80,7 +84,7 @@ ExactTask::ExactTask(const Problem& problem, const BlockPlan& blocks)
 }
 
 double ExactTask::transforms_us(double cost) const {
-  return start_us + shared_us(one_thread_us_ * cost);
+  return start_us() + shared_us(one_thread_us_ * cost);
 }
 
 // Memory is kept for the largest integers that transforms serve faster than another engine. Smaller
@@ -208,7 +212,7 @@ ExactTask::Way ExactTask::run_floats(const RunArguments& arguments, const Operan
   const SumGuard::Accuracy accuracy = this->accuracy(x, w);
   if (!std::isfinite(accuracy.error)) return Way::direct;
   // As many sums may come from the definition as cost no more than the transforms.
-  const double sum_us = definition_us * longest_sum(p_);
+  const double sum_us = definition_us() * longest_sum(p_);
   const SumGuard guard(p_, arguments, accuracy, static_cast<std::int64_t>(one_thread_us_ / sum_us));
   if (!accuracy.settles_all()) {
     // Flat images put most sums near a step. A few outputs tell, for a small part of the time.

@@ -1,5 +1,6 @@
 #include "cpp/cpu/fft/fft_engine.hpp"
 
+#include "cpp/core/machine.hpp"
 #include "cpp/core/way.hpp"
 #include "cpp/cpu/fft/exact_task.hpp"
 #include "cpp/cpu/fft/fft_task.hpp"
@@ -11,11 +12,11 @@ namespace {
 // Rows of values that do not lie side by side, as with channels last, cost a cache line for every
 // value: 0.9 to 2 ns more, measured on an EPYC 9004 for 4 to 32 channels of 65,536 values.
 double strided_ns(const Problem& p) {
-  constexpr double value_ns = 1;
+  constexpr double value_cycles = 3.7;
   double values = 0;
   if (x_strides(p).spatial.back() != 1) values += static_cast<double>(element_count(p.x_shape()));
   if (y_strides(p).spatial.back() != 1) values += static_cast<double>(element_count(p.y_shape()));
-  return values * value_ns;
+  return values * value_cycles * cpu_machine().cycle_ns();
 }
 
 // A problem and how its transforms are cut.
@@ -31,8 +32,15 @@ Problem summed(Problem p) {
   return p;
 }
 
+// Of the machine planned for, which need not be here.
+InstructionSet planned_set() {
+  const CpuMachine* elsewhere = cpu_machine_elsewhere();
+  if (elsewhere == nullptr) return current_instruction_set();
+  return {elsewhere->instruction_set, elsewhere->vector_bytes};
+}
+
 Call call_of(const Problem& p) {
-  Call call{p, fft::plan_blocks(summed(p), current_instruction_set()), {}};
+  Call call{p, fft::plan_blocks(summed(p), planned_set()), {}};
   call.sizes = fft::sizes(call.blocks);
   return call;
 }
@@ -41,19 +49,20 @@ bool becomes_integers(const Call& call) { return fft::ExactTask::serves(call.pro
 
 double transforms_us(const Call& call) {
   const double ns = call.blocks.nanoseconds + strided_ns(call.problem);
-  return fft::start_us + shared_us(1e-3 * ns);
+  return fft::start_us() + shared_us(1e-3 * ns);
 }
 
 // For integers that one transform serves, as most data is; others take a look at the operands, and
 // a few times as long, or as long as the engine beside it.
 double integers_us(const Call& call) {
-  constexpr double look_ns = 0.5;  // at an element of an operand
+  constexpr double look_cycles = 1.85;  // at an element of an operand
   const Problem& p = call.problem;
   const Shape first = p.pass == Pass::backward_data ? p.y_shape() : p.x_shape();
   const Shape second = p.pass == Pass::backward_filter ? p.y_shape() : p.w_shape();
   const double looked = static_cast<double>(element_count(first) + element_count(second));
-  const double ns = call.blocks.nanoseconds + strided_ns(p) + look_ns * looked;
-  return fft::start_us + shared_us(1e-3 * ns);
+  const double ns =
+      call.blocks.nanoseconds + strided_ns(p) + look_cycles * looked * cpu_machine().cycle_ns();
+  return fft::start_us() + shared_us(1e-3 * ns);
 }
 
 constexpr Way<Call> all_ways[] = {

@@ -4,6 +4,7 @@
 #include <limits>
 #include <vector>
 
+#include "cpp/core/machine.hpp"
 #include "cpp/cpu/fft/line_cost.hpp"
 
 namespace faltung::fft {
@@ -38,11 +39,13 @@ BlockPlan without_lengths(const Problem& p) {
   return plan;
 }
 
-// What it takes to bring a block's data from a tensor, or back, in nanoseconds; see StepCosts.
-constexpr double row_ns = 40;
-constexpr double point_ns = 0.03;
-// The tensors come from memory and go there, once.
-constexpr double byte_ns = 0.16;
+// What it takes to bring a block's data from a tensor, or back, beside the time of memory; see
+// StepCosts.
+constexpr double row_cycles = 148;
+constexpr double point_cycles = 0.111;
+// The tensors come from memory and go there, once: in rows, and with conversions, four times as
+// slowly as a copy.
+constexpr double of_copy = 4;
 
 /// Chooses the lengths of a plan by their cost.
 class LengthChoice {
@@ -86,6 +89,7 @@ class LengthChoice {
       improve(tiled, candidates);
       if (cost(tiled) < cost(best)) best = tiled;
     }
+    machine_ = &cpu_machine();
     plan_.nanoseconds = cost(best);
     for (std::size_t a = 0; a < axes_.size(); ++a) {
       const std::int64_t tile = outputs(a, best[a]);
@@ -187,15 +191,16 @@ class LengthChoice {
       blocks *= std::ceil(static_cast<double>(axes_[a]->output()) /
                           static_cast<double>(outputs(a, lengths[a])));
     }
-    const double one = transform_cost(lengths, real_, wide_, lanes_);
+    const double one = transform_ns(*machine_, lengths, real_, wide_, lanes_);
     double points = 1;
     for (const std::int64_t length : lengths) points *= static_cast<double>(length);
     const double registers = points / static_cast<double>(lanes_) / (real_ ? 2 : 1);
     // Rows are found, loaded and stored one by one.
     const double rows = points / static_cast<double>(lengths.back());
-    const double moved = rows * row_ns + points * point_ns;
-    return (blocks * channels_ + pairs_) * (one + moved) + blocks * pairs_ * registers * product_ +
-           tensor_bytes_ * byte_ns;
+    const double moved = (rows * row_cycles + points * point_cycles) * machine_->cycle_ns();
+    const double products = blocks * pairs_ * registers * product_ * step_ns(*machine_);
+    return (blocks * channels_ + pairs_) * (one + moved) + products +
+           tensor_bytes_ * of_copy / machine_->copy_bytes_per_ns;
   }
 
   BlockPlan plan_;
@@ -203,6 +208,7 @@ class LengthChoice {
   bool real_, wide_;
   std::int64_t lanes_;
   double pairs_, images_, channels_, tensor_bytes_, product_;
+  const CpuMachine* machine_ = &reference_cpu_machine();
 };
 
 }  // namespace
@@ -221,6 +227,11 @@ AxisRange needed_range(const Problem& p, std::size_t a) {
   }
   range.points = std::max({range.end, extent - range.begin, axis.effective_filter()});
   return range;
+}
+
+double start_us() {
+  constexpr double cycles = 155'400;
+  return 1e-3 * cycles * cpu_machine().cycle_ns();
 }
 
 BlockPlan plan_blocks(const Problem& p, const InstructionSet& set) {

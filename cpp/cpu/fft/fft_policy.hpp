@@ -45,11 +45,12 @@ struct AxisRange {
 };
 [[nodiscard]] AxisRange needed_range(const Problem& p, std::size_t axis);
 
-/// The cheapest plan for this set. Depends on the problem and the set alone.
+/// The cheapest plan for this set on the reference machine, so that it depends on the problem and
+/// the set alone; its estimate is for the machine planned for.
 [[nodiscard]] BlockPlan plan_blocks(const Problem& p, const InstructionSet& set);
 
 /// What a run takes beside its blocks, with cold caches.
-inline constexpr double start_us = 42;
+[[nodiscard]] double start_us();
 
 /// Sizes of a problem's transforms, as real numbers because they may be beyond any integer.
 struct Sizes {

@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "cpp/core/geometry.hpp"
+#include "cpp/core/machine.hpp"
 #include "cpp/cpu/gemm/flatten.hpp"
-#include "cpp/cpu/product_rate.hpp"
 
 namespace faltung::gemm {
 namespace {
@@ -35,6 +35,9 @@ std::int64_t whole(double value, double least, double most) {
   return static_cast<std::int64_t>(std::clamp(value, least, std::max(least, most)));
 }
 
+// Bytes of a factor that should stay in a second-level cache together with another one.
+double factor_bytes() { return 0.375 * static_cast<double>(reference_cpu_machine().l2_bytes); }
+
 double padded(double count, double step) { return std::ceil(count / step) * step; }
 
 }  // namespace
@@ -47,7 +50,7 @@ Policy choose(const Problem& p) {
                 .outputs = whole(row_values, 1, s.outputs),
                 .parts = 1,
                 .segments = 1};
-  const double fitting = factor_bytes / (s.k * s.element);
+  const double fitting = factor_bytes() / (s.k * s.element);
   if (p.pass == Pass::backward_data) {
     policy.outputs = whole(std::clamp(fitting, row_values / 4, row_values), 1, s.outputs);
     policy.parts = whole(data_parts, 1, s.inputs);
@@ -64,37 +67,44 @@ Policy choose(const Problem& p) {
   return policy;
 }
 
+double start_us() {
+  constexpr double cycles = 111'000;
+  return 1e-3 * cycles * cpu_machine().cycle_ns();
+}
+
 // The parts were timed on one core by taking them away: a value that is copied in pieces of rows,
 // one that is turned on its side, one of the sums, and a piece.
 double one_thread_us(const Problem& problem) {
-  constexpr double load_ns = 0.3, fold_ns = 1.0, turn_ns = 0.6, sum_ns = 1.0, piece_ns = 30;
+  constexpr double load = 1.11, fold = 3.7, turn = 2.22, sum = 3.7, piece = 111;  // cycles
   constexpr double tile = 8;
+  const CpuMachine& machine = cpu_machine();
   const Problem p = flattened(problem);
   const Policy policy = choose(p);
   const Sizes s = sizes(p);
-  const double lanes = 64 / s.element * (is_complex(p.accumulator) ? 2 : 1);
+  const double lanes =
+      machine.lanes(static_cast<std::int64_t>(s.element)) * (is_complex(p.accumulator) ? 2 : 1);
   const double row =
       std::min(static_cast<double>(policy.outputs),
                static_cast<double>(std::max<std::int64_t>(1, p.axes.back().output())));
-  const auto pieces_ns = [&](double values, double value_ns) {
-    return values * value_ns + values / row * piece_ns;
+  const auto pieces = [&](double values, double cycles) {
+    return (values * cycles + values / row * piece) * machine.cycle_ns();
   };
   const auto parts = static_cast<double>(policy.parts);
   double products = 0;  // of one image and group
   double ns = 0;
   if (p.pass == Pass::forward) {
     products = padded(s.k, tile) * s.rows * padded(s.outputs, lanes);
-    ns = pieces_ns(s.rows * s.outputs, load_ns) + pieces_ns(s.k * s.outputs, load_ns);
+    ns = pieces(s.rows * s.outputs, load) + pieces(s.k * s.outputs, load);
   } else if (p.pass == Pass::backward_data) {
     products = padded(s.rows, tile) * s.k * padded(s.outputs, lanes);
-    ns = pieces_ns(s.rows * s.outputs, fold_ns) + pieces_ns(s.k * s.outputs * parts, load_ns);
+    ns = pieces(s.rows * s.outputs, fold) + pieces(s.k * s.outputs * parts, load);
   } else {
     products = padded(s.rows, tile) * padded(s.k, lanes) * s.outputs;
-    ns = pieces_ns(s.rows * s.outputs, load_ns) + pieces_ns(s.k * s.outputs * parts, turn_ns);
+    ns = pieces(s.rows * s.outputs, load) + pieces(s.k * s.outputs * parts, turn);
   }
-  ns = (ns + products * vector_product_ns(p.accumulator)) * s.images;
+  ns = (ns + products * machine.product_ns(p.accumulator)) * s.images;
   if (p.pass == Pass::backward_filter) {
-    ns += s.rows * s.k * static_cast<double>(policy.segments) * sum_ns;
+    ns += s.rows * s.k * static_cast<double>(policy.segments) * sum * machine.cycle_ns();
   }
   return 1e-3 * ns * s.groups;
 }

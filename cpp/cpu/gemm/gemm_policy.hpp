@@ -15,8 +15,6 @@ struct Policy {
   std::int64_t segments;  ///< of all outputs, for sums that are added at last: filter gradient only
 };
 
-/// Bytes of a factor that should stay in a second-level cache of 1 MiB together with another one.
-inline constexpr std::int64_t factor_bytes = 384 * 1024;
 /// What forward rows of a column matrix and of dy take: they are read once for each tile of the
 /// product, in steps that should not take a page each.
 inline constexpr std::int64_t row_bytes = 768;
@@ -36,7 +34,7 @@ inline constexpr std::int64_t most_channels = std::int64_t{1} << 24;
 [[nodiscard]] Policy choose(const Problem& p);
 
 /// What a run takes with cold caches before it computes.
-inline constexpr double start_us = 30;
+[[nodiscard]] double start_us();
 
 /// Of one thread, after that.
 [[nodiscard]] double one_thread_us(const Problem& p);

@@ -238,7 +238,7 @@ MovingMeans<std::uint32_t> moving_u32() { return moving_rows<std::uint32_t>; }
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-#include "cpp/cpu/cpu_target.hpp"
+#include "cpp/cpu/simd/cpu_target.hpp"
 
 namespace faltung::mean {
 

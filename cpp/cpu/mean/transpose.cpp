@@ -131,7 +131,7 @@ RowsToLines<Wide> lines_128() { return to_lines<Wide>; }
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-#include "cpp/cpu/cpu_target.hpp"
+#include "cpp/cpu/simd/cpu_target.hpp"
 
 namespace faltung::mean {
 

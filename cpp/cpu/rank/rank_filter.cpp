@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "cpp/core/machine.hpp"
 #include "cpp/core/memory_guard.hpp"
 #include "cpp/cpu/parallel.hpp"
 #include "cpp/cpu/rank/histogram.hpp"
@@ -18,7 +19,7 @@ WayPlan<K> plan_quickest(const ConstTensorView& x, const TensorView& y, const Wi
   for (const Way way : {Way::network, Way::histogram, Way::ordinal}) {
     if (!can_filter(x.dtype, window, way)) continue;
     WayPlan<K> plan = plan_way<K>(x, y, window, way);
-    if (best.make_worker == nullptr || plan.ns < best.ns) best = std::move(plan);
+    if (best.make_worker == nullptr || plan.cycles < best.cycles) best = std::move(plan);
   }
   return best;
 }
@@ -32,7 +33,8 @@ void run(const ConstTensorView& x, const TensorView& y, const Window& window, Wa
                                      : plan_way<K>(x, y, window, way);
       });
   const Tiling& tiling = *plan.tiling;
-  const double microseconds = 1e-3 * plan.ns * static_cast<double>(element_count(x.shape));
+  const double microseconds =
+      1e-3 * plan.cycles * cpu_machine().cycle_ns() * static_cast<double>(element_count(x.shape));
   const int slots = plan_threads(tiling.tiles, microseconds);
 
   struct Thread {

@@ -89,7 +89,7 @@ struct NetworkRow {
   std::int64_t pitch = 1;
 };
 NetworkRow network_row(const Network& network, std::int64_t key_bytes, std::int64_t results) {
-  const std::int64_t fitting = network_scratch_bytes / std::max(network.slots, 1);
+  const std::int64_t fitting = network_scratch_bytes() / std::max(network.slots, 1);
   NetworkRow row;
   row.count = std::max(fitting, least_network_row_bytes) / key_bytes;
   row.count = std::min(std::max(row.count, 2 * network.more), results);
@@ -106,7 +106,7 @@ WayPlan<K> plan_network(WayPlan<K> plan, const Window& window) {
   const NetworkRow row = network_row(*network, sizeof(K), tiling->box.back());
   const std::int64_t scratch_keys = row.pitch * network->slots;
   plan.worker_bytes = static_cast<std::uint64_t>(scratch_keys) * sizeof(K);
-  plan.ns = network_ns(network->minima, sizeof(K));
+  plan.cycles = network_cycles(network->minima, sizeof(K));
   plan.make_worker = [=]() -> typename WayPlan<K>::Worker {
     const std::shared_ptr<K[]> scratch = make_keys<K>(scratch_keys);
     const RunNetwork<K> run = network_rows<K>();
@@ -128,7 +128,7 @@ WayPlan<K> plan_network(WayPlan<K> plan, const Window& window) {
 WayPlan<std::uint8_t> plan_histogram(WayPlan<std::uint8_t> plan, const Window& window) {
   const std::shared_ptr<const Tiling> tiling = plan.tiling;
   plan.worker_bytes = ColumnHistograms::bytes(*tiling);
-  plan.ns = histogram_ns;
+  plan.cycles = histogram_cycles;
   plan.make_worker = [=, rank = window.rank]() -> WayPlan<std::uint8_t>::Worker {
     const auto histograms = std::make_shared<ColumnHistograms>(*tiling, rank);
     return [=](const std::uint8_t* keys, const Tile& tile, std::uint8_t* results) {
@@ -144,7 +144,7 @@ WayPlan<K> plan_ordinal(WayPlan<K> plan, const Window& window) {
   const auto edges =
       std::make_shared<const Edges>(edges_of(members_of(window, plan.ordered, *tiling)));
   plan.worker_bytes = OrdinalSets<K>::bytes(*tiling);
-  plan.ns = ordinal_ns(2 * static_cast<std::int64_t>(edges->leaving.size()), sizeof(K));
+  plan.cycles = ordinal_cycles(2 * static_cast<std::int64_t>(edges->leaving.size()), sizeof(K));
   plan.make_worker = [=, rank = window.rank]() -> typename WayPlan<K>::Worker {
     const auto sets = std::make_shared<OrdinalSets<K>>(*tiling, *edges, rank);
     return [=](const K* keys, const Tile& tile, K* results) { sets->run(keys, tile, results); };
@@ -158,14 +158,14 @@ constexpr std::int64_t most_keys = std::int64_t{1} << 31;
 BoxWish wish_of(Way way, const Window& window, std::int64_t key_bytes) {
   switch (way) {
     case Way::network:
-      return {2048 / key_bytes, network_tile_bytes / key_bytes};
+      return {2048 / key_bytes, network_tile_bytes() / key_bytes};
     case Way::histogram:
-      return {histogram_row, histogram_tile_bytes};
+      return {histogram_row, histogram_tile_bytes()};
     case Way::automatic:
     case Way::ordinal:
       break;
   }
-  return {1, std::clamp(window.members, ordinal_tile_keys / ordinal_keys_per_member, most_keys) *
+  return {1, std::clamp(window.members, ordinal_tile_keys() / ordinal_keys_per_member, most_keys) *
                  ordinal_keys_per_member};
 }
 

@@ -30,7 +30,7 @@ struct WayPlan {
   /// One for each thread, as it needs memory of its own. It refers to the plan.
   std::function<Worker()> make_worker;
   std::uint64_t worker_bytes = 0;
-  double ns = 0;  ///< expected for a result, on one core
+  double cycles = 0;  ///< expected for a result, on one core
 };
 
 /// @throws InvalidProblem if a window takes too many elements; std::bad_alloc

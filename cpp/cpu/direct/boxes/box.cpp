@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cpp/core/machine.hpp"
 #include "cpp/core/message.hpp"
 #include "cpp/cpu/direct/boxes/window.hpp"
 #include "cpp/cpu/direct/stencil/stencil_kernel.hpp"
@@ -10,8 +11,8 @@
 namespace faltung::direct {
 namespace {
 
-// Half of a second-level cache of 1 MiB, less what the filter and the results take.
-constexpr std::int64_t cache_bytes = 512 * 1024;
+// Half of a second-level cache: the filter and the results take some, too.
+std::int64_t cache_bytes() { return cpu_machine().l2_bytes / 2; }
 constexpr std::int64_t min_columns = 64;
 
 std::int64_t bytes_of(const ThreeAxes& t, const Box& box, std::int64_t value_bytes) {
@@ -83,7 +84,8 @@ Box choose_box(const ThreeAxes& t, std::int64_t images, std::int64_t channels, s
   const std::int64_t span = t.axes[2].effective_filter() / t.axes[2].stride;
   Box box = {1, std::min(outputs[1], min_rows),
              std::min(outputs[2], std::max<std::int64_t>(4096, 8 * span))};
-  while (box[2] > min_columns && bytes_of(t, box, value_bytes) > cache_bytes) box[2] /= 2;
+  const std::int64_t max_bytes = cache_bytes();
+  while (box[2] > min_columns && bytes_of(t, box, value_bytes) > max_bytes) box[2] /= 2;
   // Larger boxes read less twice; the axis that would read most twice grows first.
   for (bool grown = true; grown;) {
     grown = false;
@@ -92,7 +94,7 @@ Box choose_box(const ThreeAxes& t, std::int64_t images, std::int64_t channels, s
     for (const std::size_t a : {rows_first ? 1u : 0u, rows_first ? 0u : 1u}) {
       Box larger = box;
       larger[a] = std::min(outputs[a], 2 * box[a]);
-      if (larger[a] == box[a] || bytes_of(t, larger, value_bytes) > cache_bytes) continue;
+      if (larger[a] == box[a] || bytes_of(t, larger, value_bytes) > most_bytes) continue;
       box = larger;
       grown = true;
       break;

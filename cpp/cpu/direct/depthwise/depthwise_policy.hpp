@@ -5,10 +5,10 @@
 #include <cstdint>
 #include <numeric>
 
+#include "cpp/core/machine.hpp"
 #include "cpp/cpu/direct/boxes/box.hpp"
 #include "cpp/cpu/error_terms.hpp"
 #include "cpp/cpu/extended_input.hpp"
-#include "cpp/cpu/product_rate.hpp"
 
 namespace faltung::direct {
 
@@ -56,15 +56,17 @@ inline DepthwisePolicy choose_depthwise(const Problem& p, const ThreeAxes& t, st
 /// Microseconds of one thread with cold caches: products, the last vector of the channels counted
 /// as full; what is read and stored. Measured on an EPYC 9004.
 inline double depthwise_us(const Problem& p) {
-  constexpr double lanes = 16;
-  constexpr double interleaved = 2;  // times vector_product_ns: unaligned vectors, one a product
-  constexpr double value_ns = 0.4;
+  constexpr double interleaved = 2;  // times product_ns: unaligned vectors, one a product
+  constexpr double value_cycles = 1.48;
+  const CpuMachine& machine = cpu_machine();
+  const double lanes = machine.lanes(4);
   const auto channels = static_cast<double>(p.out_channels);
   const double slower =
       channels < lanes ? interleaved : std::ceil(channels / lanes) * lanes / channels;
   const double values = static_cast<double>(element_count(p.x_shape())) +
                         static_cast<double>(element_count(p.y_shape()));
-  return 1e-3 * (p.multiply_adds() * slower * vector_product_ns(p.accumulator) + values * value_ns);
+  return 1e-3 * (p.multiply_adds() * slower * machine.product_ns(p.accumulator) +
+                 values * value_cycles * machine.cycle_ns());
 }
 
 }  // namespace faltung::direct

@@ -3,12 +3,14 @@
 #include <algorithm>
 
 #include "cpp/core/geometry.hpp"
+#include "cpp/core/machine.hpp"
 
 namespace faltung::direct {
 namespace {
 
-// The gradients of a box and the inputs loaded together: a quarter each of a cache of 1 MiB.
-constexpr std::int64_t cache_bytes = 256 * 1024;
+// The gradients of a box and the inputs loaded together: a quarter each of a second-level cache.
+// Slices follow from it, and from those the order of sums.
+std::int64_t cache_bytes() { return reference_cpu_machine().l2_bytes / 4; }
 constexpr std::int64_t enough_units = 8;
 constexpr std::int64_t max_sum_bytes = 64 * 1024 * 1024;
 
@@ -40,7 +42,7 @@ std::int64_t wanted_slices(const Problem& p) {
 std::int64_t max_outputs(const Problem& p, std::int64_t bytes, bool channels_in_lanes) {
   if (!channels_in_lanes) return 2048;  // inputs and gradients stay in a first-level cache
   const std::int64_t outputs = element_count(output_extents(p)) * p.batch;
-  const std::int64_t most = cache_bytes / (p.out_channels / p.groups * bytes);
+  const std::int64_t most = cache_bytes() / (p.out_channels / p.groups * bytes);
   return std::clamp<std::int64_t>(std::min(most, outputs / wanted_slices(p)), 256, 1024);
 }
 
@@ -75,7 +77,7 @@ GradientCut cut_gradient(const Problem& p, const GradientPolicy& policy, std::in
       std::clamp<std::int64_t>(ceil_divide(enough_units, p.groups * cut.slices), 1, part_limit(p));
   cut.part_channels = ceil_divide(inputs, parts);
   cut.parts = ceil_divide(inputs, cut.part_channels);
-  cut.shared_channels = std::clamp<std::int64_t>(cache_bytes / channel_bytes, 1,
+  cut.shared_channels = std::clamp<std::int64_t>(cache_bytes() / channel_bytes, 1,
                                                  policy.channels_in_lanes ? cut.part_channels : 1);
   return cut;
 }

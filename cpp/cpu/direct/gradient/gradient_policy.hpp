@@ -4,9 +4,9 @@
 
 #include <faltung/problem.hpp>
 
+#include "cpp/core/machine.hpp"
 #include "cpp/cpu/direct/boxes/box.hpp"
 #include "cpp/cpu/extended_input.hpp"
-#include "cpp/cpu/product_rate.hpp"
 
 namespace faltung::direct {
 
@@ -38,11 +38,12 @@ struct GradientCut {
 /// channels or the last outputs of a row leave empty; what is read into boxes; what the slices add
 /// up.
 inline double gradient_us(const Problem& p) {
+  constexpr double read_cycles = 1.85;
+  constexpr double row_cycles = 37;
+  constexpr double sum_cycles = 7.4;
+  const CpuMachine& machine = cpu_machine();
   const bool wide = size_of(p.accumulator) > 4;
-  const double lanes = wide ? 8 : 16;
-  constexpr double read_ns = 0.5;
-  constexpr double row_ns = 10;
-  constexpr double sum_ns = 2;
+  const double lanes = machine.lanes(wide ? 8 : 4);
   const auto group_outputs = static_cast<double>(p.out_channels / p.groups);
   const auto width = static_cast<double>(p.axes.back().output());
   const bool channels_in_lanes = 4 * group_outputs > lanes;
@@ -50,7 +51,7 @@ inline double gradient_us(const Problem& p) {
   // Outputs in the lanes load a vector for every product of vectors.
   const double fill =
       std::ceil(in_lanes / lanes) * lanes / in_lanes * (channels_in_lanes ? 1 : 1.6);
-  const double gradient_ns = channels_in_lanes ? 1.2 : 0.2;  // they are transposed, or copied
+  const double gradient_cycles = channels_in_lanes ? 4.44 : 0.74;  // transposed, or copied
   double outputs = static_cast<double>(p.batch);
   double read = outputs * static_cast<double>(p.in_channels);
   double weights = static_cast<double>(p.in_channels) * group_outputs;
@@ -61,8 +62,10 @@ inline double gradient_us(const Problem& p) {
   }
   const double gradients = outputs * static_cast<double>(p.out_channels);
   const double rows = (gradients + read) / width;
-  return 1e-3 * (p.multiply_adds() * fill * vector_product_ns(p.accumulator) + read * read_ns +
-                 rows * row_ns + gradients * gradient_ns + weights * sum_ns);
+  const double cycles =
+      read * read_cycles + rows * row_cycles + gradients * gradient_cycles + weights * sum_cycles;
+  return 1e-3 * (p.multiply_adds() * fill * machine.product_ns(p.accumulator) +
+                 cycles * machine.cycle_ns());
 }
 
 }  // namespace faltung::direct

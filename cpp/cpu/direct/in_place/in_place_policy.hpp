@@ -6,7 +6,7 @@
 
 #include <faltung/problem.hpp>
 
-#include "cpp/cpu/product_rate.hpp"
+#include "cpp/core/machine.hpp"
 
 namespace faltung::direct {
 
@@ -15,18 +15,20 @@ namespace faltung::direct {
 /// 3x3 to 5x5x5, rows of 7 to 2048 outputs, the r.m.s. factor between this and the time on a Zen 4
 /// core, whose own speed changed by a third meanwhile, is 1.27.
 inline double in_place_us(const Problem& p) {
-  constexpr double byte_ns = 0.0225;
-  constexpr double conversion_ns = 0.14;
-  constexpr double row_ns = 8;
-  const double lanes = 64.0 / static_cast<double>(size_of(p.accumulator));
+  constexpr double of_copy = 0.5625;  // of the memory's time: the rest hides behind the products
+  constexpr double conversion_cycles = 0.518;
+  constexpr double row_cycles = 29.6;
+  const CpuMachine& machine = cpu_machine();
+  const double lanes = machine.lanes(static_cast<std::int64_t>(size_of(p.accumulator)));
   const auto width = static_cast<double>(std::max<std::int64_t>(1, p.axes.back().output()));
   const double full = std::ceil(width / lanes) * lanes / width;
   const auto outputs = static_cast<double>(element_count(p.y_shape()));
   const double values = static_cast<double>(element_count(p.x_shape())) + outputs;
-  const double value_ns = static_cast<double>(size_of(p.input)) * byte_ns +
-                          (p.input == p.accumulator ? 0 : conversion_ns);
-  return 1e-3 * (p.multiply_adds() * full * vector_product_ns(p.accumulator) + values * value_ns +
-                 outputs / width * row_ns);
+  const double bytes = values * static_cast<double>(size_of(p.input));
+  const double cycles =
+      values * (p.input == p.accumulator ? 0 : conversion_cycles) + outputs / width * row_cycles;
+  return 1e-3 * (p.multiply_adds() * full * machine.product_ns(p.accumulator) +
+                 bytes * of_copy / machine.copy_bytes_per_ns + cycles * machine.cycle_ns());
 }
 
 }  // namespace faltung::direct

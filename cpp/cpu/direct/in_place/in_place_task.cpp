@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cpp/core/machine.hpp"
 #include "cpp/core/message.hpp"
 #include "cpp/cpu/direct/boxes/finite.hpp"
 #include "cpp/cpu/direct/definition/direct_task.hpp"
@@ -71,6 +72,14 @@ bool has_plain_boundaries(const Problem& p) {
   });
 }
 
+// There is one for AVX-512 alone.
+template <typename Acc, typename Element>
+bool has_kernel() {
+  const CpuMachine* elsewhere = cpu_machine_elsewhere();
+  return elsewhere == nullptr ? in_place_kernel<Acc, Element>() != nullptr
+                              : elsewhere->instruction_set == "avx512";
+}
+
 }  // namespace
 
 template <typename Acc, typename Element>
@@ -85,7 +94,7 @@ bool InPlaceTask<Acc, Element>::serves(const Problem& p) {
   }
   // The kernel's four rows of outputs need three rows of taps.
   return p.axes[p.rank() - 2].filter >= 3 && p.axes.back().filter <= max_in_place_taps &&
-         has_plain_boundaries<Acc>(p) && in_place_kernel<Acc, Element>() != nullptr;
+         has_plain_boundaries<Acc>(p) && has_kernel<Acc, Element>();
 }
 
 template <typename Acc, typename Element>

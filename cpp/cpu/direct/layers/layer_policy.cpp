@@ -3,21 +3,21 @@
 #include <algorithm>
 #include <limits>
 
+#include "cpp/core/machine.hpp"
 #include "cpp/cpu/direct/direct_policy.hpp"
 #include "cpp/cpu/direct/layers/panel_bands.hpp"
 #include "cpp/cpu/error_terms.hpp"
 #include "cpp/cpu/extended_input.hpp"
 #include "cpp/cpu/parallel.hpp"
-#include "cpp/cpu/product_rate.hpp"
 
 namespace faltung::direct {
 namespace {
 
 // Products of an output, input channels times taps. Any number of some hundred is as fast; with
-// more, the weights of a tile would leave a first-level cache of 32 KiB.
-constexpr std::int64_t max_products_at_once = 640;
-// Of packed values: less than a second-level cache of 1 MiB, which holds some of the filter too.
-constexpr std::int64_t packed_bytes = 640 * 1024;
+// more, the weights of a tile, 8 channels of f32, would leave a first-level cache.
+std::int64_t max_products_at_once() { return cpu_machine().l1d_bytes * 5 / 8 / (8 * 4); }
+// Of packed values: less than a second-level cache, which holds some of the filter too.
+std::int64_t packed_bytes() { return cpu_machine().l2_bytes * 5 / 8; }
 constexpr std::int64_t max_outputs = 1024;
 
 // Fewer output channels use the packed values too seldom; ChannelTask reads them from boxes. But
@@ -30,7 +30,7 @@ constexpr std::int64_t min_outputs = 32;
 constexpr std::int64_t min_outputs_of_short_rows = 8;
 constexpr std::int64_t max_taps = 4096;
 
-/// What a run costs with one way to cut it, in nanoseconds; measured on an EPYC 9004.
+/// What a run costs with one way to cut it, in cycles; measured on an EPYC 9004.
 class Cost {
  public:
   Cost(const Problem& p, const ThreeAxes& t, const PanelTile& tile)
@@ -41,55 +41,59 @@ class Cost {
         inputs_(ceil_divide(p.in_channels / p.groups, tile.merged)),
         rows_(inputs_ * element_count(filter_extents(p))),
         tiles_(ceil_divide(p.out_channels / p.groups, tile.channels)),
-        product_ns_(vector_product_ns(p.accumulator)) {}
+        product_cycles_(cpu_machine().product_ns(p.accumulator) / cpu_machine().cycle_ns()) {}
 
   [[nodiscard]] double of(const Box& box, std::int64_t tiles, int threads) const {
-    constexpr double pack_ns = 0.35;
+    constexpr double pack_cycles = 1.295;
     const std::int64_t weights = groups_ * rows_ * tiles_ * tile_.channels;
     std::int64_t blocks = images_ * ceil_divide(tiles_, tiles);
     for (std::size_t a = 0; a < 3; ++a) blocks *= ceil_divide(t_.axes[a].output(), box[a]);
     // Two threads seldom run equally fast, and who is done waits for the other's block.
     const double waiting = threads > 1 ? 0.1 : 0;
     return (static_cast<double>(ceil_divide(blocks, threads)) + waiting) * block(box, tiles) +
-           static_cast<double>(weights) * pack_ns / threads;
+           static_cast<double>(weights) * pack_cycles / threads;
   }
 
  private:
   [[nodiscard]] double block(const Box& box, std::int64_t tiles) const {
-    constexpr double start_ns = 3;      // to find the stretch of a row
-    constexpr double piece_ns = 3;      // to go to it
-    constexpr double vector_ns = 3;     // to copy one
-    constexpr double weight_ns = 0.05;  // to bring one nearer
-    constexpr double store_ns = 0.15;
+    constexpr double start_cycles = 11.1;    // to find the stretch of a row
+    constexpr double piece_cycles = 11.1;    // to go to it
+    constexpr double vector_cycles = 11.1;   // to copy one
+    constexpr double weight_cycles = 0.185;  // to bring one nearer
+    constexpr double store_cycles = 0.555;
     const std::int64_t outputs = box[0] * box[1] * box[2];
     const auto channels = static_cast<double>(tiles * tile_.channels);
     const double row = static_cast<double>(ceil_divide(outputs, tile_.lanes) * tile_.lanes) *
-                           channels * product_ns_ +
-                       channels * weight_ns;
+                           channels * product_cycles_ +
+                       channels * weight_cycles;
     const PanelBands bands(t_, box);
     const auto values = static_cast<double>(bands.values(box[bands.axis]));
     const double pieces =
         bands.axis == 2 ? static_cast<double>(bands.count()) : values / static_cast<double>(box[2]);
     const double channel =
-        pieces * piece_ns + values / static_cast<double>(tile_.lanes) * vector_ns;
+        pieces * piece_cycles + values / static_cast<double>(tile_.lanes) * vector_cycles;
     return static_cast<double>(rows_) * row + static_cast<double>(inputs_) * channel +
-           pieces * start_ns + static_cast<double>(outputs) * channels * store_ns;
+           pieces * start_cycles + static_cast<double>(outputs) * channels * store_cycles;
   }
 
   ThreeAxes t_;
   PanelTile tile_;
   std::int64_t groups_, images_, inputs_, rows_, tiles_;
-  double product_ns_;
+  double product_cycles_;
 };
 
 }  // namespace
+
+PanelTile widest_tile(DType accumulator, std::int64_t merged) {
+  return {8, cpu_machine().vector_bytes / static_cast<std::int64_t>(size_of(accumulator)), merged};
+}
 
 LayerPolicy choose_panels(const Problem& p, const PanelTile& tile) {
   const ThreeAxes t(p);
   const Cost cost(p, t, tile);
   const std::int64_t inputs = ceil_divide(p.in_channels / p.groups, tile.merged);
   const std::int64_t taps = element_count(filter_extents(p));
-  const std::int64_t max_channels = std::max<std::int64_t>(1, max_products_at_once / taps);
+  const std::int64_t max_channels = std::max<std::int64_t>(1, max_products_at_once() / taps);
   LayerPolicy best{};
   best.packs = true;
   const std::int64_t inputs_at_once = ceil_divide(inputs, ceil_divide(inputs, max_channels));
@@ -98,16 +102,17 @@ LayerPolicy choose_panels(const Problem& p, const PanelTile& tile) {
     const PanelBands bands(t, box);
     return bands.values(box[bands.axis]) * inputs_at_once *
                static_cast<std::int64_t>(size_of(p.accumulator)) <=
-           packed_bytes;
+           packed_bytes();
   };
 
   const std::int64_t tiles = ceil_divide(p.out_channels / p.groups, tile.channels);
+  const double cycle_ns = cpu_machine().cycle_ns();
   double least = 0;
   const auto consider = [&](const Box& box) {
     for (const std::int64_t parts : {1, 2, 3, 4, 6, 8, 12, 16}) {
       if (parts > tiles) break;
       const std::int64_t part = ceil_divide(tiles, parts);
-      const double us = 1e-3 * cost.of(box, part, best.threads);
+      const double us = 1e-3 * cycle_ns * cost.of(box, part, best.threads);
       if (least > 0 && us >= least) continue;
       best.box = box;
       best.tiles = part;

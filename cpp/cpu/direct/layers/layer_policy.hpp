@@ -22,10 +22,8 @@ struct PanelTile {
   std::int64_t merged = 1;  ///< input channels, ValueTraits::channels
 };
 
-/// That of AVX-512, for estimates.
-constexpr PanelTile widest_tile(DType accumulator, std::int64_t merged) {
-  return {8, 64 / static_cast<std::int64_t>(size_of(accumulator)), merged};
-}
+/// That of the machine that estimates are made for.
+[[nodiscard]] PanelTile widest_tile(DType accumulator, std::int64_t merged);
 
 /// Output channels of a group that boxes alone are worth: fewer leave most of a tile empty.
 inline constexpr std::int64_t min_unpacked_outputs = 4;

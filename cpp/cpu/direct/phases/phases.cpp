@@ -7,6 +7,7 @@
 #include "cpp/core/boundary_map.hpp"
 #include "cpp/core/element.hpp"
 #include "cpp/core/geometry.hpp"
+#include "cpp/core/machine.hpp"
 #include "cpp/cpu/direct/lowering.hpp"
 #include "cpp/cpu/direct/ways.hpp"
 #include "cpp/cpu/extended_input.hpp"
@@ -189,13 +190,14 @@ Problem forward_problem(const Problem& p, const Phase& phase) {
 }
 
 double phases_us(const Problem& p) {
-  constexpr double phase_us = 3;
-  constexpr double weight_ns = 1;
-  constexpr double store_ns = 1;  // a stride apart
-  double us = 1e-3 * (weight_ns * static_cast<double>(element_count(p.w_shape())) +
-                      store_ns * static_cast<double>(element_count(p.result_shape())));
+  constexpr double phase_cycles = 11'100;
+  constexpr double weight_cycles = 3.7;
+  constexpr double store_cycles = 3.7;  // a stride apart
+  const double cycle_us = 1e-3 * cpu_machine().cycle_ns();
+  double us = cycle_us * (weight_cycles * static_cast<double>(element_count(p.w_shape())) +
+                          store_cycles * static_cast<double>(element_count(p.result_shape())));
   for (const Phase& phase : phases(p)) {
-    us += phase_us;
+    us += phase_cycles * cycle_us;
     if (phase.is_empty()) continue;
     const Problem forward = forward_problem(p, phase);
     us += forward_way(forward)->us(forward);

@@ -5,9 +5,9 @@
 #include <numeric>
 
 #include "cpp/core/geometry.hpp"
+#include "cpp/core/machine.hpp"
 #include "cpp/cpu/direct/phases/polyphase_kernel.hpp"
 #include "cpp/cpu/extended_input.hpp"
-#include "cpp/cpu/product_rate.hpp"
 
 namespace faltung::direct {
 namespace {
@@ -84,21 +84,23 @@ std::optional<PolyphasePolicy> choose_polyphase(const Problem& p) {
 
 double polyphase_us(const Problem& p, const PolyphasePolicy& policy) {
   const double bits = is_complex(p.accumulator) ? 2 : 1;
-  const double lanes = 64 / (static_cast<double>(size_of(p.accumulator)) / bits);
+  const CpuMachine& machine = cpu_machine();
+  const double lanes = machine.lanes(static_cast<std::int64_t>(size_of(p.accumulator))) * bits;
   const double outputs = static_cast<double>(element_count(p.y_shape()));
   const double taps =
       static_cast<double>(policy.all_taps) / static_cast<double>(policy.phases) * bits;
   const double passes = is_complex(p.filter) ? 2 : 1;
   const double values = static_cast<double>(element_count(p.x_shape())) * bits;
-  constexpr double vector_ns = 0.5;
-  constexpr double dot_ns = 2.5;
-  constexpr double value_ns = 0.4;
+  constexpr double vector_cycles = 1.85;
+  constexpr double dot_cycles = 9.25, row_cycles = 1.85;
+  constexpr double value_cycles = 1.48;
   const double vectors = policy.rows
                              ? std::ceil(static_cast<double>(policy.columns) * bits / lanes) /
                                    static_cast<double>(policy.columns) * (taps / bits)
                              : std::ceil(taps / lanes);
-  return 1e-3 * (outputs * passes * (vectors * vector_ns + (policy.rows ? 0.5 : dot_ns)) +
-                 values * value_ns);
+  const double ends = policy.rows ? row_cycles : dot_cycles;
+  return 1e-3 * machine.cycle_ns() *
+         (outputs * passes * (vectors * vector_cycles + ends) + values * value_cycles);
 }
 
 }  // namespace faltung::direct

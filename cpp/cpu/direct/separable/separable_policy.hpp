@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "cpp/core/machine.hpp"
 #include "cpp/cpu/direct/boxes/box.hpp"
 #include "cpp/cpu/direct/stencil/stencil_kernel.hpp"
 #include "cpp/cpu/extended_input.hpp"
-#include "cpp/cpu/product_rate.hpp"
 
 namespace faltung::direct {
 
@@ -40,7 +40,7 @@ inline std::int64_t kept_values(const ThreeAxes& t, const SeparablePolicy& s) {
 /// @param bytes   of a value
 inline SeparablePolicy choose_separable(const ThreeAxes& t, std::int64_t images,
                                         std::int64_t bytes) {
-  constexpr std::int64_t cache_bytes = 512 * 1024;  // half of a second-level cache
+  const std::int64_t cache_bytes = cpu_machine().l2_bytes / 2;
   constexpr std::int64_t enough_blocks = 8;
   const bool volume = t.axes[0].filter > 1;
   SeparablePolicy s{.walk = volume ? 0u : 1u, .box = {}, .step = 0};
@@ -91,10 +91,10 @@ inline bool slices_fit(const ThreeAxes& t, std::int64_t bytes) {
 /// flushed caches, 2 to 25 taps a side; results of 8 MiB and more take less. Sums along x share
 /// units with the shifts that put their vectors together.
 inline double separable_us(const Problem& p) {
-  constexpr double read_ns = 0.4;
-  constexpr double store_ns = 0.5;
-  constexpr double row_ns = 30;
-  constexpr double along_x = 1.15;  // times vector_product_ns
+  constexpr double read_cycles = 1.48;
+  constexpr double store_cycles = 1.85;
+  constexpr double row_cycles = 111;
+  constexpr double along_x = 1.15;  // times product_ns
   constexpr double across = 1.0;
   const ThreeAxes t(p);
   const std::int64_t images = p.batch * p.out_channels;
@@ -110,10 +110,13 @@ inline double separable_us(const Problem& p) {
   double products = along_x * overlap(0) * overlap(1) * taps(2);
   if (s.walk == 0) products += across * overlap(0) * taps(1);
   products += across * taps(s.walk);
-  const double vectors = count(2) / 16;
+  const CpuMachine& machine = cpu_machine();
+  const double vectors = count(2) / machine.lanes(4);
   const double full = std::ceil(vectors) / vectors;
-  return 1e-3 * (outputs * (full * products * vector_product_ns(p.accumulator) + store_ns) +
-                 read * read_ns + outputs / count(2) * row_ns);
+  const double cycles =
+      outputs * store_cycles + read * read_cycles + outputs / count(2) * row_cycles;
+  return 1e-3 * (outputs * full * products * machine.product_ns(p.accumulator) +
+                 cycles * machine.cycle_ns());
 }
 
 }  // namespace faltung::direct
