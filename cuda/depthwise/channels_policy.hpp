@@ -25,13 +25,12 @@ inline bool can_channels(const Problem& p, const Geometry& g) {
 }
 
 /// Shared memory of a block, so that channels_blocks fit, in whole KiB.
-constexpr std::int64_t channels_budget(int size, const DeviceLimits& device = {}) {
+constexpr std::int64_t channels_budget(int size, const GpuLimits& device = {}) {
   const std::int64_t all = device.shared_of_multiprocessor / 1024 - 8;
   return all / channels_blocks(size) * 1024;
 }
 
-inline ChannelsTiling channels_tiling(const Geometry& g, int bytes,
-                                      const DeviceLimits& device = {}) {
+inline ChannelsTiling channels_tiling(const Geometry& g, int bytes, const GpuLimits& device = {}) {
   const auto& [az, ay, ax] = g.axis;
   ChannelsTiling t;
   const std::int64_t extent = std::max(spread(ax), spread(ay));
@@ -76,23 +75,23 @@ inline ChannelsTiling channels_tiling(const Geometry& g, int bytes,
   return t;
 }
 
-/// Predicted microseconds of channels_kernel on an H200; not measured. A copy of 16 bytes takes 25
+/// Predicted microseconds of channels_kernel; not measured. A copy of 16 bytes takes 25
 /// instructions and an output of a word 12 beside its products, counted by hand; three quarters of
-/// the issue slots are taken. The L2, which serves what tiles share, reads at twice the rate of
-/// copying.
-inline double predict_channels_us(const Problem& p, const ChannelsTiling& t) {
+/// the issue slots are taken. The L2 serves what tiles share.
+inline double predict_channels_us(const GpuMachine& gpu, const Problem& p,
+                                  const ChannelsTiling& t) {
   const int bytes = static_cast<int>(size_of(p.input));
   const double tiles = static_cast<double>(t.count);
   const double pixels = static_cast<double>(t.smem_rows) * t.smem_cols;
   const double copies = pixels * t.words / 4 * (t.x_vectors ? 25 : 25.0 * 16 / bytes);
   const double outputs = static_cast<double>(t.rows) * t.cols * t.words;
   const double each = 4.0 / bytes;
-  const double products = outputs * each * t.size * t.size;
+  const double products = outputs * each * t.size * t.size * gpu.slots(DType::f32);
   const double instructions = tiles * (copies + products + outputs * 12);
   const double l2 = tiles * (pixels + t.rows * t.cols) * t.words * 4;
-  const double idle = std::max(1.0, H200::multiprocessors * t.run / std::max(1.0, tiles));
-  return H200::launch_us + std::max({idle * instructions / (0.75 * H200::instructions),
-                                     l2 / (2 * H200::bytes), p.bytes() / H200::bytes});
+  const double idle = std::max(1.0, gpu.multiprocessors() * t.run / std::max(1.0, tiles));
+  return gpu.launch_us + std::max({idle * instructions / (0.75 * issued_per_us(gpu)),
+                                   l2 / gpu.l2_bytes_per_us, p.bytes() / gpu.moved_bytes_per_us()});
 }
 
 }  // namespace faltung::cuda::depthwise

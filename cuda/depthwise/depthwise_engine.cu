@@ -38,7 +38,7 @@ constexpr Way<Call> all_ways[] = {
      .us =
          [](const Call& call) {
            const Geometry& g = call.geometry;
-           return depthwise::predict_gradient_mma_us(g, depthwise::gradient_mma_tiling(g),
+           return depthwise::predict_gradient_mma_us(call.gpu, g, depthwise::gradient_mma_tiling(g),
                                                      call.problem.bytes());
          },
      .make = make<depthwise::GradientMmaTask>},
@@ -49,7 +49,8 @@ constexpr Way<Call> all_ways[] = {
          [](const Call& call) {
            const Geometry& g = call.geometry;
            return depthwise::predict_gradient_window_us(
-               call.problem, g, depthwise::gradient_window_tiling(g, call.element_bytes()));
+               call.gpu, call.problem, g,
+               depthwise::gradient_window_tiling(g, call.element_bytes()));
          },
      .make = make<depthwise::GradientWindowTask>},
     {.name = "gradient",
@@ -57,7 +58,7 @@ constexpr Way<Call> all_ways[] = {
      .serves = is_gradient,
      .us =
          [](const Call& call) {
-           return depthwise::predict_gradient_us(call.problem, call.geometry);
+           return depthwise::predict_gradient_us(call.gpu, call.problem, call.geometry);
          },
      .make = make<depthwise::GradientTask>},
     {.name = "band",
@@ -67,8 +68,8 @@ constexpr Way<Call> all_ways[] = {
      .us =
          [](const Call& call) {
            const Geometry& g = call.geometry;
-           return depthwise::predict_band_us(g, depthwise::band_tiling(g, call.limits),
-                                             call.problem.bytes());
+           return depthwise::predict_band_us(
+               call.gpu, g, depthwise::band_tiling(g, call.gpu.limits), call.problem.bytes());
          },
      .make = make<depthwise::BandTask>},
     {.name = "window",
@@ -80,8 +81,8 @@ constexpr Way<Call> all_ways[] = {
          [](const Call& call) {
            const Geometry walked = depthwise::dense(call.geometry);
            return depthwise::predict_window_us(
-               call.problem, walked,
-               depthwise::window_tiling(walked, call.element_bytes(), call.limits));
+               call.gpu, call.problem, walked,
+               depthwise::window_tiling(walked, call.element_bytes(), call.gpu.limits));
          },
      .make = make<depthwise::WindowTask>},
     {.name = "channels",
@@ -91,15 +92,17 @@ constexpr Way<Call> all_ways[] = {
      .us =
          [](const Call& call) {
            return depthwise::predict_channels_us(
-               call.problem,
-               depthwise::channels_tiling(call.geometry, call.element_bytes(), call.limits));
+               call.gpu, call.problem,
+               depthwise::channels_tiling(call.geometry, call.element_bytes(), call.gpu.limits));
          },
      .make = make<depthwise::ChannelsTask>},
     {.name = "gather",
      .takes = "every other forward pass and data gradient",
      .serves = [](const Call& call) { return !is_gradient(call); },
      .us =
-         [](const Call& call) { return depthwise::predict_gather_us(call.problem, call.geometry); },
+         [](const Call& call) {
+           return depthwise::predict_gather_us(call.gpu, call.problem, call.geometry);
+         },
      .make = make<depthwise::GatherTask>},
 };
 
@@ -113,7 +116,7 @@ class DepthwiseEngine final : public Engine {
   Offer answer(const Problem& p, const Device& device, std::string_view wanted) const override {
     std::string refusal = depthwise::refusal(p);
     if (!refusal.empty()) return Offer::no(std::move(refusal));
-    const Call call{p, depthwise::lower(p), device, device_limits(device.index)};
+    const Call call{p, depthwise::lower(p), device, gpu_machine(device.index)};
     return offer_of<Call>(all_ways, call, wanted);
   }
 };

@@ -7,6 +7,7 @@
 #include <faltung/problem.hpp>
 
 #include "cuda/depthwise/depthwise_geometry.hpp"
+#include "cuda/runtime/gpu_machine.hpp"
 
 namespace faltung::cuda::depthwise {
 
@@ -18,14 +19,10 @@ constexpr unsigned grid_of(std::int64_t blocks) {
   return static_cast<unsigned>(std::min(blocks, most));
 }
 
-/// What an H200 does in a microsecond: copies at 0.88 of 4.27 TB/s, as copying itself reaches; an
-/// empty kernel takes 3.4 (bench/targets). `instructions` are those of single threads at 1.755 GHz.
-struct H200 {
-  static constexpr double launch_us = 3.4;
-  static constexpr double bytes = 0.88 * 4.27e6;
-  static constexpr double multiprocessors = 132;
-  static constexpr double instructions = multiprocessors * 128 * 1755;
-};
+/// Instructions of single threads that a GPU issues in a microsecond.
+inline double issued_per_us(const GpuMachine& gpu) {
+  return gpu.multiprocessors() * gpu.issued_per_us();
+}
 
 /// Instructions of gather_kernel and gradient_kernel, counted by hand and not measured: two loads
 /// with their addresses, conversions and an FMA for each tap; the split of an output's number.
@@ -36,15 +33,21 @@ struct GatherCost {
   static constexpr double use = 0.5;
 };
 
-/// Predicted microseconds of gather_kernel on an H200.
-inline double predict_gather_us(const Problem& p, const Geometry& g) {
+/// Slots of an FMA beyond those that the counts above hold.
+inline double more_slots(const GpuMachine& gpu, DType type) {
+  return type == DType::f64 ? gpu.slots(DType::f64) - 2 : gpu.slots(DType::f32) - 1;
+}
+
+/// Predicted microseconds of gather_kernel.
+inline double predict_gather_us(const GpuMachine& gpu, const Problem& p, const Geometry& g) {
   const double outputs = static_cast<double>(g.batch) * static_cast<double>(g.channels) *
                          static_cast<double>(g.positions());
   const double terms = static_cast<double>(g.inputs) * static_cast<double>(g.taps());
   const double slow = p.input == DType::f64 ? 1.5 : 1;
-  const double instructions = outputs * (terms * GatherCost::tap * slow + GatherCost::output);
-  return H200::launch_us +
-         std::max(instructions / (GatherCost::use * H200::instructions), p.bytes() / H200::bytes);
+  const double tap = GatherCost::tap * slow + more_slots(gpu, p.input);
+  const double instructions = outputs * (terms * tap + GatherCost::output);
+  return gpu.launch_us + std::max(instructions / (GatherCost::use * issued_per_us(gpu)),
+                                  p.bytes() / gpu.moved_bytes_per_us());
 }
 
 /// Pieces for the filter gradient: enough blocks for 16 on each multiprocessor, but no piece below
@@ -55,38 +58,40 @@ inline GradientCut gradient_cut(const Geometry& g, std::int64_t tap_groups) {
   cut.block_channels = g.channels_last && g.channels > 1 ? 32 : 1;
   cut.channel_groups = divide_up(g.channels, cut.block_channels);
   const std::int64_t positions = g.batch * g.positions();
-  const std::int64_t wanted = divide_up(132 * 16, cut.channel_groups * tap_groups);
+  const std::int64_t wanted = divide_up(sum_multiprocessors * 16, cut.channel_groups * tap_groups);
   const std::int64_t most = divide_up(positions * cut.block_channels, 2048);
   cut.chunk = divide_up(positions, std::clamp<std::int64_t>(wanted, 1, most));
   cut.chunks = divide_up(positions, cut.chunk);
   return cut;
 }
 
-/// Predicted microseconds of gradient_sum_kernel on an H200; not measured. A thread has four pieces
-/// on their way at a time, each as long as memory takes, and eight blocks share a multiprocessor.
-inline double predict_gradient_sum_us(const Geometry& g, std::int64_t pieces, double bytes_of_sum) {
-  constexpr double memory_us = 0.6;
-  constexpr double resident = H200::multiprocessors * 8;
+/// Predicted microseconds of gradient_sum_kernel; not measured. A thread has four pieces on their
+/// way at a time, each as long as memory takes, and eight blocks share a multiprocessor.
+inline double predict_gradient_sum_us(const GpuMachine& gpu, const Geometry& g, std::int64_t pieces,
+                                      double bytes_of_sum) {
+  const double resident = gpu.multiprocessors() * 8;
   const double elements = static_cast<double>(g.channels) * static_cast<double>(g.taps());
   const int parts = gradient_parts(pieces);
   const double blocks = std::ceil(elements * parts / gather_threads);
   const double rounds = static_cast<double>(divide_up(pieces, 4 * parts));
-  return H200::launch_us +
-         std::max(std::ceil(blocks / resident) * rounds * memory_us,
-                  elements * static_cast<double>(pieces) * bytes_of_sum / H200::bytes);
+  return gpu.launch_us +
+         std::max(std::ceil(blocks / resident) * rounds * gpu.memory_latency_us,
+                  elements * static_cast<double>(pieces) * bytes_of_sum / gpu.moved_bytes_per_us());
 }
 
-/// Predicted microseconds of gradient_kernel and its sum on an H200.
-inline double predict_gradient_us(const Problem& p, const Geometry& g) {
+/// Predicted microseconds of gradient_kernel and its sum.
+inline double predict_gradient_us(const GpuMachine& gpu, const Problem& p, const Geometry& g) {
   const double positions = static_cast<double>(g.batch) * static_cast<double>(g.channels) *
                            static_cast<double>(g.positions());
   const double taps = static_cast<double>(g.taps());
   const double groups = std::max(1.0, taps / 8);
-  const double instructions = positions * (taps * 5 + groups * GatherCost::output);
+  const double instructions =
+      positions * (taps * (5 + more_slots(gpu, p.input)) + groups * GatherCost::output);
   const GradientCut cut = gradient_cut(g, divide_up(g.taps(), gradient_taps));
-  return H200::launch_us +
-         std::max(instructions / (GatherCost::use * H200::instructions), p.bytes() / H200::bytes) +
-         predict_gradient_sum_us(g, cut.chunks, p.input == DType::f64 ? 8 : 4);
+  return gpu.launch_us +
+         std::max(instructions / (GatherCost::use * issued_per_us(gpu)),
+                  p.bytes() / gpu.moved_bytes_per_us()) +
+         predict_gradient_sum_us(gpu, g, cut.chunks, p.input == DType::f64 ? 8 : 4);
 }
 
 }  // namespace faltung::cuda::depthwise

@@ -7,7 +7,7 @@
 #include "cuda/depthwise/depthwise_launch.hpp"
 #include "cuda/primitives/epilogue_lowering.cuh"
 #include "cuda/runtime/device_guard.hpp"
-#include "cuda/runtime/device_limits.hpp"
+#include "cuda/runtime/gpu_machine.hpp"
 
 namespace faltung::cuda::depthwise {
 
@@ -45,7 +45,7 @@ struct Call {
   Problem problem;
   Geometry geometry;
   Device device;
-  DeviceLimits limits;
+  GpuMachine gpu;
   [[nodiscard]] int element_bytes() const { return static_cast<int>(size_of(problem.input)); }
 };
 

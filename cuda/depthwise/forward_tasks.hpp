@@ -28,7 +28,7 @@ class GatherTask final : public DepthwiseTask {
 class BandTask final : public DepthwiseTask {
  public:
   explicit BandTask(const Call& call)
-      : DepthwiseTask(call), tiling_(band_tiling(geometry(), call.limits)) {}
+      : DepthwiseTask(call), tiling_(band_tiling(geometry(), call.gpu.limits)) {}
 
   // Tensor cores add eight products in one step and cut the sum off: Fasi, Higham, Mikaitis &
   // Pranesh, PeerJ Comput. Sci. 7 (2021) e330. A step errs by 2^-23 of what it holds.
@@ -67,7 +67,7 @@ class WindowTask final : public DepthwiseTask {
  public:
   explicit WindowTask(const Call& call) : DepthwiseTask(call) {
     arguments_.geometry = dense(geometry());
-    tiling_ = window_tiling(geometry(), call.element_bytes(), call.limits);
+    tiling_ = window_tiling(geometry(), call.element_bytes(), call.gpu.limits);
   }
 
   std::string policy() const override {
@@ -93,7 +93,7 @@ class ChannelsTask final : public DepthwiseTask {
  public:
   explicit ChannelsTask(const Call& call)
       : DepthwiseTask(call),
-        tiling_(channels_tiling(geometry(), call.element_bytes(), call.limits)) {}
+        tiling_(channels_tiling(geometry(), call.element_bytes(), call.gpu.limits)) {}
 
   std::string policy() const override {
     const ChannelsTiling& t = tiling_;

@@ -102,7 +102,7 @@ inline GradientTiling gradient_mma_tiling(const Geometry& g) {
   // Eight blocks on a multiprocessor; by the shape alone, so that results do not depend on more.
   const std::int64_t loads = std::max<std::int64_t>(1, divide_up(t.tiles, t.planes));
   const std::int64_t wanted =
-      divide_up(132 * 8, std::max<std::int64_t>(1, g.channels * t.grid_groups));
+      divide_up(sum_multiprocessors * 8, std::max<std::int64_t>(1, g.channels * t.grid_groups));
   t.run = static_cast<int>(
       std::min<std::int64_t>(divide_up(loads, std::min(wanted, loads)), std::int64_t{1} << 20));
   t.chunks = divide_up(loads, t.run);
@@ -139,20 +139,22 @@ inline GradientCounts gradient_mma_counts(const Geometry& g, const GradientTilin
   return counts;
 }
 
-/// Predicted microseconds of gradient_mma_kernel and of the sum of its pieces on an H200, as
-/// predict_band_us; not measured.
-inline double predict_gradient_mma_us(const Geometry& g, const GradientTiling& t, double bytes) {
+/// Predicted microseconds of gradient_mma_kernel and of the sum of its pieces, as predict_band_us;
+/// not measured.
+inline double predict_gradient_mma_us(const GpuMachine& gpu, const Geometry& g,
+                                      const GradientTiling& t, double bytes) {
   const GradientCounts counts = gradient_mma_counts(g, t);
   const double tiles = static_cast<double>(t.tiles) * static_cast<double>(g.channels);
   const double blocks = static_cast<double>(t.chunks * g.channels * t.grid_groups);
-  const double idle = std::max(1.0, H200::multiprocessors / std::max(1.0, blocks));
+  const double idle = std::max(1.0, gpu.multiprocessors() / std::max(1.0, blocks));
   // Single elements take 40 instructions to load, counted by hand.
   const double issue = ((t.x_vectors ? 0 : 40.0 * t.x_size) + (t.y_vectors ? 0 : 40.0 * t.y_size)) /
                        128 * t.grid_groups;
-  const double clocks = tiles * std::max(counts.wavefronts + issue, counts.mma / 0.6) + counts.end;
-  const double slots = H200::multiprocessors * 1755;
-  return H200::launch_us + idle * std::max(clocks / slots, bytes / H200::bytes) +
-         predict_gradient_sum_us(g, t.chunks, 4);
+  const double clocks =
+      tiles * std::max(counts.wavefronts + issue, counts.mma * mma_clocks(gpu)) + counts.end;
+  const double slots = gpu.multiprocessors() * gpu.clock_mhz;
+  return gpu.launch_us + idle * std::max(clocks / slots, bytes / gpu.moved_bytes_per_us()) +
+         predict_gradient_sum_us(gpu, g, t.chunks, 4);
 }
 
 }  // namespace faltung::cuda::depthwise

@@ -25,13 +25,13 @@ inline std::int64_t gradient_window_shared(const WindowTiling& t, int rows, int 
 }
 
 /// Dynamic shared memory of a block; the sums of its warps take up to 2352 bytes beside it. The
-/// same on every device, as are the 132 multiprocessors below: the slots of a block decide about
-/// the order of a sum.
+/// same on every device, as is the number of multiprocessors below: the slots of a block decide
+/// about the order of a sum.
 inline constexpr std::int64_t gradient_window_budget = 96 * 1024;
 static_assert(gradient_window_budget + 2352 + 128 <= least_limits.shared_most);
 
 inline WindowTiling gradient_window_tiling(const Geometry& g, int bytes) {
-  WindowTiling t = cut_windows(g, bytes, 132, gradient_window_budget);
+  WindowTiling t = cut_windows(g, bytes, sum_multiprocessors, gradient_window_budget);
   const int rows = window_rows(1, static_cast<int>(g.axis[2].filter), bytes);
   while (t.slots > 1 &&
          gradient_window_shared(t, rows, 16 / bytes) * bytes > gradient_window_budget) {
@@ -45,30 +45,31 @@ inline GradientRuns gradient_window_runs(const Geometry& g, const WindowTiling& 
   GradientRuns runs;
   runs.slices = t.tiles_x * t.tiles_y * g.axis[0].output * g.batch;
   const std::int64_t rounds = std::max<std::int64_t>(1, divide_up(runs.slices, t.slots));
-  const std::int64_t wanted = divide_up(132 * 8, std::max<std::int64_t>(1, g.channels));
+  const std::int64_t wanted =
+      divide_up(sum_multiprocessors * 8, std::max<std::int64_t>(1, g.channels));
   runs.run = static_cast<int>(
       std::min<std::int64_t>(divide_up(rounds, std::min(wanted, rounds)), std::int64_t{1} << 20));
   runs.chunks = divide_up(rounds, runs.run);
   return runs;
 }
 
-/// Predicted microseconds of gradient_window_kernel and the sum of its pieces on an H200, as
-/// predict_window_us; not measured.
+/// Predicted microseconds of gradient_window_kernel and the sum of its pieces, as
+/// predict_window_us; not measured. On an H200:
 ///
 ///     f32 64x192x28x28 7x7    77 MB    472e6 products   39 us
-inline double predict_gradient_window_us(const Problem& p, const Geometry& g,
+inline double predict_gradient_window_us(const GpuMachine& gpu, const Problem& p, const Geometry& g,
                                          const WindowTiling& t) {
   const GradientRuns runs = gradient_window_runs(g, t);
   const double blocks = static_cast<double>(runs.chunks) * static_cast<double>(g.channels);
-  const double idle = std::max(1.0, H200::multiprocessors / std::max(1.0, blocks));
+  const double idle = std::max(1.0, gpu.multiprocessors() / std::max(1.0, blocks));
   // Lanes are added by five shuffles and sums for each tap.
   const double ends = blocks * static_cast<double>(divide_up(t.threads(), 32)) * 10.0 *
                       static_cast<double>(g.taps());
-  const double instructions = H200::instructions / 32;  // of warps
-  return H200::launch_us +
-         predict_gradient_sum_us(g, runs.chunks, static_cast<double>(size_of(p.input))) +
-         idle * (std::max((window_products(g, t) + window_singles(g, t)) / window_rate(p),
-                          window_again(g, t) * p.bytes() / H200::bytes) +
+  const double instructions = issued_per_us(gpu) / 32;  // of warps
+  return gpu.launch_us +
+         predict_gradient_sum_us(gpu, g, runs.chunks, static_cast<double>(size_of(p.input))) +
+         idle * (std::max((window_products(g, t) + window_singles(g, t)) / window_rate(gpu, p),
+                          window_again(g, t) * p.bytes() / gpu.moved_bytes_per_us()) +
                  ends / instructions);
 }
 

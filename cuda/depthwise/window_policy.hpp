@@ -99,7 +99,7 @@ inline WindowTiling cut_windows(const Geometry& g, int bytes, int multiprocessor
   return t;
 }
 
-inline WindowTiling window_tiling(const Geometry& g, int bytes, const DeviceLimits& device = {}) {
+inline WindowTiling window_tiling(const Geometry& g, int bytes, const GpuLimits& device = {}) {
   return cut_windows(g, bytes, device.multiprocessors, half_shared(device));
 }
 
@@ -108,10 +108,9 @@ inline std::int64_t window_blocks(const Geometry& g, const WindowTiling& t) {
   return divide_up(t.count, std::int64_t{t.slots} * (g.axis[0].filter == 1 ? t.run : 1));
 }
 
-/// f32 or f64 products a microsecond: 51 TFLOP/s of f32 are measured for FMAs alone; three quarters
-/// of a thread's instructions are FMAs.
-inline double window_rate(const Problem& p) {
-  return (p.input == DType::f64 ? 0.5 : 1) * 25.5e6 * 0.75;
+/// f32 or f64 products a microsecond: three quarters of a thread's instructions are FMAs.
+inline double window_rate(const GpuMachine& gpu, const Problem& p) {
+  return gpu.products_per_us(p.input) * 0.75;
 }
 
 /// Products of all lanes, idle ones and zeros for taps included.
@@ -143,16 +142,17 @@ inline double window_again(const Geometry& g, const WindowTiling& t) {
   return (1 + halo) / 2;
 }
 
-/// Predicted microseconds of window_kernel on an H200; not measured.
+/// Predicted microseconds of window_kernel; not measured. On an H200:
 ///
 ///     f32 64x192x28x28 7x7          77 MB    472e6 products   32 us (target 26)
 ///     f32 8x64x32x56x56 3x3x3      411 MB   1387e6           118 us (125), copying alone
-inline double predict_window_us(const Problem& p, const Geometry& g, const WindowTiling& t) {
+inline double predict_window_us(const GpuMachine& gpu, const Problem& p, const Geometry& g,
+                                const WindowTiling& t) {
   const double idle =
-      std::max(1.0, H200::multiprocessors / static_cast<double>(window_blocks(g, t)));
-  return H200::launch_us +
-         idle * std::max((window_products(g, t) + window_singles(g, t)) / window_rate(p),
-                         window_again(g, t) * p.bytes() / H200::bytes);
+      std::max(1.0, gpu.multiprocessors() / static_cast<double>(window_blocks(g, t)));
+  return gpu.launch_us +
+         idle * std::max((window_products(g, t) + window_singles(g, t)) / window_rate(gpu, p),
+                         window_again(g, t) * p.bytes() / gpu.moved_bytes_per_us());
 }
 
 }  // namespace faltung::cuda::depthwise

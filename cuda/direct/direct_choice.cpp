@@ -31,9 +31,9 @@ bool is_fir(const Call& call) {
 }
 
 Choice cut_fir(const Call& call, bool) {
-  const auto& [p, g, device] = call;
-  const Tiling t = fir_tiling(g, sum_bytes(p), device);
-  return {Kernel::fir, t, predict_fir_us(g, t, p.accumulator, p.bytes())};
+  const auto& [p, g, gpu] = call;
+  const Tiling t = fir_tiling(g, sum_bytes(p), gpu.limits);
+  return {Kernel::fir, t, predict_fir_us(gpu, g, t, p.accumulator, p.bytes())};
 }
 
 // Matrix instructions take taps and elements of one half type, or any taps with bytes.
@@ -48,9 +48,9 @@ bool is_band(const Call& call) {
 }
 
 Choice cut_band(const Call& call, bool) {
-  const auto& [p, g, device] = call;
-  const Tiling t = band_tiling(g, static_cast<int>(size_of(x_type(p))), device);
-  return {Kernel::band, t, predict_band_us(g, t, p.filter, p.bytes())};
+  const auto& [p, g, gpu] = call;
+  const Tiling t = band_tiling(g, static_cast<int>(size_of(x_type(p))), gpu.limits);
+  return {Kernel::band, t, predict_band_us(gpu, g, t, p.filter, p.bytes())};
 }
 
 bool walks(const Call& call) {
@@ -63,10 +63,10 @@ bool walks(const Call& call) {
 }
 
 Choice cut_walk(const Call& call, bool aligned) {
-  const auto& [p, g, device] = call;
+  const auto& [p, g, gpu] = call;
   const bool general = !(aligned && native(p) && walk_aligned(g, sum_bytes(p)));
-  const Tiling t = walk_tiling(g, general, device);
-  return {Kernel::walk, t, predict_walk_us(g, t, p.accumulator, p.multiply_adds(), p.bytes())};
+  const Tiling t = walk_tiling(g, general, gpu.limits);
+  return {Kernel::walk, t, predict_walk_us(gpu, g, t, p.accumulator, p.multiply_adds(), p.bytes())};
 }
 
 bool floats(const Problem& p) { return p.accumulator == DType::f32 && x_type(p) == DType::f32; }
@@ -74,24 +74,24 @@ bool floats(const Problem& p) { return p.accumulator == DType::f32 && x_type(p) 
 bool is_slab(const Call& call) { return floats(call.problem) && can_slab(call.geometry); }
 
 Choice cut_slab(const Call& call, bool) {
-  const auto& [p, g, device] = call;
-  const Tiling t = slab_tiling(g, !(native(p) && g.axis[2].y_stride == 1), device);
-  return {Kernel::slab, t, predict_slab_us(g, t, p.bytes())};
+  const auto& [p, g, gpu] = call;
+  const Tiling t = slab_tiling(g, !(native(p) && g.axis[2].y_stride == 1), gpu.limits);
+  return {Kernel::slab, t, predict_slab_us(gpu, g, t, p.bytes())};
 }
 
 bool is_patch(const Call& call) { return floats(call.problem) && can_patch(call.geometry); }
 
 Choice cut_patch(const Call& call, bool) {
   const Tiling t = patch_tiling(call.geometry);
-  return {Kernel::patch, t, predict_patch_us(call.geometry, t, call.problem.bytes())};
+  return {Kernel::patch, t, predict_patch_us(call.gpu, call.geometry, t, call.problem.bytes())};
 }
 
 bool is_tile(const Call&) { return true; }
 
 Choice cut_tile(const Call& call, bool) {
-  const auto& [p, g, device] = call;
+  const auto& [p, g, gpu] = call;
   const Tiling t = choose_tiling(g, sum_bytes(p));
-  return {Kernel::tile, t, predict_us(g, t, p.accumulator, p.multiply_adds(), p.bytes())};
+  return {Kernel::tile, t, predict_us(gpu, g, t, p.accumulator, p.multiply_adds(), p.bytes())};
 }
 
 template <Choice (*cut)(const Call&, bool)>
@@ -157,9 +157,9 @@ std::string Choice::policy() const {
 
 std::span<const KernelWay> ways() { return all_ways; }
 
-Choice choose(const Problem& p, const Geometry& g, bool aligned, const DeviceLimits& device) {
-  const Call call{p, g, device};
-  return choose_way(ways(), call)->cut(call, aligned);
+Choice choose(const Problem& p, const Geometry& g, bool aligned, const GpuMachine& gpu) {
+  const Call judged{p, g, reference_gpu_machine()};
+  return choose_way(ways(), judged)->cut({p, g, gpu}, aligned);
 }
 
 }  // namespace faltung::cuda::direct

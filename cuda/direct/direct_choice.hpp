@@ -4,9 +4,10 @@
 #include <string>
 #include <string_view>
 
+#include "cpp/core/machine.hpp"
 #include "cpp/core/way.hpp"
 #include "cuda/direct/direct_geometry.hpp"
-#include "cuda/runtime/device_limits.hpp"
+#include "cuda/runtime/gpu_machine.hpp"
 
 #include <faltung/problem.hpp>
 
@@ -39,7 +40,7 @@ struct Choice {
 struct Call {
   Problem problem;
   Geometry geometry;
-  DeviceLimits device;
+  GpuMachine gpu;
 };
 
 /// A row of the table of cuda.direct; see way.hpp.
@@ -58,6 +59,6 @@ struct KernelWay {
 
 /// The kernel that is taken, cut for a device.
 [[nodiscard]] Choice choose(const Problem& problem, const Geometry& geometry, bool aligned,
-                            const DeviceLimits& device = {});
+                            const GpuMachine& gpu = reference_gpu_machine());
 
 }  // namespace faltung::cuda::direct

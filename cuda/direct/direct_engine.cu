@@ -6,7 +6,7 @@
 #include "cuda/direct/direct_lowering.hpp"
 #include "cuda/primitives/epilogue_lowering.cuh"
 #include "cuda/runtime/device_guard.hpp"
-#include "cuda/runtime/device_limits.hpp"
+#include "cuda/runtime/gpu_machine.hpp"
 
 namespace faltung::cuda {
 namespace {
@@ -117,9 +117,11 @@ class DirectEngine final : public Engine {
   Offer answer(const Problem& p, const Device& device, std::string_view wanted) const override {
     std::string refusal = direct::refusal(p);
     if (!refusal.empty()) return Offer::no(std::move(refusal));
-    const direct::Call call{p, direct::lower(p), device_limits(device.index)};
+    // Kernels differ in the order of their sums: one is chosen for every device, and cut for this.
+    direct::Call call{p, direct::lower(p), reference_gpu_machine()};
     const direct::KernelWay* way = choose_way(direct::ways(), call, wanted, refusal);
     if (way == nullptr) return Offer::no(std::move(refusal));
+    call.gpu = gpu_machine(device.index);
     return {.refusal = {},
             .way = way->name,
             .estimate_us = way->us(call),

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "cuda/direct/direct_geometry.hpp"
-#include "cuda/runtime/device_limits.hpp"
+#include "cuda/runtime/gpu_machine.hpp"
 
 namespace faltung::cuda::direct {
 
@@ -210,7 +210,7 @@ constexpr bool walk_aligned(const Geometry& g, int accumulator_bytes) {
 ///     f32 3x2160x3840 5x5        203 MB    622e6   58 us (60)
 ///     f32 64x1024x1024 5x5       546 MB   1678e6  149 us (150)
 ///     f64 4096x4096 5x5          276 MB    419e6   77 us (75)
-inline Tiling walk_tiling(const Geometry& g, bool general, const DeviceLimits& device = {}) {
+inline Tiling walk_tiling(const Geometry& g, bool general, const GpuLimits& device = {}) {
   Tiling t;
   t.general = general;
   t.threads_x = 32;
@@ -227,51 +227,34 @@ inline Tiling walk_tiling(const Geometry& g, bool general, const DeviceLimits& d
   return t;
 }
 
-/// What an H200 does in a microsecond: copies at 0.88 of 4.27 TB/s, as copying itself reaches, and
-/// products at the measured 51 TFLOP/s of f32; an empty kernel takes 3.4 (bench/targets). The rates
-/// of other types follow from the number of units.
-struct H200 {
-  static constexpr double launch_us = 3.4;
-  static constexpr double bytes = 0.88 * 4.27e6;
-  /// Instructions that the lanes of one multiprocessor issue: 128 a clock of 1755 MHz.
-  static constexpr double slots = 128 * 1755.0;
-  static constexpr double products(DType accumulator) {
-    return 25.5e6 * (accumulator == DType::f32    ? 1.0
-                     : accumulator == DType::f64  ? 0.5
-                     : accumulator == DType::c64  ? 0.25
-                     : accumulator == DType::c128 ? 0.125
-                     : accumulator == DType::i32  ? 0.5
-                                                  : 0.12);
-  }
-};
-
-/// Predicted microseconds on an H200; not measured on a GPU. Dense sums of floats pass through
-/// loops of 64 multiply-adds among some 85 instructions; the other types wait for their products.
-inline double predict_us(const Geometry& g, const Tiling& t, DType accumulator, double products,
-                         double bytes) {
-  constexpr double multiprocessors = 132;
+/// Predicted microseconds; not measured on a GPU. Dense sums of floats pass through loops of 64
+/// multiply-adds among some 85 instructions; the other types wait for their products.
+inline double predict_us(const GpuMachine& gpu, const Geometry& g, const Tiling& t,
+                         DType accumulator, double products, double bytes) {
   const double terms =
       static_cast<double>(g.axis[1].filter) * static_cast<double>(g.axis[2].filter);
-  const double idle = std::max(1.0, multiprocessors / static_cast<double>(t.tiles));
-  const double rate = accumulator == DType::f32 ? 0.75 * multiprocessors * H200::slots
-                                                : H200::products(accumulator);
-  return H200::launch_us +
-         std::max(products / rate * (tiling_cost(g, t) / terms) * idle, bytes / H200::bytes);
+  const double idle = std::max(1.0, gpu.multiprocessors() / static_cast<double>(t.tiles));
+  const double rate = accumulator == DType::f32 ? 0.75 * gpu.multiprocessors() *
+                                                      gpu.issued_per_us() / gpu.slots(DType::f32)
+                                                : gpu.products_per_us(accumulator);
+  return gpu.launch_us + std::max(products / rate * (tiling_cost(g, t) / terms) * idle,
+                                  bytes / gpu.moved_bytes_per_us());
 }
 
 /// The same for walk_kernel: four fifths of the arithmetic rate, and each strip reads filter - 1
 /// rows of the next. What the general one does to a sum costs as much as some 30 multiply-adds.
-inline double predict_walk_us(const Geometry& g, const Tiling& t, DType accumulator,
-                              double products, double bytes) {
+inline double predict_walk_us(const GpuMachine& gpu, const Geometry& g, const Tiling& t,
+                              DType accumulator, double products, double bytes) {
   const AxisGeometry& ay = g.axis[1];
   const AxisGeometry& ax = g.axis[2];
-  const double idle = std::max(1.0, 132.0 * walk_warps / static_cast<double>(t.tiles));
+  const double idle =
+      std::max(1.0, gpu.multiprocessors() * walk_warps / static_cast<double>(t.tiles));
   const double again = 1 + 0.5 * static_cast<double>(ay.filter - 1) / t.rows;
   const double unused = static_cast<double>(t.tiles_x) * t.cols / static_cast<double>(ax.output);
   const double finish = t.general ? 30 / static_cast<double>(ay.filter * ax.filter) : 0;
-  return H200::launch_us +
-         idle * std::max(unused * (1 + finish) * products / (0.8 * H200::products(accumulator)),
-                         again * bytes / H200::bytes);
+  const double rate = 0.8 * gpu.products_per_us(accumulator);
+  return gpu.launch_us + idle * std::max(unused * (1 + finish) * products / rate,
+                                         again * bytes / gpu.moved_bytes_per_us());
 }
 
 }  // namespace faltung::cuda::direct

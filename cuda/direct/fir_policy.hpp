@@ -31,8 +31,7 @@ constexpr bool can_fir(const Geometry& g) {
 
 /// Tiles of one row, with the number of threads that sums the fewest outputs beyond the row's end
 /// and loads the fewest samples twice, a quarter as dear.
-inline Tiling fir_tiling(const Geometry& g, int accumulator_bytes,
-                         const DeviceLimits& device = {}) {
+inline Tiling fir_tiling(const Geometry& g, int accumulator_bytes, const GpuLimits& device = {}) {
   const AxisGeometry& ax = g.axis[2];
   const int vector = 16 / accumulator_bytes;
   Tiling t;
@@ -70,17 +69,19 @@ constexpr double fir_overhead(const Tiling& t, int vector) {
   return steps * (2 + 7.0 / fir_ring) + 10 * copies + 3 * fir_vectors + 150;
 }
 
-/// Predicted microseconds on an H200; not measured on a GPU: the instructions of all tiles, at one
-/// for each of 128 lanes and clocks of 1755 MHz (half of them for DFMA), or the bytes.
-inline double predict_fir_us(const Geometry& g, const Tiling& t, DType accumulator, double bytes) {
+/// Predicted microseconds; not measured on a GPU: the instructions of all tiles, at one for each of
+/// 128 lanes and clocks, multiply-adds by the lanes of their type, or the bytes.
+inline double predict_fir_us(const GpuMachine& gpu, const Geometry& g, const Tiling& t,
+                             DType accumulator, double bytes) {
   const int vector = 16 / static_cast<int>(size_of(accumulator));
-  const double slots = accumulator == DType::c64 ? 4 : accumulator == DType::f64 ? 2 : 1;
-  const double terms = slots * fir_vectors * vector * static_cast<double>(g.axis[2].filter);
-  const double idle = std::max(1.0, 132.0 / static_cast<double>(t.tiles));
+  const double terms =
+      gpu.slots(accumulator) * fir_vectors * vector * static_cast<double>(g.axis[2].filter);
+  const double idle = std::max(1.0, gpu.multiprocessors() / static_cast<double>(t.tiles));
   const double thread = terms + fir_overhead(t, vector);
-  return H200::launch_us +
-         idle * std::max(static_cast<double>(t.tiles) * t.threads_x * thread / (132 * H200::slots),
-                         bytes / H200::bytes);
+  const double instructions = static_cast<double>(t.tiles) * t.threads_x * thread;
+  return gpu.launch_us +
+         idle * std::max(instructions / (gpu.multiprocessors() * gpu.issued_per_us()),
+                         bytes / gpu.moved_bytes_per_us());
 }
 
 }  // namespace faltung::cuda::direct

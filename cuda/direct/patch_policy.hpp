@@ -84,17 +84,18 @@ constexpr double patch_overhead(int width, std::int64_t filter_rows) {
   return reads * static_cast<double>(filter_rows) + copies + 100;
 }
 
-/// Predicted microseconds on an H200; not measured on a GPU: the instructions of the fullest
-/// multiprocessor, at one for each of its 128 lanes and clocks of 1755 MHz.
-inline double predict_patch_us(const Geometry& g, const Tiling& t, double bytes) {
+/// Predicted microseconds; not measured on a GPU: the instructions of the fullest multiprocessor,
+/// at one for each of its 128 lanes and clocks.
+inline double predict_patch_us(const GpuMachine& gpu, const Geometry& g, const Tiling& t,
+                               double bytes) {
   const int width = patch_width(g.axis[2].filter);
   const auto rows = static_cast<double>(g.axis[1].filter);
   const double windows = static_cast<double>(g.group_inputs * g.axis[0].filter);
-  const double terms = patch_rows * patch_columns * rows * width;
+  const double terms = gpu.slots(DType::f32) * patch_rows * patch_columns * rows * width;
   const double thread = windows * (terms + patch_overhead(width, g.axis[1].filter)) + 100;
-  const auto tiles = static_cast<double>(divide_up(t.tiles, 132));
-  return H200::launch_us +
-         std::max(tiles * thread * patch_threads / H200::slots, bytes / H200::bytes);
+  const auto tiles = static_cast<double>(divide_up(t.tiles, gpu.limits.multiprocessors));
+  return gpu.launch_us + std::max(tiles * thread * patch_threads / gpu.issued_per_us(),
+                                  bytes / gpu.moved_bytes_per_us());
 }
 
 }  // namespace faltung::cuda::direct

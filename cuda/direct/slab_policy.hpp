@@ -41,7 +41,7 @@ constexpr bool can_slab(const Geometry& g) {
 
 /// Slabs as deep as leaves the fewest slices to the block that has most, each slab walking over
 /// size - 1 slices of the next, with all blocks resident.
-inline Tiling slab_tiling(const Geometry& g, bool general, const DeviceLimits& device = {}) {
+inline Tiling slab_tiling(const Geometry& g, bool general, const GpuLimits& device = {}) {
   const std::int64_t size = g.axis[0].filter;
   const std::int64_t blocks = std::int64_t{device.multiprocessors} * slab_residents(general);
   Tiling t;
@@ -70,30 +70,34 @@ inline Tiling slab_tiling(const Geometry& g, bool general, const DeviceLimits& d
 
 /// Instructions of a thread for one slice: multiply-adds, the vector reads of add_slice and its
 /// loop, copies of the window, barriers and stores.
-constexpr double slab_instructions(std::int64_t size, bool general) {
+///
+/// @param slots  of a multiply-add
+constexpr double slab_instructions(std::int64_t size, bool general, double slots) {
   const auto taps = static_cast<double>(size);
   const double sums = slab_lane_rows * slab_columns;
   const double reads = taps * (slab_lane_rows * 3 + static_cast<double>((size * size + 3) / 4) + 3);
   const double copies =
       static_cast<double>((slab_rows + size - 1) * slab_window / 4) / slab_threads * 10;
-  return sums * taps * taps * taps + reads + copies + 60 + (general ? 30 * sums : 0);
+  return slots * sums * taps * taps * taps + reads + copies + 60 + (general ? 30 * sums : 0);
 }
 
-/// Predicted microseconds on an H200; not measured on a GPU: the instructions of the block that has
-/// most, at one for each of 128 lanes and clocks of 1755 MHz, or the bytes.
+/// Predicted microseconds; not measured on a GPU: the instructions of the block that has most, at
+/// one for each of 128 lanes and clocks, or the bytes. On an H200:
 ///
 ///     f32 512^3 3x3x3          1074 MB      3624e6 multiply-adds   290 us (target 300): memory
 ///     f32 100x1000x1000 5x5x5   800 MB     12500e6                 550 us (560)
-inline double predict_slab_us(const Geometry& g, const Tiling& t, double bytes) {
+inline double predict_slab_us(const GpuMachine& gpu, const Geometry& g, const Tiling& t,
+                              double bytes) {
   const std::int64_t size = g.axis[0].filter;
-  const std::int64_t blocks = std::int64_t{132} * slab_residents(t.general);
+  const std::int64_t blocks = std::int64_t{gpu.limits.multiprocessors} * slab_residents(t.general);
   const auto slices = static_cast<double>(divide_up(t.tiles, blocks) * (t.depth + size - 1) *
                                           slab_residents(t.general));
   const auto depth = static_cast<double>(t.depth);
   const double again = (depth + static_cast<double>(size) - 1) / depth;
-  return H200::launch_us +
-         std::max(slices * slab_threads * slab_instructions(size, t.general) / H200::slots,
-                  (0.5 * again + 0.5) * bytes / H200::bytes);
+  const double instructions =
+      slices * slab_threads * slab_instructions(size, t.general, gpu.slots(DType::f32));
+  return gpu.launch_us + std::max(instructions / gpu.issued_per_us(),
+                                  (0.5 * again + 0.5) * bytes / gpu.moved_bytes_per_us());
 }
 
 }  // namespace faltung::cuda::direct

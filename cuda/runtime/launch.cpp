@@ -1,6 +1,6 @@
 #include "cuda/runtime/launch.hpp"
 
-#include "cuda/runtime/device_limits.hpp"
+#include "cuda/runtime/gpu_machine.hpp"
 
 namespace faltung::cuda {
 
@@ -9,7 +9,7 @@ void load_kernel(const void* kernel, const LaunchConfig& config) {
   check(cudaFuncGetAttributes(&attributes, kernel), "load ", config.name);
   int device = 0;
   check(cudaGetDevice(&device), "read the current device");
-  const DeviceLimits limits = device_limits(device);
+  const GpuLimits limits = device_limits(device);
   const std::int64_t most =
       limits.shared_most - static_cast<std::int64_t>(attributes.sharedSizeBytes);
   if (static_cast<std::int64_t>(config.shared_bytes) > most) {

@@ -10,7 +10,7 @@
 #include "cpp/core/way.hpp"
 #include "cuda/primitives/epilogue_lowering.cuh"
 #include "cuda/runtime/device_guard.hpp"
-#include "cuda/runtime/device_limits.hpp"
+#include "cuda/runtime/gpu_machine.hpp"
 #include "cuda/separable/separable_launch.hpp"
 #include "cuda/separable/separable_lowering.hpp"
 #include "cuda/separable/separable_policy.hpp"
@@ -84,26 +84,26 @@ struct Call {
   Problem problem;
   Geometry geometry;
   Device device;
-  DeviceLimits limits;
+  GpuMachine gpu;
 };
 
 bool is_volume(const Call& call) { return separable::is_volume(call.problem); }
 
 Strips cut(const Call& call) {
-  const auto& [p, g, device, limits] = call;
-  return is_volume(call) ? separable::choose_tiles(g, accumulator_bytes(p), plain(p), limits)
-                         : separable::choose_strips(g, accumulator_bytes(p), limits);
+  const auto& [p, g, device, gpu] = call;
+  return is_volume(call) ? separable::choose_tiles(g, accumulator_bytes(p), plain(p), gpu.limits)
+                         : separable::choose_strips(g, accumulator_bytes(p), gpu.limits);
 }
 
 double predicted_us(const Call& call) {
   const Problem& p = call.problem;
   const auto predict = is_volume(call) ? separable::predict_volume_us : separable::predict_us;
-  return predict(call.geometry, cut(call), p.accumulator, size_of(input_type(p)),
+  return predict(call.gpu, call.geometry, cut(call), p.accumulator, size_of(input_type(p)),
                  size_of(p.result_dtype()), finish_of(p));
 }
 
 // Why the kernels have no room for the problem on a device; empty if they do.
-std::string size_refusal(const Problem& p, const Geometry& g, const DeviceLimits& device) {
+std::string size_refusal(const Problem& p, const Geometry& g, const GpuLimits& device) {
   const bool volume = separable::is_volume(p);
   if (volume && separable::choose_depth(g.axis[0].filter, accumulator_bytes(p), plain(p)) == 0) {
     return message("the filter has ", g.axis[0].filter,
@@ -291,8 +291,8 @@ class SeparableEngine final : public Engine {
   Offer answer(const Problem& p, const Device& device, std::string_view wanted) const override {
     std::string refusal = separable::refusal(p);
     if (!refusal.empty()) return Offer::no(std::move(refusal));
-    const Call call{p, separable::lower(p), device, device_limits(device.index)};
-    refusal = size_refusal(p, call.geometry, call.limits);
+    const Call call{p, separable::lower(p), device, gpu_machine(device.index)};
+    refusal = size_refusal(p, call.geometry, call.gpu.limits);
     if (!refusal.empty()) return Offer::no(std::move(refusal));
     return offer_of<Call>(all_ways, call, wanted);
   }

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include "cuda/runtime/device_limits.hpp"
+#include "cuda/runtime/gpu_machine.hpp"
 #include "cuda/separable/separable_geometry.hpp"
 
 namespace faltung::cuda::separable {
@@ -33,16 +33,15 @@ constexpr int resident_blocks(std::size_t accumulator_bytes) {
   return accumulator_bytes == 4 ? 2 : 2;
 }
 
-/// Figures of an H200 that the predictions use: 0.88 of the copy speed, instructions of all its
-/// warps, bytes or instructions a microsecond, and what a launch costs.
-struct H200 {
-  static constexpr double multiprocessors = 132;
-  static constexpr double bytes = 0.88 * 4.27e6;
-  static constexpr double warp_instructions = 132 * 4 * 1755.0;
-  static constexpr double launch_us = 3.4;
-  static constexpr double factoring_us = 1.5;   ///< reads the filter twice before the first sum
-  static constexpr double another_term_us = 1;  ///< reads it once more
-};
+/// What blocks wait for before their first sum, in loads one after the other: the filter is read
+/// twice, and once more for another term.
+inline constexpr double factoring_loads = 2.5;
+inline constexpr double another_term_loads = 1.0 / 0.6;
+
+/// Instructions of warps that a GPU issues in a microsecond.
+inline double issued_by_warps(const GpuMachine& gpu) {
+  return gpu.multiprocessors() * gpu.issued_per_us() / 32;
+}
 
 FALTUNG_HOST_DEVICE constexpr std::int64_t divide_up(std::int64_t a, std::int64_t b) {
   return (a + b - 1) / b;
@@ -84,7 +83,7 @@ inline std::int64_t bound_shared_bytes(const Geometry& g, int accumulator_bytes)
 
 /// Strips as high as keeps all blocks resident at once, if the image allows it.
 inline Strips choose_strips(const Geometry& g, int accumulator_bytes,
-                            const DeviceLimits& device = {}) {
+                            const GpuLimits& device = {}) {
   const int vector = 16 / accumulator_bytes;
   const AxisGeometry& ay = g.axis[1];
   const AxisGeometry& ax = g.axis[2];
@@ -134,22 +133,18 @@ constexpr double finishing_instructions(Finish finish) {
   return finish == Finish::plain ? 0 : finish == Finish::narrow ? 10 : 60;
 }
 
-/// Instructions of one multiply-add, by the units of its type.
-constexpr double multiply_add_cost(DType accumulator) {
-  return accumulator == DType::f32 ? 1 : accumulator == DType::i64 ? 4 : 2;
-}
-
 /// Bytes that memory moves for one element: those that are no neighbours come a sector each.
 inline double moved_bytes(std::int64_t stride, std::size_t size) {
   const double reach = static_cast<double>(std::abs(stride)) * static_cast<double>(size);
   return std::clamp(reach, static_cast<double>(size), 32.0);
 }
 
-/// Predicted microseconds on an H200; not measured on a GPU. The reach of the filter is read again
-/// where one strip ends above another; columns that neighbours share come from L2, where they are
-/// in step. Multiply-adds count by the rate of their type.
-inline double predict_us(const Geometry& g, const Strips& s, DType accumulator, std::size_t x_bytes,
-                         std::size_t y_bytes, Finish finish) {
+/// Predicted microseconds; not measured on a GPU. The reach of the filter is read again where one
+/// strip ends above another; columns that neighbours share come from L2, where they are in step.
+/// Multiply-adds count by the rate of their type.
+inline double predict_us(const GpuMachine& gpu, const Geometry& g, const Strips& s,
+                         DType accumulator, std::size_t x_bytes, std::size_t y_bytes,
+                         Finish finish) {
   const AxisGeometry& ay = g.axis[1];
   const AxisGeometry& ax = g.axis[2];
   const double planes = static_cast<double>(s.count) / static_cast<double>(s.across * s.down);
@@ -161,12 +156,14 @@ inline double predict_us(const Geometry& g, const Strips& s, DType accumulator, 
                 static_cast<double>(ay.output) * static_cast<double>(ax.output) *
                     moved_bytes(ax.y_stride, y_bytes));
   const double instructions =
-      g.terms * multiply_add_cost(accumulator) * static_cast<double>(ay.filter + ax.filter) +
+      g.terms * gpu.slots(accumulator) * static_cast<double>(ay.filter + ax.filter) +
       other_instructions + (g.terms - 1) * term_instructions + finishing_instructions(finish);
   const double warps = static_cast<double>(s.count) * s.columns * s.steps;  // a row of a step each
-  const double idle = std::max(1.0, H200::multiprocessors / static_cast<double>(s.count));
-  return H200::launch_us + H200::factoring_us + (g.terms - 1) * H200::another_term_us +
-         idle * std::max(bytes / H200::bytes, warps * instructions / H200::warp_instructions);
+  const double idle = std::max(1.0, gpu.multiprocessors() / static_cast<double>(s.count));
+  const double loads = factoring_loads + (g.terms - 1) * another_term_loads;
+  return gpu.launch_us + loads * gpu.memory_latency_us +
+         idle * std::max(bytes / gpu.moved_bytes_per_us(),
+                         warps * instructions / issued_by_warps(gpu));
 }
 
 }  // namespace faltung::cuda::separable

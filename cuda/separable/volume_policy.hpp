@@ -60,7 +60,7 @@ inline std::int64_t volume_shared_bytes(const Geometry& g, int accumulator_bytes
 
 /// Tiles as deep as keeps all blocks resident at once, if there are enough.
 inline Strips choose_tiles(const Geometry& g, int accumulator_bytes, bool plain,
-                           const DeviceLimits& device = {}) {
+                           const GpuLimits& device = {}) {
   const int vector = 16 / accumulator_bytes;
   const AxisGeometry& az = g.axis[0];
   Strips s;
@@ -97,10 +97,11 @@ inline Strips choose_tiles(const Geometry& g, int accumulator_bytes, bool plain,
   return s;
 }
 
-/// Predicted microseconds on an H200; not measured on a GPU. Rows and columns that neighbours share
-/// come from L2: their blocks walk through the slices in step.
-inline double predict_volume_us(const Geometry& g, const Strips& s, DType accumulator,
-                                std::size_t x_bytes, std::size_t y_bytes, Finish finish) {
+/// Predicted microseconds; not measured on a GPU. Rows and columns that neighbours share come from
+/// L2: their blocks walk through the slices in step.
+inline double predict_volume_us(const GpuMachine& gpu, const Geometry& g, const Strips& s,
+                                DType accumulator, std::size_t x_bytes, std::size_t y_bytes,
+                                Finish finish) {
   const AxisGeometry& az = g.axis[0];
   const AxisGeometry& ay = g.axis[1];
   const AxisGeometry& ax = g.axis[2];
@@ -119,14 +120,14 @@ inline double predict_volume_us(const Geometry& g, const Strips& s, DType accumu
   const int depth = choose_depth(az.filter, static_cast<int>(size_of(accumulator)), plain);
   const double terms = again * static_cast<double>(ax.filter) + static_cast<double>(ay.filter) +
                        static_cast<double>(depth);
-  const double instructions = multiply_add_cost(accumulator) * terms + other_instructions + 6 +
+  const double instructions = gpu.slots(accumulator) * terms + other_instructions + 6 +
                               (plain ? 0 : finishing_instructions(Finish::any));
   const double outputs = static_cast<double>(s.count) * s.columns * s.rows *
                          static_cast<double>(s.slices + az.filter - 1);
-  const double idle = std::max(1.0, H200::multiprocessors / static_cast<double>(s.count));
-  return H200::launch_us + H200::factoring_us +
-         idle *
-             std::max(bytes / H200::bytes, outputs / 32 * instructions / H200::warp_instructions);
+  const double idle = std::max(1.0, gpu.multiprocessors() / static_cast<double>(s.count));
+  return gpu.launch_us + factoring_loads * gpu.memory_latency_us +
+         idle * std::max(bytes / gpu.moved_bytes_per_us(),
+                         outputs / 32 * instructions / issued_by_warps(gpu));
 }
 
 }  // namespace faltung::cuda::separable

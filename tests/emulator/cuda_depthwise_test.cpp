@@ -188,15 +188,16 @@ TEST(DepthwiseGradientSum, SharesThePiecesOfAnElement) {
 
 // Its model: what a thread adds one after the other, not the bytes, where elements are few.
 TEST(DepthwiseGradientSum, TakesAsLongAsItsLongestThread) {
+  const GpuMachine h200 = *find_gpu_machine("h200");
   const Geometry few = lower(Problem::parse("op=wgrad dtype=f32 n=1 c=1 in=900x900 k=1 f=3x3"));
   // 2,112 pieces by 32 threads: 66 each, four at a time, 0.6 us for each four.
   EXPECT_EQ(gradient_parts(2112), 32);
-  EXPECT_NEAR(predict_gradient_sum_us(few, 2112, 4), 3.4 + 17 * 0.6, 1e-9);
-  EXPECT_NEAR(predict_gradient_sum_us(few, 16, 4), 3.4 + 4 * 0.6, 1e-9);
+  EXPECT_NEAR(predict_gradient_sum_us(h200, few, 2112, 4), 3.4 + 17 * 0.6, 1e-9);
+  EXPECT_NEAR(predict_gradient_sum_us(h200, few, 16, 4), 3.4 + 4 * 0.6, 1e-9);
   // Many elements: the memory.
   const Geometry many =
       lower(Problem::parse("op=wgrad dtype=f32 n=1 c=40000 in=9x9 k=40000 f=9x9 g=40000"));
-  EXPECT_NEAR(predict_gradient_sum_us(many, 4, 4), 3.4 + 4 * 40000 * 81 * 4 / (0.88 * 4.27e6),
+  EXPECT_NEAR(predict_gradient_sum_us(h200, many, 4, 4), 3.4 + 4 * 40000 * 81 * 4 / (0.88 * 4.27e6),
               1e-9);
 }
 

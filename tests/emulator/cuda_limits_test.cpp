@@ -10,7 +10,7 @@
 #include "cuda/depthwise/gradient_mma_policy.hpp"
 #include "cuda/depthwise/gradient_window_policy.hpp"
 #include "cuda/engine_list.hpp"
-#include "cuda/runtime/device_limits.hpp"
+#include "cuda/runtime/gpu_machine.hpp"
 #include "tests/emulator/emulated_device.hpp"
 #include "tests/emulator/emulator.hpp"
 #include "tests/emulator/kernel_resources.hpp"
@@ -134,7 +134,8 @@ TEST(KernelSuite, NamesWhatRuns) {
 // What policies ask for, over all shapes that their kernels take.
 TEST(CudaPolicies, AskForNoMoreThanThereIs) {
   using namespace depthwise;
-  for (const emulator::DeviceRecord& record : emulator::device_records()) {
+  for (const std::string& name : gpu_machine_names()) {
+    const GpuMachine record = *find_gpu_machine(name);
     const std::int64_t most = dynamic_shared_most(record.limits);
     for (const std::int64_t height : {1, 4, 16, 31, 64, 300}) {
       for (const std::int64_t width : {1, 8, 28, 56, 120, 128, 300, 5000}) {

@@ -1,23 +1,22 @@
 #pragma once
 
-#include <span>
-#include <string_view>
+#include <string>
+#include <vector>
 
-#include "cuda/runtime/device_limits.hpp"
+#include <faltung/machine.hpp>
 
 namespace faltung::emulator {
 
 /// A GPU whose limits the executor keeps to.
 struct DeviceRecord {
-  std::string_view name;
+  std::string name;
   int architecture;  ///< 10 major + minor
-  cuda::DeviceLimits limits;
+  GpuLimits limits;
+  GpuMachine machine;
 };
 
-/// One for each architecture that the library has code for.
-/// Source: CUDA C++ Programming Guide 13.0, "Technical Specifications per Compute Capability"; the
-/// number of multiprocessors is that of the product.
-[[nodiscard]] std::span<const DeviceRecord> device_records();
+/// One for each architecture that the library has code for: a machine that it ships.
+[[nodiscard]] const std::vector<DeviceRecord>& device_records();
 
 /// @throws std::out_of_range if there is none
 [[nodiscard]] const DeviceRecord& device_record(int architecture);

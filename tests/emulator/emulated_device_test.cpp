@@ -2,7 +2,9 @@
 
 #include <faltung/tensor.hpp>
 
+#include "cpp/core/machine.hpp"
 #include "cpp/cpu/reference_engine.hpp"
+#include "cuda/runtime/gpu_machine.hpp"
 #include "cuda/runtime/launch.hpp"
 #include "tests/emulator/emulated_device.hpp"
 #include "tests/emulator/emulator.hpp"
@@ -86,6 +88,35 @@ TEST(EmulatedDevice, IsACudaDeviceToTheCore) {
   const Tensor device = host.to(Device::cuda(0));
   const Tensor back = device.to(Device::cpu());
   EXPECT_EQ(std::memcmp(back.view().data, host.view().data, 16), 0);
+}
+
+// A GPU is known by its name; another one is as fast as the nearest in its clock, multiprocessors
+// and memory.
+TEST(EmulatedDevice, HasTheSpeedOfItsRecord) {
+  using emulator::machine;
+  const GpuMachine h200 = *find_gpu_machine("h200");
+  const GpuMachine here = cuda::gpu_machine(0);
+  EXPECT_EQ(here.name, "h200");
+  EXPECT_EQ(here.clock_mhz, h200.clock_mhz);
+  EXPECT_EQ(here.copy_bytes_per_us, h200.copy_bytes_per_us);
+  EXPECT_EQ(cuda::gpu_machine(7).name, "h200") << "where no device answers";
+
+  machine.name = "NVIDIA GH200 480GB";  // no H200, and its memory half as wide
+  machine.limits.multiprocessors = 66;
+  machine.bus_bits /= 2;
+  machine.clock_khz = 990'000;
+  const GpuMachine other = cuda::gpu_machine(0);
+  machine = {};
+  EXPECT_EQ(other.name, "NVIDIA GH200 480GB");
+  EXPECT_EQ(other.limits.multiprocessors, 66);
+  EXPECT_NEAR(other.clock_mhz, h200.clock_mhz / 2, 1e-9);
+  EXPECT_NEAR(other.copy_bytes_per_us, h200.copy_bytes_per_us / 2, 1);
+  EXPECT_NEAR(other.l2_bytes_per_us, h200.l2_bytes_per_us / 4, 1);
+  EXPECT_NEAR(other.products_per_us(DType::f32), h200.products_per_us(DType::f32) / 4, 1);
+
+  const GpuMachine a100 = *find_gpu_machine("a100");
+  const ScopedMachine scope(a100);
+  EXPECT_EQ(cuda::gpu_machine(0).name, "a100") << "planned for, though not here";
 }
 
 // Device memory holds NaN until it is written, and an address outside it is not an address.

@@ -56,7 +56,7 @@ std::size_t count(const dim3& v) { return std::size_t{v.x} * v.y * v.z; }
 
 void check_shape(const Execution& run) {
   const auto reject = [&](const std::string& message) { fail(Check::invalid_launch, message); };
-  const cuda::DeviceLimits& limits = machine.limits;
+  const GpuLimits& limits = machine.limits;
   if (count(run.grid) == 0 || run.grid.y > 65535 || run.grid.z > 65535 || run.grid.x > 0x7fffffff) {
     reject("grid " + text(run.grid) + "; each extent is at least 1, x at most 2^31-1, y, z 65535");
   }

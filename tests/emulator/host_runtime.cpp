@@ -357,19 +357,22 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
                  .minor = machine.limits.minor,
                  .multiProcessorCount = machine.limits.multiprocessors,
                  .l2CacheSize = 60 << 20};
-  const std::string name(emulator::chosen_record().name);
-  std::memcpy(properties->name, name.c_str(), name.size() + 1);
+  std::memcpy(properties->name, machine.name.c_str(), machine.name.size() + 1);
   return emulator::answer(cudaSuccess);
 }
 
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device) {
   using emulator::machine;
   if (device < 0 || device >= machine.devices) return emulator::answer(cudaErrorInvalidDevice);
-  const faltung::cuda::DeviceLimits& limits = machine.limits;
+  const faltung::GpuLimits& limits = machine.limits;
   const std::map<cudaDeviceAttr, std::int64_t> values = {
       {cudaDevAttrComputeCapabilityMajor, limits.major},
       {cudaDevAttrComputeCapabilityMinor, limits.minor},
       {cudaDevAttrMultiProcessorCount, limits.multiprocessors},
+      {cudaDevAttrClockRate, machine.clock_khz},
+      {cudaDevAttrMemoryClockRate, machine.memory_khz},
+      {cudaDevAttrGlobalMemoryBusWidth, machine.bus_bits},
+      {cudaDevAttrL2CacheSize, emulator::chosen_record().machine.l2_bytes},
       {cudaDevAttrMaxSharedMemoryPerBlock, limits.shared_default},
       {cudaDevAttrMaxSharedMemoryPerBlockOptin, limits.shared_most},
       {cudaDevAttrMaxSharedMemoryPerMultiprocessor, limits.shared_of_multiprocessor},

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <cstdint>
 
 #include "tests/emulator/host_runtime.hpp"
@@ -39,7 +40,11 @@ enum cudaDeviceAttr {
   cudaDevAttrMaxThreadsPerBlock = 1,
   cudaDevAttrMaxSharedMemoryPerBlock = 8,
   cudaDevAttrMaxRegistersPerBlock = 12,
+  cudaDevAttrClockRate = 13,
   cudaDevAttrMultiProcessorCount = 16,
+  cudaDevAttrMemoryClockRate = 36,
+  cudaDevAttrGlobalMemoryBusWidth = 37,
+  cudaDevAttrL2CacheSize = 38,
   cudaDevAttrMaxThreadsPerMultiProcessor = 39,
   cudaDevAttrComputeCapabilityMajor = 75,
   cudaDevAttrComputeCapabilityMinor = 76,
@@ -87,7 +92,11 @@ struct Machine {
   cudaError_t driver = cudaSuccess;  ///< what every call answers, if it is an error
   int driver_version = 13000;            ///< as cudaDriverGetVersion; 0 where none is installed
   int devices = 1;
-  cuda::DeviceLimits limits = chosen_record().limits;  ///< of each device
+  std::string name = chosen_record().name;             ///< of each device, as what follows
+  faltung::GpuLimits limits = chosen_record().limits;
+  int clock_khz = static_cast<int>(chosen_record().machine.sheet_clock_mhz * 1e3);
+  int memory_khz = 2'000'000;  ///< as wide a bus as gives the record's bandwidth
+  int bus_bits = static_cast<int>(chosen_record().machine.sheet_memory_bytes_per_us / 4000 * 8);
   int current = 0;
   cudaError_t last = cudaSuccess;  ///< what cudaGetLastError answers, and forgets
 };
