@@ -8,6 +8,7 @@
 #include <faltung/error.hpp>
 #include "cpp/core/backend.hpp"
 #include "cpp/core/float_environment.hpp"
+#include "cpp/core/machine.hpp"
 #include "cpp/core/message.hpp"
 
 namespace faltung {
@@ -59,8 +60,9 @@ std::string unusable(const Device& device) {
   return own.empty() ? own : message(device, ' ', own);
 }
 
-Offer ask(const Engine& engine, const Problem& problem, const Device& device,
-          const EngineWish& wish) {
+// Of an engine on a device, whether or not that is here.
+Offer judge(const Engine& engine, const Problem& problem, const Device& device,
+            const EngineWish& wish) {
   if (!wish.means(engine.name())) {
     return Offer::no(message("not the engine asked for, ", wish.engine));
   }
@@ -68,7 +70,12 @@ Offer ask(const Engine& engine, const Problem& problem, const Device& device,
   if (has_empty_tensor(problem) && !engine.takes_empty_tensors()) {
     return Offer::no("a tensor is empty, which it leaves to another engine");
   }
-  Offer offer = engine.offer(problem, device, wish.way);
+  return engine.offer(problem, device, wish.way);
+}
+
+Offer ask(const Engine& engine, const Problem& problem, const Device& device,
+          const EngineWish& wish) {
+  Offer offer = judge(engine, problem, device, wish);
   if (offer) offer.refusal = unusable(device);
   return offer;
 }
@@ -155,6 +162,34 @@ Choice choose_engine(const Problem& problem, const Device& device, const PlanOpt
 std::vector<Candidate> candidates(const Problem& problem, const Device& device,
                                   const PlanOptions& options) {
   return choose_engine(problem, device, options).candidates;
+}
+
+std::vector<Candidate> candidates_for(const Problem& problem, std::string_view machine,
+                                      std::string_view engine) {
+  const FloatEnvironment environment;
+  problem.validate();
+  const EngineWish wish(engine);
+  require_known(wish);
+  std::vector<Candidate> list;
+  const auto ask_all = [&](const Device& device) {
+    for (const Engine* each : engine_list()) {
+      list.push_back(candidate_of(*each, judge(*each, problem, device, wish)));
+    }
+  };
+  if (const auto cpu = find_cpu_machine(machine)) {
+    const ScopedMachine scope(*cpu);
+    ask_all(Device::cpu());
+  } else if (const auto gpu = find_gpu_machine(machine)) {
+    const ScopedMachine scope(*gpu);
+    ask_all(Device::cuda());
+  } else {
+    std::string known;
+    for (const auto& names : {cpu_machine_names(), gpu_machine_names()}) {
+      for (const std::string& name : names) known += (known.empty() ? "" : ", ") + name;
+    }
+    throw InvalidProblem(message("machine '", machine, "' is not known; there are ", known));
+  }
+  return list;
 }
 
 std::vector<std::string> engine_names() {

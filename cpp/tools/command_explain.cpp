@@ -1,6 +1,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <faltung/error.hpp>
+#include <faltung/machine.hpp>
 #include <faltung/plan.hpp>
+#include <faltung/threads.hpp>
 #include <nlohmann/json.hpp>
 
 #include <memory>
@@ -20,6 +23,7 @@ using Json = nlohmann::ordered_json;
 struct Options {
   std::vector<std::string> words;
   std::string device = "auto";
+  std::string machine;
   std::string workspace_limit;
   PlanOptions plan;
   bool json = false;
@@ -34,9 +38,9 @@ Json to_json(const PlanFacts& facts) {
           {"memory_passes", facts.memory_passes}};
 }
 
-Json to_json(const Plan& plan, const PlanOptions& options) {
+Json to_json(const std::vector<Candidate>& candidates) {
   Json engines = Json::array();
-  for (const Candidate& candidate : candidates(plan.problem(), plan.device(), options)) {
+  for (const Candidate& candidate : candidates) {
     Json entry = {{"engine", candidate.engine}, {"supported", candidate.supported}};
     if (candidate.supported) {
       entry["way"] = candidate.way;
@@ -46,6 +50,10 @@ Json to_json(const Plan& plan, const PlanOptions& options) {
     }
     engines.push_back(entry);
   }
+  return engines;
+}
+
+Json to_json(const Plan& plan, const PlanOptions& options) {
   return {{"problem", to_string(plan.problem())},
           {"device", to_string(plan.device())},
           {"engine", plan.engine()},
@@ -56,7 +64,52 @@ Json to_json(const Plan& plan, const PlanOptions& options) {
           {"workspace_bytes", plan.workspace_bytes()},
           {"error_bound",
            {{"kind", name(plan.error_bound().kind)}, {"constant", plan.error_bound().constant}}},
-          {"candidates", engines}};
+          {"candidates", to_json(candidates(plan.problem(), plan.device(), options))}};
+}
+
+constexpr const char* not_here =
+    "not here, so nothing was prepared: policy, workspace and error bound are unknown";
+
+// The engine that would be chosen; null if none takes the problem.
+const Candidate* fastest(const std::vector<Candidate>& candidates) {
+  const Candidate* best = nullptr;
+  for (const Candidate& candidate : candidates) {
+    if (!candidate.supported) continue;
+    if (best == nullptr || candidate.estimate_us < best->estimate_us) best = &candidate;
+  }
+  return best;
+}
+
+void explain_elsewhere(const Problem& problem, const Options& options) {
+  const std::vector<Candidate> all = candidates_for(problem, options.machine, options.plan.engine);
+  const Candidate* best = fastest(all);
+  std::string lines;
+  for (const Candidate& candidate : all) {
+    lines += fmt::format("{}{}{}\n", &candidate == best ? "  -> " : "     ", candidate.engine,
+                         candidate.supported ? fmt::format("/{}: estimate {:.6g} us", candidate.way,
+                                                           candidate.estimate_us)
+                                             : ": " + candidate.reason);
+  }
+  if (best == nullptr) {
+    throw NoEngine(fmt::format("no engine can run [{}] on the machine {}\n{}", to_string(problem),
+                               options.machine, lines));
+  }
+  const bool cpu = find_cpu_machine(options.machine).has_value();
+  if (!options.json) {
+    print(fmt::format("problem    {}\nmachine    {}, {}\n{}engine     {}/{}\n{}",
+                      to_string(problem), options.machine, not_here,
+                      cpu ? fmt::format("threads    {}, as here\n", threads()) : "", best->engine,
+                      best->way, lines));
+    return;
+  }
+  Json result = {{"problem", to_string(problem)}, {"machine", options.machine}, {"here", false}};
+  result["note"] = not_here;
+  if (cpu) result["threads"] = threads();
+  result["engine"] = best->engine;
+  result["way"] = best->way;
+  result["estimate_us"] = best->estimate_us;
+  result["candidates"] = to_json(all);
+  print_json(result);
 }
 
 void explain(Options& options) {
@@ -64,6 +117,7 @@ void explain(Options& options) {
     options.plan.workspace_limit = parse_count("--workspace-limit", options.workspace_limit);
   }
   const Problem problem = Problem::parse(fmt::format("{}", fmt::join(options.words, " ")));
+  if (!options.machine.empty()) return explain_elsewhere(problem, options);
   const Plan plan = on_device(options.device, [&](const Device& device) {
     return Plan::make(problem, device, options.plan);
   });
@@ -83,10 +137,15 @@ void add_explain_command(CLI::App& app) {
   add_device_option(*command, options->device);
   command->add_option("--engine", options->plan.engine,
                       "Consider this engine, family or way alone, e.g. cpu.direct/in_place");
-  command->add_option("--workspace-limit", options->workspace_limit,
-                      "Pass over engines that need more scratch memory, in bytes");
-  command->add_flag("--elementwise", options->plan.elementwise,
-                    "Pass over engines that err by the norm of the data");
+  CLI::Option* machine = command->add_option(
+      "--machine", options->machine,
+      "Plan for this machine, which need not be here: a name of `faltung info`");
+  machine->excludes("--device");
+  machine->excludes(
+      command->add_option("--workspace-limit", options->workspace_limit,
+                          "Pass over engines that need more scratch memory, in bytes"));
+  machine->excludes(command->add_flag("--elementwise", options->plan.elementwise,
+                                      "Pass over engines that err by the norm of the data"));
   command->add_flag("--json", options->json, "Print JSON");
   command->callback([options] { explain(*options); });
 }

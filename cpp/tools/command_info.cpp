@@ -1,8 +1,10 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <png.h>
 #include <sndfile.h>
 #include <CLI/Version.hpp>
 #include <faltung/device.hpp>
+#include <faltung/machine.hpp>
 #include <faltung/plan.hpp>
 #include <faltung/version.hpp>
 #include <nlohmann/json.hpp>
@@ -46,6 +48,8 @@ Json information() {
       {"cuda_architectures", FALTUNG_CUDA_CODE},
       {"cuda_unavailable_reason", cuda_unavailable_reason()},
       {"devices", devices_here},
+      {"machine", machine_here().name},
+      {"machines", {{"cpu", cpu_machine_names()}, {"cuda", gpu_machine_names()}}},
       {"engines", engines},
       {"optional_libraries", optional},
       {"libraries",
@@ -69,6 +73,11 @@ std::string text_of(const Json& info) {
   }
   if (const std::string reason = word("cuda_unavailable_reason"); !reason.empty()) {
     text += fmt::format("no GPU   {}\n", reason);
+  }
+  text += fmt::format("machine  plans on the CPU are made for {}\n", word("machine"));
+  for (const char* kind : {"cpu", "cuda"}) {
+    text += fmt::format("machine  {}: {}\n", kind,
+                        fmt::join(info["machines"][kind].get<std::vector<std::string>>(), ", "));
   }
   for (const Json& engine : info["engines"]) {
     text += fmt::format("engine   {}\n", engine.get<std::string>());
