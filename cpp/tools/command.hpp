@@ -36,5 +36,6 @@ void add_info_command(CLI::App& app);
 void add_explain_command(CLI::App& app);
 void add_verify_command(CLI::App& app);
 void add_bench_command(CLI::App& app);
+void add_calibrate_command(CLI::App& app);
 
 }  // namespace faltung::tools

@@ -119,6 +119,7 @@ int main(int argc, char** argv) {
   add_explain_command(app);
   add_verify_command(app);
   add_bench_command(app);
+  add_calibrate_command(app);
   refuse_empty_values(app);
   return run(app, argc, argv);
 }

@@ -29,7 +29,7 @@ class Info(ProgramTest):
         version = json.loads(self.succeed("info", "--json"))["version"]
         self.assertEqual(self.succeed("--version").strip(), f"faltung {version}")
         self.assertIn("Exit codes", self.succeed("--help"))
-        for command in ("convolve", "ndimage", "upfirdn", "resample", "sepfir2d", "medfilt", "order_filter", "conv", "filter", "reverb", "info", "explain", "verify"):
+        for command in ("convolve", "ndimage", "upfirdn", "resample", "sepfir2d", "medfilt", "order_filter", "conv", "filter", "reverb", "info", "explain", "verify", "calibrate"):
             self.assertIn(command, self.succeed("--help"))
             self.assertIn("--help", self.succeed(command, "--help"))
 
@@ -50,6 +50,93 @@ class Explain(ProgramTest):
         self.assertIn(plan["error_bound"]["kind"], ("exact", "elementwise", "normwise"))
         names = [candidate["engine"] for candidate in plan["candidates"]]
         self.assertEqual(names, json.loads(self.succeed("info", "--json"))["engines"])
+
+
+    def test_machine_that_is_not_here(self):
+        for machine in json.loads(self.succeed("info", "--json"))["machines"]["cpu"]:
+            text = self.succeed("explain", "--machine", machine, self.PROBLEM)
+            self.assertIn(f"machine    {machine}, not here", text)
+            self.assertIn("  -> cpu.", text)
+            plan = json.loads(self.succeed("explain", "--machine", machine, "--json", self.PROBLEM))
+            self.assertEqual((plan["problem"], plan["machine"], plan["here"]), (self.PROBLEM, machine, False))
+            taken = [entry for entry in plan["candidates"] if entry["supported"]]
+            least = min(taken, key=lambda entry: entry["estimate_us"])
+            self.assertEqual((plan["engine"], plan["way"]), (least["engine"], least["way"]))
+            self.assertNotIn("policy", plan)
+
+    def test_gpu_that_is_not_here(self):
+        result = run("explain", "--machine", "h200", "--json", self.PROBLEM)
+        if any(name.startswith("cuda.") for name in json.loads(self.succeed("info", "--json"))["engines"]):
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertTrue(json.loads(result.stdout)["engine"].startswith("cuda."))
+        else:
+            self.assertEqual(result.returncode, 3, result.stderr)
+            self.assertIn("runs on the CPU only", result.stderr)
+
+
+class MachineFile(ProgramTest):
+    PROBLEM = Explain.PROBLEM
+
+    def setUp(self):
+        super().setUp()
+        self.file = self.folder / "machine.txt"
+
+    def with_file(self, *arguments):
+        return run(*arguments, env={**os.environ, "FALTUNG_MACHINE_FILE": str(self.file)})
+
+    def test_calibrate_writes_what_plans_read(self):
+        result = self.with_file("calibrate")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertIn("clock_ghz", result.stdout)
+        self.assertIn(f"written to {self.file}", result.stdout)
+        fields = dict(line.split(" = ") for line in self.file.read_text().splitlines() if " = " in line)
+        self.assertEqual(fields["name"], "calibrated")
+        # Far apart enough for any machine, however busy.
+        self.assertTrue(0.1 < float(fields["clock_ghz"]) < 10)
+        self.assertTrue(float(fields["products_f32"]) > float(fields["products_c64"]))
+        info = json.loads(self.with_file("info", "--json").stdout)
+        self.assertEqual(info["machine"], "calibrated")
+        # A slower clock makes the definition slower in proportion.
+        before = self.estimate()
+        clock = float(fields["clock_ghz"])
+        self.file.write_text(self.file.read_text().replace(f"clock_ghz = {fields['clock_ghz']}", f"clock_ghz = {clock / 2}"))
+        self.assertAlmostEqual(self.estimate() / before, 2, places=6)
+
+    def estimate(self):
+        result = self.with_file("explain", "--json", "--engine", "cpu.reference", "--device", "cpu", self.PROBLEM)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return json.loads(result.stdout)["estimate_us"]
+
+    def test_bad_files_are_errors_and_no_crash(self):
+        for content, words in (
+            ("clock_ghz = fast\n", ("line 1", "clock_ghz", "fast", "calibrate")),
+            ("hello\n", ("line 1", "hello", "field = value")),
+            ("", ("name", "missing")),
+        ):
+            self.file.write_text(content)
+            result = self.with_file("explain", "--device", "cpu", self.PROBLEM)
+            self.assertEqual((result.returncode, result.stdout), (2, ""))
+            for word in (str(self.file), *words):
+                self.assertIn(word, result.stderr)
+
+    def test_a_missing_file_is_an_error_if_it_is_asked_for(self):
+        result = self.with_file("explain", "--device", "cpu", self.PROBLEM)
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("FALTUNG_MACHINE_FILE", result.stderr)
+        empty = run("explain", "--device", "cpu", self.PROBLEM, env={**os.environ, "FALTUNG_MACHINE_FILE": ""})
+        self.assertEqual(empty.returncode, 0, empty.stderr)
+
+    def test_the_standard_place_may_lack_a_file(self):
+        environment = {name: value for name, value in os.environ.items() if name != "FALTUNG_MACHINE_FILE"}
+        environment["XDG_CONFIG_HOME"] = str(self.folder)
+        result = run("info", "--json", env=environment)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertNotEqual(json.loads(result.stdout)["machine"], "calibrated")
+        (self.folder / "faltung").mkdir()
+        (self.folder / "faltung" / "machine.txt").write_text("clock_ghz = 0\n")
+        result = run("info", env=environment)
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("machine.txt", result.stderr)
 
 
 class Verify(ProgramTest):
