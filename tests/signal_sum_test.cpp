@@ -234,7 +234,7 @@ TEST_F(SignalSum, FftconvolveBroadcastsAlongTheOtherAxes) {
     const Mode mode = draw_mode();
     const bool exchanged = draw(0, 1);
     std::vector<bool> convolved;
-    std::vector<int> axes;
+    std::vector<std::int64_t> axes;
     Shape xs, ks;
     for (int i = 0; i < rank; ++i) {
       convolved.push_back(draw(0, 2) == 0 || (i + 1 == rank && axes.empty()));

@@ -272,7 +272,7 @@ TEST(Names, OfOtherValuesAreRefused) {
   EXPECT_EQ(signal::name(static_cast<Mode>(200)), "unknown");
 }
 
-std::string lowered(const Shape& x, const Shape& k, const std::vector<int>& axes) {
+std::string lowered(const Shape& x, const Shape& k, const std::vector<std::int64_t>& axes) {
   const Lowering call =
       signal::lower_fftconvolve({nullptr, f32, x, compact_strides(x), {}},
                                 {nullptr, f32, k, compact_strides(k), {}}, {.axes = axes});

@@ -96,12 +96,13 @@ void check_rank_2(const ConstTensorView& x, const ConstTensorView& k);
 /// `axis` as an index, negative ones counted from the end.
 ///
 /// @throws InvalidProblem if there is no such axis.
-[[nodiscard]] std::size_t axis_index(int axis, std::size_t rank);
+[[nodiscard]] std::size_t axis_index(std::int64_t axis, std::size_t rank);
 
 /// Which axes `axes` names; empty = all, and then so is the result.
 ///
 /// @throws InvalidProblem for axes that do not exist or come twice.
-[[nodiscard]] std::vector<bool> convolved_axes(const std::vector<int>& axes, std::size_t rank);
+[[nodiscard]] std::vector<bool> convolved_axes(const std::vector<std::int64_t>& axes,
+                                               std::size_t rank);
 
 /// Extent along a dimension where operands of extents a and b broadcast.
 ///

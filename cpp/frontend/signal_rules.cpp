@@ -57,8 +57,8 @@ void check_rank_2(const ConstTensorView& x, const ConstTensorView& k) {
   }
 }
 
-std::size_t axis_index(int axis, std::size_t rank) {
-  const int count = static_cast<int>(rank);
+std::size_t axis_index(std::int64_t axis, std::size_t rank) {
+  const auto count = static_cast<std::int64_t>(rank);
   if (axis < -count || axis >= count) {
     throw InvalidProblem(message("axis ", axis, " does not exist: the rank is ", rank,
                                  ", which allows ", -count, " to ", count - 1));
@@ -66,10 +66,10 @@ std::size_t axis_index(int axis, std::size_t rank) {
   return static_cast<std::size_t>(axis < 0 ? axis + count : axis);
 }
 
-std::vector<bool> convolved_axes(const std::vector<int>& axes, std::size_t rank) {
+std::vector<bool> convolved_axes(const std::vector<std::int64_t>& axes, std::size_t rank) {
   if (axes.empty()) return {};
   std::vector<bool> convolved(rank, false);
-  for (const int axis : axes) {
+  for (const std::int64_t axis : axes) {
     const std::size_t index = axis_index(axis, rank);
     if (convolved[index]) {
       throw InvalidProblem(message("axes names axis ", axis, " twice; each may come once"));

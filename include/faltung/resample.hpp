@@ -40,7 +40,8 @@ enum class PadType : std::uint8_t {
 
 /// For `resample_poly`.
 struct ResamplePolyOptions {
-  int axis = 0;  ///< of x; negative counts from the end. As in SciPy the first, not the last
+  std::int64_t axis =
+      0;  ///< of x; negative counts from the end. As in SciPy the first, not the last
   /// The low-pass filter to use, rank 1, for the rate of the up-sampled signal; its middle, tap
   /// (M-1)/2, stays in place. It is multiplied by up / gcd(up, down). Without it one is designed.
   std::optional<ConstTensorView> taps = std::nullopt;

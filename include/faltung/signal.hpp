@@ -66,7 +66,7 @@ struct FftConvolveOptions {
   Mode mode = Mode::full;
   /// The axes to convolve along, negative ones counted from the end; empty = all. The other axes
   /// broadcast: their extents are equal, or one of them is 1.
-  std::vector<int> axes = {};
+  std::vector<std::int64_t> axes = {};
   std::optional<DType> output = std::nullopt;  ///< as in ConvolveOptions
   std::optional<DType> accumulator = std::nullopt;
   Rounding rounding = Rounding::truncate;
@@ -147,9 +147,9 @@ enum class Extension : std::uint8_t {
 
 /// For `upfirdn`.
 struct UpfirdnOptions {
-  std::int64_t up = 1;    ///< up-1 zeros go between neighbours of x, >= 1
-  std::int64_t down = 1;  ///< every down-th output is kept, >= 1
-  int axis = -1;          ///< of x; negative counts from the end
+  std::int64_t up = 1;     ///< up-1 zeros go between neighbours of x, >= 1
+  std::int64_t down = 1;   ///< every down-th output is kept, >= 1
+  std::int64_t axis = -1;  ///< of x; negative counts from the end
   /// How x continues.
   Extension mode = Extension::constant;
   std::complex<double> cval = 0;  ///< for Extension::constant; must be 0 for the others

@@ -71,22 +71,22 @@ std::int64_t parse_integer(const std::string& option, const std::string& text) {
   return integer(option, text, text);
 }
 
-int parse_axis(const std::string& option, const std::string& text) {
-  const std::vector<int> axes = parse_axes(option, text);
+std::int64_t parse_axis(const std::string& option, const std::string& text) {
+  const std::vector<std::int64_t> axes = parse_axes(option, text);
   if (axes.size() != 1) refuse(option, text, "names one axis");
   return axes.front();
 }
 
-std::vector<int> parse_axes(const std::string& option, const std::string& text) {
+std::vector<std::int64_t> parse_axes(const std::string& option, const std::string& text) {
   constexpr auto most = static_cast<std::int64_t>(Shape::max_rank);
-  std::vector<int> axes;
+  std::vector<std::int64_t> axes;
   const PerAxis<std::int64_t> given = parse_integers(option, text);
   for (const std::int64_t axis : given.values()) {
     if (axis < -most || axis >= most) {
       refuse(option, text,
              fmt::format("arrays have at most {} axes: use {} to {}", most, -most, most - 1));
     }
-    axes.push_back(static_cast<int>(axis));
+    axes.push_back(axis);
   }
   return axes;
 }

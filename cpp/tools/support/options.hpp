@@ -25,10 +25,11 @@ namespace faltung::tools {
 [[nodiscard]] std::int64_t parse_integer(const std::string& option, const std::string& text);
 
 /// "-1": an axis of an array that has at most 8, negative ones counted from the last.
-[[nodiscard]] int parse_axis(const std::string& option, const std::string& text);
+[[nodiscard]] std::int64_t parse_axis(const std::string& option, const std::string& text);
 
 /// "0,-1": several of them.
-[[nodiscard]] std::vector<int> parse_axes(const std::string& option, const std::string& text);
+[[nodiscard]] std::vector<std::int64_t> parse_axes(const std::string& option,
+                                                   const std::string& text);
 
 /// "100": a whole number of at least 0.
 [[nodiscard]] std::uint64_t parse_count(const std::string& option, const std::string& text);
