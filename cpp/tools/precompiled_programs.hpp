@@ -24,9 +24,9 @@
 #include <utility>
 #include <vector>
 
-#include <CLI/App.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <CLI/App.hpp>
 #include <faltung/error.hpp>
 #include <faltung/plan.hpp>
 #include <faltung/tensor.hpp>

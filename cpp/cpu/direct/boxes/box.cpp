@@ -94,7 +94,7 @@ Box choose_box(const ThreeAxes& t, std::int64_t images, std::int64_t channels, s
     for (const std::size_t a : {rows_first ? 1u : 0u, rows_first ? 0u : 1u}) {
       Box larger = box;
       larger[a] = std::min(outputs[a], 2 * box[a]);
-      if (larger[a] == box[a] || bytes_of(t, larger, value_bytes) > most_bytes) continue;
+      if (larger[a] == box[a] || bytes_of(t, larger, value_bytes) > max_bytes) continue;
       box = larger;
       grown = true;
       break;
