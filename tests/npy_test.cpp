@@ -1,10 +1,7 @@
 #include <gtest/gtest.h>
-#include <sys/resource.h>
+#include <sys/stat.h>
 
-#include <bit>
-#include <complex>
-#include <cstring>
-#include <filesystem>
+#include <algorithm>
 #include <fstream>
 #include <string>
 #include <thread>
@@ -16,65 +13,19 @@
 #include "cpp/tools/io/npy.hpp"
 #include "cpp/tools/io/npy_header.hpp"
 #include "cpp/tools/io/output_file.hpp"
+#include "tests/support/npy_files.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 namespace faltung::tools {
 namespace {
 
-struct NumpyType {
-  DType dtype;
-  std::string code;
-};
-const NumpyType numpy_types[] = {{f16, "f2"}, {f32, "f4"}, {f64, "f8"}, {c64, "c8"}, {c128, "c16"},
-                                 {i8, "i1"},  {u8, "u1"},  {i16, "i2"}, {u16, "u2"}, {i32, "i4"},
-                                 {u32, "u4"}, {i64, "i8"}, {u64, "u8"}};
-
-/// A file as NumPy writes it: the dictionary padded with spaces and a newline to a multiple of 64.
-std::string npy(int version, const std::string& dictionary, const std::string& payload) {
-  std::string file = "\x93NUMPY";
-  file += static_cast<char>(version);
-  file += '\0';
-  const std::size_t start = version == 1 ? 10 : 12;
-  const std::size_t end = (start + dictionary.size() + 1 + 63) / 64 * 64;
-  const std::size_t length = end - start;
-  for (std::size_t i = 0; i < start - 8; ++i) file += static_cast<char>(length >> (8 * i) & 0xff);
-  return file + dictionary + std::string(length - dictionary.size() - 1, ' ') + '\n' + payload;
-}
-
-std::string dictionary(const std::string& descr, bool fortran, const std::string& shape) {
-  return "{'descr': '" + descr + "', 'fortran_order': " + (fortran ? "True" : "False") +
-         ", 'shape': " + shape + ", }";
-}
-
-Tensor decode(const std::string& file) {
-  return decode_npy(std::as_bytes(std::span(file)), "file.npy");
-}
-
-/// The message of the FileError, or "" if the file is read.
-std::string refusal(const std::string& file) {
-  try {
-    (void)decode(file);
-  } catch (const FileError& error) {
-    return error.what();
-  }
-  return "";
-}
-
-/// 2x3 elements 1 ... 6 of `dtype`, row-major; complex ones are (i, -i).
-Tensor counting(DType dtype) {
-  const Tensor numbers = Tensor::from<double>({1, 2, 3, 4, 5, 6}, {2, 3});
-  Tensor result = compact_copy(numbers.view(), dtype);
-  if (dtype == c64) {
-    for (auto& value : result.values<std::complex<float>>()) value.imag(-value.real());
-  } else if (dtype == c128) {
-    for (auto& value : result.values<std::complex<double>>()) value.imag(-value.real());
-  }
-  return result;
-}
-
-std::string bytes_of(const Tensor& tensor) {
-  return {static_cast<const char*>(tensor.data()), tensor.bytes()};
-}
+using test::bytes_of;
+using test::counting;
+using test::decode;
+using test::dictionary;
+using test::npy;
+using test::numpy_types;
+using test::refusal;
 
 std::string big_endian(std::string bytes, DType dtype) {
   const std::size_t width = is_complex(dtype) ? size_of(dtype) / 2 : size_of(dtype);
@@ -211,169 +162,6 @@ TEST(Npy, ReadsTypesWithoutByteOrderAndByName) {
     EXPECT_EQ(read.dtype(), dtype) << descr;
     EXPECT_EQ(bytes_of(read), payload) << descr;
   }
-}
-
-TEST(Npy, RefusesOtherTypesWithTheWayOut) {
-  const std::pair<std::string, std::string> cases[] = {{"<f16", "astype('float64')"},
-                                                       {"<f12", "astype('float64')"},
-                                                       {"<c32", "astype('complex128')"},
-                                                       {"|O", "pickled"},
-                                                       {"<M8[ns]", "astype('int64')"},
-                                                       {"<m8[s]", "astype('int64')"},
-                                                       {"<U5", "numeric"},
-                                                       {"|S3", "numeric"},
-                                                       {"<V2", "numeric"},
-                                                       {"<i3", "the types read are"},
-                                                       {"", "the types read are"},
-                                                       {"<<f4", "the types read are"},
-                                                       {"<f4 ", "the types read are"},
-                                                       {"<float32", "the types read are"}};
-  for (const auto& [descr, hint] : cases) {
-    const std::string message =
-        refusal(npy(1, dictionary(descr, false, "(2,)"), std::string(8, '\0')));
-    EXPECT_NE(message, "") << descr;
-    EXPECT_NE(message.find(hint), std::string::npos) << message;
-    EXPECT_EQ(message.find('\n'), std::string::npos) << message;
-  }
-  EXPECT_NE(refusal(npy(1, "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,), }",
-                        std::string(8, '\0')))
-                .find("structured"),
-            std::string::npos);
-}
-
-TEST(Npy, RefusesBadHeaders) {
-  const std::string data(8, '\0');
-  for (const std::string text : {
-           "",
-           "{}",
-           "{",
-           "[]",
-           "{'descr': '<f4', 'fortran_order': False}",
-           "{'descr': '<f4', 'shape': (2,)}",
-           "{'fortran_order': False, 'shape': (2,)}",
-           "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), 'extra': 1}",
-           "{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (2,)}",
-           "{'descr': '<f4', 'fortran_order': False, 'shape': (2)}",
-           "{'descr': '<f4', 'fortran_order': False, 'shape': 2}",
-           "{'descr': '<f4', 'fortran_order': False, 'shape': [2]}",
-           "{'descr': '<f4', 'fortran_order': False, 'shape': (-2,)}",
-           "{'descr': '<f4', 'fortran_order': False, 'shape': (-0,)}",
-           "{'descr': '<f4', 'fortran_order': False, 'shape': (+2,)}",
-           "{'descr': '<f4', 'fortran_order': False, 'shape': (02,)}",
-           "{'descr': '<f4', 'fortran_order': False, 'shape': (2.0,)}",
-           "{'descr': '<f4', 'fortran_order': False, 'shape': (0x2,)}",
-           "{'descr': '<f4', 'fortran_order': False, 'shape': (True,)}",
-           "{'descr': '<f4', 'fortran_order': False, 'shape': (,)}",
-           "{'descr': '<f4', 'fortran_order': False, 'shape': (2,,)}",
-           "{'descr': '<f4', 'fortran_order': False, 'shape': (2 1)}",
-           "{'descr': '<f4', 'fortran_order': False, 'shape': (2,}",
-           "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1, 1, 1, 1, 1, 1, 1, 2)}",
-           "{'descr': '<f4', 'fortran_order': False, 'shape': (9223372036854775808,)}",
-           "{'descr': '<f4', 'fortran_order': 0, 'shape': (2,)}",
-           "{'descr': '<f4', 'fortran_order': false, 'shape': (2,)}",
-           "{'descr': '<f4', 'fortran_order': False, 'shape': (2,)} x",
-           "{'descr': '<f4', 'fortran_order': False, 'shape': (2,)}}",
-           "{'descr': '<f4', 'fortran_order': False 'shape': (2,)}",
-           "{'descr' '<f4', 'fortran_order': False, 'shape': (2,)}",
-           "{descr: '<f4', 'fortran_order': False, 'shape': (2,)}",
-           "{'descr': '<f4, 'fortran_order': False, 'shape': (2,)}",
-           "{'descr': __import__('os'), 'fortran_order': False, 'shape': (2,)}",
-       }) {
-    EXPECT_NE(refusal(npy(1, text, data)).find("file.npy: "), std::string::npos) << text;
-  }
-  const std::string good = npy(1, dictionary("<f4", false, "(2,)"), data);
-  EXPECT_EQ(refusal(good), "");
-  EXPECT_NE(refusal(npy(4, dictionary("<f4", false, "(2,)"), data)).find("version 4.0"),
-            std::string::npos);
-}
-
-/// Files of every kind for the sweeps below.
-std::vector<std::string> seeds() {
-  std::vector<std::string> files;
-  for (const auto& [dtype, code] : numpy_types) {
-    const Tensor values = counting(dtype);
-    const int version = static_cast<int>(files.size() % 3) + 1;
-    const bool fortran = files.size() % 2 == 1;
-    files.push_back(npy(version,
-                        dictionary((size_of(dtype) == 1 ? "|" : "<") + code, fortran, "(2, 3)"),
-                        bytes_of(values)));
-  }
-  return files;
-}
-
-TEST(Npy, RefusesTruncationAtEveryByte) {
-  std::size_t cases = 0;
-  for (const std::string& file : seeds()) {
-    for (std::size_t length = 0; length < file.size(); ++length, ++cases) {
-      const std::string message = refusal(file.substr(0, length));
-      EXPECT_EQ(message.rfind("file.npy: byte ", 0), 0u) << length << ": " << message;
-    }
-  }
-  RecordProperty("cases", static_cast<int>(cases));
-  std::printf("%zu truncated files refused\n", cases);
-}
-
-TEST(Npy, RefusesOrReadsEveryBitFlipOfAHeader) {
-  std::size_t refused = 0;
-  std::size_t read = 0;
-  for (const std::string& file : seeds()) {
-    const std::size_t payload = file.size() - file.find('\n') - 1;
-    for (std::size_t bit = 0; bit < 8 * (file.size() - payload); ++bit) {
-      std::string flipped = file;
-      flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ 1 << bit % 8);
-      try {
-        const Tensor tensor = decode(flipped);
-        ++read;
-        EXPECT_LE(tensor.bytes(), payload) << "bit " << bit;
-      } catch (const FileError& error) {
-        ++refused;
-        EXPECT_EQ(std::string(error.what()).rfind("file.npy: ", 0), 0u);
-      }
-    }
-  }
-  // A flip that is read must still describe bytes that are there, as '<f4' and '>f4' do; few can.
-  EXPECT_LT(read * 20, refused);
-  std::printf("%zu bit flips refused, %zu read as another valid header\n", refused, read);
-}
-
-/// Headers that claim more than the file holds: sizes, products that wrap, header lengths.
-std::vector<std::string> lying_headers() {
-  std::vector<std::string> files;
-  for (const std::string shape :
-       {"(1000000,)", "(4294967296,)", "(4294967297,)", "(1099511627776,)",
-        "(4611686018427387904,)", "(9223372036854775807,)", "(65536, 65536)",
-        "(4294967296, 4294967296)", "(2147483648, 2147483648, 4)", "(3037000500, 3037000500)",
-        "(0, 9223372036854775807, 2)", "(9223372036854775807, 2, 0)",
-        "(256, 256, 256, 256, 256, 256, 256, 256)", "(3,)"}) {
-    for (const std::string descr : {"|u1", "<f2", "<f4", "<f8", "<c8", "<c16"}) {
-      files.push_back(npy(1, dictionary(descr, files.size() % 2 == 0, shape), ""));
-    }
-  }
-  for (const std::uint32_t length : {0u, 1u, 40u, 0xffu, 0xffffu, 0x10000u, 0x7fffffffu,
-                                     0x80000000u, 0xfffffff0u, 0xffffffffu}) {
-    for (const int version : {2, 3}) {
-      std::string file = npy(version, dictionary("<f4", false, "(0,)"), "");
-      std::memcpy(file.data() + 8, &length, 4);
-      files.push_back(file);
-    }
-  }
-  return files;
-}
-
-TEST(Npy, LyingHeadersTakeNoMemory) {
-  rusage before{};
-  getrusage(RUSAGE_SELF, &before);
-  const auto files = lying_headers();
-  ASSERT_GE(files.size(), 100u);
-  for (const std::string& file : files) {
-    // The parser returns no memory, so what it refuses was not allocated.
-    const auto bytes = std::as_bytes(std::span(file));
-    EXPECT_THROW((void)parse_npy_header(bytes, bytes.size(), "file.npy"), FileError) << file;
-    EXPECT_NE(refusal(file), "");
-  }
-  rusage after{};
-  getrusage(RUSAGE_SELF, &after);
-  EXPECT_LE(after.ru_maxrss - before.ru_maxrss, 16 * 1024) << "KiB";
 }
 
 TEST(Npy, NamesFilesThatCannotBeRead) {
