@@ -106,8 +106,13 @@ RowPlace row_place(const Axes& axes, const Steps& strides, const Positions& posi
       const bool constant = boundary->kind == BoundaryKind::constant;
       return {constant ? RowPlace::Kind::constant : RowPlace::Kind::nothing, boundary};
     }
-    if (j % axes[a].input_dilation != 0) place.kind = RowPlace::Kind::between;
-    place.offset += j / axes[a].input_dilation * strides[a];
+    const std::int64_t dilation = axes[a].input_dilation;
+    if (dilation == 1) {  // boxes ask for every row: divisions would be felt
+      place.offset += j * strides[a];
+      continue;
+    }
+    if (j % dilation != 0) place.kind = RowPlace::Kind::between;
+    place.offset += j / dilation * strides[a];
   }
   return place;
 }
