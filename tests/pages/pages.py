@@ -4,12 +4,17 @@
     pages.py source PAGE... --output FILE     one C++ program from the pages
     pages.py check PAGE --program FILE [--path FOLDER]
                                               runs the page and compares what it prints
+    pages.py patch PAGE --file NAME --output FILE
+                                              the file NAME of the tree, changed as the page says
 
 A page is one function: its blocks marked `cpp` follow each other, so that a later one knows the names of
 an earlier one; #include lines go to the top of the file. A block marked `text` is all that the blocks since
 the last one print, and a page that prints more than it shows fails. A block marked `console` is run by bash
 in the root of the source tree: each line after `$ ` is a command, and what follows is what it prints. `...`
 in what is printed stands for anything.
+
+A block marked `cpp file=NAME` is a piece of that file, word for word. One marked `diff file=NAME` is a change to
+it: the lines that begin with a space or a minus stand there, once.
 """
 
 import argparse
@@ -37,6 +42,12 @@ def blocks(page):
     if language is not None:
         sys.exit(f"{page}:{start - 1}: the block has no end")
     return found
+
+
+def file_of(language, kind):
+    """The NAME of a block that is marked `kind file=NAME`, or None."""
+    found = re.fullmatch(rf"{kind} file=(\S+)", language)
+    return found and found.group(1)
 
 
 def name_of(page):
@@ -115,18 +126,49 @@ def check_console(page, path):
     return wrong
 
 
+def patched(page, name):
+    """The text of the file, with every change of the page's."""
+    text = (ROOT / name).read_text()
+    for language, start, lines in blocks(page):
+        if file_of(language, "diff") != name:
+            continue
+        old = "".join(line[1:] + "\n" for line in lines if line[0] in " -")
+        new = "".join(line[1:] + "\n" for line in lines if line[0] in " +")
+        if text.count(old) != 1:
+            sys.exit(f"{page}:{start}: {name} has {text.count(old)} places like this")
+        text = text.replace(old, new)
+    return text
+
+
+def check_files(page):
+    """How many pieces of files stand in no such file; a change that does not fit ends the program."""
+    wrong = 0
+    for language, start, lines in blocks(page):
+        if name := file_of(language, "cpp"):
+            text = "\n".join(lines)
+            if text not in (ROOT / name).read_text():
+                wrong += complain(page, start, text, f"nothing like it: it is not in {name}")
+        elif name := file_of(language, "diff"):
+            patched(page, name)
+    return wrong
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("action", choices=("source", "check"))
+    parser.add_argument("action", choices=("source", "check", "patch"))
     parser.add_argument("pages", nargs="+", type=pathlib.Path)
     parser.add_argument("--output", type=pathlib.Path)
     parser.add_argument("--program")
+    parser.add_argument("--file")
     parser.add_argument("--path", default="")
     options = parser.parse_args()
     if options.action == "source":
         options.output.write_text(source(options.pages))
         return 0
-    return min(1, sum(check_text(page, options.program) + check_console(page, options.path)
+    if options.action == "patch":
+        options.output.write_text(patched(options.pages[0], options.file))
+        return 0
+    return min(1, sum(check_text(page, options.program) + check_console(page, options.path) + check_files(page)
                       for page in options.pages))
 
 
