@@ -135,7 +135,7 @@ TEST_F(Machines, DoNotDecideLengthsOfTransforms) {
   slow.l3_bytes_per_ns /= 100;
   slow.l2_bytes /= 4;
   slow.products.f32 *= 10;
-  const fft::InstructionSet set{"baseline", 32};
+  const InstructionSet set{"baseline", 32};
   for (const char* line : {"op=fwd dtype=f32 n=1 c=1 in=100000 k=1 f=1000 pad=999",
                            "op=fwd dtype=f32 n=1 c=1 in=1000x1000 k=1 f=50x50",
                            "op=fwd dtype=f64 n=2 c=3 in=30x40x50 k=4 f=7x7x7"}) {

@@ -21,9 +21,9 @@ class RowsTask final : public Task {
         input_(p, x_.spatial),
         packer_(p),
         result_(p),
-        filter_at_(layout_.add<Acc>(packer_.size())),
-        sums_at_(layout_.add<Acc>(p.axes.back().output())),
-        values_at_(layout_.add<Acc>(p.axes.back().output())) {}
+        filter_(layout_.add<Acc>(packer_.size())),
+        sums_(layout_.add<Acc>(p.axes.back().output())),
+        values_(layout_.add<Acc>(p.axes.back().output())) {}
 
   std::size_t workspace_bytes() const override { return layout_.bytes(); }
 
@@ -45,7 +45,7 @@ class RowsTask final : public Task {
   }
 
   void run(const RunArguments& arguments) const override {
-    const Acc* filter = packer_.filter(arguments, at<Acc>(arguments.workspace, filter_at_));
+    const Acc* filter = packer_.filter(arguments, filter_.at(arguments.workspace));
     const std::int64_t taps = p_.in_channels / p_.groups * element_count(filter_extents(p_));
     for (std::int64_t b = 0; b < p_.batch; ++b) {
       for (std::int64_t k = 0; k < p_.out_channels; ++k) {
@@ -64,12 +64,12 @@ class RowsTask final : public Task {
     const std::int64_t columns = axis.output();
     const std::int64_t inputs = p_.in_channels / p_.groups;
     const std::int64_t first_input = k / (p_.out_channels / p_.groups) * inputs;
-    Acc* sums = at<Acc>(arguments.workspace, sums_at_);
-    Acc* values = at<Acc>(arguments.workspace, values_at_);
+    Acc* sums = sums_.at(arguments.workspace);
+    Acc* values = values_.at(arguments.workspace);
     std::fill_n(sums, columns, Acc(0));
     for (std::int64_t c = first_input; c < first_input + inputs; ++c) {
       for_each_index(filter_extents(p_), [&](std::int64_t, const Extents& r) {
-        const RowPlace place = row_place(p_, x_.spatial, row_position(p_, row, r));
+        const RowPlace place = row_place(p_.axes, x_.spatial, row_position(p_, row, r));
         input_.load(arguments.first, b * x_.outer + c * x_.channel, place, r.back() * axis.dilation,
                     axis.stride, columns, values);
         for (std::int64_t o = 0; o < columns; ++o) sums[o] += product(*tap, values[o]);
@@ -86,7 +86,7 @@ class RowsTask final : public Task {
   FilterPacker<Acc> packer_;  // flip, conjugation, strides, types
   ResultRows<Acc> result_;    // epilogue, rounding, types
   WorkspaceLayout layout_;
-  std::size_t filter_at_, sums_at_, values_at_;
+  Piece<Acc> filter_, sums_, values_;
 };
 
 }  // namespace faltung
