@@ -70,7 +70,15 @@ signal::ResamplePolyOptions call_options(const Options& options) {
   signal::ResamplePolyOptions call;
   if (!options.axis.empty()) call.axis = parse_axis("--axis", options.axis);
   call.padtype = parse_with(signal::parse_pad_type, "--padtype", options.padtype);
-  if (!options.cval.empty()) call.cval = parse_complex("--cval", options.cval);
+  if (!options.cval.empty()) {
+    if (call.padtype != signal::PadType::constant) {
+      throw InvalidProblem(
+          fmt::format("--cval {}: --padtype {} has no place for it; use --padtype constant, or "
+                      "leave --cval out",
+                      options.cval, options.padtype));
+    }
+    call.cval = parse_complex("--cval", options.cval);
+  }
   set_method(options.method, call);
   return call;
 }

@@ -72,7 +72,13 @@ std::string_view engine_of(std::string_view way) { return way.substr(0, way.find
 std::vector<std::string> engines_to_test(const std::string& wanted, bool ways) {
   const std::vector<std::string> all_ways = engine_ways();
   std::vector<std::string> names = engine_names();
-  if (std::ranges::find(all_ways, wanted) != all_ways.end()) return {wanted};
+  if (std::ranges::find(all_ways, wanted) != all_ways.end()) {
+    if (ways) {
+      throw InvalidProblem(
+          fmt::format("--ways: --engine {} names one way already; leave one of both out", wanted));
+    }
+    return {wanted};
+  }
   if (!wanted.empty() && std::ranges::find(names, wanted) == names.end()) {
     throw InvalidProblem(
         fmt::format("--engine {}: neither an engine nor a way; this build has {}", wanted,

@@ -148,6 +148,10 @@ class Verify(ProgramTest):
         self.assertEqual(report["passed"], outcomes.count("PASS"))
         self.assertEqual(report["failed"], 0)
         self.assertLessEqual(report["largest_error_over_bound"], 1)
+        report = json.loads(self.succeed("verify", "--json", "--ways", "--engine", "cpu.direct", PROBLEMS / "smoke.txt"))
+        self.assertEqual(report["failed"], 0)
+        ways = {result["engine"] for result in report["results"] if result["outcome"] == "PASS"}
+        self.assertTrue({"cpu.direct/rows", "cpu.direct/stencil"} <= ways, ways)
         text = self.succeed("verify", PROBLEMS / "smoke.txt", "--engine", "cpu.reference")
         self.assertIn(f"{count} problems: {count} passed, 0 failed, 0 skipped", text)
         self.assertEqual(text.count("PASS cpu.reference on cpu: equal"), count)

@@ -52,6 +52,8 @@ INVOCATIONS = [
     ("verify {f}/comments.txt", FILE, ["comments.txt", "no problem"]),
     ("verify {f}/bad.txt", INVALID, ["bad.txt:2", "stride"]),
     ("verify {f}/good.txt --engine warp", INVALID, ["--engine", "warp", "cpu.reference"]),
+    ("verify {f}/good.txt --engine cpu.direct/warp", INVALID, ["--engine", "warp", "cpu.direct/rows"]),
+    ("verify {f}/good.txt --engine cpu.direct/rows --ways", INVALID, ["--ways", "cpu.direct/rows", "leave"]),
     ("verify {f}/good.txt --device tpu", INVALID, ["tpu"]),
     ("verify {f}/good.txt --seed x", INVALID, ["--seed", "x", "number"]),
     # convolve
@@ -155,6 +157,7 @@ INVOCATIONS = [
     ("resample {f}/x.npy -o {f}/out.npy --up 2 --window {f}/m.npy", INVALID, ["taps", "rank 1"]),
     ("resample {f}/x.npy -o {f}/out.npy --up 2 --padtype zero", INVALID, ["--padtype zero", "median"]),
     ("resample {f}/x.npy -o {f}/out.npy --up 2 --padtype mean --cval 3", INVALID, ["cval", "3", "mean"]),
+    ("resample {f}/x.npy -o {f}/out.npy --up 2 --padtype mean --cval 0", INVALID, ["cval", "0", "mean"]),
     ("resample {f}/x.npy -o {f}/out.wav --up 2", FILE, ["out.wav", "'.wav'", ".npy"]),
     ("resample {f}/dry.wav -o {f}/out.npy --up 2", FILE, ["dry.wav", "not a .npy file"]),
     ("resample {f}/dry.wav -o {f}/out.wav --rate 0", INVALID, ["--rate 0", "whole numbers from 1"]),
