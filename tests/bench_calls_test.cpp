@@ -37,6 +37,10 @@ TEST(BenchCalls, WrongResultsShow) {
   for (const char* line : {"call=image.median_filter dtype=u8 in=40x50 size=5x4",
                            "call=image.median_filter dtype=f32 in=300 size=7",
                            "call=image.percentile_filter dtype=f64 in=9x8x7 size=3 percentile=12.5",
+                           "call=image.uniform dtype=u8 in=40x50 size=5x4",
+                           "call=image.uniform dtype=f32 in=70x30 size=3x41",
+                           "call=image.uniform dtype=f64 in=2000 size=9",
+                           "call=image.uniform dtype=i32 in=9x8x7 size=3",
                            "call=signal.sepfir2d dtype=f32 in=40x50 f=5x9",
                            "call=signal.sepfir2d dtype=f64 in=30x20 f=41",
                            "call=signal.upfirdn dtype=f32 in=500 f=61 up=3 down=2",
@@ -51,6 +55,11 @@ TEST(BenchCalls, CountWhatTheDefinitionTakes) {
       make_work(parse_call("call=image.median_filter dtype=u16 in=20x30 size=3"), "", seed);
   EXPECT_EQ(median->bytes(), 2 * 2 * 20 * 30);
   EXPECT_EQ(median->multiply_adds(), 9 * 20 * 30);
+  const auto mean =
+      make_work(parse_call("call=image.uniform dtype=f64 in=20x30 size=3x5"), "cpu.direct", seed);
+  EXPECT_EQ(mean->bytes(), 2 * 8 * 20 * 30);
+  EXPECT_EQ(mean->multiply_adds(), 8 * 20 * 30);
+  EXPECT_EQ(mean->engine(), "cpu.direct");
   const auto image =
       make_work(parse_call("call=signal.sepfir2d dtype=f32 in=20x30 f=3x5"), "", seed);
   EXPECT_EQ(image->multiply_adds(), 8 * 20 * 30);

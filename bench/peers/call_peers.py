@@ -17,7 +17,7 @@ def _image(call, rng):
 def scipy_rank(call, rng):
     from scipy import ndimage
 
-    if not call.function.startswith("image."):
+    if call.function not in ("image.median_filter", "image.percentile_filter"):
         return
     x = _image(call, rng)
     if call.function == "image.median_filter":
@@ -35,6 +35,22 @@ def opencv_median(call, rng):
     if call.function == "image.median_filter" and square and (small or call.dtype == "u8"):
         x = _image(call, rng)
         yield "opencv_median", lambda: cv2.medianBlur(x, size)
+
+
+def scipy_uniform(call, rng):
+    from scipy import ndimage
+
+    if call.function == "image.uniform":
+        x = _image(call, rng)
+        yield "scipy_ndimage", lambda: ndimage.uniform_filter(x, call.window)
+
+
+def opencv_blur(call, rng):
+    import cv2
+
+    if call.function == "image.uniform" and len(call.extent) == 2 and call.dtype in ("u8", "u16", "i16", "f32", "f64"):
+        x = _image(call, rng)
+        yield "opencv_blur", lambda: cv2.blur(x, call.window[::-1], borderType=cv2.BORDER_REFLECT)
 
 
 def scipy_sepfir2d(call, rng):
@@ -71,5 +87,5 @@ def scipy_upfirdn(call, rng):
     yield "scipy_upfirdn", lambda: sp.upfirdn(h, x, call.up, call.down)
 
 
-OPENCV = (opencv_median, opencv_sepfir2d)
-ALL = (scipy_rank, opencv_median, scipy_sepfir2d, opencv_sepfir2d, scipy_upfirdn)
+OPENCV = (opencv_median, opencv_blur, opencv_sepfir2d)
+ALL = (scipy_rank, opencv_median, scipy_uniform, opencv_blur, scipy_sepfir2d, opencv_sepfir2d, scipy_upfirdn)

@@ -21,6 +21,7 @@ struct Function {
 };
 constexpr Function functions[] = {{"image.median_filter", {"size"}},
                                   {"image.percentile_filter", {"size", "percentile"}},
+                                  {"image.uniform", {"size"}},
                                   {"signal.sepfir2d", {"f"}},
                                   {"signal.upfirdn", {"f", "up", "down"}}};
 

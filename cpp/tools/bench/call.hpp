@@ -16,6 +16,7 @@ namespace faltung::bench {
 ///
 ///     call=image.median_filter dtype=u8 in=1000x1000 size=5x5
 ///     call=image.percentile_filter dtype=f32 in=1000x1000 size=5x5 percentile=25
+///     call=image.uniform dtype=f32 in=1000x1000 size=301
 ///     call=signal.sepfir2d dtype=f32 in=2048x2048 f=25x25
 ///     call=signal.upfirdn dtype=f32 in=4410000 f=3201 up=160 down=147
 ///
@@ -41,7 +42,7 @@ class CallWork {
   virtual ~CallWork() = default;
   /// What a user calls, result and all.
   [[nodiscard]] virtual Tensor run() const = 0;
-  /// What does the work: an engine, or the rank filters, which have none.
+  /// What does the work: an engine, or the rank filters and means, which have none.
   [[nodiscard]] virtual std::string engine() const = 0;
   /// "exact", "elementwise" or "normwise".
   [[nodiscard]] virtual std::string error_class() const = 0;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <faltung/error.hpp>
+#include <faltung/image.hpp>
 #include <faltung/plan.hpp>
 #include <faltung/problem.hpp>
 #include <faltung/rank.hpp>
@@ -71,10 +72,22 @@ std::int64_t reflected(std::int64_t i, std::int64_t n) {
   return extend_index(BoundaryKind::reflect, i, n);
 }
 
+// Numbers all over a narrow integer type's range, as pictures have them.
+void fill_picture(Tensor& x, std::uint64_t seed) {
+  if (!is_integer(x.dtype()) || size_of(x.dtype()) > 2) return fill(x, seed);
+  std::mt19937_64 random(seed);
+  visit_dtype(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    if constexpr (is_integer(dtype_of<T>)) {
+      for (T& value : x.values<T>()) value = static_cast<T>(random() >> 20);
+    }
+  });
+}
+
 class RankWork : public CallWork {
  public:
   RankWork(const Call& call, std::uint64_t seed) : call_(call), x_(call.dtype, call.in) {
-    fill_bits(x_, seed);
+    fill_picture(x_, seed);
     options_.size = std::vector<std::int64_t>(call.window.begin(), call.window.end());
     rank_ = members() / 2;
     if (is_percentile()) {
@@ -114,22 +127,84 @@ class RankWork : public CallWork {
  private:
   [[nodiscard]] bool is_percentile() const { return call_.function == "image.percentile_filter"; }
   [[nodiscard]] std::int64_t members() const { return element_count(call_.window); }
-  // Numbers all over a narrow integer type's range, as pictures have them.
-  static void fill_bits(Tensor& x, std::uint64_t seed) {
-    if (!is_integer(x.dtype()) || size_of(x.dtype()) > 2) return fill(x, seed);
-    std::mt19937_64 random(seed);
-    visit_dtype(x.dtype(), [&](auto zero) {
-      using T = decltype(zero);
-      if constexpr (is_integer(dtype_of<T>)) {
-        for (T& value : x.values<T>()) value = static_cast<T>(random() >> 20);
-      }
-    });
-  }
 
   Call call_;
   Tensor x_;
   image::RankOptions options_;
   std::int64_t rank_;
+};
+
+class MeanWork : public CallWork {
+ public:
+  MeanWork(const Call& call, const std::string& engine, std::uint64_t seed)
+      : call_(call), strides_(compact_strides(call.in)), x_(call.dtype, call.in) {
+    fill_picture(x_, seed);
+    options_.size = std::vector<std::int64_t>(call.window.begin(), call.window.end());
+    options_.engine = engine;
+  }
+  [[nodiscard]] Tensor run() const override { return image::uniform(x_, options_); }
+  [[nodiscard]] std::string engine() const override {
+    return options_.engine.empty() ? "cpu.mean" : options_.engine;
+  }
+  [[nodiscard]] std::string error_class() const override {
+    return is_integer(call_.dtype) ? "exact" : "elementwise";
+  }
+  [[nodiscard]] double bytes() const override { return 2 * static_cast<double>(x_.bytes()); }
+  [[nodiscard]] double multiply_adds() const override {
+    std::int64_t taps = 0;
+    for (const std::int64_t size : call_.window) taps += size;
+    return static_cast<double>(x_.size()) * static_cast<double>(taps);
+  }
+  // Each pass sums `size` elements in the type of the data at least, divides and stores.
+  [[nodiscard]] ErrorCheck check(const Tensor& result, std::uint64_t seed) const override {
+    double growth = 1;
+    for (const std::int64_t size : call_.window) {
+      growth *= 1 + static_cast<double>(size + 3) * unit_roundoff(call_.dtype);
+    }
+    // A mean along all axes takes all elements of the box.
+    constexpr std::int64_t most_elements = 100000000;
+    const std::int64_t most =
+        std::max<std::int64_t>(1, most_elements / element_count(call_.window));
+    ErrorCheck check;
+    for_places(call_.in, seed, [&](std::int64_t position, Extents at) {
+      if (check.elements == most) return;
+      const auto [mean, magnitude] = mean_at(at, at.size());
+      const double bound = is_integer(call_.dtype) ? 0 : (growth - 1) * magnitude;
+      count(check, element(result, position) - mean, bound);
+    });
+    return check;
+  }
+
+ private:
+  struct Mean {
+    Sum value;
+    double magnitude;  // of the same mean of magnitudes
+  };
+  // After the passes along the axes before `axes`; integers truncate after each.
+  [[nodiscard]] Mean mean_at(Extents& at, std::size_t axes) const {
+    if (axes == 0) {
+      const double value = element(x_, offset_of(at, strides_));
+      return {value, std::abs(value)};
+    }
+    const std::size_t axis = axes - 1;
+    const std::int64_t here = at[axis], size = call_.window[axis];
+    Mean sum{0, 0};
+    for (std::int64_t r = 0; r < size; ++r) {
+      at[axis] = reflected(here + r - size / 2, call_.in[axis]);
+      const Mean part = mean_at(at, axis);
+      sum.value += part.value;
+      sum.magnitude += part.magnitude;
+    }
+    at[axis] = here;
+    const Sum mean = sum.value / static_cast<Sum>(size);
+    return {is_integer(call_.dtype) ? std::trunc(mean) : mean,
+            sum.magnitude / static_cast<double>(size)};
+  }
+
+  Call call_;
+  Strides strides_;
+  Tensor x_;
+  image::UniformOptions options_;
 };
 
 // How far a sum may be from the definition's, for one plan.
@@ -279,6 +354,7 @@ class UpfirdnWork : public CallWork {
 
 std::unique_ptr<CallWork> make_work(const Call& call, const std::string& engine,
                                     std::uint64_t seed) {
+  if (call.function == "image.uniform") return std::make_unique<MeanWork>(call, engine, seed);
   if (call.function == "signal.sepfir2d") return std::make_unique<SepfirWork>(call, engine, seed);
   if (call.function == "signal.upfirdn") return std::make_unique<UpfirdnWork>(call, engine, seed);
   if (!engine.empty()) {
