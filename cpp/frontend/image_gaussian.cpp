@@ -26,14 +26,7 @@ Gaussian expand(const GaussianOptions& o, std::size_t rank) {
   g.sigma = o.sigma.expand("sigma", count);
   g.order = o.order.expand("order", count);
   g.boundary = o.boundary.expand("boundary", count);
-  if (!o.radius.empty()) {
-    g.radius = o.radius.expand("radius", count);
-    if (o.truncate != GaussianOptions{}.truncate) {
-      throw InvalidProblem(
-          message("truncate is ", o.truncate,
-                  ", and radius says how far the taps reach; leave one of both out"));
-    }
-  }
+  if (!o.radius.empty()) g.radius = o.radius.expand("radius", count);
   for (std::size_t i = 0; i < count; ++i) {
     const std::int64_t radius = filters::gaussian_radius(g.sigma[i], o.truncate);  // checks both
     if (o.radius.empty()) g.radius.push_back(radius);

@@ -127,7 +127,7 @@ struct GaussianOptions {
   PerAxis<std::int64_t> order = 0;  ///< of the derivative, >= 0; for `gaussian` alone
   PerAxis<Boundary> boundary = Boundary::reflect();
   double truncate = 4.0;                ///< radius = floor(truncate sigma + 1/2), >= 0
-  PerAxis<std::int64_t> radius = {};    ///< in elements, >= 0; instead of `truncate`
+  PerAxis<std::int64_t> radius = {};    ///< in elements, >= 0; if given, replaces `truncate`
   std::vector<std::int64_t> axes = {};  ///< as in FilterOptions
   std::optional<DType> output = std::nullopt;
   std::optional<DType> accumulator = std::nullopt;
