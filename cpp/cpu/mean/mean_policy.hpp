@@ -7,8 +7,8 @@
 /// nothing of the processor. Measured on a Zen 4 core, 1 MiB of L2.
 namespace faltung::mean {
 
-/// 0.3 ns for u8, 0.5 to 1 for f32, 1 to 2 for f64, of which most is memory.
-inline constexpr double ns_per_element = 1;
+/// At 3.7 GHz 0.3 ns for u8, 0.5 to 1 for f32, 1 to 2 for f64, of which most is memory.
+inline constexpr double cycles_per_element = 3.7;
 
 /// Lines to take the means of.
 struct LinesToCut {

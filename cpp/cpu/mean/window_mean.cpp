@@ -6,6 +6,7 @@
 #include <new>
 #include <vector>
 
+#include "cpp/core/machine.hpp"
 #include "cpp/core/memory_guard.hpp"
 #include "cpp/cpu/mean/line_places.hpp"
 #include "cpp/cpu/mean/mean_policy.hpp"
@@ -97,7 +98,8 @@ class Run {
   }
 
   [[nodiscard]] double microseconds() const {
-    return ns_per_element * 1e-3 * static_cast<double>(places_.count() * extension_.extent);
+    return cycles_per_element * cpu_machine().cycle_ns() * 1e-3 *
+           static_cast<double>(places_.count() * extension_.extent);
   }
 
   // Rows of so many lines and results.
