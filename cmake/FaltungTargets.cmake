@@ -59,6 +59,24 @@ function(faltung_add_test name)
   add_test(NAME ${name} COMMAND ${name})
 endfunction()
 
+# Labels the tests of this directory that have none, at its end: `full` if they are named, as those
+# are that take more than five seconds or look at the whole tree, `basic` otherwise.
+# Usage: faltung_label_tests(slow_test ...), or faltung_label_tests(ALL_FULL)
+function(faltung_label_tests)
+  get_property(tests DIRECTORY PROPERTY TESTS)
+  foreach(test IN LISTS tests)
+    get_test_property(${test} LABELS labels)
+    if(labels)
+      continue()
+    endif()
+    set(label basic)
+    if(test IN_LIST ARGN OR ARGN STREQUAL "ALL_FULL")
+      set(label full)
+    endif()
+    set_tests_properties(${test} PROPERTIES LABELS ${label})
+  endforeach()
+endfunction()
+
 # A libFuzzer program <name>.cpp, built with FALTUNG_FUZZ=ON (needs clang).
 # Usage: faltung_add_fuzzer(notation_fuzzer [libraries])
 function(faltung_add_fuzzer name)
