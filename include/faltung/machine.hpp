@@ -23,7 +23,11 @@ struct Problem;
 /// Products and their sums that one thread forms in a cycle, in vector registers, by the type of
 /// the sums.
 struct ProductRates {
-  double f32 = 0, f64 = 0, c64 = 0, c128 = 0, i32 = 0;
+  double f32 = 0;   ///< in f32
+  double f64 = 0;   ///< in f64
+  double c64 = 0;   ///< in c64, complex products
+  double c128 = 0;  ///< in c128, likewise
+  double i32 = 0;   ///< in i32
   /// The same for pairs of products of 16-bit integers that one instruction adds to a sum of i32.
   double pairs = 0;
 };
@@ -43,6 +47,7 @@ struct CpuMachine {
   double thread_gain = 0;            ///< speed that every further thread adds to 1
   double thread_wake_us = 0;         ///< until another thread begins to work
 
+  /// Nanoseconds of a cycle.
   [[nodiscard]] double cycle_ns() const { return 1 / clock_ghz; }
   /// Nanoseconds of a product with sums of this type.
   [[nodiscard]] FALTUNG_API double product_ns(DType accumulator) const;
@@ -59,25 +64,26 @@ struct CpuMachine {
 ///
 /// Source: CUDA C++ Programming Guide, "Technical Specifications per Compute Capability".
 struct GpuLimits {
-  int major = 9, minor = 0;  ///< compute capability
-  int multiprocessors = 132;
+  int major = 9;                            ///< of the compute capability
+  int minor = 0;                            ///< likewise
+  int multiprocessors = 132;                ///< of the whole GPU
   std::int64_t shared_default = 48 * 1024;  ///< bytes of a block, static and dynamic together
   std::int64_t shared_most = 227 * 1024;    ///< the same for a kernel that asks for it
-  std::int64_t shared_of_multiprocessor = 228 * 1024;
-  std::int64_t shared_reserved = 1024;  ///< for the system, of each resident block
-  int registers_of_block = 65536;
-  int registers_of_multiprocessor = 65536;
-  int threads_of_block = 1024;
-  int threads_of_multiprocessor = 2048;
-  int blocks_of_multiprocessor = 32;
+  std::int64_t shared_of_multiprocessor = 228 * 1024;  ///< bytes, of all its blocks
+  std::int64_t shared_reserved = 1024;                 ///< for the system, of each resident block
+  int registers_of_block = 65536;                      ///< of 32 bits
+  int registers_of_multiprocessor = 65536;             ///< likewise
+  int threads_of_block = 1024;                         ///< at most
+  int threads_of_multiprocessor = 2048;                ///< resident at once
+  int blocks_of_multiprocessor = 32;                   ///< likewise
 };
 
 /// A GPU. A multiprocessor issues to 128 lanes in a clock, of which each kind of arithmetic has as
 /// many as this says.
 struct GpuMachine {
-  std::string name = {};     ///< "h200"
-  std::string product = {};  ///< words of the name that the driver gives it, "H200"
-  GpuLimits limits = {};
+  std::string name = {};                 ///< "h200"
+  std::string product = {};              ///< words of the name that the driver gives it, "H200"
+  GpuLimits limits = {};                 ///< what launches are held to
   double clock_mhz = 0;                  ///< of multiprocessors under load
   double f32_lanes = 0;                  ///< multiply-adds of a multiprocessor in a clock
   double f64_lanes = 0;                  ///< likewise
@@ -92,6 +98,7 @@ struct GpuMachine {
   double sheet_clock_mhz = 0;            ///< boost clock of the data sheet
   double sheet_memory_bytes_per_us = 0;  ///< bandwidth of the data sheet
 
+  /// As a number to reckon with.
   [[nodiscard]] double multiprocessors() const { return limits.multiprocessors; }
   /// Bytes of memory a microsecond that kernels move: 0.88 of copying, as copy kernels of our own.
   [[nodiscard]] double moved_bytes_per_us() const { return 0.88 * copy_bytes_per_us; }
@@ -105,9 +112,10 @@ struct GpuMachine {
 
 /// Names of the records that the library ships: CPUs, then GPUs.
 [[nodiscard]] FALTUNG_API std::vector<std::string> cpu_machine_names();
-[[nodiscard]] FALTUNG_API std::vector<std::string> gpu_machine_names();
+[[nodiscard]] FALTUNG_API std::vector<std::string> gpu_machine_names();  ///< of GPUs
 /// None if the name is none of those.
 [[nodiscard]] FALTUNG_API std::optional<CpuMachine> find_cpu_machine(std::string_view name);
+/// Likewise.
 [[nodiscard]] FALTUNG_API std::optional<GpuMachine> find_gpu_machine(std::string_view name);
 
 /// The CPU that plans are made for: what `faltung calibrate` measured, if machine_file() is there;
@@ -130,6 +138,7 @@ struct GpuMachine {
 /// @throws InvalidProblem if a line is no field, a value is out of its range, or a field is missing
 ///         or given twice.
 [[nodiscard]] FALTUNG_API std::string to_text(const CpuMachine& machine);
+/// The record of such a text, as above.
 [[nodiscard]] FALTUNG_API CpuMachine parse_cpu_machine(std::string_view text);
 
 /// Every engine for `problem` on a machine of these names, which need not be here: verdict, way and
