@@ -26,36 +26,18 @@ void write_digits(const Digit& digit, const std::uint64_t* integers, std::int64_
   }
 }
 
-Extents concatenate(const Extents& a, const Extents& b) {
-  Extents result = a;
-  for (const std::int64_t value : b) result.push_back(value);
-  return result;
-}
-
-// Where a tap stands.
-std::int64_t tap_place(const Axis& axis, std::int64_t tap) {
-  return axis.effective_filter() - 1 - tap * axis.dilation;
-}
-
 }  // namespace
 
 template <typename T, typename Sum>
 Channels<T, Sum>::Channels(const Problem& problem, const BlockPlan& plan)
-    : plan_(plan),
-      p_(plan_.problem),
-      last_(p_.axes.back()),
-      points_(element_count(plan_.lengths)),
-      x_(x_strides(problem)),
-      w_(w_strides(problem)),
-      y_(y_strides(problem)),
-      input_(p_, reordered(x_.spatial)),
+    : BlockPlaces(problem, plan),
+      input_(p_, x_.spatial),
       load_w_(load_row<T>(p_.filter)),
       load_y_(load_row<T>(p_.output)),
-      input_integers_(p_, reordered(x_.spatial)),
+      input_integers_(p_, x_.spatial),
       load_w_integers_(load_row<std::uint64_t>(p_.filter)),
       load_y_integers_(load_row<std::uint64_t>(p_.output)),
       result_(p_) {
-  for (TensorStrides* tensor : {&x_, &w_, &y_}) tensor->spatial = reordered(tensor->spatial);
   const bool folds = p_.pass == Pass::backward_data;
   row_ = layout_.add<T>(last_.filter);
   sums_ = layout_.add<Sum>(std::max({folds ? last_.input : 0, last_.filter, plan_.tile.back()}));
@@ -70,78 +52,6 @@ typename Channels<T, Sum>::Scratch Channels<T, Sum>::scratch(std::byte* memory) 
   return {row_.at(memory), sums_.at(memory), image_.at(memory), integers_.at(memory)};
 }
 
-template <typename T, typename Sum>
-Strides Channels<T, Sum>::reordered(const Strides& strides) const {
-  Strides result;
-  for (const std::int64_t a : plan_.order) result.push_back(strides[static_cast<std::size_t>(a)]);
-  return result;
-}
-
-template <typename T, typename Sum>
-typename Channels<T, Sum>::Place Channels<T, Sum>::place(std::int64_t block) const {
-  const std::size_t transformed = plan_.lengths.size();
-  Place at{Extents::filled(plan_.skipped, 0), Extents::filled(transformed, 0),
-           Extents::filled(transformed, 0)};
-  for (std::size_t t = transformed; t-- > 0; block /= plan_.tiles[t]) {
-    at.first[t] = block % plan_.tiles[t] * plan_.tile[t];
-    at.outputs[t] = std::min(plan_.tile[t], axis(t).output() - at.first[t]);
-  }
-  for (std::size_t a = plan_.skipped; a-- > 0; block /= plan_.blocks[a]) {
-    at.skipped[a] = block % plan_.blocks[a];
-  }
-  return at;
-}
-
-template <typename T, typename Sum>
-template <typename Extent>
-Shape Channels<T, Sum>::slow_shape(Extent&& extent) const {
-  Shape shape;
-  for (std::size_t t = 0; t < slow_axes(); ++t) shape.push_back(extent(t));
-  return shape;
-}
-
-template <typename T, typename Sum>
-std::int64_t Channels<T, Sum>::row_start(const Extents& places) const {
-  std::int64_t row = 0;
-  for (std::size_t t = 0; t < places.size(); ++t) row = row * plan_.lengths[t] + places[t];
-  return row * plan_.lengths.back();
-}
-
-template <typename T, typename Sum>
-std::int64_t Channels<T, Sum>::window(const Place& at, std::size_t t) const {
-  const std::int64_t reach = (at.outputs[t] - 1) * axis(t).stride + axis(t).effective_filter();
-  if (at.outputs[t] < axis(t).output()) return reach;
-  return std::min(reach, needed_range(p_, plan_.skipped + t).end) - plan_.origin[t];
-}
-
-template <typename T, typename Sum>
-Box Channels<T, Sum>::x_box(std::int64_t block) const {
-  const Place at = place(block);
-  Box box{Extents::filled(plan_.lengths.size(), 0), {}};
-  for (std::size_t t = 0; t < plan_.lengths.size(); ++t) box.end.push_back(window(at, t));
-  return box;
-}
-
-template <typename T, typename Sum>
-Box Channels<T, Sum>::y_box(std::int64_t block) const {
-  const Place at = place(block);
-  Box box;
-  for (std::size_t t = 0; t < plan_.lengths.size(); ++t) {
-    box.begin.push_back(output_place(t, 0));
-    box.end.push_back(output_place(t, at.outputs[t] - 1) + 1);
-  }
-  return box;
-}
-
-template <typename T, typename Sum>
-Box Channels<T, Sum>::w_box() const {
-  Box box{Extents::filled(plan_.lengths.size(), 0), {}};
-  for (std::size_t t = 0; t < plan_.lengths.size(); ++t) {
-    box.end.push_back(axis(t).effective_filter());
-  }
-  return box;
-}
-
 // The rows of a box, from end to end; all of a block of one axis.
 template <typename T, typename Sum>
 void Channels<T, Sum>::clear(const Box& box, T* data) const {
@@ -151,37 +61,6 @@ void Channels<T, Sum>::clear(const Box& box, T* data) const {
     for (std::size_t t = 0; t < slow.size(); ++t) places[t] += box.begin[t];
     std::fill_n(data + row_start(places), plan_.lengths.back(), T(0));
   });
-}
-
-template <typename T, typename Sum>
-std::int64_t Channels<T, Sum>::output_place(std::size_t t, std::int64_t output) const {
-  return axis(t).effective_filter() - 1 + output * axis(t).stride - plan_.origin[t];
-}
-
-template <typename T, typename Sum>
-Extents Channels<T, Sum>::output_places(const Extents& slow) const {
-  Extents places = slow;
-  for (std::size_t t = 0; t < places.size(); ++t) places[t] = output_place(t, slow[t]);
-  return places;
-}
-
-template <typename T, typename Sum>
-Extents Channels<T, Sum>::tap_places(const Extents& slow) const {
-  Extents places = slow;
-  for (std::size_t t = 0; t < places.size(); ++t) places[t] = tap_place(axis(t), slow[t]);
-  return places;
-}
-
-// The row of x at these positions of the block.
-template <typename T, typename Sum>
-RowPlace Channels<T, Sum>::input_row(const Strides& strides, const Place& at,
-                                     const Extents& positions) const {
-  Extents position = at.skipped;
-  for (std::size_t a = 0; a < position.size(); ++a) position[a] *= p_.axes[a].stride;
-  for (std::size_t t = 0; t < positions.size(); ++t) {
-    position.push_back(at.first[t] * axis(t).stride + plan_.origin[t] + positions[t]);
-  }
-  return row_place(p_.axes, strides, position);
 }
 
 // The input where it lies, if it holds all positions of a block side by side, as T. A block whose
@@ -322,19 +201,6 @@ void Channels<T, Sum>::store_y(const RunArguments& arguments, std::int64_t b, st
   });
 }
 
-// The first output of a row, in the order of the problem's axes.
-template <typename T, typename Sum>
-Extents Channels<T, Sum>::original_output(const Place& at, const Extents& slow) const {
-  Extents outputs = at.first;
-  for (std::size_t t = 0; t < slow.size(); ++t) outputs[t] += slow[t];
-  const Extents here = concatenate(at.skipped, outputs);
-  Extents result = Extents::filled(here.size(), 0);
-  for (std::size_t a = 0; a < here.size(); ++a) {
-    result[static_cast<std::size_t>(plan_.order[a])] = here[a];
-  }
-  return result;
-}
-
 template <typename T, typename Sum>
 void Channels<T, Sum>::clear_x(const Scratch& scratch) const {
   std::fill_n(scratch.image, image_values(), T(0));
@@ -393,31 +259,6 @@ void Channels<T, Sum>::store_row(const RunArguments& arguments, std::int64_t cha
   for (std::int64_t i = 0; i < count; ++i)
     scratch.sums[i] = finished<Value, Sum>(values[i * values_step]);
   result_.store(arguments, channel, scratch.sums, count, first, step);
-}
-
-template <typename T, typename Sum>
-std::int64_t Channels<T, Sum>::output_offset(std::int64_t b, std::int64_t k, const Place& at,
-                                             const Extents& slow) const {
-  Extents outputs = at.first;
-  for (std::size_t t = 0; t < slow.size(); ++t) outputs[t] += slow[t];
-  return b * y_.outer + k * y_.channel + offset_of(concatenate(at.skipped, outputs), y_.spatial);
-}
-
-// Of the row's first tap in the order of the formula, which `flip` reverses in memory.
-template <typename T, typename Sum>
-std::int64_t Channels<T, Sum>::tap_offset(std::int64_t k, std::int64_t c,
-                                          const Extents& slow) const {
-  std::int64_t offset = k * w_.outer + c * w_.channel;
-  for (std::size_t a = plan_.skipped; a < p_.rank(); ++a) {
-    const std::int64_t r = a + 1 < p_.rank() ? slow[a - plan_.skipped] : 0;
-    offset += (p_.flip ? p_.axes[a].filter - 1 - r : r) * w_.spatial[a];
-  }
-  return offset;
-}
-
-template <typename T, typename Sum>
-std::int64_t Channels<T, Sum>::tap_step() const {
-  return p_.flip ? -w_.spatial.back() : w_.spatial.back();
 }
 
 #define FALTUNG_INSTANTIATE_STORES(T, Sum, Value)                                          \
