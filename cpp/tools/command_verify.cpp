@@ -103,6 +103,19 @@ bool runs_on(const std::string& engine, const Device& device) {
   return engine.starts_with(device.kind == DeviceKind::cpu ? "cpu." : "cuda.");
 }
 
+/// Nothing compared must not look like nothing wrong.
+void require_work(const std::vector<std::string>& engines, const std::vector<Device>& tested) {
+  for (const Device& device : tested) {
+    for (const std::string& engine : engines) {
+      if (runs_on(engine, device)) return;
+    }
+  }
+  throw InvalidProblem(
+      fmt::format("--engine {}: runs on none of the devices here; `faltung info` "
+                  "lists both",
+                  fmt::join(engines, ", ")));
+}
+
 std::string text_of(const Entry& entry) {
   const Verification& result = entry.result;
   std::string text = fmt::format("  {} {} on {}", name(result.outcome), entry.engine, entry.device);
@@ -134,6 +147,7 @@ void verify(const Options& options) {
   const std::vector<Line> lines = read_problems(options.path);
   const std::vector<std::string> engines = engines_to_test(options.engine, options.ways);
   const std::vector<Device> tested = devices_to_test(options.device);
+  require_work(engines, tested);
   std::array<std::size_t, 3> counts{};
   double worst = 0;
   std::optional<JsonList> results;

@@ -54,6 +54,7 @@ INVOCATIONS = [
     ("verify {f}/good.txt --engine warp", INVALID, ["--engine", "warp", "cpu.reference"]),
     ("verify {f}/good.txt --engine cpu.direct/warp", INVALID, ["--engine", "warp", "cpu.direct/rows"]),
     ("verify {f}/good.txt --engine cpu.direct/rows --ways", INVALID, ["--ways", "cpu.direct/rows", "leave"]),
+    ("verify {f}/good.txt --engine cuda.direct --device cpu", INVALID, ["--engine", "cuda.direct"]),
     ("verify {f}/good.txt --device tpu", INVALID, ["tpu"]),
     ("verify {f}/good.txt --seed x", INVALID, ["--seed", "x", "number"]),
     # convolve
