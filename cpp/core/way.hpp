@@ -36,8 +36,8 @@ template <typename Row, typename Call>
   const auto way = std::ranges::find_if(ways, [&](const Row& row) { return row.serves(call); });
   if (way == ways.end()) return nullptr;
   if (way->taken == Taken::always) return &*way;
-  const auto behind = static_cast<std::size_t>(std::distance(ways.begin(), way)) + 1;
-  const Row* other = choose_way(ways.subspan(behind), call);
+  const auto next = static_cast<std::size_t>(std::distance(ways.begin(), way)) + 1;
+  const Row* other = choose_way(ways.subspan(next), call);
   return other == nullptr || way->us(call) < other->us(call) ? &*way : other;
 }
 

@@ -68,11 +68,11 @@ struct RowCopies {
 template <typename T>
 struct ChannelShape {
   std::int64_t channels;  ///< output channels of a tile
-  std::int64_t vectors;   ///< that are summed at once: this many, while there are
+  std::int64_t vectors;   ///< summed at once; fewer at the end of a row
   std::int64_t lanes;     ///< values of a vector
   void (*run)(const ChannelSums<T>&);
   void (*pack)(const PanelRows<T>&);
-  /// Past the caches: for results of which nothing will be left in them anyway.
+  /// Stores past the caches, for results too large to stay in them.
   void (*stream)(const RowCopies<typename ValueTraits<T>::Sum>&);
 };
 

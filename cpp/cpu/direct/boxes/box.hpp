@@ -24,9 +24,9 @@ using Box = std::array<std::int64_t, 3>;
 /// "planes x rows x columns", for people.
 [[nodiscard]] std::string box_text(const Box& box);
 
-/// Whether what a small box reads can be kept at hand: not if taps lie far apart on slow axes.
+/// Whether what a small box reads fits in a cache: not if taps lie far apart along slow axes.
 ///
-/// @param channels  that it reads; those of a group without
+/// @param channels  input channels that a box reads; without it, all of a group
 [[nodiscard]] bool fits_in_boxes(const Problem& p, std::int64_t channels);
 [[nodiscard]] inline bool fits_in_boxes(const Problem& p) {
   return fits_in_boxes(p, p.in_channels / p.groups);

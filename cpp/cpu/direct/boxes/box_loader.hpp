@@ -44,7 +44,7 @@ class BoxLoader {
   [[nodiscard]] std::int64_t plane_size() const { return rows_ * row_size(); }
   /// Of a channel.
   [[nodiscard]] std::int64_t size() const { return planes_ * plane_size(); }
-  /// How many a row may need: each value one of its own.
+  /// Most segments that a row may need: one for each value.
   [[nodiscard]] std::int64_t max_segments() const { return window_.size() + 1; }
 
   /// Channels side by side in memory are read so, some at a time: one by one they would fetch every

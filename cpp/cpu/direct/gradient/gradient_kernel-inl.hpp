@@ -65,7 +65,7 @@ HWY_INLINE void channel_gradient_tile(D d, const ChannelGradient<T>& a, std::int
   }
 }
 
-// All tiles of as many vectors as fit, from channel `first`; returns the channel behind them.
+// All tiles of as many vectors as fit, from channel `first`; returns the channel after them.
 template <int vectors, class D, typename T = hn::TFromD<D>>
 HWY_NOINLINE std::int64_t channel_gradient_tiles(D d, const ChannelGradient<T>& a,
                                                  std::int64_t first) {
@@ -96,7 +96,7 @@ void stencil_gradient(const StencilGradient<T>& a) {
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   const std::int64_t columns = a.box.outputs[2];
   const std::int64_t whole = columns - columns % lanes;
-  // What lies behind the last output of a row may be NaN: a gradient of zero would not hide it.
+  // What lies past the last output of a row may be NaN: a gradient of zero would not hide it.
   const auto last = hn::FirstN(d, static_cast<std::size_t>(columns - whole));
   for (std::int64_t tap = 0; tap < a.tap_count; tap += gradient_taps) {
     V sums[gradient_taps];

@@ -8,7 +8,7 @@
 namespace faltung::direct {
 
 /// Where the values of a box lie: output (i, j, l) finds its input at i plane_step + j row_step + l
-/// behind that of the first.
+/// after that of the first.
 struct GradientBox {
   std::array<std::int64_t, 3> outputs;  ///< planes, rows, columns
   std::int64_t plane_step, row_step;

@@ -60,7 +60,7 @@ class InPlaceColumns {
                              hn::FirstN(d, static_cast<std::size_t>(end)));
       end_[v] = nullptr;
       if (ends_ == nullptr) continue;
-      // A vector that starts behind the row is the second; of others behind it nothing is needed.
+      // A vector that starts past the row is the second; of others past it nothing is needed.
       if (first < 0) {
         end_[v] = &ends_->left;
       } else if (first > last_) {

@@ -20,7 +20,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 // rows by 3x3 taps take 6 * 5 loads of x, most of them across two cache lines, and 36 of weights
 // for 144 products.
 
-// Adds tap t and those behind it of one row of x to output rows first to last.
+// Adds tap t and those after it of one row of x to output rows first to last.
 template <int t, int first, int last, typename T, typename E, class V, int rows, int vectors,
           std::size_t loaded>
 HWY_INLINE void add_in_place_taps(const InPlaceRows<T, E>& a, const V (&x)[loaded], const T* w,

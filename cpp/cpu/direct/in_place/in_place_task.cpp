@@ -24,7 +24,7 @@ std::int64_t read_above(const Axis& axis) {
   return extended_extent(axis) - axis.pad_lo - axis.input;
 }
 
-// The ends of rows are put together for vectors that start a whole number of them behind the first.
+// The ends of rows are put together for vectors that start a whole number of them after the first.
 template <typename Acc>
 Box in_place_box(const Problem& p) {
   const ThreeAxes t(p);
@@ -147,9 +147,9 @@ void InPlaceTask<Acc, Element>::find_ends() {
     }
     return end;
   };
-  // Vectors start a whole number of vectors behind the first one.
-  const std::int64_t behind = axis.input + axis.pad_lo;
-  const std::int64_t second = ceil_divide(behind, lanes) * lanes - axis.pad_lo;
+  // Vectors start a whole number of vectors after the first one.
+  const std::int64_t past = axis.input + axis.pad_lo;
+  const std::int64_t second = ceil_divide(past, lanes) * lanes - axis.pad_lo;
   ends_ = std::make_unique<InPlaceEnds<Acc>>(
       InPlaceEnds<Acc>{.left = end_at(-axis.pad_lo),
                        .right = {end_at(second - lanes), end_at(second)},

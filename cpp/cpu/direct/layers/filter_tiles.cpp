@@ -76,8 +76,8 @@ FilterTiles<Value>::FilterTiles(const Problem& p, std::int64_t channels)
 }
 
 template <typename Value>
-void FilterTiles<Value>::bring_nearer(const WeightTiles<Value>& weights, std::int64_t tile,
-                                      std::int64_t first_row, std::int64_t rows) const {
+void FilterTiles<Value>::prefetch_rows(const WeightTiles<Value>& weights, std::int64_t tile,
+                                       std::int64_t first_row, std::int64_t rows) const {
   constexpr std::int64_t line = 64 / sizeof(Value);
   const Value* from = weights.data + tile * weights.tile_step + first_row * weights.row_step;
   for (std::int64_t k = 0; k < channels_; ++k) {

@@ -42,10 +42,10 @@ class FilterTiles {
   [[nodiscard]] WeightTiles<Value> in_tiles(const Value* tiles) const {
     return {tiles, tile_size(), channels_, 1};
   }
-  /// Starts to read these rows of a tile that lies in w: its channels lie apart, and no processor
-  /// foresees that.
-  void bring_nearer(const WeightTiles<Value>& weights, std::int64_t tile, std::int64_t first_row,
-                    std::int64_t rows) const;
+  /// Prefetches these rows of a tile that lies in w: its channels lie too far apart for what
+  /// processors prefetch by themselves.
+  void prefetch_rows(const WeightTiles<Value>& weights, std::int64_t tile, std::int64_t first_row,
+                     std::int64_t rows) const;
   /// Whether these rows of a tile that lies in w can be used.
   [[nodiscard]] bool usable(const WeightTiles<Value>& weights, std::int64_t tile,
                             std::int64_t first_row, std::int64_t rows) const;

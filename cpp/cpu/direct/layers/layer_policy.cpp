@@ -48,7 +48,7 @@ class Cost {
     const std::int64_t weights = groups_ * rows_ * tiles_ * tile_.channels;
     std::int64_t blocks = images_ * ceil_divide(tiles_, tiles);
     for (std::size_t a = 0; a < 3; ++a) blocks *= ceil_divide(t_.axes[a].output(), box[a]);
-    // Two threads seldom run equally fast, and who is done waits for the other's block.
+    // Threads do not finish together: all but one wait for the last block.
     const double waiting = threads > 1 ? 0.1 : 0;
     return (static_cast<double>(ceil_divide(blocks, threads)) + waiting) * block(box, tiles) +
            static_cast<double>(weights) * pack_cycles / threads;

@@ -135,7 +135,7 @@ bool LayerTask<Value>::compute_box(const RunArguments& arguments, const WeightTi
       const std::int64_t first_row = ceil_divide(c, ValueTraits<Value>::channels) * a.tap_count;
       const std::int64_t rows = channels * a.tap_count;
       if (checks) usable &= filter_.usable(weights, tile, first_row, rows);
-      if (in_w && i + 1 < tiles) filter_.bring_nearer(weights, tile + 1, first_row, rows);
+      if (in_w && i + 1 < tiles) filter_.prefetch_rows(weights, tile + 1, first_row, rows);
       const std::int64_t place = policy_.channels < group_inputs_ ? i : 0;
       a.w = weights.data + tile * weights.tile_step + first_row * weights.row_step;
       a.y = sums_.at(work.workspace) + place * kernel_.channels * channel_step;

@@ -60,7 +60,7 @@ HWY_INLINE void phase_dots(const T* x, std::int64_t step, const T* w, std::int64
     }
   }
   if (j < taps) {
-    // What lies behind the last value may be NaN: it must not meet the zeros among the weights.
+    // What lies past the last value may be NaN: it must not meet the zeros among the weights.
     const auto mask = hn::FirstN(d, static_cast<std::size_t>(taps - j));
     const V weights = load_first(d, mask, w + j);
     HWY_UNROLL(4)

@@ -34,7 +34,7 @@ struct PhaseSums {
   std::int64_t columns;  ///< for rows: a multiple of row_values
 };
 
-/// Values behind the last one needed that may be read, of w and of x in dots.
+/// How far past the last value needed w, and x in dots, may be read.
 inline constexpr std::int64_t dot_slack = 16;
 
 /// Rows are padded to a multiple of this: no vector is longer.

@@ -11,8 +11,8 @@ namespace faltung::direct {
 /// A problem whose only axis with taps, a stride or dilations is one of lines, to be computed line
 /// by line or in rows of lines side by side; see polyphase_task.hpp.
 struct PolyphasePolicy {
-  std::size_t along = 0;      ///< the axis; none before it and at most one behind it has an extent
-  std::int64_t lines = 1;     ///< extent of the axis behind it
+  std::size_t along = 0;      ///< the axis; none before it and at most one after it has an extent
+  std::int64_t lines = 1;     ///< extent of the axis after it
   bool rows = false;          ///< whether vectors hold neighbouring lines
   std::int64_t columns = 1;   ///< lines of a block
   std::int64_t phases = 1;    ///< of the outputs

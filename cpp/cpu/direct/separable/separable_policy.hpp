@@ -78,7 +78,8 @@ inline SeparablePolicy choose_separable(const ThreeAxes& t, std::int64_t images,
   return s;
 }
 
-/// Whether the slices of a block can be kept at hand: not for filters of many thousand taps.
+/// Whether the slices of a block fit in memory kept for them: not for filters of many thousand
+/// taps.
 inline bool slices_fit(const ThreeAxes& t, std::int64_t bytes) {
   constexpr std::int64_t max_bytes = 16 * 1024 * 1024;
   constexpr std::int64_t max_taps = max_bytes / 64;  // so that nothing overflows

@@ -17,7 +17,7 @@ namespace HWY_NAMESPACE {
 
 inline constexpr int line_vectors = 8;  // of sums
 
-// Adds the tap whose values lie `shift` behind the vectors x, which are those at `from`, and the
+// Adds the tap whose values lie `shift` after the vectors x, which are those at `from`, and the
 // one a hop later. A load that straddles two cache lines takes as long as two, so most values are
 // shifted into place in registers; not all, because shifts and products share units: on Zen 4, 25
 // taps took 0.31 ns a vector and tap, 0.34 with shifts alone, 0.50 with loads alone.
@@ -83,7 +83,7 @@ HWY_INLINE void shifted_tile(D d, const StencilRows<T>& a, std::int64_t column) 
   store_vectors(d, sums, a.y + column, a.columns - column, a.streams);
 }
 
-// The tiles that lie within the columns; the column behind them. None where shifts do not pay.
+// The tiles that lie within the columns; the column after them. None where shifts do not pay.
 template <typename T>
 HWY_INLINE std::int64_t shifted_tiles(const StencilRows<T>& a) {
   std::int64_t column = 0;

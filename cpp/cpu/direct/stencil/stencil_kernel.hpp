@@ -36,8 +36,8 @@ struct StencilRows {
 /// Output rows that one call takes at most.
 inline constexpr std::int64_t max_rows = 4;
 
-/// Values behind the last one needed that may be read, of every row of x: a vector of the smallest
-/// type. They meet no stored sum.
+/// How far past the last value needed every row of x may be read: a vector of the smallest type.
+/// What is read there reaches no stored sum.
 inline constexpr std::int64_t row_slack = 32;
 
 template <typename T>
