@@ -7,23 +7,10 @@
 #include <type_traits>
 #include <vector>
 
+#include "cpp/frontend/signal_extension.hpp"
+
 namespace faltung::signal {
 namespace {
-
-// The types that upfirdn_result_type gives.
-template <typename F>
-void visit_result(DType dtype, F&& f) {
-  switch (dtype) {
-    case f32:
-      return f(float{});
-    case f64:
-      return f(double{});
-    case c64:
-      return f(std::complex<float>{});
-    default:
-      return f(std::complex<double>{});
-  }
-}
 
 template <typename T>
 bool is_less(const T& a, const T& b) {
@@ -84,7 +71,7 @@ Tensor line_values(const Tensor& x, std::size_t axis, PadType type) {
   Shape shape = x.shape();
   shape[axis] = 1;
   Tensor result(x.dtype(), shape);
-  visit_result(x.dtype(), [&](auto element) {
+  visit_computed(x.dtype(), [&](auto element) {
     using T = decltype(element);
     std::vector<T> line(static_cast<std::size_t>(lines.extent));
     T* to = result.values<T>().data();
@@ -103,7 +90,7 @@ Tensor line_values(const Tensor& x, std::size_t axis, PadType type) {
 
 void add_to_lines(Tensor& x, std::size_t axis, const Tensor& values, int sign) {
   const Lines lines = lines_of(x.shape(), axis);
-  visit_result(x.dtype(), [&](auto element) {
+  visit_computed(x.dtype(), [&](auto element) {
     using T = decltype(element);
     const T factor = static_cast<T>(static_cast<float>(sign));
     for (std::int64_t outer = 0; outer < lines.outer; ++outer) {

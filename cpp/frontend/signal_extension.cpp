@@ -84,21 +84,6 @@ void extend(const Tensor& source, Tensor& target, std::size_t axis, std::int64_t
   }
 }
 
-// In the types in which rules compute.
-template <typename F>
-void visit_computed(DType dtype, F&& f) {
-  switch (dtype) {
-    case f32:
-      return f(float{});
-    case f64:
-      return f(double{});
-    case c64:
-      return f(std::complex<float>{});
-    default:
-      return f(std::complex<double>{});
-  }
-}
-
 }  // namespace
 
 bool repeats_elements(Extension mode) noexcept {
