@@ -123,7 +123,7 @@ TEST_F(CpuAgreement, ThreadsChangeNoBit) {
 // engine does for some of them.
 TEST_F(CpuAgreement, LargeProblemsUseSeveralThreads) {
   set_threads(4);
-  std::map<std::string_view, int> most;
+  std::map<std::string_view, int> max;
   for (const char* line : large) {
     const Problem problem = Problem::parse(line);
     int threads = 0;
@@ -132,11 +132,11 @@ TEST_F(CpuAgreement, LargeProblemsUseSeveralThreads) {
       if (!offer || engine == &reference_engine()) continue;
       const int own = offer.prepare()->facts().threads;
       threads = std::max(threads, own);
-      most[engine->name()] = std::max(most[engine->name()], own);
+      max[engine->name()] = std::max(max[engine->name()], own);
     }
     EXPECT_GT(threads, 1) << line;
   }
-  for (const auto& [engine, threads] : most) EXPECT_GT(threads, 1) << engine;
+  for (const auto& [engine, threads] : max) EXPECT_GT(threads, 1) << engine;
 }
 
 #ifdef FALTUNG_HAVE_HIGHWAY

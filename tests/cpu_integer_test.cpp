@@ -41,10 +41,10 @@ constexpr const char* in_pairs[] = {
     "op=fwd dtype=u8:i8:u8 n=1 c=9 in=9x11 k=32 f=3x3 pad=1 bias=1 act=relu overflow=saturate",
 };
 
-double least(DType type) {
+double min(DType type) {
   return is_signed(type) ? -std::ldexp(1.0, static_cast<int>(8 * size_of(type)) - 1) : 0;
 }
-double most(DType type) {
+double max(DType type) {
   return std::ldexp(1.0, static_cast<int>(8 * size_of(type)) - (is_signed(type) ? 1 : 0)) - 1;
 }
 
@@ -56,7 +56,7 @@ Operands at_the_ends(const Problem& problem, Ends ends) {
   const auto fill = [&](Array& array, bool highest) {
     array.fill([&](const Extents&) {
       if (ends == Ends::random) highest = random() % 2 == 0;
-      return highest ? most(array.dtype()) : least(array.dtype());
+      return highest ? max(array.dtype()) : min(array.dtype());
     });
   };
   fill(operands.first, ends == Ends::highest_and_lowest);
@@ -114,8 +114,8 @@ TEST_F(CpuInteger, WiderFiltersKeepTheirValues) {
     for (const bool bind_filter : {false, true}) {
       Operands operands = filled_operands(problem, Fill::small_integers, test_seed());
       expect_equal(problem, operands, {.bind_filter = bind_filter});
-      for (const double weight : {32767.0, 32768.0, 65535.0, most(problem.filter), -32769.0}) {
-        if (weight < least(problem.filter) || weight > 0x1p53) continue;
+      for (const double weight : {32767.0, 32768.0, 65535.0, max(problem.filter), -32769.0}) {
+        if (weight < min(problem.filter) || weight > 0x1p53) continue;
         operands.second.set({1, 0, 2, 1}, weight);
         expect_equal(problem, operands, {.bind_filter = bind_filter});
       }

@@ -58,7 +58,7 @@ class CpuSeparable : public ::testing::Test {
 };
 
 TEST_F(CpuSeparable, AgreesWithTheReferenceOnEveryInstructionSet) {
-  constexpr double most_products = 1e6;  // for reals, whose magnitudes are summed as well
+  constexpr double max_products = 1e6;  // for reals, whose magnitudes are summed as well
   std::size_t served = 0;
   for (const Problem& p : all_problems()) {
     if (!offer(p)) continue;
@@ -67,7 +67,7 @@ TEST_F(CpuSeparable, AgreesWithTheReferenceOnEveryInstructionSet) {
     const Operands integers = filled_operands(p, Fill::small_integers, test_seed());
     const Operands reals = filled_operands(p, Fill::reals, test_seed());
     const Array exact = expected(p, integers);
-    const bool small = p.multiply_adds() < most_products;
+    const bool small = p.multiply_adds() < max_products;
     const Array reference = small ? expected(p, reals) : Array();
     for (const std::string& target : cpu_targets()) {
       set_cpu_target(target);

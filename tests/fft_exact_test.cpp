@@ -196,12 +196,12 @@ TEST_F(FftExact, WhatTransformsCannotServeGoesToAnotherEngine) {
 TEST_F(FftExact, BothSidesOfTheSwitchAreExact) {
   const Problem problem = Problem::parse("op=signal dtype=i64 in=9000 f=5000");
   const fft::Sizes n = fft::sizes(fft::plan_blocks(problem, current_instruction_set()));
-  double most = 1;
-  while (fft::largest_error(problem, n, most + 1, 100) < 0.5) most += 1;
-  ASSERT_GT(most, 1000);
+  double max = 1;
+  while (fft::largest_error(problem, n, max + 1, 100) < 0.5) max += 1;
+  ASSERT_GT(max, 1000);
   for (const bool above : {false, true}) {
     const auto first = [&](const Extents& index) {
-      return index[index.size() - 1] % 2 == 0 ? -most : most + (above ? 1 : 0);
+      return index[index.size() - 1] % 2 == 0 ? -max : max + (above ? 1 : 0);
     };
     const auto second = [](const Extents& index) {
       return index[index.size() - 1] % 3 == 0 ? -100.0 : 100.0;

@@ -191,9 +191,9 @@ TEST_F(Machines, PlansForEveryMachineWithoutIt) {
     const Candidate& direct = *find(all, "cuda.direct");
     EXPECT_TRUE(direct.supported) << name << ": " << direct.reason;
     // Memory decides: 134 MB at no more than what the data sheet says.
-    const double least = p.bytes() / find_gpu_machine(name)->sheet_memory_bytes_per_us;
-    EXPECT_GT(direct.estimate_us, least) << name;
-    EXPECT_LT(direct.estimate_us, 2 * least + 10) << name;
+    const double min = p.bytes() / find_gpu_machine(name)->sheet_memory_bytes_per_us;
+    EXPECT_GT(direct.estimate_us, min) << name;
+    EXPECT_LT(direct.estimate_us, 2 * min + 10) << name;
   }
 }
 

@@ -296,9 +296,8 @@ TEST(ConvTranspose, ScattersEveryInput) {
       const auto top = static_cast<int>(std::max(g.stride[i], g.dilation[i]) - 1);
       extra.push_back(std::uniform_int_distribution<int>(0, top)(random));
       const std::int64_t outputs = g.output(i);
-      const std::int64_t least =
-          1 - (outputs - 1) * g.stride[i] - (g.filter[i] - 1) * g.dilation[i];
-      if (extra.back() < least + g.lo[i] + g.hi[i]) g.lo[i] = g.hi[i] = 0;
+      const std::int64_t min = 1 - (outputs - 1) * g.stride[i] - (g.filter[i] - 1) * g.dilation[i];
+      if (extra.back() < min + g.lo[i] + g.hi[i]) g.lo[i] = g.hi[i] = 0;
       g.input[i] = (outputs - 1) * g.stride[i] + (g.filter[i] - 1) * g.dilation[i] + 1 +
                    extra.back() - g.lo[i] - g.hi[i];
       g.hi[i] -= extra.back();  // so that the forward output has `outputs` elements again

@@ -25,12 +25,12 @@ class Boxes {
   }
 
   // Somewhere in the buffer, which is never read.
-  ConstTensorView view(std::int64_t most_stride) {
+  ConstTensorView view(std::int64_t max_stride) {
     constexpr DType types[] = {u8, i16, f32, c64, c128};
     ConstTensorView v{buffer_ + draw(-64, 64), types[draw(0, 4)], {}, {}, Device::cpu()};
     for (std::int64_t rank = draw(0, 4); rank > 0; --rank) {
       v.shape.push_back(draw(0, 20) == 0 ? 0 : draw(1, 5));
-      v.strides.push_back(draw(-most_stride, most_stride));
+      v.strides.push_back(draw(-max_stride, max_stride));
     }
     return v;
   }
@@ -72,8 +72,8 @@ TEST(Overlap, IsThatOfAllBytes) {
   Boxes boxes(1);
   int found[2] = {};
   for (int i = 0; i < 20'000; ++i) {
-    const std::int64_t most = i % 2 == 0 ? 4 : 40;
-    const ConstTensorView a = boxes.view(most), b = boxes.view(most);
+    const std::int64_t max = i % 2 == 0 ? 4 : 40;
+    const ConstTensorView a = boxes.view(max), b = boxes.view(max);
     const bool expected = meet(bytes(a), bytes(b));
     ++found[expected ? 1 : 0];
     ASSERT_EQ(overlap(a, b), expected ? Overlap::yes : Overlap::no)

@@ -60,8 +60,8 @@ TEST(PerAxis, RefusesIntegersThatDoNotFit) {
   EXPECT_REFUSED((Integers{std::uint64_t{1}, std::uint64_t{1} << 63}), "9223372036854775808");
   EXPECT_REFUSED(nn::Padding(beyond), "the value 18446744073709551615");
   EXPECT_REFUSED((nn::Padding{beyond, beyond}), "use at most 2^63 - 1");
-  constexpr std::uint64_t most = std::numeric_limits<std::int64_t>::max();
-  EXPECT_EQ(Integers(most).values().front(), std::numeric_limits<std::int64_t>::max());
+  constexpr std::uint64_t max = std::numeric_limits<std::int64_t>::max();
+  EXPECT_EQ(Integers(max).values().front(), std::numeric_limits<std::int64_t>::max());
   EXPECT_EQ(Reals(beyond).values().front(), 0x1p64);
 }
 

@@ -24,11 +24,11 @@ Cut cut(Mode mode, const Shape& x, const Shape& k) {
   Cut result;
   for (std::size_t i = 0; i < x.size(); ++i) {
     const std::int64_t n = x[i], m = k[i];
-    const std::int64_t least = std::min(n, m);
-    result.start.push_back(mode == Mode::full ? 0 : mode == Mode::same ? (m - 1) / 2 : least - 1);
+    const std::int64_t min = std::min(n, m);
+    result.start.push_back(mode == Mode::full ? 0 : mode == Mode::same ? (m - 1) / 2 : min - 1);
     result.shape.push_back(mode == Mode::full   ? n + m - 1
                            : mode == Mode::same ? n
-                                                : std::max(n, m) - least + 1);
+                                                : std::max(n, m) - min + 1);
   }
   return result;
 }
@@ -93,8 +93,8 @@ TEST_F(SignalSum, NumPysSameIsCentredOnTheLongerOperand) {
     const Numbers a = small_integers({n}, xt, random), v = small_integers({m}, kt, random);
     auto [start, shape] = cut(mode, {n}, {m});
     if (mode == Mode::same) {
-      const std::int64_t least = std::min(n, m);
-      start[0] = correlation && m > n ? least / 2 : (least - 1) / 2;
+      const std::int64_t min = std::min(n, m);
+      start[0] = correlation && m > n ? min / 2 : (min - 1) / 2;
       shape[0] = std::max(n, m);
     }
     const Tensor y = correlation ? numpy::correlate(a.as(xt), v.as(kt), {.mode = mode})

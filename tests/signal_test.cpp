@@ -345,8 +345,8 @@ TEST(Lowering, RefusesViewsThatDescribeNothing) {
   x.strides = {1};
   x.shape = {-4};
   EXPECT_REFUSED(convolve(x, counting({2})), "-4");
-  const std::int64_t most = std::numeric_limits<std::int64_t>::max();
-  x.shape = {most};
+  const std::int64_t max = std::numeric_limits<std::int64_t>::max();
+  x.shape = {max};
   x.strides = {0};
   EXPECT_REFUSED(convolve(x, x), "more than 2^63 - 1");
 }

@@ -322,15 +322,14 @@ TEST(WindowMeansOfFarMoreThanTheLine, AreThoseOfItsPeriodOrItsEnds) {
 
 TEST(WindowMeansOfFarMoreThanTheLine, KeepNanAndDoNotOverflow) {
   const std::int64_t size = std::int64_t{1} << 40;
-  const double most = std::numeric_limits<double>::max();
+  const double max = std::numeric_limits<double>::max();
   for (const Boundary& boundary : {Boundary::wrap(), Boundary::mirror(), Boundary::nearest()}) {
-    const Tensor x = Tensor::from<double>({most, most, most}, {3});
+    const Tensor x = Tensor::from<double>({max, max, max}, {3});
     Tensor y(f64, x.shape());
     window_mean(std::as_const(x).view(), y.view(),
                 {.size = size, .pad_lo = size / 2, .boundary = boundary});
     // At most 5 additions, 2 products and their sum on the way; 2^40 divides exactly.
-    for (const double value : y.values<double>())
-      EXPECT_LE(std::abs(value / most - 1), 8 * 0x1p-53);
+    for (const double value : y.values<double>()) EXPECT_LE(std::abs(value / max - 1), 8 * 0x1p-53);
     const Tensor z = Tensor::from<double>({1, std::nan(""), 1}, {3});
     window_mean(std::as_const(z).view(), y.view(),
                 {.size = size, .pad_lo = size / 2, .boundary = boundary});

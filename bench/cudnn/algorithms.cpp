@@ -127,20 +127,20 @@ Descriptor default_config(const Descriptor& engine) {
   return descriptor.finalize();
 }
 
-std::vector<Descriptor> ranked_configs(const Descriptor& graph, std::size_t most) {
+std::vector<Descriptor> ranked_configs(const Descriptor& graph, std::size_t max) {
   Descriptor heuristics(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
   heuristics.set(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph)
       .set(CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, CUDNN_HEUR_MODE_B)
       .finalize();
   std::vector<Descriptor> configs;
   std::vector<cudnnBackendDescriptor_t> raw;
-  for (std::size_t i = 0; i < most; ++i) {
+  for (std::size_t i = 0; i < max; ++i) {
     raw.push_back(configs.emplace_back(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR).get());
   }
   // The results are written into descriptors that the caller made.
   std::int64_t count = 0;
   check_cudnn(cudnn().get_attribute(heuristics.get(), CUDNN_ATTR_ENGINEHEUR_RESULTS,
-                                    CUDNN_TYPE_BACKEND_DESCRIPTOR, static_cast<std::int64_t>(most),
+                                    CUDNN_TYPE_BACKEND_DESCRIPTOR, static_cast<std::int64_t>(max),
                                     &count, raw.data()),
               "rank its engines");
   configs.erase(configs.begin() + std::min<std::ptrdiff_t>(count, std::ssize(configs)),

@@ -46,16 +46,16 @@ class Descriptor {
     return *this;
   }
 
-  /// The values of an attribute, at most `most`.
+  /// The values of an attribute, at most `max`.
   template <typename T>
   [[nodiscard]] std::vector<T> values(cudnnBackendAttributeName_t name,
-                                      cudnnBackendAttributeType_t type, std::size_t most) const {
-    std::vector<T> result(most);
+                                      cudnnBackendAttributeType_t type, std::size_t max) const {
+    std::vector<T> result(max);
     std::int64_t count = 0;
-    check_cudnn(cudnn().get_attribute(get(), name, type, static_cast<std::int64_t>(most), &count,
+    check_cudnn(cudnn().get_attribute(get(), name, type, static_cast<std::int64_t>(max), &count,
                                       result.data()),
                 "read an attribute");
-    result.resize(std::min(most, static_cast<std::size_t>(count)));
+    result.resize(std::min(max, static_cast<std::size_t>(count)));
     return result;
   }
 

@@ -32,7 +32,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t ranked = 8;  // of what its heuristics propose; every engine is timed anyway
-constexpr Effort effort{.least_samples = 15, .least_seconds = 0.02, .most_seconds = 2};
+constexpr Effort effort{.min_samples = 15, .min_seconds = 0.02, .max_seconds = 2};
 constexpr std::uint64_t seed = 20261120;
 
 class Handle {

@@ -111,12 +111,12 @@ def time_problem(problem, clock, options, present):
         if options.only and not name.startswith(options.only):
             continue
         try:
-            result = timing.measure(clock, call, options.most_seconds)
+            result = timing.measure(clock, call, options.max_seconds)
         except Exception as error:  # out of memory, an unsupported shape: the others still count
             record["failed"][name] = f"{type(error).__name__}: {error}".splitlines()[0][:200]
             continue
         if result is None:
-            record["failed"][name] = f"one run takes more than {options.most_seconds} s"
+            record["failed"][name] = f"one run takes more than {options.max_seconds} s"
         else:
             record["peers"][name] = result
     return record

@@ -91,24 +91,24 @@ class PinnedThreads:
             pass
 
 
-def measure(clock, call, most_seconds):
+def measure(clock, call, max_seconds):
     """Two warm-up runs, then 15 timed ones and at least 0.2 s; fewer (3 or more) if they take too long."""
     start = time.perf_counter()
     pinned = PinnedThreads()
     first = clock.once(call)
-    if first > most_seconds:
+    if first > max_seconds:
         return None
     clock.once(call)
     with pinned:
-        return _samples(clock, call, most_seconds, start)
+        return _samples(clock, call, max_seconds, start)
 
 
-def _samples(clock, call, most_seconds, start):
+def _samples(clock, call, max_seconds, start):
     seconds = []
     while True:
         seconds.append(clock.once(call))
         if len(seconds) >= LEAST_SAMPLES and sum(seconds) >= 0.2:
             break
-        if len(seconds) >= 3 and time.perf_counter() - start > most_seconds or len(seconds) == 10000:
+        if len(seconds) >= 3 and time.perf_counter() - start > max_seconds or len(seconds) == 10000:
             break
     return summary(seconds)

@@ -50,10 +50,10 @@ CpuMachine shipped() {
 // virtual machines report that of the whole host.
 CpuMachine with_own_caches(CpuMachine machine) {
 #if defined(_SC_LEVEL1_DCACHE_SIZE) && defined(_SC_LEVEL2_CACHE_SIZE)
-  constexpr std::int64_t least = 16 * 1024;  // less is a system that does not know
+  constexpr std::int64_t min = 16 * 1024;  // less is a system that does not know
   const std::int64_t first = sysconf(_SC_LEVEL1_DCACHE_SIZE);
   const std::int64_t second = sysconf(_SC_LEVEL2_CACHE_SIZE);
-  if (first >= least && second >= 2 * first) {
+  if (first >= min && second >= 2 * first) {
     machine.l1d_bytes = first;
     machine.l2_bytes = second;
   }

@@ -18,7 +18,7 @@ using Member =
 struct Field {
   const char* name;
   Member member;
-  double least, most;
+  double min, max;
   const char* meaning;
 };
 
@@ -84,19 +84,19 @@ std::string_view trimmed(std::string_view text) {
 
 // A word from a file, short enough for a message.
 std::string shown(std::string_view text) {
-  constexpr std::size_t most = 40;
-  return std::string(text.substr(0, most)) + (text.size() > most ? "..." : "");
+  constexpr std::size_t max = 40;
+  return std::string(text.substr(0, max)) + (text.size() > max ? "..." : "");
 }
 
 void read_number(CpuMachine& machine, const Field& field, std::string_view text) {
   const std::optional<double> value = parse_number<double>(text);
   const bool whole = is_whole(field);
-  const bool good = value && *value >= field.least && *value <= field.most &&
+  const bool good = value && *value >= field.min && *value <= field.max &&
                     (!whole || *value == static_cast<double>(static_cast<std::int64_t>(*value)));
   if (!good) {
     throw InvalidProblem(message(field.name, " is '", shown(text), "', ",
                                  whole ? "not an integer from " : "not a number from ",
-                                 format_real(field.least), " to ", format_real(field.most), " (",
+                                 format_real(field.min), " to ", format_real(field.max), " (",
                                  field.meaning, ")"));
   }
   set_value(machine, field, *value);

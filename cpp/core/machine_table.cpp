@@ -118,7 +118,7 @@ constexpr GpuLimits small_gpu(int major, int minor, int multiprocessors, int blo
   return {.major = major,
           .minor = minor,
           .multiprocessors = multiprocessors,
-          .shared_most = 99 * kib,
+          .max_shared = 99 * kib,
           .shared_of_multiprocessor = 100 * kib,
           .threads_of_multiprocessor = 1536,
           .blocks_of_multiprocessor = blocks};
@@ -139,7 +139,7 @@ const Sheet sheets[] = {
      {.major = 8,
       .minor = 0,
       .multiprocessors = 108,
-      .shared_most = 163 * kib,
+      .max_shared = 163 * kib,
       .shared_of_multiprocessor = 164 * kib},
      1410,
      2039,

@@ -40,9 +40,9 @@ bool Word::flag() const {
   return value == "1";
 }
 
-std::int64_t Word::digit(std::int64_t most) const {
-  require(value.size() == 1 && value[0] >= '0' && value[0] <= '0' + most,
-          "the value is a number from 0 to " + std::to_string(most));
+std::int64_t Word::digit(std::int64_t max) const {
+  require(value.size() == 1 && value[0] >= '0' && value[0] <= '0' + max,
+          "the value is a number from 0 to " + std::to_string(max));
   return value[0] - '0';
 }
 

@@ -39,8 +39,8 @@ struct Word {
   [[nodiscard]] std::int64_t integer(std::string_view piece) const;
   [[nodiscard]] double real() const;
   [[nodiscard]] bool flag() const;
-  /// One digit, at most `most`.
-  [[nodiscard]] std::int64_t digit(std::int64_t most) const;
+  /// One digit, at most `max`.
+  [[nodiscard]] std::int64_t digit(std::int64_t max) const;
   /// "9x3x3": between 1 and `limit` integers.
   [[nodiscard]] std::vector<std::int64_t> integers(char separator, std::size_t limit) const;
   /// The pieces joined by 'x', one for each of `rank` axes; a single one serves all axes.

@@ -12,7 +12,7 @@ namespace {
 
 // Numerators and denominators of products of whole numbers this small differ by more than double
 // rounds.
-constexpr double most_whole = 0x1p20;
+constexpr double max_whole = 0x1p20;
 
 double tolerance_of(DType type, std::size_t rank) {
   const double roundoff = is_integer(type) ? 0x1p-53 : unit_roundoff(type);
@@ -30,7 +30,7 @@ std::optional<std::vector<std::vector<double>>> outer_factors(const ConstTensorV
   bool usable = true;
   for_each_index(w.shape, [&](std::int64_t position, const Extents& index) {
     const double size = std::abs(taps[static_cast<std::size_t>(position)]);
-    usable = usable && std::isfinite(size) && (!is_integer(w.dtype) || size <= most_whole);
+    usable = usable && std::isfinite(size) && (!is_integer(w.dtype) || size <= max_whole);
     if (size <= largest) return;
     largest = size;
     at = index;
@@ -107,9 +107,9 @@ struct Elimination {
   }
 };
 
-// The least number of terms within terms_bound, below `most`; 0 if there is none.
+// The least number of terms within terms_bound, below `max`; 0 if there is none.
 template <typename T>
-std::int64_t eliminate(Elimination<T> matrix, std::int64_t most) {
+std::int64_t eliminate(Elimination<T> matrix, std::int64_t max) {
   const auto ky = static_cast<std::int64_t>(matrix.ky);
   const auto kx = static_cast<std::int64_t>(matrix.kx);
   double squares = 0;
@@ -117,7 +117,7 @@ std::int64_t eliminate(Elimination<T> matrix, std::int64_t most) {
     if (!std::isfinite(tap)) return 0;
     squares += static_cast<double>(tap) * static_cast<double>(tap);
   }
-  for (std::int64_t terms = 1; terms <= most; ++terms) {
+  for (std::int64_t terms = 1; terms <= max; ++terms) {
     matrix.step();
     double magnitudes = 0;
     double rests = 0;
@@ -145,7 +145,7 @@ std::int64_t outer_terms(const ConstTensorView& w, DType accumulator) {
   if (longer.size() > 2) return 0;
   const std::int64_t ky = longer[0];
   const std::int64_t kx = longer[1];
-  const auto most = std::min(max_separable, (ky * kx - 1) / (2 * (ky + kx)));
+  const auto max = std::min(max_separable, (ky * kx - 1) / (2 * (ky + kx)));
   const auto found = [&](auto number) -> std::int64_t {
     using T = decltype(number);
     const Tensor copy = compact_copy(w, dtype_of<T>);
@@ -154,7 +154,7 @@ std::int64_t outer_terms(const ConstTensorView& w, DType accumulator) {
                          static_cast<std::size_t>(kx),
                          {taps.begin(), taps.end()},
                          std::vector<double>(taps.size())},
-                        most);
+                        max);
   };
   if (accumulator == DType::f32) return found(float{});
   return accumulator == DType::f64 ? found(double{}) : 0;

@@ -37,8 +37,8 @@ Wide inverse(Wide a, Wide m) {
 class Sums {
  public:
   // Both at least 0; in ascending order of the steps, `merge` finds what it can.
-  void add(Wide step, Wide most) {
-    if (step != 0 && most != 0) terms_[count_++] = {step, most};
+  void add(Wide step, Wide max) {
+    if (step != 0 && max != 0) terms_[count_++] = {step, max};
   }
 
   // Whether one of them is `total`.
@@ -54,7 +54,7 @@ class Sums {
 
  private:
   struct Term {
-    Wide step = 0, most = 0;
+    Wide step = 0, max = 0;
     // Of the sums of this term and all that follow:
     Wide highest = 0, divisor = 0;
     // What brings the rest to a multiple of the divisor that follows: x = rest / divisor inverse,
@@ -62,18 +62,18 @@ class Sums {
     Wide inverse = 0, period = 1;
   };
 
-  // x + k y takes all values up to most_x + k most_y if k <= most_x + 1.
+  // x + k y takes all values up to max_x + k max_y if k <= max_x + 1.
   void merge() {
     std::sort(terms_.begin(), end(), [](auto& a, auto& b) { return a.step < b.step; });
     auto* last = terms_.begin();
     for (auto* term = terms_.begin(); term != end(); ++term) {
       auto* whole = std::find_if(terms_.begin(), last, [&](const Term& t) {
-        return term->step % t.step == 0 && term->step / t.step <= t.most + 1;
+        return term->step % t.step == 0 && term->step / t.step <= t.max + 1;
       });
       if (whole == last) {
         *last++ = *term;
       } else {
-        whole->most += term->step / whole->step * term->most;
+        whole->max += term->step / whole->step * term->max;
       }
     }
     count_ = static_cast<std::size_t>(last - terms_.begin());
@@ -85,7 +85,7 @@ class Sums {
     Wide highest = 0, divisor = 0;
     for (std::size_t i = count_; i-- > 0;) {
       Term& t = terms_[i];
-      t.highest = highest += t.step * t.most;
+      t.highest = highest += t.step * t.max;
       t.divisor = gcd(t.step, divisor);
       t.period = divisor == 0 ? 1 : divisor / t.divisor;
       t.inverse = inverse(t.step / t.divisor % t.period, t.period);
@@ -97,10 +97,10 @@ class Sums {
   Overlap search(std::size_t i, Wide rest) {
     if (i + 1 == count_) return Overlap::yes;
     const Term& t = terms_[i];
-    const Wide least = std::max<Wide>(0, ceil_divide(rest - terms_[i + 1].highest, t.step));
-    const Wide most = std::min(t.most, rest / t.step);
+    const Wide min = std::max<Wide>(0, ceil_divide(rest - terms_[i + 1].highest, t.step));
+    const Wide max = std::min(t.max, rest / t.step);
     const Wide residue = rest / t.divisor % t.period * t.inverse % t.period;
-    for (Wide x = least + ((residue - least) % t.period + t.period) % t.period; x <= most;
+    for (Wide x = min + ((residue - min) % t.period + t.period) % t.period; x <= max;
          x += t.period) {
       if (budget_-- == 0) return Overlap::undecided;
       const Overlap found = search(i + 1, rest - x * t.step);
@@ -172,7 +172,7 @@ Overlap overlap(const ConstTensorView& a, const ConstTensorView& b) {
 // steps times d sum to 0. Values of -most to most are counted from -most.
 Overlap self_overlap(const Shape& shape, const Strides& strides) {
   struct Steps {
-    Wide step, most;
+    Wide step, max;
   };
   std::vector<Steps> axes;
   for (std::size_t i = 0; i < shape.size(); ++i) {
@@ -184,11 +184,11 @@ Overlap self_overlap(const Shape& shape, const Strides& strides) {
   for (std::size_t first = 0; first < axes.size(); ++first) {
     if (axes[first].step == 0) return Overlap::yes;
     Sums sums;
-    sums.add(axes[first].step, axes[first].most - 1);
+    sums.add(axes[first].step, axes[first].max - 1);
     Wide total = -axes[first].step;
     for (std::size_t i = first + 1; i < axes.size(); ++i) {
-      sums.add(axes[i].step, 2 * axes[i].most);
-      total += axes[i].step * axes[i].most;
+      sums.add(axes[i].step, 2 * axes[i].max);
+      total += axes[i].step * axes[i].max;
     }
     const Overlap found = sums.reach(total);
     if (found != Overlap::no) return found;

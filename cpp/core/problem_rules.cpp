@@ -100,10 +100,9 @@ void check_counts(const Problem& p) {
   }
 }
 
-void check_extent(std::size_t index, std::string_view field, std::int64_t value,
-                  std::int64_t least) {
-  if (value < least) {
-    refuse("axis ", index, ' ', field, '=', value, ": must be at least ", least, "; use ", least,
+void check_extent(std::size_t index, std::string_view field, std::int64_t value, std::int64_t min) {
+  if (value < min) {
+    refuse("axis ", index, ' ', field, '=', value, ": must be at least ", min, "; use ", min,
            " or more");
   }
   if (value > max_reach) {

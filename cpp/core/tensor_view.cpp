@@ -30,10 +30,10 @@ std::size_t checked_axis(std::int64_t axis, std::int64_t rank, const char* field
 
 // A position between the elements, 0 to extent, or the one of an element.
 std::int64_t position(std::int64_t value, std::int64_t extent, bool element, const char* field) {
-  const std::int64_t most = element ? extent - 1 : extent;
-  if (value < -extent || value > most) {
+  const std::int64_t max = element ? extent - 1 : extent;
+  if (value < -extent || value > max) {
     throw InvalidProblem(message(field, " of the slice is ", value, " on an axis of ", extent,
-                                 " elements; use ", -extent, " to ", most));
+                                 " elements; use ", -extent, " to ", max));
   }
   return value < 0 ? value + extent : value;
 }
@@ -111,11 +111,11 @@ std::string text_of(T value) {
   }
 }
 
-// The first elements in row-major order, up to `most` of them and a sign that there are more.
-std::string first_elements(const ConstTensorView& view, int most) {
+// The first elements in row-major order, up to `max` of them and a sign that there are more.
+std::string first_elements(const ConstTensorView& view, int max) {
   std::string text;
   Extents index = Extents::filled(view.shape.size(), 0);
-  for (int count = 0; count < most; ++count) {
+  for (int count = 0; count < max; ++count) {
     text += visit_dtype(view.dtype, [&](auto element) {
       using T = decltype(element);
       return ' ' + text_of(static_cast<const T*>(view.data)[offset_of(index, view.strides)]);
@@ -180,8 +180,8 @@ std::string to_string(const ConstTensorView& view) {
   const bool readable = view.device.kind == DeviceKind::cpu && view.data != nullptr &&
                         view.strides.size() == view.shape.size() &&
                         std::ranges::all_of(view.shape, [](std::int64_t e) { return e > 0; });
-  constexpr int most = 8;
-  return readable ? text + ':' + first_elements(view, most) : text;
+  constexpr int max = 8;
+  return readable ? text + ':' + first_elements(view, max) : text;
 }
 
 std::ostream& operator<<(std::ostream& os, const ConstTensorView& view) {

@@ -14,14 +14,14 @@
 namespace faltung {
 namespace {
 
-constexpr int most_threads = 1024;
+constexpr int max_threads = 1024;
 std::atomic<int> wanted{0};  // 0: nobody said
 
 // A container or taskset may leave fewer processors than the machine has.
 int processors() {
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof(set), &set) != 0) return 1;
-  return std::clamp(CPU_COUNT(&set), 1, most_threads);
+  return std::clamp(CPU_COUNT(&set), 1, max_threads);
 }
 
 int from_environment() {
@@ -31,9 +31,9 @@ int from_environment() {
   int count = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
   if (error != std::errc() || end != text.data() + text.size() || count < 1 ||
-      count > most_threads) {
+      count > max_threads) {
     throw InvalidProblem(message("environment variable FALTUNG_THREADS is '", text,
-                                 "', not a number of threads from 1 to ", most_threads,
+                                 "', not a number of threads from 1 to ", max_threads,
                                  "; correct or unset it"));
   }
   return count;
@@ -49,9 +49,9 @@ int threads() {
 }
 
 void set_threads(int count) {
-  if (count < 0 || count > most_threads) {
-    throw InvalidProblem(message("threads is ", count, "; give 1 to ", most_threads,
-                                 ", or 0 for one per processor"));
+  if (count < 0 || count > max_threads) {
+    throw InvalidProblem(
+        message("threads is ", count, "; give 1 to ", max_threads, ", or 0 for one per processor"));
   }
   wanted.store(count, std::memory_order_relaxed);
 }

@@ -154,14 +154,14 @@ double copy_speed(std::vector<float>& x, std::vector<float>& y, std::int64_t byt
 // Speeds of the last level and the memory; the last level ends where copies are nearer to the
 // memory's speed.
 void measure_memory(CpuMachine& machine) {
-  constexpr std::int64_t most = std::int64_t{256} << 20;
-  std::vector<float> x(most / 2 / sizeof(float), 1.0f), y(most / 2 / sizeof(float));
-  machine.copy_bytes_per_ns = copy_speed(x, y, most, 1);
+  constexpr std::int64_t max = std::int64_t{256} << 20;
+  std::vector<float> x(max / 2 / sizeof(float), 1.0f), y(max / 2 / sizeof(float));
+  machine.copy_bytes_per_ns = copy_speed(x, y, max, 1);
   const std::int64_t first = 4 * machine.l2_bytes;
   machine.l3_bytes_per_ns = copy_speed(x, y, first, 0.3);
   const double between = std::sqrt(machine.l3_bytes_per_ns * machine.copy_bytes_per_ns);
   machine.l3_bytes = first;
-  for (std::int64_t bytes = 2 * first; bytes <= most / 2; bytes *= 2) {
+  for (std::int64_t bytes = 2 * first; bytes <= max / 2; bytes *= 2) {
     if (copy_speed(x, y, bytes, 0.2) < between) break;
     machine.l3_bytes = bytes;
   }

@@ -28,9 +28,9 @@ void load_as(const void* data, std::int64_t first, std::int64_t step, std::int64
 
 template <typename T>
 T saturated(std::int32_t value) {
-  constexpr std::int32_t least = std::numeric_limits<T>::min();
-  constexpr std::int32_t most = std::numeric_limits<T>::max();
-  return static_cast<T>(value < least ? least : value > most ? most : value);
+  constexpr std::int32_t min = std::numeric_limits<T>::min();
+  constexpr std::int32_t max = std::numeric_limits<T>::max();
+  return static_cast<T>(value < min ? min : value > max ? max : value);
 }
 
 template <bool saturates, typename Acc, typename T, typename Round>

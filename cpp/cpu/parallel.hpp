@@ -25,8 +25,8 @@ inline double min_microseconds_per_thread() { return 2 * cpu_machine().thread_wa
 /// @param microseconds  how long one thread would take
 inline int plan_threads(std::int64_t blocks, double microseconds) {
   const double useful = std::max(1.0, microseconds / min_microseconds_per_thread());
-  const auto most = std::max<std::int64_t>(1, std::min<std::int64_t>(threads(), blocks));
-  return useful < static_cast<double>(most) ? static_cast<int>(useful) : static_cast<int>(most);
+  const auto max = std::max<std::int64_t>(1, std::min<std::int64_t>(threads(), blocks));
+  return useful < static_cast<double>(max) ? static_cast<int>(useful) : static_cast<int>(max);
 }
 
 /// Microseconds of a run that one thread would do in so many, if it is cut into plenty of blocks.

@@ -10,7 +10,7 @@
 namespace faltung::filters {
 namespace {
 
-constexpr double most_beta = 700;  // I0 of it is about 1e302
+constexpr double max_beta = 700;  // I0 of it is about 1e302
 
 // The modified Bessel function of order 0, by its power series, whose terms are all positive.
 // Source: Abramowitz & Stegun 9.6.12.
@@ -39,8 +39,8 @@ Tensor low_pass(std::int64_t taps, double cutoff, double beta) {
     throw InvalidProblem(message("cutoff is ", cutoff,
                                  "; it is a part of half the sample rate, above 0 and below 1"));
   }
-  if (!(beta >= 0 && beta <= most_beta)) {
-    throw InvalidProblem(message("beta is ", beta, "; use 0 to ", most_beta));
+  if (!(beta >= 0 && beta <= max_beta)) {
+    throw InvalidProblem(message("beta is ", beta, "; use 0 to ", max_beta));
   }
   Tensor result(f64, {taps});
   const auto values = result.values<double>();

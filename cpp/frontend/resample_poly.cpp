@@ -85,9 +85,9 @@ void multiply_taps(Tensor& taps, std::int64_t factor) {
 }
 
 Tensor designed_taps(DType x, const Rates& rates, double beta) {
-  constexpr std::int64_t most_rate = std::int64_t{1} << 40;
+  constexpr std::int64_t max_rate = std::int64_t{1} << 40;
   const std::int64_t rate = std::max(rates.up, rates.down);
-  if (rate > most_rate) {
+  if (rate > max_rate) {
     throw InvalidProblem(message("up / down is ", rates.up, " / ", rates.down,
                                  " in lowest terms, which needs a filter of 20 taps for each of ",
                                  rate, "; give `taps`, or a ratio of smaller numbers"));

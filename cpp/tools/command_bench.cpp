@@ -154,11 +154,11 @@ void add_bench_command(CLI::App& app) {
   command->add_option("--cache", options->cache, "cold (flushed before each run) or warm")
       ->check(CLI::IsMember({"cold", "warm"}))
       ->capture_default_str();
-  command->add_option("--samples", options->effort.least_samples, "Runs to time, at least")
+  command->add_option("--samples", options->effort.min_samples, "Runs to time, at least")
       ->check(CLI::Range(3, 10000))
       ->capture_default_str();
   command
-      ->add_option("--most-seconds", options->effort.most_seconds,
+      ->add_option("--most-seconds", options->effort.max_seconds,
                    "Stop a problem after this long, with 3 runs or more")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

@@ -66,8 +66,8 @@ CallOptions common_options(const Options& options) {
   call.engine = options.engine;
   set_sums(options.sums, call);
   if (!options.alpha.empty()) {
-    constexpr double most = std::numeric_limits<double>::max();
-    call.alpha = parse_number("--alpha", options.alpha, -most, most);
+    constexpr double max = std::numeric_limits<double>::max();
+    call.alpha = parse_number("--alpha", options.alpha, -max, max);
   }
   if (!options.activation.empty()) {
     call.activation = parse_activation("--activation", options.activation);

@@ -12,7 +12,7 @@ inline constexpr int band_columns = 4;  ///< column tiles of a warp
 /// The steps compiled: filters of up to 41 columns in planes, up to 137 in single rows.
 inline constexpr int band_steps[] = {1, 2, 3, 5, 9};
 inline constexpr int band_plane_steps = 3;
-inline constexpr int band_most_strip = 4;
+inline constexpr int band_max_strip = 4;
 
 /// Dynamic shared memory of a block, so that two share a multiprocessor.
 constexpr std::int64_t half_shared(const GpuLimits& device) {
@@ -36,12 +36,12 @@ struct BandWindow {
 constexpr BandWindow band_window(std::int64_t size, std::int64_t pad, bool folded) {
   for (const int steps : band_steps) {
     if (steps > band_plane_steps && !folded) break;
-    const std::int64_t most = pad + 16 * steps - 7 - size;
-    if (most < pad) continue;
+    const std::int64_t max = pad + 16 * steps - 7 - size;
+    if (max < pad) continue;
     for (const int multiple : {8, 4, 2}) {
       const std::int64_t offset =
           -divide_down(-pad, multiple) * multiple;  // the least that is >= pad
-      if (offset <= most) return {steps, static_cast<int>(offset)};
+      if (offset <= max) return {steps, static_cast<int>(offset)};
     }
   }
   return {};
@@ -68,10 +68,10 @@ constexpr bool band_folds(const Geometry& g) {
 /// slowest axis, and extents that fit 32-bit indices.
 inline bool has_plain_planes(const Geometry& g) {
   const auto& [az, ay, ax] = g.axis;
-  constexpr std::int64_t most = std::int64_t{1} << 28;
+  constexpr std::int64_t max = std::int64_t{1} << 28;
   for (const AxisGeometry* axis : {&az, &ay, &ax}) {
     if (axis->stride != 1 || axis->dilation != 1 || axis->input_dilation != 1) return false;
-    if (axis->input > most || axis->output > most || axis->pad_lo > most || axis->pad_lo < -most) {
+    if (axis->input > max || axis->output > max || axis->pad_lo > max || axis->pad_lo < -max) {
       return false;
     }
   }
@@ -111,22 +111,22 @@ inline BandTiling band_tiling(const Geometry& g, const GpuLimits& device = {}) {
   t.left = static_cast<int>(divide_down(-window.offset, 8) * 8);
   t.before = -(t.left + t.offset);
   t.stage = t.before > 0 ? 8 : 0;
-  const int most_strip = t.steps >= 3 ? 2 : band_most_strip;  // registers
+  const int max_strip = t.steps >= 3 ? 2 : band_max_strip;  // registers
   t.strip = 1;
-  while (t.strip < most_strip && 16 * t.strip < ay.output) t.strip *= 2;
+  while (t.strip < max_strip && 16 * t.strip < ay.output) t.strip *= 2;
   t.rows = static_cast<int>(std::min<std::int64_t>(16 * t.strip, ay.output));
   t.strips = static_cast<int>(divide_up(t.rows, t.strip));
   t.smem_rows = t.strips * t.strip + static_cast<int>(ay.filter) - 1;
-  const int most_tiles = band_columns * band_warps;
-  const int most_cols = 8 * most_tiles - t.stage;
+  const int max_tiles = band_columns * band_warps;
+  const int max_cols = 8 * max_tiles - t.stage;
   if (t.folded) {
-    const std::int64_t pieces = divide_up(ax.output, std::int64_t{16} * most_cols);
+    const std::int64_t pieces = divide_up(ax.output, std::int64_t{16} * max_cols);
     t.cols = static_cast<int>(round_up(divide_up(ax.output, 16 * pieces), 8));
     t.rows = static_cast<int>(std::min<std::int64_t>(divide_up(ax.output, t.cols), 16));
     t.strips = t.smem_rows = t.rows;
   } else {
-    const bool whole = ax.output + t.before <= 8 * most_tiles;
-    t.cols = whole ? static_cast<int>(ax.output) : most_cols;
+    const bool whole = ax.output + t.before <= 8 * max_tiles;
+    t.cols = whole ? static_cast<int>(ax.output) : max_cols;
   }
   t.tiles = static_cast<int>(divide_up(t.cols + t.before, 8));
   t.halves = t.tiles + 2 * t.steps - 1;

@@ -8,9 +8,9 @@ namespace faltung::cuda::depthwise {
 /// Whether channels_kernel computes it.
 inline bool can_channels(const Problem& p, const Geometry& g) {
   const auto& [az, ay, ax] = g.axis;
-  constexpr std::int64_t most = std::int64_t{1} << 28;
+  constexpr std::int64_t max = std::int64_t{1} << 28;
   for (const AxisGeometry* axis : {&az, &ay, &ax}) {
-    if (axis->input > most || axis->output > most || axis->pad_lo > most || axis->pad_lo < -most) {
+    if (axis->input > max || axis->output > max || axis->pad_lo > max || axis->pad_lo < -max) {
       return false;
     }
   }
@@ -42,13 +42,13 @@ inline ChannelsTiling channels_tiling(const Geometry& g, int bytes, const GpuLim
   t.groups = divide_up(words, t.words);
   const int sub_rows = channels_rows(t.size, t.stride);
   // As large as fits; rows are given up first.
-  for (int most_rows = 16, most_cols = 16;; (most_rows == most_cols ? most_rows : most_cols) /= 2) {
-    const auto side = [](std::int64_t output, int most, int sub) {
-      const std::int64_t tiles = std::max<std::int64_t>(1, divide_up(output, most));
+  for (int max_rows = 16, max_cols = 16;; (max_rows == max_cols ? max_rows : max_cols) /= 2) {
+    const auto side = [](std::int64_t output, int max, int sub) {
+      const std::int64_t tiles = std::max<std::int64_t>(1, divide_up(output, max));
       return static_cast<int>(std::max<std::int64_t>(sub, round_up(divide_up(output, tiles), sub)));
     };
-    t.rows = side(ay.output, most_rows, sub_rows);
-    t.cols = side(ax.output, most_cols, channels_columns);
+    t.rows = side(ay.output, max_rows, sub_rows);
+    t.cols = side(ax.output, max_cols, channels_columns);
     t.smem_rows = (t.rows - 1) * t.stride + t.size;
     t.smem_cols = (t.cols - 1) * t.stride + t.size;
     // 16 banks on after the rows of a sub-tile, in whole vectors.
@@ -56,7 +56,7 @@ inline ChannelsTiling channels_tiling(const Geometry& g, int bytes, const GpuLim
     t.pitch = t.smem_cols * t.words;
     while (t.pitch % (2 * wanted) != wanted) t.pitch += 4;
     t.tile_size = t.smem_rows * t.pitch;
-    if (most_cols == 4 || 2 * 4 * std::int64_t{t.tile_size} <= channels_budget(t.size, device))
+    if (max_cols == 4 || 2 * 4 * std::int64_t{t.tile_size} <= channels_budget(t.size, device))
       break;
   }
   t.tiles_x = divide_up(ax.output, t.cols);

@@ -15,8 +15,8 @@ constexpr std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b
 
 /// Blocks along x: kernels walk on where a grid ends.
 constexpr unsigned grid_of(std::int64_t blocks) {
-  constexpr std::int64_t most = 0x7fffffff;
-  return static_cast<unsigned>(std::min(blocks, most));
+  constexpr std::int64_t max = 0x7fffffff;
+  return static_cast<unsigned>(std::min(blocks, max));
 }
 
 /// Instructions of single threads that a GPU issues in a microsecond.
@@ -59,8 +59,8 @@ inline GradientCut gradient_cut(const Geometry& g, std::int64_t tap_groups) {
   cut.channel_groups = divide_up(g.channels, cut.block_channels);
   const std::int64_t positions = g.batch * g.positions();
   const std::int64_t wanted = divide_up(sum_multiprocessors * 16, cut.channel_groups * tap_groups);
-  const std::int64_t most = divide_up(positions * cut.block_channels, 2048);
-  cut.chunk = divide_up(positions, std::clamp<std::int64_t>(wanted, 1, most));
+  const std::int64_t max = divide_up(positions * cut.block_channels, 2048);
+  cut.chunk = divide_up(positions, std::clamp<std::int64_t>(wanted, 1, max));
   cut.chunks = divide_up(positions, cut.chunk);
   return cut;
 }

@@ -8,7 +8,7 @@ namespace faltung::cuda::depthwise {
 inline constexpr int gradient_mma_warps = 4;  ///< of a block
 
 /// Shared memory of a block: what every device has, less 1 KiB for the system.
-inline constexpr std::int64_t gradient_mma_budget = dynamic_shared_most(least_limits);
+inline constexpr std::int64_t gradient_mma_budget = max_dynamic_shared(min_limits);
 
 /// Filter rows and x pieces of a warp, as compiled: (1, 4) for filters of one row, else (4, 3) or
 /// (8, 3). Two products of 8 x 8 share an mma, so the product of the two is even.
@@ -33,10 +33,10 @@ namespace detail {
 inline void cut_gradient_taps(const Geometry& g, GradientTiling& t) {
   const auto rows = static_cast<int>(g.axis[1].filter);
   const auto& ax = g.axis[2];
-  const int most = rows == 1 ? 1 : rows <= 4 ? 4 : 8;
-  t.deltas = gradient_deltas(most);
-  t.row_groups = static_cast<int>(divide_up(rows, most));
-  t.tap_rows = most;
+  const int max = rows == 1 ? 1 : rows <= 4 ? 4 : 8;
+  t.deltas = gradient_deltas(max);
+  t.row_groups = static_cast<int>(divide_up(rows, max));
+  t.tap_rows = max;
   t.first = static_cast<int>(divide_down(-ax.pad_lo, 8));
   const std::int64_t reach = ax.filter - 1 - ax.pad_lo - 8 * std::int64_t{t.first};
   t.column_groups =
@@ -72,26 +72,26 @@ inline GradientTiling gradient_mma_tiling(const Geometry& g) {
   detail::cut_gradient_taps(g, t);
   t.folded = band_folds(g);
   // The same on every device: tiles decide about the order of a sum. Rows are given up first.
-  for (int most_rows = 64, most_cols = 128;; (most_rows > 16 ? most_rows : most_cols) /= 2) {
+  for (int max_rows = 64, max_cols = 128;; (max_rows > 16 ? max_rows : max_cols) /= 2) {
     if (t.folded) {
-      const std::int64_t lines = divide_up(ax.output, std::int64_t{16} * most_cols);
+      const std::int64_t lines = divide_up(ax.output, std::int64_t{16} * max_cols);
       t.cols = static_cast<int>(round_up(divide_up(ax.output, 16 * lines), 8));
       t.rows = static_cast<int>(std::min<std::int64_t>(divide_up(ax.output, t.cols), 16));
     } else {
-      const std::int64_t across = divide_up(ax.output, most_cols);
+      const std::int64_t across = divide_up(ax.output, max_cols);
       t.cols =
           static_cast<int>(across <= 1 ? ax.output : round_up(divide_up(ax.output, across), 8));
       t.rows = static_cast<int>(
-          ay.output <= most_rows
+          ay.output <= max_rows
               ? ay.output
-              : round_up(divide_up(ay.output, divide_up(ay.output, most_rows)), 16));
+              : round_up(divide_up(ay.output, divide_up(ay.output, max_rows)), 16));
     }
     t.rows = std::max(t.rows, 1);
     t.cols = std::max(t.cols, 1);
     detail::size_gradient_tile(g, t);
     const int planes = static_cast<int>(divide_up(gradient_mma_warps / t.warp_groups, t.blocks));
     const bool fits = 4 * std::int64_t{planes} * (t.x_size + t.y_size) <= gradient_mma_budget;
-    if (fits || (most_rows == 16 && most_cols == 8)) break;
+    if (fits || (max_rows == 16 && max_cols == 8)) break;
   }
   const int unit_warps = gradient_mma_warps / t.warp_groups;
   t.planes = static_cast<int>(divide_up(unit_warps, t.blocks));

@@ -28,7 +28,7 @@ inline std::int64_t gradient_window_shared(const WindowTiling& t, int rows, int 
 /// same on every device, as is the number of multiprocessors below: the slots of a block decide
 /// about the order of a sum.
 inline constexpr std::int64_t gradient_window_budget = 96 * 1024;
-static_assert(gradient_window_budget + 2352 + 128 <= least_limits.shared_most);
+static_assert(gradient_window_budget + 2352 + 128 <= min_limits.max_shared);
 
 inline WindowTiling gradient_window_tiling(const Geometry& g, int bytes) {
   WindowTiling t = cut_windows(g, bytes, sum_multiprocessors, gradient_window_budget);

@@ -8,16 +8,16 @@ namespace faltung::cuda::depthwise {
 /// Most threads of a block: two of six warps on a multiprocessor leave a thread 168 registers. The
 /// 49 taps of f64 7x7 alone are 98, so there one block has it for itself.
 inline constexpr int window_threads = 192;
-inline constexpr int window_most_x = 16;  ///< threads along a row of a tile
+inline constexpr int window_max_x = 16;  ///< threads along a row of a tile
 
 /// Whether the tiles of window_kernel fit, whatever the pass: small filters of f32 or f64, `same`
 /// along rows. Dilated filters count with the zeros between their taps.
 inline bool window_shape(const Problem& p, const Geometry& g) {
   if (p.input != DType::f32 && p.input != DType::f64) return false;
   const auto& [az, ay, ax] = g.axis;
-  constexpr std::int64_t most = std::int64_t{1} << 28;
+  constexpr std::int64_t max = std::int64_t{1} << 28;
   for (const AxisGeometry* axis : {&az, &ay, &ax}) {
-    if (axis->input > most || axis->output > most || axis->pad_lo > most || axis->pad_lo < -most) {
+    if (axis->input > max || axis->output > max || axis->pad_lo > max || axis->pad_lo < -max) {
       return false;
     }
   }
@@ -57,7 +57,7 @@ inline WindowTiling cut_windows(const Geometry& g, int bytes, int multiprocessor
   const int rows = window_rows(depth, size, bytes);
   WindowTiling t;
   t.threads_x =
-      static_cast<int>(std::min<std::int64_t>(divide_up(ax.output, columns), window_most_x));
+      static_cast<int>(std::min<std::int64_t>(divide_up(ax.output, columns), window_max_x));
   const std::int64_t threads_y = divide_up(ay.output, rows);
   t.tiles_y = divide_up(threads_y, window_threads / t.threads_x);
   t.threads_y = static_cast<int>(divide_up(threads_y, t.tiles_y));

@@ -37,9 +37,9 @@ inline constexpr std::int64_t shared_budget = 48 * 1024;
 
 constexpr std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
-constexpr int round_up_to_power(std::int64_t n, int most) {
+constexpr int round_up_to_power(std::int64_t n, int max) {
   int power = 1;
-  while (power < most && power < n) power *= 2;
+  while (power < max && power < n) power *= 2;
   return power;
 }
 
@@ -73,20 +73,20 @@ constexpr Tiling make_tiling(const Geometry& g, int accumulator_bytes, int threa
   t.window_size = 0;
   t.step_y = window_step(ay, chunk_rows);
   t.step_x = window_step(ax, chunk_cols);
-  const std::int64_t most = shared_budget / accumulator_bytes;
+  const std::int64_t max = shared_budget / accumulator_bytes;
   const std::int64_t output_rows = ay.stride / t.step_y, output_cols = ax.stride / t.step_x;
   const std::int64_t tap_rows = chunk_rows == 1 ? 1 : ay.dilation / t.step_y;
   const std::int64_t tap_cols = chunk_cols == 1 ? 1 : ax.dilation / t.step_x;
-  if (std::max({output_rows, output_cols, tap_rows, tap_cols}) > most) return t;
+  if (std::max({output_rows, output_cols, tap_rows, tap_cols}) > max) return t;
   const std::int64_t outputs_wide = t.folded ? std::int64_t{t.rows} * t.cols : t.cols;
   const std::int64_t cols = (outputs_wide - 1) * output_cols + (chunk_cols - 1) * tap_cols + 1;
   const std::int64_t rows =
       t.folded ? 1 : (t.rows - 1) * output_rows + (chunk_rows - 1) * tap_rows + 1;
   t.tap_pitch = static_cast<int>(divide_up(chunk_cols, vector) * vector);
-  if (cols > most || rows > most) return t;
+  if (cols > max || rows > max) return t;
   const std::int64_t window_cols = divide_up(cols, vector) * vector;
   const std::int64_t taps = chunk_rows * t.tap_pitch;
-  if (rows * window_cols + taps > most) return t;
+  if (rows * window_cols + taps > max) return t;
   t.window_rows = static_cast<int>(rows);
   t.window_cols = static_cast<int>(window_cols);
   t.output_rows = static_cast<int>(output_rows);
@@ -125,18 +125,18 @@ inline Tiling choose_tiling(const Geometry& g, int accumulator_bytes) {
   const bool folded = ay.output == 1 && ay.filter == 1;
   const int threads_x = round_up_to_power(divide_up(ax.output, vector), 32);
   const std::int64_t tile_rows = folded ? divide_up(ax.output, threads_x * vector) : ay.output;
-  const int most_y = round_up_to_power(divide_up(tile_rows, thread_rows), max_threads / threads_x);
+  const int max_y = round_up_to_power(divide_up(tile_rows, thread_rows), max_threads / threads_x);
   Tiling best;
-  double least = -1;
-  for (int threads_y = most_y; threads_y >= 1; threads_y /= 2) {
+  double min = -1;
+  for (int threads_y = max_y; threads_y >= 1; threads_y /= 2) {
     for (std::int64_t rows = std::min<std::int64_t>(ay.filter, 256);; rows = divide_up(rows, 2)) {
       for (std::int64_t cols = std::min<std::int64_t>(ax.filter, 4096);;
            cols = divide_up(cols, 2)) {
         const Tiling t = make_tiling(g, accumulator_bytes, threads_x, threads_y, rows, cols);
         const double cost = t.window_size == 0 ? -1 : tiling_cost(g, t);
-        if (cost >= 0 && (least < 0 || cost < least)) {
+        if (cost >= 0 && (min < 0 || cost < min)) {
           best = t;
-          least = cost;
+          min = cost;
         }
         if (cols == 1) break;
       }

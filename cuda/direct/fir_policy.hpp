@@ -35,12 +35,12 @@ inline Tiling fir_tiling(const Geometry& g, int accumulator_bytes, const GpuLimi
   const AxisGeometry& ax = g.axis[2];
   const int vector = 16 / accumulator_bytes;
   Tiling t;
-  std::int64_t least = -1;
+  std::int64_t min = -1;
   for (int threads = fir_threads; threads >= 32; threads -= 32) {
     const std::int64_t cols = std::int64_t{threads} * fir_vectors * vector;
     const std::int64_t cost = divide_up(ax.output, cols) * (cols + ax.filter / 4);
-    if (least >= 0 && cost >= least) continue;
-    least = cost;
+    if (min >= 0 && cost >= min) continue;
+    min = cost;
     t.threads_x = threads;
     t.cols = static_cast<int>(cols);
   }

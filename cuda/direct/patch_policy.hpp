@@ -19,8 +19,8 @@ inline constexpr int patch_warps = 4;
 inline constexpr int patch_threads = 32 * patch_warps;
 inline constexpr int patch_tile_rows = patch_rows * 32 / patch_lanes;
 inline constexpr int patch_tile_columns = patch_warps * patch_lanes * patch_columns;
-inline constexpr int patch_residents = 3;            ///< blocks to a multiprocessor, by registers
-inline constexpr std::int64_t patch_most_rows = 33;  ///< of a filter: the window takes 33 KiB
+inline constexpr int patch_residents = 3;           ///< blocks to a multiprocessor, by registers
+inline constexpr std::int64_t patch_max_rows = 33;  ///< of a filter: the window takes 33 KiB
 
 /// Widths of filters that are compiled; one column narrower, a filter gets a column of zeros.
 constexpr int patch_width(std::int64_t filter) {
@@ -46,7 +46,7 @@ constexpr bool can_patch(const Geometry& g) {
   constexpr std::int64_t limit = std::int64_t{1} << 29;  // rows and columns are counted in 32 bits
   const AxisGeometry& ay = g.axis[1];
   const AxisGeometry& ax = g.axis[2];
-  bool good = patch_width(ax.filter) != 0 && ay.filter <= patch_most_rows && ax.x_stride == 1 &&
+  bool good = patch_width(ax.filter) != 0 && ay.filter <= patch_max_rows && ax.x_stride == 1 &&
               ay.stride == 1 && ax.stride == 1 && ay.dilation == 1 && ax.dilation == 1;
   for (const AxisGeometry& axis : g.axis) {
     good = good && axis.input_dilation == 1 && axis.input < limit && axis.output < limit &&

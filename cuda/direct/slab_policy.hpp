@@ -54,13 +54,13 @@ inline Tiling slab_tiling(const Geometry& g, bool general, const GpuLimits& devi
   t.tiles_y = divide_up(g.axis[1].output, t.rows);
   std::int64_t columns = t.tiles_x * t.tiles_y * g.groups * g.group_outputs;
   for (int i = 0; i < g.outer_count; ++i) columns *= g.outer[i].extent;
-  std::int64_t least = -1;
+  std::int64_t min = -1;
   for (std::int64_t slabs = 1; slabs <= 16; ++slabs) {
     const std::int64_t depth = divide_up(g.axis[0].output, slabs);
     const std::int64_t tiles = columns * divide_up(g.axis[0].output, depth);
     const std::int64_t cost = divide_up(tiles, blocks) * (depth + size - 1);
-    if (least >= 0 && cost >= least) continue;
-    least = cost;
+    if (min >= 0 && cost >= min) continue;
+    min = cost;
     t.depth = depth;
     t.tiles = tiles;
   }

@@ -137,10 +137,10 @@ namespace detail {
 
 /// Bounds of an integer type; std::numeric_limits is for the host alone.
 template <typename T>
-inline constexpr T most = static_cast<T>(~std::uint64_t{0} >>
-                                         (64 - 8 * sizeof(T) + (std::is_signed_v<T> ? 1 : 0)));
+inline constexpr T max = static_cast<T>(~std::uint64_t{0} >>
+                                        (64 - 8 * sizeof(T) + (std::is_signed_v<T> ? 1 : 0)));
 template <typename T>
-inline constexpr T least = std::is_signed_v<T> ? static_cast<T>(-most<T> - 1) : T{0};
+inline constexpr T min = std::is_signed_v<T> ? static_cast<T>(-max<T> - 1) : T{0};
 
 /// A floating value as an integer element; NaN becomes 0, infinities saturate or wrap to 0.
 template <typename T>
@@ -148,11 +148,11 @@ __device__ T rounded(double value, StoreRule rule) {
   const double whole = rule.rounding == Rounding::truncate ? trunc(value) : rint(value);
   if (whole != whole) return 0;
   if (rule.overflow == Overflow::saturate) {
-    constexpr double low = static_cast<double>(least<T>);
+    constexpr double low = static_cast<double>(min<T>);
     // 2^bits: exact in double, where the greatest value itself may not be.
-    constexpr double past = 2.0 * static_cast<double>(most<T> / 2 + 1);
-    if (whole < low) return least<T>;
-    if (whole >= past) return most<T>;
+    constexpr double past = 2.0 * static_cast<double>(max<T> / 2 + 1);
+    if (whole < low) return min<T>;
+    if (whole >= past) return max<T>;
     return static_cast<T>(whole);
   }
   if (!is_finite(whole)) return 0;
@@ -164,8 +164,8 @@ __device__ T rounded(double value, StoreRule rule) {
 template <typename T>
 __device__ T rounded(WideInteger value, StoreRule rule) {
   if (rule.overflow == Overflow::saturate) {
-    if (value < static_cast<WideInteger>(least<T>)) return least<T>;
-    if (value > static_cast<WideInteger>(most<T>)) return most<T>;
+    if (value < static_cast<WideInteger>(min<T>)) return min<T>;
+    if (value > static_cast<WideInteger>(max<T>)) return max<T>;
   }
   return static_cast<T>(value);
 }

@@ -34,7 +34,7 @@ std::optional<GpuLimits> find_limits(int index) {
       ask(index, cudaDevAttrComputeCapabilityMinor, limits.minor) &&
       ask(index, cudaDevAttrMultiProcessorCount, limits.multiprocessors) &&
       ask(index, cudaDevAttrMaxSharedMemoryPerBlock, limits.shared_default) &&
-      ask(index, cudaDevAttrMaxSharedMemoryPerBlockOptin, limits.shared_most) &&
+      ask(index, cudaDevAttrMaxSharedMemoryPerBlockOptin, limits.max_shared) &&
       ask(index, cudaDevAttrMaxSharedMemoryPerMultiprocessor, limits.shared_of_multiprocessor) &&
       ask(index, cudaDevAttrReservedSharedMemoryPerBlock, limits.shared_reserved) &&
       ask(index, cudaDevAttrMaxRegistersPerBlock, limits.registers_of_block) &&

@@ -13,7 +13,7 @@
 namespace faltung::cuda::separable {
 
 /// Fewer taps than this are summed one by one.
-inline constexpr int least_equal_taps = 20;
+inline constexpr int min_equal_taps = 20;
 
 /// Calls f with a constant: `value`, which is below `count`.
 template <int count, typename F>
@@ -27,7 +27,7 @@ __device__ __forceinline__ void with_constant(int value, const F& f) {
 /// Whether a line of taps is long enough, and all are equal; for all threads of the block.
 template <typename Acc>
 __device__ __forceinline__ bool are_equal(Shared<Acc> taps, int count) {
-  if (count < least_equal_taps) return false;
+  if (count < min_equal_taps) return false;
   const Acc first = taps[0];
   bool equal = true;
 #pragma unroll 1
@@ -46,12 +46,12 @@ __device__ __forceinline__ void add(Vec<Acc, size>& to, const Vec<Acc, size>& va
 
 /// sum[m] = tap (x[first + m] + ... + x[first + m + count - 1]). `x` is aligned to vectors, of
 /// which all are readable that hold one of the values; first is below a vector, count not below
-/// least_equal_taps.
+/// min_equal_taps.
 template <typename Acc, int run = Shape<sizeof(Acc)>::run>
 __device__ __forceinline__ void sum_equal_row(Shared<Acc> x, int first, int count, Acc tap,
                                               Acc (&sum)[run]) {
   constexpr int vector = Shape<sizeof(Acc)>::vector;
-  static_assert(run + vector <= least_equal_taps);
+  static_assert(run + vector <= min_equal_taps);
   Vec<Acc, vector> shared{};  // by all windows
   int at = 0;
   with_constant<vector>(first, [&](auto constant) {
@@ -100,7 +100,7 @@ __device__ __forceinline__ void sum_equal_row(Shared<Acc> x, int first, int coun
 template <typename Acc, int rows = Shape<sizeof(Acc)>::rows, int columns>
 __device__ __forceinline__ void sum_equal_column(RingCursor<Acc> h, int count, Acc tap,
                                                  Vec<Acc, columns> (&sum)[rows]) {
-  static_assert(rows <= least_equal_taps);
+  static_assert(rows <= min_equal_taps);
   const auto next = [&] {
     const auto values = h.column.template load<columns>(h.at);
     h.at += h.pitch;

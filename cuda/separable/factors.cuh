@@ -33,17 +33,17 @@ __device__ __forceinline__ Acc quotient(Acc a, Acc b) {
   }
 }
 
-/// A number that divides both of two, or none if it is less than `least`.
+/// A number that divides both of two, or none if it is less than `min`.
 template <typename Acc>
 struct Measure {
   Acc value{};  ///< not negative; 0 divides into everything
   bool exists = true;
 };
 template <typename Acc>
-__device__ __forceinline__ Measure<Acc> common_measure(Measure<Acc> a, Measure<Acc> b, Acc least) {
+__device__ __forceinline__ Measure<Acc> common_measure(Measure<Acc> a, Measure<Acc> b, Acc min) {
   if (!a.exists || !b.exists) return {Acc{}, false};
   while (b.value != 0) {
-    if (b.value < least) return {Acc{}, false};
+    if (b.value < min) return {Acc{}, false};
     Acc rest{};
     if constexpr (std::is_integral_v<Acc>) {
       rest = a.value % b.value;
@@ -63,24 +63,24 @@ template <typename Acc>
 __device__ __forceinline__ Measure<Acc> measure_line(Shared<Acc> line, int count, Acc pivot) {
   constexpr unsigned all = 0xffffffffu;
   const int lane = static_cast<int>(threadIdx.x) % 32;
-  Acc least{};
-  if constexpr (!std::is_integral_v<Acc>) least = magnitude(pivot) / 4096;
+  Acc min{};
+  if constexpr (!std::is_integral_v<Acc>) min = magnitude(pivot) / 4096;
   Measure<Acc> measure;
 #pragma unroll 1
   for (int i = lane; i < count; i += 32) {
     const Acc value = line[i];
     const Measure<Acc> other{magnitude(value), true};
-    // The larger first: quotients stay below 4096 as remainders do not fall below `least`.
-    measure = measure.value < other.value ? common_measure(other, measure, least)
-                                          : common_measure(measure, other, least);
+    // The larger first: quotients stay below 4096 as remainders do not fall below `min`.
+    measure = measure.value < other.value ? common_measure(other, measure, min)
+                                          : common_measure(measure, other, min);
   }
 #pragma unroll 1
   for (int distance = 16; distance > 0; distance /= 2) {
     Measure<Acc> other;
     other.value = __shfl_xor_sync(all, measure.value, distance);
     other.exists = __shfl_xor_sync(all, static_cast<int>(measure.exists), distance) != 0;
-    measure = measure.value < other.value ? common_measure(other, measure, least)
-                                          : common_measure(measure, other, least);
+    measure = measure.value < other.value ? common_measure(other, measure, min)
+                                          : common_measure(measure, other, min);
   }
   return measure;
 }

@@ -13,10 +13,10 @@ using Block = Vec<Acc, Shape<sizeof(Acc)>::columns>[Shape<sizeof(Acc)>::rows];
 
 /// Whether all sums are numbers of at most this magnitude.
 template <typename Acc>
-__device__ __forceinline__ bool all_within(double most, const Block<Acc>& sum) {
+__device__ __forceinline__ bool all_within(double max, const Block<Acc>& sum) {
   bool within = true;
   if constexpr (!std::is_integral_v<Acc>) {
-    const auto limit = static_cast<Acc>(most);
+    const auto limit = static_cast<Acc>(max);
 #pragma unroll
     for (int m = 0; m < Shape<sizeof(Acc)>::rows; ++m) {
 #pragma unroll

@@ -219,7 +219,7 @@ __global__ void __launch_bounds__(threads, resident_blocks(sizeof(Acc)))
         Block<Acc> sum = {};
         if (separable) sum_step_columns(a, lines, from, own, sum);
         const int height = min(Mine::rows, outputs - done);
-        const bool fast = s.y_vectors && separable && all_within<Acc>(a.most, sum);
+        const bool fast = s.y_vectors && separable && all_within<Acc>(a.max, sum);
         const std::int64_t y = at.y + done;
         if (__all_sync(0xffffffffu, fast)) {
           const std::int64_t left = ax.output - at.x - own;

@@ -25,7 +25,7 @@ struct Arguments {
   bool volume = false;  ///< three axes: for volume_kernel, else plane_kernel
   bool plain = true;    ///< results are sums, stored as they are
   NarrowRule narrow;    ///< for integer results of Finish::narrow
-  double most = 0;      ///< in magnitude, of sums that plane_kernel finishes the fast way
+  double max = 0;       ///< in magnitude, of sums that plane_kernel finishes the fast way
   /// From factor_kernel, bound_size() accumulators for each channel; null if no filter is bound.
   Global<const unsigned char> bound;
 };

@@ -73,7 +73,7 @@ separable::NarrowRule narrow_rule(const Problem& p) {
   return rule;
 }
 
-double most_of(const Problem& p) {
+double largest_value(const Problem& p) {
   if (is_integer(p.result_dtype()) && p.overflow == Overflow::wrap) return widest;
   return p.accumulator == DType::f64 ? std::numeric_limits<double>::max()
                                      : std::numeric_limits<float>::max();
@@ -113,10 +113,10 @@ std::string size_refusal(const Problem& p, const Geometry& g, const GpuLimits& d
   const std::int64_t bytes = volume
                                  ? separable::volume_shared_bytes(g, accumulator_bytes(p), plain(p))
                                  : separable::shared_bytes(g, accumulator_bytes(p));
-  const std::int64_t most = dynamic_shared_most(device);
-  if (bytes <= most) return {};
+  const std::int64_t max = max_dynamic_shared(device);
+  if (bytes <= max) return {};
   return message("rows and taps of a strip take ", bytes, " bytes of shared memory, a block has ",
-                 most);
+                 max);
 }
 
 bool all_multiples(const Geometry& g, bool of_x, int count) {
@@ -157,7 +157,7 @@ class SeparableTask final : public Task {
     arguments_.volume = separable::is_volume(p);
     arguments_.plain = plain(p);
     arguments_.narrow = narrow_rule(p);
-    arguments_.most = most_of(p);
+    arguments_.max = largest_value(p);
     bound_ = bound_of(p, g);
     x_vector_ = 16 / accumulator_bytes(p);
     y_vector_ = 8 / accumulator_bytes(p);

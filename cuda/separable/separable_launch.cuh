@@ -24,9 +24,9 @@ void launch_volume(LaunchConfig config, const Arguments& arguments) {
 
 template <typename Acc>
 void launch_separable(const Arguments& arguments, LaunchQueue stream) {
-  constexpr std::int64_t most_blocks = 0x7fffffff;  // of a grid along x
+  constexpr std::int64_t max_blocks = 0x7fffffff;  // of a grid along x
   LaunchConfig config{.name = "plane_kernel",
-                      .grid = static_cast<unsigned>(std::min(arguments.strips.count, most_blocks)),
+                      .grid = static_cast<unsigned>(std::min(arguments.strips.count, max_blocks)),
                       .block = threads,
                       .stream = stream};
   if (!arguments.volume) {
@@ -39,11 +39,11 @@ void launch_separable(const Arguments& arguments, LaunchQueue stream) {
 
 template <typename Acc>
 void launch_factors(const Arguments& arguments, Global<unsigned char> bound, LaunchQueue stream) {
-  constexpr std::int64_t most_blocks = 0x7fffffff;  // of a grid along x
+  constexpr std::int64_t max_blocks = 0x7fffffff;  // of a grid along x
   const Geometry& g = arguments.geometry;
   const LaunchConfig config{
       .name = "factor_kernel",
-      .grid = static_cast<unsigned>(std::min(g.channels, most_blocks)),
+      .grid = static_cast<unsigned>(std::min(g.channels, max_blocks)),
       .block = threads,
       .shared_bytes = static_cast<std::size_t>(bound_shared_bytes(g, sizeof(Acc))),
       .stream = stream};

@@ -10,7 +10,7 @@
 namespace faltung::cuda::separable {
 namespace {
 
-constexpr std::int64_t most_extent = std::int64_t{1} << 30;  // indices along an axis are 32 bits
+constexpr std::int64_t max_extent = std::int64_t{1} << 30;  // indices along an axis are 32 bits
 
 // At most two axes where the others are a batch, else three.
 FoldedAxes folded_axes(const Problem& p) { return fold_axes(p, 2); }
@@ -21,9 +21,9 @@ std::string axis_refusal(const Problem& p, std::size_t i) {
     return message("axis ", i, " has stride ", axis.stride, ", dilation ", axis.dilation,
                    ", input dilation ", axis.input_dilation, "; the kernels walk with 1 of each");
   }
-  if (std::max(axis.input, axis.output()) >= most_extent) {
+  if (std::max(axis.input, axis.output()) >= max_extent) {
     return message("axis ", i, " has ", std::max(axis.input, axis.output()),
-                   " elements; the kernels count to ", most_extent);
+                   " elements; the kernels count to ", max_extent);
   }
   return p.pass == Pass::backward_data ? gradient_refusal(axis, i) : std::string();
 }

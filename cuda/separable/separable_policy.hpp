@@ -104,18 +104,18 @@ inline Strips choose_strips(const Geometry& g, int accumulator_bytes,
   const double slots = device.multiprocessors * static_cast<double>(resident);
   constexpr double start_rows = 24;  // of a block's time: factors, first loads
   const std::int64_t fewest = s.lag / step_rows + 1;
-  const std::int64_t most =
+  const std::int64_t max =
       std::clamp<std::int64_t>(divide_up(ay.output + s.lag, step_rows), fewest, fewest + 127);
-  double least = -1;
-  for (std::int64_t steps = fewest; steps <= most; ++steps) {
+  double min = -1;
+  for (std::int64_t steps = fewest; steps <= max; ++steps) {
     const std::int64_t rows = steps * step_rows - s.lag;
     const std::int64_t down = divide_up(ay.output, rows);
     const double waves = static_cast<double>(s.across * down) * static_cast<double>(planes) / slots;
     // Many waves even out by themselves; a part of a first or second leaves multiprocessors idle.
     const double whole = waves > 2 ? waves : std::ceil(waves);
     const double cost = whole * (static_cast<double>(steps) * step_rows + start_rows);
-    if (least >= 0 && cost >= least) continue;
-    least = cost;
+    if (min >= 0 && cost >= min) continue;
+    min = cost;
     s.steps = static_cast<int>(steps);
     s.rows = static_cast<int>(rows);
     s.down = down;

@@ -80,7 +80,7 @@ inline Strips choose_tiles(const Geometry& g, int accumulator_bytes, bool plain,
   const std::int64_t resident = std::clamp<std::int64_t>(
       by_memory, 1, resident_tiles(static_cast<std::size_t>(accumulator_bytes)));
   const double slots = device.multiprocessors * static_cast<double>(resident);
-  double least = -1;
+  double min = -1;
   constexpr double start_slices = 4;  // of a block's time: factors, first loads
   for (std::int64_t deep = 1; deep <= std::min<std::int64_t>(az.output, 256); ++deep) {
     const std::int64_t slices = divide_up(az.output, deep);
@@ -88,8 +88,8 @@ inline Strips choose_tiles(const Geometry& g, int accumulator_bytes, bool plain,
         static_cast<double>(s.across * s.down * deep) * static_cast<double>(planes) / slots;
     const double whole = waves > 2 ? waves : std::ceil(waves);
     const double cost = whole * (static_cast<double>(slices + az.filter - 1) + start_slices);
-    if (least >= 0 && cost >= least) continue;
-    least = cost;
+    if (min >= 0 && cost >= min) continue;
+    min = cost;
     s.slices = static_cast<int>(slices);
   }
   s.deep = divide_up(az.output, s.slices);

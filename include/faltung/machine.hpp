@@ -68,7 +68,7 @@ struct GpuLimits {
   int minor = 0;                            ///< likewise
   int multiprocessors = 132;                ///< of the whole GPU
   std::int64_t shared_default = 48 * 1024;  ///< bytes of a block, static and dynamic together
-  std::int64_t shared_most = 227 * 1024;    ///< the same for a kernel that asks for it
+  std::int64_t max_shared = 227 * 1024;     ///< the same for a kernel that asks for it
   std::int64_t shared_of_multiprocessor = 228 * 1024;  ///< bytes, of all its blocks
   std::int64_t shared_reserved = 1024;                 ///< for the system, of each resident block
   int registers_of_block = 65536;                      ///< of 32 bits

@@ -132,8 +132,8 @@ TEST(DepthwiseWindow, MovesAndMultipliesWhatItsHeaderSays) {
     const double bytes = static_cast<double>(size_of(p.input));
     const WindowTiling t = window_tiling(g, static_cast<int>(bytes));
     const double runs = static_cast<double>(t.count) / (g.axis[0].filter == 1 ? t.run : 1);
-    const double least = p.bytes() / 2 + runs * static_cast<double>(g.taps()) * bytes;
-    EXPECT_LE(32.0 * static_cast<double>(c.read.cluster_sectors), reads * least) << line;
+    const double min = p.bytes() / 2 + runs * static_cast<double>(g.taps()) * bytes;
+    EXPECT_LE(32.0 * static_cast<double>(c.read.cluster_sectors), reads * min) << line;
     EXPECT_EQ(c.write.redundancy(), 1) << line;
     // Rows of 112 bytes end within a sector, which the next row of the same thread fills.
     EXPECT_GE(c.write.sector_use(), 0.87) << line;
@@ -233,7 +233,7 @@ TEST(DepthwiseChannels, MovesAndMultipliesWhatItsHeaderSays) {
 }
 
 // An infinite tap meets nothing beyond a zero boundary, so those outputs stay finite.
-void expect_mended(const std::string& line, int least) {
+void expect_mended(const std::string& line, int min) {
   const Problem p = Problem::parse(line);
   test::Operands operands = test::filled_operands(p, test::Fill::small_integers, 5);
   operands.second.set({0, 0, 0, 0}, std::numeric_limits<double>::infinity());
@@ -248,7 +248,7 @@ void expect_mended(const std::string& line, int least) {
       ++finite;
     }
   });
-  EXPECT_GE(finite, least);
+  EXPECT_GE(finite, min);
 }
 
 TEST(DepthwiseWindow, MendsSumsWhereNothingStands) {

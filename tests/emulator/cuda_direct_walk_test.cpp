@@ -116,9 +116,9 @@ TEST(DirectWalk, MovesHardlyMoreThanTheLeast) {
   emulator::print(std::cout, recorder.reports());
 
   const emulator::Counters& c = recorder.reports().at(0).counters;
-  const double least = 2.0 * 126 * 1536 * 4;
+  const double min = 2.0 * 126 * 1536 * 4;
   const double moved = 32.0 * static_cast<double>(c.read.cluster_sectors + c.write.cluster_sectors);
-  EXPECT_LE(moved, 1.06 * least);
+  EXPECT_LE(moved, 1.06 * min);
   EXPECT_EQ(c.multiply_adds, 9u * (126 + 2 * 2) * 1536);
   EXPECT_NO_THROW(emulator::expect_within(
       recorder.reports()[0],

@@ -136,7 +136,7 @@ TEST(CudaPolicies, AskForNoMoreThanThereIs) {
   using namespace depthwise;
   for (const std::string& name : gpu_machine_names()) {
     const GpuMachine record = *find_gpu_machine(name);
-    const std::int64_t most = dynamic_shared_most(record.limits);
+    const std::int64_t max = max_dynamic_shared(record.limits);
     for (const std::int64_t height : {1, 4, 16, 31, 64, 300}) {
       for (const std::int64_t width : {1, 8, 28, 56, 120, 128, 300, 5000}) {
         Geometry g = small_geometry(1, height, width, 2, 3, false);
@@ -146,11 +146,11 @@ TEST(CudaPolicies, AskForNoMoreThanThereIs) {
               g.axis[1].filter = rows;
               g.axis[2].filter = columns;
               g.axis[2].pad_lo = pad;
-              ASSERT_LE(2 * gradient_mma_shared(gradient_mma_tiling(g)), most)
+              ASSERT_LE(2 * gradient_mma_shared(gradient_mma_tiling(g)), max)
                   << record.name << ' ' << height << 'x' << width << ' ' << rows << 'x' << columns;
               if (band_window(columns, pad, band_folds(g)).steps == 0) continue;
               const BandTiling t = band_tiling(g, record.limits);
-              ASSERT_LE(2 * t.groups * band_group_size(t), most)
+              ASSERT_LE(2 * t.groups * band_group_size(t), max)
                   << record.name << ' ' << height << 'x' << width << ' ' << rows << 'x' << columns;
             }
           }
@@ -160,7 +160,7 @@ TEST(CudaPolicies, AskForNoMoreThanThereIs) {
             g.axis[1].filter = g.axis[2].filter = size;
             g.axis[2].pad_lo = size / 2;
             const WindowTiling t = window_tiling(g, bytes, record.limits);
-            ASSERT_LE(window_stages(1) * std::int64_t{t.slots} * t.tile_size * bytes, most);
+            ASSERT_LE(window_stages(1) * std::int64_t{t.slots} * t.tile_size * bytes, max);
             const std::int64_t sums =
                 gradient_window_shared(gradient_window_tiling(g, bytes),
                                        window_rows(1, size, bytes), 16 / bytes) *
@@ -173,7 +173,7 @@ TEST(CudaPolicies, AskForNoMoreThanThereIs) {
           for (const int stride : {1, 2}) {
             last.axis[1].filter = last.axis[2].filter = size;
             last.axis[1].stride = last.axis[2].stride = stride;
-            ASSERT_LE(2 * 4 * channels_tiling(last, 2, record.limits).tile_size, most);
+            ASSERT_LE(2 * 4 * channels_tiling(last, 2, record.limits).tile_size, max);
           }
         }
       }

@@ -129,7 +129,7 @@ emulator::Report run_tall(const Problem& p, Strips& s, const test::Operands& ope
   s.x_vectors = s.y_vectors = true;
   s.shift = static_cast<int>(positive_remainder(-p.axes[1].pad_lo, Shape<sizeof(Acc)>::vector));
   a.strips = s;
-  a.most = std::numeric_limits<float>::max();
+  a.max = std::numeric_limits<float>::max();
   const test::GuardedMemory x(device(), operands.first.bytes());
   const test::GuardedMemory w(device(), operands.second.bytes());
   const test::GuardedMemory y(device(), operands.before.bytes());
@@ -173,9 +173,9 @@ void expect_counters(const char* line) {
   const double outputs = static_cast<double>(p.axes[0].output()) * across;
   const double rows = s.steps * step_rows;
   // Along the rows of all steps, down the columns, and the check of the sums; then the factors.
-  const double most = rows * across * static_cast<double>(p.axes[1].filter + s.shift) +
-                      outputs * static_cast<double>(p.axes[0].filter + 1) + 4000;
-  EXPECT_LE(static_cast<double>(report.counters.multiply_adds), most);
+  const double max = rows * across * static_cast<double>(p.axes[1].filter + s.shift) +
+                     outputs * static_cast<double>(p.axes[0].filter + 1) + 4000;
+  EXPECT_LE(static_cast<double>(report.counters.multiply_adds), max);
 }
 
 TEST(SeparableCounters, AreThoseOfTheKernelsHeader) {

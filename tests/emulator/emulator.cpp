@@ -20,11 +20,11 @@ std::string number(double value) {
 template <typename Badness>
 std::string worst_line(const Report& report, Badness badness) {
   const void* worst = nullptr;
-  double most = -1;
+  double max = -1;
   for (const auto& [instruction, site] : report.sites) {
     const double here = badness(site);
-    if (here > most) {
-      most = here;
+    if (here > max) {
+      max = here;
       worst = instruction;
     }
   }
@@ -32,23 +32,23 @@ std::string worst_line(const Report& report, Badness badness) {
   return line.empty() ? line : "; worst at " + line;
 }
 
-void check_traffic(const Report& report, const char* verb, const Traffic& traffic, double least_use,
-                   double most_redundancy) {
-  if (traffic.sector_use() < least_use) {
+void check_traffic(const Report& report, const char* verb, const Traffic& traffic, double min_use,
+                   double max_redundancy) {
+  if (traffic.sector_use() < min_use) {
     throw Violation(Check::uncoalesced_access,
                     "uncoalesced_access: kernel " + report.kernel + " uses " +
                         number(traffic.sector_use()) + " of the bytes in the sectors it " + verb +
-                        ", less than " + number(least_use) +
+                        ", less than " + number(min_use) +
                         worst_line(report, [](const SiteCounters& site) {
                           return static_cast<double>(32 * site.global.sectors) -
                                  static_cast<double>(site.global.useful_bytes);
                         }));
   }
-  if (traffic.redundancy() > most_redundancy) {
+  if (traffic.redundancy() > max_redundancy) {
     throw Violation(Check::excess_traffic, "excess_traffic: kernel " + report.kernel + " " + verb +
                                                " " + number(traffic.redundancy()) +
                                                " times the bytes it needs, more than " +
-                                               number(most_redundancy));
+                                               number(max_redundancy));
   }
 }
 

@@ -63,9 +63,9 @@ void check_shape(const Execution& run) {
   if (count(run.block) == 0 || count(run.block) > 1024 || run.block.z > 64) {
     reject("block " + text(run.block) + "; it has 1 to 1024 threads, z at most 64");
   }
-  if (run.shared_bytes > static_cast<std::size_t>(limits.shared_most)) {
+  if (run.shared_bytes > static_cast<std::size_t>(limits.max_shared)) {
     reject(std::to_string(run.shared_bytes) + " bytes of shared memory; a block has " +
-           std::to_string(limits.shared_most));
+           std::to_string(limits.max_shared));
   }
   if (count(run.cluster) != 1 && limits.major < 9) {
     reject("cluster " + text(run.cluster) + "; compute capability " + std::to_string(limits.major) +

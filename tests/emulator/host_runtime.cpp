@@ -352,7 +352,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   if (device < 0 || device >= machine.devices) return emulator::answer(cudaErrorInvalidDevice);
   *properties = {.name = {},
                  .totalGlobalMem = std::size_t{141} << 30,
-                 .sharedMemPerBlockOptin = static_cast<std::size_t>(machine.limits.shared_most),
+                 .sharedMemPerBlockOptin = static_cast<std::size_t>(machine.limits.max_shared),
                  .major = machine.limits.major,
                  .minor = machine.limits.minor,
                  .multiProcessorCount = machine.limits.multiprocessors,
@@ -374,7 +374,7 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int dev
       {cudaDevAttrGlobalMemoryBusWidth, machine.bus_bits},
       {cudaDevAttrL2CacheSize, emulator::chosen_record().machine.l2_bytes},
       {cudaDevAttrMaxSharedMemoryPerBlock, limits.shared_default},
-      {cudaDevAttrMaxSharedMemoryPerBlockOptin, limits.shared_most},
+      {cudaDevAttrMaxSharedMemoryPerBlockOptin, limits.max_shared},
       {cudaDevAttrMaxSharedMemoryPerMultiprocessor, limits.shared_of_multiprocessor},
       {cudaDevAttrReservedSharedMemoryPerBlock, limits.shared_reserved},
       {cudaDevAttrMaxRegistersPerBlock, limits.registers_of_block},

@@ -26,7 +26,7 @@ const std::map<std::string, KernelResources>& table() {
       std::istringstream words(line);
       KernelResources resources;
       std::string name;
-      if (!(words >> resources.registers >> resources.most_threads >> name)) {
+      if (!(words >> resources.registers >> resources.max_threads >> name)) {
         throw std::runtime_error(FALTUNG_KERNEL_RESOURCES " has a line that is none: " + line);
       }
       entries[name] = resources;
@@ -86,9 +86,9 @@ int block_registers(int registers, int threads) {
   return (threads + 31) / 32 * of_a_warp;
 }
 
-int most_threads(const void* kernel) {
+int max_threads(const void* kernel) {
   const KernelResources resources = resources_of(kernel);
-  int threads = std::min(resources.most_threads, machine.limits.threads_of_block);
+  int threads = std::min(resources.max_threads, machine.limits.threads_of_block);
   while (block_registers(resources.registers, threads) > machine.limits.registers_of_block) {
     threads -= 32;
   }
@@ -100,13 +100,13 @@ const std::set<std::string>& unknown_kernels() { return unknown(); }
 void check_registers(const LaunchSpec& spec) {
   if (resources_of(spec.function).registers == 0) unknown().insert(spec.kernel);
   const int threads = static_cast<int>(spec.block.x * spec.block.y * spec.block.z);
-  const int most = most_threads(spec.function);
-  if (threads <= most) return;
+  const int max = max_threads(spec.function);
+  if (threads <= max) return;
   const KernelResources resources = resources_of(spec.function);
   fail(Check::registers_exceeded,
        "a block of " + std::to_string(threads) + " threads; " +
            std::to_string(resources.registers) + " registers of each and launch bounds of " +
-           std::to_string(resources.most_threads) + " allow " + std::to_string(most));
+           std::to_string(resources.max_threads) + " allow " + std::to_string(max));
 }
 
 bool is_loaded(const void* kernel) { return grants().contains({kernel, machine.current}); }
@@ -119,16 +119,16 @@ void check_shared(const LaunchSpec& spec, std::size_t own) {
   const auto dynamic = static_cast<std::int64_t>(spec.shared_bytes);
   const std::string takes = "dynamic and static shared memory together take " +
                             std::to_string(dynamic) + " + " + std::to_string(fixed) + " bytes, ";
-  if (dynamic + fixed > machine.limits.shared_most) {
+  if (dynamic + fixed > machine.limits.max_shared) {
     fail(Check::shared_memory_exceeded,
-         takes + "a block has " + std::to_string(machine.limits.shared_most));
+         takes + "a block has " + std::to_string(machine.limits.max_shared));
   }
   const auto granted = grants().find({spec.function, machine.current});
-  const std::int64_t most = granted == grants().end() ? 0 : granted->second;
-  if (dynamic + fixed > machine.limits.shared_default && dynamic > most) {
+  const std::int64_t max = granted == grants().end() ? 0 : granted->second;
+  if (dynamic + fixed > machine.limits.shared_default && dynamic > max) {
     fail(Check::shared_memory_not_requested,
          takes + "more than " + std::to_string(machine.limits.shared_default) +
-             ", and the kernel was given " + std::to_string(most) + " of dynamic memory");
+             ", and the kernel was given " + std::to_string(max) + " of dynamic memory");
   }
 }
 
@@ -158,7 +158,7 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* ke
       {kernel, emulator::machine.current},
       emulator::machine.limits.shared_default - static_cast<std::int64_t>(fixed));
   *attributes = {.sharedSizeBytes = fixed,
-                 .maxThreadsPerBlock = emulator::most_threads(kernel),
+                 .maxThreadsPerBlock = emulator::max_threads(kernel),
                  .numRegs = emulator::resources_of(kernel).registers,
                  .maxDynamicSharedSizeBytes = static_cast<int>(grant->second)};
   return emulator::answer(cudaSuccess);
@@ -168,7 +168,7 @@ cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute, int valu
   const auto turn = emulator::take_turn();
   emulator::forbid_in_capture("cudaFuncSetAttribute");
   const std::int64_t fixed = emulator::padded(emulator::static_shared_bytes(kernel));
-  if (value < 0 || value + fixed > emulator::machine.limits.shared_most) {
+  if (value < 0 || value + fixed > emulator::machine.limits.max_shared) {
     return emulator::answer(cudaErrorInvalidValue);
   }
   emulator::grants()[{kernel, emulator::machine.current}] = value;

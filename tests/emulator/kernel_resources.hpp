@@ -10,8 +10,8 @@ struct LaunchSpec;
 
 /// What the compiler made of a kernel, on which the size of its blocks depends.
 struct KernelResources {
-  int registers = 0;        ///< of a thread; 0: not known
-  int most_threads = 1024;  ///< of a block: its __launch_bounds__
+  int registers = 0;       ///< of a thread; 0: not known
+  int max_threads = 1024;  ///< of a block: its __launch_bounds__
 };
 
 /// Those of the library's kernels, on sm_90a, are in kernel_resources.txt: the test
@@ -25,7 +25,7 @@ void set_resources(const void* kernel, const KernelResources& resources);
 [[nodiscard]] int block_registers(int registers, int threads);
 
 /// cudaFuncAttributes::maxThreadsPerBlock on the current device.
-[[nodiscard]] int most_threads(const void* kernel);
+[[nodiscard]] int max_threads(const void* kernel);
 
 /// @throws Violation registers_exceeded if the block has more threads than its registers or its
 /// launch bounds allow: on a GPU, "too many resources requested for launch".

@@ -8,7 +8,7 @@
 namespace faltung::emulator {
 namespace {
 
-constexpr std::int64_t most_bytes = (1 << 20) - 1;  // PTX: the range of tx-count
+constexpr std::int64_t max_bytes = (1 << 20) - 1;  // PTX: the range of tx-count
 
 void complete_phase_if_due(MbarrierState& barrier) {
   if (barrier.pending > 0 || barrier.missing_bytes != 0) return;
@@ -62,7 +62,7 @@ MbarrierState& find_mbarrier(const void* address, bool engine, const Where& wher
   const Where where = Where::at(__builtin_return_address(0));
   Execution& run = execution();
   run.shared_shadow().access(Access::write, run.shared_offset(mbarrier), 8, where);
-  if (arrivals < 1 || arrivals > most_bytes) {
+  if (arrivals < 1 || arrivals > max_bytes) {
     fail(Check::mbarrier_overflow,
          "an mbarrier for " + std::to_string(arrivals) + " arrivals; 1 to 2^20-1 are possible",
          where);
@@ -82,7 +82,7 @@ MbarrierState& find_mbarrier(const void* address, bool engine, const Where& wher
   const Where where = Where::at(__builtin_return_address(0));
   MbarrierState& barrier = find_mbarrier(mbarrier, false, where);
   barrier.missing_bytes += bytes;
-  if (barrier.missing_bytes > most_bytes) {
+  if (barrier.missing_bytes > max_bytes) {
     fail(Check::mbarrier_overflow,
          "an mbarrier expects " + std::to_string(barrier.missing_bytes) +
              " bytes; it counts to 2^20-1",

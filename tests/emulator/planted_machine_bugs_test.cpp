@@ -59,7 +59,7 @@ void registers_by_the_thread_alone(bool broken) {
 void beyond_its_launch_bounds(bool broken) {
   const DeviceBuffer<float> y(32);
   emulator::set_resources(reinterpret_cast<const void*>(&plain_kernel<2>),
-                          {.registers = 32, .most_threads = 256});
+                          {.registers = 32, .max_threads = 256});
   LaunchConfig config = with_shared(0);
   config.block = broken ? 288 : 256;
   cuda::launch(plain_kernel<2>, config, Global<float>(y.data()));

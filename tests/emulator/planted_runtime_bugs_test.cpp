@@ -340,11 +340,11 @@ TEST(DeviceRecords, AreTheLimitsOfLaunches) {
     machine = {};
     machine.limits = record.limits;
     const DeviceBuffer<float> y(32);
-    const auto most = static_cast<std::size_t>(record.limits.shared_most);
-    EXPECT_NO_THROW(start(dynamic_kernel, with_shared(most), Global<float>(y.data())))
+    const auto max = static_cast<std::size_t>(record.limits.max_shared);
+    EXPECT_NO_THROW(start(dynamic_kernel, with_shared(max), Global<float>(y.data())))
         << record.name;
-    EXPECT_THROW(load_kernel(dynamic_kernel, with_shared(most + 1)), DeviceError) << record.name;
-    EXPECT_THROW(cuda::launch(dynamic_kernel, with_shared(most + 1), Global<float>(y.data())),
+    EXPECT_THROW(load_kernel(dynamic_kernel, with_shared(max + 1)), DeviceError) << record.name;
+    EXPECT_THROW(cuda::launch(dynamic_kernel, with_shared(max + 1), Global<float>(y.data())),
                  emulator::Violation)
         << record.name;
   }

@@ -181,10 +181,10 @@ CUresult cuTensorMapEncodeIm2col(CUtensorMap* out, CUtensorMapDataType type, cuu
   if (!map || rank < 3 || channels < 1 || channels > 256 || pixels < 1 || pixels > 1024) {
     return CUDA_ERROR_INVALID_VALUE;
   }
-  const int most = rank == 3 ? 32767 : rank == 4 ? 127 : 15;
+  const int max = rank == 3 ? 32767 : rank == 4 ? 127 : 15;
   for (std::size_t i = 0; i + 2 < rank; ++i) {
     const std::int64_t last = std::int64_t{map->last[i + 1]} + upper[i];
-    if (std::min(lower[i], upper[i]) < -most - 1 || std::max(lower[i], upper[i]) > most ||
+    if (std::min(lower[i], upper[i]) < -max - 1 || std::max(lower[i], upper[i]) > max ||
         last < lower[i]) {
       return CUDA_ERROR_INVALID_VALUE;
     }

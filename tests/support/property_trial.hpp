@@ -131,7 +131,7 @@ inline Array spread(const Array& a, std::size_t axis, std::int64_t first, std::i
 /// Runs `check`, which returns how many comparisons it made, on random problems for every engine.
 /// With the four engines of the CPU the least counts below add up to more than 12,000.
 template <typename F>
-void for_each_trial(std::uint64_t salt, int least_per_engine, F&& check) {
+void for_each_trial(std::uint64_t salt, int min_per_engine, F&& check) {
   PropertyProblems draw(test_seed() + salt);
   std::mt19937_64 random(test_seed() + salt);
   int checks = 0;
@@ -149,7 +149,7 @@ void for_each_trial(std::uint64_t salt, int least_per_engine, F&& check) {
   }
   std::cout << checks << " checks\n";
   ::testing::Test::RecordProperty("checks", checks);
-  EXPECT_GE(checks, least_per_engine * engines);
+  EXPECT_GE(checks, min_per_engine * engines);
 }
 
 }  // namespace faltung::test

@@ -42,15 +42,15 @@ T draw_integer(std::string_view fill, Random& random) {
                            static_cast<T>(random.bits())});
   }
   if (fill == "ties") return random.pick<T>({low, high, T(0), T(1), T(2), T(3)});
-  const std::int64_t least = std::is_signed_v<T> ? -3 : 0;
+  const std::int64_t min = std::is_signed_v<T> ? -3 : 0;
   const std::int64_t scale = fill == "whole" ? 1 : 4;
-  return static_cast<T>(random.between(least * scale, 4 * scale));
+  return static_cast<T>(random.between(min * scale, 4 * scale));
 }
 
 // Powers of two between which a type's numbers lie: the smallest subnormal, the smallest normal,
 // and the first that it does not have.
 struct Exponents {
-  int least, normal, past;
+  int min, normal, past;
 };
 Exponents exponents(DType type) {
   switch (type) {
@@ -78,11 +78,11 @@ double draw_real(DType type, std::string_view fill, Random& random) {
   if (fill == "range") return scaled(-12, 12);
   if (fill == "sparse") return random.chance(2) ? 0 : real;
   if (fill == "limits") {
-    const double most = static_cast<double>(largest(type));
-    return sign * random.pick<double>({most, most / 2, 0.0, 1.0, std::ldexp(1.0, e.normal),
-                                       std::ldexp(1.0, e.least), real});
+    const double max = static_cast<double>(largest(type));
+    return sign * random.pick<double>({max, max / 2, 0.0, 1.0, std::ldexp(1.0, e.normal),
+                                       std::ldexp(1.0, e.min), real});
   }
-  if (fill == "tiny") return random.chance(4) ? real : scaled(e.least, e.normal + 3);
+  if (fill == "tiny") return random.chance(4) ? real : scaled(e.min, e.normal + 3);
   if (fill == "huge") {
     // 1e300 and 1e-300 in f64, and the like in other types.
     const auto far = static_cast<std::int64_t>(0.97 * e.past);
@@ -92,7 +92,7 @@ double draw_real(DType type, std::string_view fill, Random& random) {
   }
   if (fill == "ties") {  // with every number that sorting may misplace
     const double value = random.pick<double>(
-        {0, 0, 1, 2, infinity, std::ldexp(1.0, e.least), std::numeric_limits<double>::quiet_NaN()});
+        {0, 0, 1, 2, infinity, std::ldexp(1.0, e.min), std::numeric_limits<double>::quiet_NaN()});
     return sign < 0 ? -value : value;
   }
   if (fill == "special" && random.chance(8)) {

@@ -7,7 +7,7 @@
 
 namespace faltung::test::surface {
 
-long double half_least(DType type) {
+long double half_denorm_min(DType type) {
   switch (type) {
     case f16:
       return 0x1p-25L;
@@ -21,9 +21,7 @@ long double half_least(DType type) {
   }
 }
 
-long double least_normal(DType type) {
-  return type == f64 || type == c128 ? 0x1p-1022L : 0x1p-126L;
-}
+long double min_normal(DType type) { return type == f64 || type == c128 ? 0x1p-1022L : 0x1p-126L; }
 
 // Steepest slopes: 1.1290 of gelu and 1.0998 of silu, the maxima of their derivatives.
 long double slope(const Activation& activation) {
@@ -44,7 +42,7 @@ long double store_error(const Settled& number, const Rule& rule) {
   const long double parts = is_complex(rule.result) ? 1.5L : 1;
   return static_cast<long double>(unit_roundoff(rule.result)) *
              (magnitude({number.re, number.im}) + number.error) +
-         parts * half_least(rule.result);
+         parts * half_denorm_min(rule.result);
 }
 
 namespace {
@@ -220,7 +218,8 @@ Settled settle(const Sum& sum, const Rule& rule, const Value& before, const Valu
   const long double alpha = e.alpha, beta = e.beta;
   const long double unit = unit_roundoff(rule.accumulator);
   // A complex product rounds two products for each part.
-  const long double least = half_least(rule.accumulator) * (is_complex(rule.accumulator) ? 3 : 1);
+  const long double min =
+      half_denorm_min(rule.accumulator) * (is_complex(rule.accumulator) ? 3 : 1);
   Settled s;
   s.re = alpha * sum.re;
   s.im = alpha * sum.im;
@@ -241,14 +240,14 @@ Settled settle(const Sum& sum, const Rule& rule, const Value& before, const Valu
   const long double constant = (by_norm ? 0 : static_cast<long double>(rule.bound.constant)) +
                                rule.conversions + terms * 0x1p-63L;
   s.error = std::fabs(alpha) * (constant * sum.magnitude + (1 + constant) * sum.error +
-                                terms * least * rule.largest_factor);
+                                terms * min * rule.largest_factor);
   if (is_integer(rule.result) && is_exact(sum, rule)) s.error = 0;
   if (beta != 0) s.error += std::fabs(beta) * before.error;
   const bool plain = e == Epilogue{};
   // A product, a sum and the factor itself round, for alpha, beta and bias.
   // Factors below the smallest numbers of the accumulator are rounded by half of these.
   if (!plain) {
-    s.error += 8 * unit * (size + s.error) + least * (4 + sum.magnitude + magnitude(before));
+    s.error += 8 * unit * (size + s.error) + min * (4 + sum.magnitude + magnitude(before));
   }
   const long double limit = largest(rule.accumulator);
   s.may_overflow = std::max(sum.magnitude, size) * (1 + 0x1p-10L) >= limit;
@@ -262,10 +261,10 @@ Settled settle(const Sum& sum, const Rule& rule, const Value& before, const Valu
   const long double before_activation = std::fabs(s.re);
   s.re = activated(e.activation, s.re);
   s.error =
-      slope(e.activation) * s.error + 8 * unit * std::fabs(s.re) + least * (4 + before_activation);
+      slope(e.activation) * s.error + 8 * unit * std::fabs(s.re) + min * (4 + before_activation);
   if (e.activation.kind == ActivationKind::gelu || e.activation.kind == ActivationKind::silu) {
     // exp and erfc leave the range where the product is about the smallest normal number.
-    s.error += before_activation * 2 * least_normal(rule.accumulator);
+    s.error += before_activation * 2 * min_normal(rule.accumulator);
     s.anything = s.anything || !std::isfinite(before_activation);
   }
   return s;

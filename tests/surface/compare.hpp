@@ -52,8 +52,8 @@ struct Settled {
 [[nodiscard]] Value stored(const Settled& number, const Rule& rule);
 
 /// Half of a floating type's smallest number, to which results near zero are rounded.
-[[nodiscard]] long double half_least(DType type);
-[[nodiscard]] long double least_normal(DType accumulator);
+[[nodiscard]] long double half_denorm_min(DType type);
+[[nodiscard]] long double min_normal(DType accumulator);
 /// By how much an activation enlarges an error at most.
 [[nodiscard]] long double slope(const Activation& activation);
 /// What rounding a number to a floating result adds to its error.

@@ -22,7 +22,7 @@ Shared shared_error(const Rule& rule, const Norms& norms) {
       slope(rule.epilogue.activation) * std::fabs(static_cast<long double>(rule.epilogue.alpha));
   if (shared.by_norm) {
     shared.error = shared.steep * (static_cast<long double>(rule.bound.constant) * norms.product +
-                                   norms.underflow * half_least(rule.accumulator));
+                                   norms.underflow * half_denorm_min(rule.accumulator));
   }
   return shared;
 }
@@ -59,7 +59,7 @@ void add_shared(std::vector<Settled>& numbers, const std::vector<Sum>& sums, con
     Settled& number = numbers[i];
     if (rule.flushes && std::isfinite(number.re) && std::isfinite(number.im)) {
       number.error += shared.steep * static_cast<long double>(sums[i].terms) *
-                      least_normal(rule.accumulator) * (1 + norms.largest);
+                      min_normal(rule.accumulator) * (1 + norms.largest);
     }
     // An infinite alpha times nothing is no bound: what is shared counts only where it is a number.
     if (std::isfinite(shared.error)) number.error += shared.error;

@@ -222,14 +222,14 @@ std::vector<long double> windows(const Geometry& g, const std::vector<Value>& x)
 }
 
 Norms norms(const Geometry& g, const std::vector<Value>& first, const std::vector<Value>& second) {
-  long double one[2] = {0, 0}, squares[2] = {0, 0}, most[2] = {0, 0};
+  long double one[2] = {0, 0}, squares[2] = {0, 0}, max[2] = {0, 0};
   const std::vector<Value>* operands[2] = {&first, &second};
   for (int i = 0; i < 2; ++i) {
     for (const Value& value : *operands[i]) {
       const long double size = magnitude(value);
       one[i] += size;
       squares[i] += size * size;
-      if (std::isfinite(size)) most[i] = std::max(most[i], size);
+      if (std::isfinite(size)) max[i] = std::max(max[i], size);
     }
   }
   // How often an element at most stands on the continued axes, and how long those are.
@@ -259,7 +259,7 @@ Norms norms(const Geometry& g, const std::vector<Value>& first, const std::vecto
   }
   const long double first_sum = folds * one[0] + constants;
   return {std::sqrt(square) * std::sqrt(squares[1]),
-          std::max({first_sum, one[1], first_sum * one[1]}) * length, most[0] + most[1],
+          std::max({first_sum, one[1], first_sum * one[1]}) * length, max[0] + max[1],
           length * (1 + first_sum + one[1])};
 }
 

@@ -15,7 +15,7 @@ namespace {
 std::int64_t modulo(std::int64_t a, std::int64_t b) { return ((a % b) + b) % b; }
 
 // Half of the smallest number of a type, to which results near zero are rounded.
-long double least(long double unit) { return unit > 0x1p-50L ? 0x1p-150L : 0x1p-1075L; }
+long double min(long double unit) { return unit > 0x1p-50L ? 0x1p-150L : 0x1p-1075L; }
 
 // scale_a a + scale_b b, formed in a type of unit roundoff `unit`.
 Value combined(long double scale_a, const Value& a, long double scale_b, const Value& b,
@@ -25,7 +25,7 @@ Value combined(long double scale_a, const Value& a, long double scale_b, const V
   return {scale_a * a.re + scale_b * b.re, scale_a * a.im + scale_b * b.im,
           std::fabs(scale_a) * a.error + std::fabs(scale_b) * b.error +
               4 * unit * (size_a + size_b) +
-              least(unit) * (1 + std::fabs(scale_a) + std::fabs(scale_b))};
+              min(unit) * (1 + std::fabs(scale_a) + std::fabs(scale_b))};
 }
 
 // Element i of a line that a rule continues; SciPy's words, as formulas.
@@ -59,7 +59,7 @@ Value continued(const std::vector<Value>& line, std::int64_t i, const std::strin
   // line: through the first and the last element
   const long double slope = steps / static_cast<long double>(n - 1);
   Value value = combined(1 + slope, end, -slope, i < 0 ? line.back() : line.front(), unit);
-  value.error += steps * least(unit);  // the slope itself is rounded
+  value.error += steps * min(unit);  // the slope itself is rounded
   return value;
 }
 
@@ -82,7 +82,7 @@ Value taken_from(std::vector<Value> line, const std::string& type, long double u
       return Value{0, 0, std::numeric_limits<long double>::infinity()};
     }
     const long double error = (count + 2) * 0x1p-53L * size / count;
-    return Value{sum.re / count, sum.im / count, error + unit * size / count + least(unit)};
+    return Value{sum.re / count, sum.im / count, error + unit * size / count + min(unit)};
   };
   if (type == "mean") return mean(line);
   if (const auto bad = std::ranges::find_if(line, nan); bad != line.end()) return *bad;
@@ -197,7 +197,7 @@ std::string judge_lines(const Operand& x, std::size_t axis, const std::vector<Va
     const auto made = filtered(line, h, f, plan, own);
     wild = wild || !(own.reach < largest(rule.accumulator));
     shared = std::max(shared, own.product);
-    vanishing = std::max(vanishing, own.underflow * half_least(rule.accumulator));
+    vanishing = std::max(vanishing, own.underflow * half_denorm_min(rule.accumulator));
     const std::int64_t block = start / (n * inner), within = start % inner;
     for (std::int64_t i = 0; i < f.count; ++i) {
       numbers[static_cast<std::size_t>((block * f.count + i) * inner + within)] =

@@ -65,10 +65,10 @@ void draw_image(Case& c, Random& random) {
   Shape w;
   std::vector<std::int64_t> origins;
   for (std::size_t i = 0; i < count; ++i) {
-    const std::int64_t most = large && rank < 3   ? (rank == 1 ? 200 : 15)
-                              : random.chance(10) ? 14
-                                                  : 5;
-    const std::int64_t taps = random.between(1, count > 2 ? std::min<std::int64_t>(most, 4) : most);
+    const std::int64_t max = large && rank < 3   ? (rank == 1 ? 200 : 15)
+                             : random.chance(10) ? 14
+                                                 : 5;
+    const std::int64_t taps = random.between(1, count > 2 ? std::min<std::int64_t>(max, 4) : max);
     w.push_back(taps);
     origins.push_back(random.between(-(taps / 2), (taps - 1) / 2));
   }

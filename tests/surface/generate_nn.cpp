@@ -44,9 +44,9 @@ struct Layer {
   std::size_t axes = 1;
 };
 
-std::vector<std::int64_t> one_or_each(Random& random, std::size_t axes, std::int64_t most) {
+std::vector<std::int64_t> one_or_each(Random& random, std::size_t axes, std::int64_t max) {
   std::vector<std::int64_t> values;
-  for (std::size_t i = 0; i < axes; ++i) values.push_back(random.between(1, most));
+  for (std::size_t i = 0; i < axes; ++i) values.push_back(random.between(1, max));
   if (random.chance(2)) values.resize(1);
   return values;
 }
@@ -68,12 +68,12 @@ Layer draw_layer(Case& c, Random& random, bool transposed) {
   if (random.chance(2)) c.set("stride", one_or_each(random, layer.axes, 3));
   if (random.chance(3)) c.set("dilation", one_or_each(random, layer.axes, 3));
   if (random.chance(3)) c.set("layout", "nhwc");
-  const std::int64_t most = layer.axes == 1   ? (random.chance(15) ? 200 : 30)
-                            : layer.axes == 2 ? 11
-                                              : 5;
+  const std::int64_t max = layer.axes == 1   ? (random.chance(15) ? 200 : 30)
+                           : layer.axes == 2 ? 11
+                                             : 5;
   for (std::size_t i = 0; i < layer.axes; ++i) {
-    layer.w.push_back(random.between(1, most > 100 ? 40 : layer.axes == 3 ? 3 : 5));
-    layer.x.push_back(random.between(1, most));
+    layer.w.push_back(random.between(1, max > 100 ? 40 : layer.axes == 3 ? 3 : 5));
+    layer.x.push_back(random.between(1, max));
   }
   return layer;
 }

@@ -14,9 +14,9 @@ struct Reach {
 constexpr Reach small = {{1, 60, 14, 7, 4, 3, 2, 2, 2}, {1, 9, 5, 3, 3, 2, 2, 2, 2}};
 constexpr Reach large = {{1, 700, 60, 14, 5, 3, 2, 2, 2}, {1, 200, 26, 6, 3, 2, 2, 2, 2}};
 
-Shape drawn_shape(Random& random, const std::int64_t (&most)[9], std::size_t rank) {
+Shape drawn_shape(Random& random, const std::int64_t (&max)[9], std::size_t rank) {
   Shape shape;
-  for (std::size_t i = 0; i < rank; ++i) shape.push_back(random.between(1, most[rank]));
+  for (std::size_t i = 0; i < rank; ++i) shape.push_back(random.between(1, max[rank]));
   // Rows of many vectors.
   if (rank == 2 && random.chance(8)) shape[1] += 150;
   return shape;

@@ -76,8 +76,8 @@ ExactTask::ExactTask(const Problem& problem, const BlockPlan& blocks)
   direct_us_ = beside.estimate_us;
   slots_ = plan_threads(std::numeric_limits<std::int64_t>::max(), one_thread_us_);
   if (is_integer(p_.accumulator)) {
-    choose_most_digits();
-    integers_ = std::make_unique<FftTask<double, std::uint64_t>>(p_, blocks, most_);
+    choose_max_digits();
+    integers_ = std::make_unique<FftTask<double, std::uint64_t>>(p_, blocks, max_);
   } else {
     floats_ = std::make_unique<FftTask<double, double>>(p_, blocks);
   }
@@ -89,7 +89,7 @@ double ExactTask::transforms_us(double cost) const {
 
 // Memory is kept for the largest integers that transforms serve faster than another engine. Smaller
 // ones need no more digits: they have as many of the same length, or fewer.
-void ExactTask::choose_most_digits() {
+void ExactTask::choose_max_digits() {
   constexpr int all = 16;
   const DType first = p_.pass == Pass::backward_data ? p_.output : p_.input;
   const DType second = p_.pass == Pass::backward_filter ? p_.output : p_.filter;
@@ -99,7 +99,7 @@ void ExactTask::choose_most_digits() {
     const auto choice = choose_digits(p_, n_, std::ldexp(1.0, std::min(bits, first_bits)),
                                       std::ldexp(1.0, std::min(bits, second_bits)), all, all);
     if (!choice || transforms_us(choice->cost) >= direct_us_) continue;
-    most_ = choice->digits;
+    max_ = choice->digits;
     return;
   }
 }
@@ -120,7 +120,7 @@ std::string ExactTask::policy() const {
   if (integers_) {
     return message(integers_->policy(),
                    "; looks at the operands: one digit where they prove exact, ", "up to ",
-                   most_.first, " by ", most_.second, " digits where that is faster than ",
+                   max_.first, " by ", max_.second, " digits where that is faster than ",
                    direct_->policy());
   }
   return message(floats_->policy(),
@@ -185,8 +185,7 @@ void ExactTask::run(const RunArguments& arguments) const {
 
 ExactTask::Way ExactTask::run_integers(const RunArguments& arguments, const OperandScan& first,
                                        const OperandScan& second) const {
-  const auto choice =
-      choose_digits(p_, n_, first.largest, second.largest, most_.first, most_.second);
+  const auto choice = choose_digits(p_, n_, first.largest, second.largest, max_.first, max_.second);
   if (!choice || transforms_us(choice->cost) >= direct_us_) return Way::direct;
   integers_->run(arguments, {.digits = choice->digits, .guard = nullptr});
   const bool whole = choice->digits.first == 1 && choice->digits.second == 1;

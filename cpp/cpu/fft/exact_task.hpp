@@ -43,7 +43,7 @@ class ExactTask final : public Task {
   [[nodiscard]] std::int64_t runs(Way way) const { return runs_[static_cast<std::size_t>(way)]; }
   /// Sums that were taken from the definition, over all runs.
   [[nodiscard]] std::int64_t repaired() const { return repaired_; }
-  [[nodiscard]] const Digits& most_digits() const { return most_; }
+  [[nodiscard]] const Digits& max_digits() const { return max_; }
 
  private:
   struct Filter;  ///< what is bound
@@ -55,14 +55,14 @@ class ExactTask final : public Task {
   [[nodiscard]] OperandScan scan_first(const void* data) const;
   [[nodiscard]] OperandScan scan_second(const void* data) const;
   [[nodiscard]] double transforms_us(double cost) const;
-  void choose_most_digits();
+  void choose_max_digits();
 
   Problem p_;  // floating sums in f64
   Sizes n_;
   double one_thread_us_;  // one digit each
   std::unique_ptr<Task> direct_;
   double direct_us_ = 0;
-  Digits most_;
+  Digits max_;
   std::unique_ptr<FftTask<double, std::uint64_t>> integers_;  // one of the two
   std::unique_ptr<FftTask<double, double>> floats_;
   int slots_ = 1;

@@ -104,11 +104,11 @@ class LengthChoice {
  private:
   [[nodiscard]] bool halved(std::size_t axis) const { return real_ && axis + 1 == axes_.size(); }
 
-  // A length of at least `least` that transforms well, and whole registers if `registers`.
-  [[nodiscard]] std::int64_t good(std::size_t axis, std::int64_t least,
+  // A length of at least `min` that transforms well, and whole registers if `registers`.
+  [[nodiscard]] std::int64_t good(std::size_t axis, std::int64_t min,
                                   bool registers = false) const {
     const std::int64_t unit = halved(axis) ? 2 : 1;
-    const std::int64_t points = (least - 1) / unit + 1;
+    const std::int64_t points = (min - 1) / unit + 1;
     if (axes_.size() > 1) {
       const std::int64_t step = registers && axis + 2 >= axes_.size() ? lanes_ : 1;
       return unit * step * good_length((points - 1) / step + 1);
@@ -116,7 +116,7 @@ class LengthChoice {
     // One axis becomes a matrix, of whose sides both should fill registers.
     if (points < lanes_ * lanes_) return unit * good_length(points);
     std::int64_t best = 0;
-    double least_cost = std::numeric_limits<double>::infinity();
+    double min_cost = std::numeric_limits<double>::infinity();
     const double side = std::sqrt(static_cast<double>(points));
     const std::int64_t fewest =
         std::max<std::int64_t>(1, static_cast<std::int64_t>(side / 2) / lanes_);
@@ -124,8 +124,8 @@ class LengthChoice {
          rows = lanes_ * good_length(rows / lanes_ + 1)) {
       const std::int64_t columns = lanes_ * good_length((points - 1) / rows / lanes_ + 1);
       const double now = cut_cost(rows, columns, lanes_);
-      if (now < least_cost) {
-        least_cost = now;
+      if (now < min_cost) {
+        min_cost = now;
         best = rows * columns;
       }
     }
@@ -142,9 +142,9 @@ class LengthChoice {
       const std::int64_t span = axis.effective_filter();
       for (const double factor : {1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 8.0, 12.0,
                                   16.0, 24.0, 32.0, 64.0}) {
-        const double least = factor * static_cast<double>(span) + 2;
-        if (least > 0.75 * static_cast<double>(whole)) break;
-        const std::int64_t points = std::max<std::int64_t>(static_cast<std::int64_t>(least), 16);
+        const double min = factor * static_cast<double>(span) + 2;
+        if (min > 0.75 * static_cast<double>(whole)) break;
+        const std::int64_t points = std::max<std::int64_t>(static_cast<std::int64_t>(min), 16);
         result.push_back(good(a, points));
         if (axes_.size() > 1) result.push_back(good(a, points, true));
       }
@@ -171,13 +171,13 @@ class LengthChoice {
   void improve(Shape& now, const std::vector<std::vector<std::int64_t>>& candidates) const {
     for (int round = 0; round < (now.size() > 1 ? 2 : 1); ++round) {
       for (std::size_t a = 0; a < now.size(); ++a) {
-        double least = cost(now);
+        double min = cost(now);
         Shape trial = now;
         for (const std::int64_t length : candidates[a]) {
           trial[a] = length;
           const double value = cost(trial);
-          if (value >= least) continue;
-          least = value;
+          if (value >= min) continue;
+          min = value;
           now = trial;
         }
       }
@@ -294,7 +294,7 @@ double integer_error(const Problem& p, const Sizes& n) {
 }
 
 std::optional<DigitChoice> choose_digits(const Problem& p, const Sizes& n, double first,
-                                         double second, int most_first, int most_second) {
+                                         double second, int max_first, int max_second) {
   // Transforms of each operand and of the result, with one digit each.
   const double units = static_cast<double>(p.batch) * n.blocks;
   const double x = units * static_cast<double>(p.in_channels);
@@ -306,7 +306,7 @@ std::optional<DigitChoice> choose_digits(const Problem& p, const Sizes& n, doubl
 
   std::optional<DigitChoice> best;
   const auto consider = [&](const Digits& d) {
-    if (d.first > most_first || d.second > most_second) return;
+    if (d.first > max_first || d.second > max_second) return;
     const double half = d.bits == 0 ? 0 : std::ldexp(1.0, d.bits - 1);
     const double error = largest_error(p, n, d.first == 1 ? first : half,
                                        d.second == 1 ? second : half, std::min(d.first, d.second));

@@ -115,10 +115,10 @@ struct DigitChoice {
   double cost = 0;  ///< as a multiple of a run with one digit each
 };
 
-/// The cheapest digits whose sums are exact, at most `most_first` and `most_second` of them;
+/// The cheapest digits whose sums are exact, at most `max_first` and `max_second` of them;
 /// nothing if there are none.
 [[nodiscard]] std::optional<DigitChoice> choose_digits(const Problem& p, const Sizes& n,
-                                                       double first, double second, int most_first,
-                                                       int most_second);
+                                                       double first, double second, int max_first,
+                                                       int max_second);
 
 }  // namespace faltung::fft

@@ -21,7 +21,7 @@ std::int64_t units_at_once(std::int64_t units, std::int64_t channels, std::int64
 }  // namespace
 
 template <typename T, typename Sum>
-FftTask<T, Sum>::FftTask(const Problem& problem, const BlockPlan& blocks, const Digits& most)
+FftTask<T, Sum>::FftTask(const Problem& problem, const BlockPlan& blocks, const Digits& max)
     : p_(problem),
       plan_(blocks),
       group_inputs_(p_.in_channels / p_.groups),
@@ -30,29 +30,29 @@ FftTask<T, Sum>::FftTask(const Problem& problem, const BlockPlan& blocks, const 
       pairs_(p_.out_channels * group_inputs_),
       channels_(problem, plan_),
       transform_(plan_.lengths),
-      most_(most),
+      max_(max),
       size_(transform_.spectrum_values()) {
   layout_.slots = plan_threads(std::numeric_limits<std::int64_t>::max(), plan_.nanoseconds * 1e-3);
   const std::int64_t units = p_.batch * blocks_;
   const auto bytes = size_ * static_cast<std::int64_t>(sizeof(R));
-  std::int64_t spectra = 0, filters = pairs_ * most.second, totals = 0;
-  const bool single = most.first == 1 && most.second == 1;
+  std::int64_t spectra = 0, filters = pairs_ * max.second, totals = 0;
+  const bool single = max.first == 1 && max.second == 1;
   if (!single) totals = std::max(channels_.points(), channels_.image_values());
   switch (p_.pass) {
     case Pass::forward:
       at_once_ = units_at_once(units * p_.groups, group_inputs_, bytes);
       spectra = single && group_inputs_ == 1 && group_outputs_ == 1
                     ? 0
-                    : at_once_ * group_inputs_ * most.first;
+                    : at_once_ * group_inputs_ * max.first;
       break;
     case Pass::backward_data:
       at_once_ = blocks_;
-      spectra = at_once_ * group_outputs_ * most.first;
+      spectra = at_once_ * group_outputs_ * max.first;
       break;
     case Pass::backward_filter:
       at_once_ = units_at_once(units, p_.in_channels + p_.out_channels, bytes);
-      spectra = at_once_ * (p_.in_channels * most.first + p_.out_channels * most.second);
-      filters = pairs_ * (most.first + most.second - 1);
+      spectra = at_once_ * (p_.in_channels * max.first + p_.out_channels * max.second);
+      filters = pairs_ * (max.first + max.second - 1);
       break;
   }
   spectra_ = layout_.shared.add<R>(spectra * size_);
@@ -90,7 +90,7 @@ PlanFacts FftTask<T, Sum>::facts() const {
   facts.instruction_set = current_instruction_set().name;
   facts.spreads_non_finite = !is_integer(p_.accumulator);  // over a transform
   const bool waits =
-      most_.first > 1 || p_.pass != Pass::forward || group_inputs_ > 1 || group_outputs_ > 1;
+      max_.first > 1 || p_.pass != Pass::forward || group_inputs_ > 1 || group_outputs_ > 1;
   facts.memory_passes = waits ? 3 : 1;
   return facts;
 }

@@ -30,7 +30,7 @@ class FftTask final : public Task {
   };
 
   /// @param most  digits that a run may ask for; only integers have more than one
-  FftTask(const Problem& problem, const BlockPlan& blocks, const Digits& most = {});
+  FftTask(const Problem& problem, const BlockPlan& blocks, const Digits& max = {});
   [[nodiscard]] std::size_t workspace_bytes() const override { return layout_.bytes(); }
   [[nodiscard]] ErrorBound error_bound() const override;
   [[nodiscard]] std::string policy() const override;
@@ -82,7 +82,7 @@ class FftTask final : public Task {
   std::int64_t group_inputs_, group_outputs_, blocks_, pairs_;
   Channels<T, Sum> channels_;
   Transform<T> transform_;
-  Digits most_;
+  Digits max_;
   std::int64_t size_;     // of a spectrum
   std::int64_t at_once_;  // units whose spectra are kept
   SlotLayout layout_;

@@ -62,11 +62,11 @@ void pass(std::int64_t begin, std::int64_t end, std::int64_t n, const R* all_fac
 }
 
 /// Calls f with a radix as a constant.
-template <int least, typename F>
+template <int min, typename F>
 void with_radix(int r, F&& f) {
   switch (r) {
     case 1:
-      if constexpr (least == 1) f(std::integral_constant<int, 1>());
+      if constexpr (min == 1) f(std::integral_constant<int, 1>());
       return;
     case 2:
       return f(std::integral_constant<int, 2>());

@@ -73,13 +73,13 @@ OperandScan scan_operand(const void* data, DType type, const Shape& shape, const
   const Shape slow = slow_extents(shape);
   const std::int64_t rows = element_count(slow);
   // Pieces that depend on the shape alone, so that sums of squares do not depend on the threads.
-  constexpr std::int64_t most_pieces = 64;
-  const std::int64_t wanted = std::clamp<std::int64_t>(rows * width / 65536, 1, most_pieces);
+  constexpr std::int64_t max_pieces = 64;
+  const std::int64_t wanted = std::clamp<std::int64_t>(rows * width / 65536, 1, max_pieces);
   const std::int64_t down = (rows - 1) / wanted + 1;
   const std::int64_t bands = (rows - 1) / down + 1;
   const std::int64_t columns = (width - 1) / std::max<std::int64_t>(1, wanted / bands) + 1;
   const std::int64_t across = (width - 1) / columns + 1;
-  std::array<Partial, most_pieces> partial;
+  std::array<Partial, max_pieces> partial;
   visit_dtype(type, [&](auto element) {
     using T = decltype(element);
     parallel_for(bands * across, slots, [&](std::int64_t piece, int) {

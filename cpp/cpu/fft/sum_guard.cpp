@@ -32,7 +32,7 @@ double nearest(double value) {
 }  // namespace
 
 SumGuard::SumGuard(const Problem& problem, const RunArguments& arguments, const Accuracy& accuracy,
-                   std::int64_t most)
+                   std::int64_t max)
     : p_(problem),
       arguments_(arguments),
       x_(x_strides(problem)),
@@ -40,7 +40,7 @@ SumGuard::SumGuard(const Problem& problem, const RunArguments& arguments, const 
       input_(problem, x_.spatial),
       load_w_(load_row<double>(problem.filter)),
       accuracy_(accuracy),
-      most_(most),
+      max_(max),
       slope_(steepest_slope(problem.epilogue.activation)) {
   const DType type = p_.result_dtype();
   const int bits = static_cast<int>(8 * size_of(type));
@@ -109,8 +109,8 @@ bool SumGuard::may_be_doubtful(const double* sums, std::int64_t count) const {
 }
 
 double SumGuard::sum(std::int64_t b, std::int64_t k, const Extents& output) const {
-  constexpr std::int64_t most = 128;  // taps at once
-  double x[most], w[most];
+  constexpr std::int64_t max = 128;  // taps at once
+  double x[max], w[max];
   const Axis& last = p_.axes.back();
   const std::int64_t inputs = p_.in_channels / p_.groups;
   const std::int64_t first_input = k / (p_.out_channels / p_.groups) * inputs;
@@ -125,8 +125,8 @@ double SumGuard::sum(std::int64_t b, std::int64_t k, const Extents& output) cons
         const std::int64_t at = a < r.size() ? r[a] : 0;
         tap += (p_.flip ? p_.axes[a].filter - 1 - at : at) * w_.spatial[a];
       }
-      for (std::int64_t begin = 0; begin < last.filter; begin += most) {
-        const std::int64_t count = std::min(most, last.filter - begin);
+      for (std::int64_t begin = 0; begin < last.filter; begin += max) {
+        const std::int64_t count = std::min(max, last.filter - begin);
         input_.load(arguments_.first, b * x_.outer + (first_input + c) * x_.channel, place,
                     output[output.size() - 1] * last.stride + begin * last.dilation, last.dilation,
                     count, x);
@@ -148,7 +148,7 @@ void SumGuard::settle(std::int64_t b, std::int64_t k, const Extents& first, std:
   if (p_.epilogue == Epilogue{} && !may_be_doubtful(sums, count)) return;
   for (std::int64_t i = 0; i < count; ++i) {
     if (!is_doubtful(sums[i], k)) continue;
-    if (++doubtful_ > most_) return;
+    if (++doubtful_ > max_) return;
     Extents output = first;
     output[axis] += i;
     sums[i] = sum(b, k, output);

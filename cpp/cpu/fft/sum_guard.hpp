@@ -26,7 +26,7 @@ class SumGuard {
   /// @param arguments  with the filter where it lies
   /// @param most       sums that may be taken from the definition
   SumGuard(const Problem& problem, const RunArguments& arguments, const Accuracy& accuracy,
-           std::int64_t most);
+           std::int64_t max);
 
   /// Makes `count` sums right, those of output channel k from index `first` on along `axis`.
   void settle(std::int64_t b, std::int64_t k, const Extents& first, std::size_t axis, double* sums,
@@ -41,8 +41,8 @@ class SumGuard {
   /// One sum as the definition adds it up: channels and taps in order, in double.
   [[nodiscard]] double sum(std::int64_t b, std::int64_t k, const Extents& output) const;
 
-  /// More sums than `most` were doubtful: the result is to be computed another way.
-  [[nodiscard]] bool gave_up() const { return doubtful_ > most_; }
+  /// More sums than `max` were doubtful: the result is to be computed another way.
+  [[nodiscard]] bool gave_up() const { return doubtful_ > max_; }
   [[nodiscard]] std::int64_t doubtful() const { return doubtful_; }
 
  private:
@@ -56,7 +56,7 @@ class SumGuard {
   ExtendedInput<double> input_;
   LoadRow<double> load_w_;
   Accuracy accuracy_;
-  std::int64_t most_;
+  std::int64_t max_;
   double low_, past_;  // what the result's type holds lies in [low, past)
   double slope_;       // steepest, of the activation
   mutable std::atomic<std::int64_t> doubtful_{0};

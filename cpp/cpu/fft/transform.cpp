@@ -65,11 +65,11 @@ void Transform<T>::make_factors(const Shape& lengths) {
     const UnitRoots root(4 * rows);
     for (std::int64_t row = 0; row < rows; ++row) push(row_factors_, root(row));
   }
-  constexpr std::int64_t most_filled_early = std::int64_t{1} << 24;
+  constexpr std::int64_t max_filled_early = std::int64_t{1} << 24;
   // Not touched yet. Without `nothrow` sanitizers end the process where memory runs out.
   matrix_factors_.reset(new (std::nothrow) R[static_cast<std::size_t>(slab_values_)]);
   if (matrix_factors_ == nullptr) throw std::bad_alloc();
-  late_ = slab_values_ > most_filled_early;
+  late_ = slab_values_ > max_filled_early;
   if (!late_) fill_matrix_factors();
 }
 

@@ -55,9 +55,9 @@ class GemmEngine final : public Engine {
       return message("multiplies floating numbers, and acc=", faltung::name(p.accumulator));
     }
     const std::int64_t channels = p.out_channels / p.groups;
-    if (channels > gemm::most_channels) {
+    if (channels > gemm::max_channels) {
       return message("a group of ", channels, " output channels is wider than a matrix of ",
-                     gemm::most_channels, " columns");
+                     gemm::max_channels, " columns");
     }
     return {};
   }

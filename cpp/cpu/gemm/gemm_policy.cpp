@@ -31,8 +31,8 @@ Sizes sizes(const Problem& p) {
   return s;
 }
 
-std::int64_t whole(double value, double least, double most) {
-  return static_cast<std::int64_t>(std::clamp(value, least, std::max(least, most)));
+std::int64_t whole(double value, double min, double max) {
+  return static_cast<std::int64_t>(std::clamp(value, min, std::max(min, max)));
 }
 
 // Bytes of a factor that should stay in a second-level cache together with another one.
@@ -58,11 +58,11 @@ Policy choose(const Problem& p) {
   if (p.pass == Pass::backward_filter) {
     policy.outputs = whole(std::clamp(fitting, 32.0, 256.0), 1, s.outputs);
     const double wanted = std::ceil(filter_blocks / s.groups);
-    const double segments = std::min(s.images * s.outputs / least_segment_outputs,
+    const double segments = std::min(s.images * s.outputs / min_segment_outputs,
                                      segment_bytes / (s.rows * s.k * s.groups * s.element + 1));
     policy.segments = whole(segments, 1, wanted);
-    policy.parts = whole(s.rows / least_part_rows, 1,
-                         std::ceil(wanted / static_cast<double>(policy.segments)));
+    policy.parts =
+        whole(s.rows / min_part_rows, 1, std::ceil(wanted / static_cast<double>(policy.segments)));
   }
   return policy;
 }

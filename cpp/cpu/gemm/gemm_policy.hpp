@@ -23,12 +23,12 @@ inline constexpr std::int64_t data_parts = 8;
 inline constexpr std::int64_t filter_blocks = 16;
 /// Fewer rows in a part would make loading dy, and fewer outputs in a segment adding its sums, take
 /// more than a tenth of the product.
-inline constexpr std::int64_t least_part_rows = 128;
-inline constexpr std::int64_t least_segment_outputs = 2048;
+inline constexpr std::int64_t min_part_rows = 128;
+inline constexpr std::int64_t min_segment_outputs = 2048;
 inline constexpr std::int64_t segment_bytes = std::int64_t{8} << 20;
 
 /// Of a group: a filter gradient has a row of them, with a table of its vectors.
-inline constexpr std::int64_t most_channels = std::int64_t{1} << 24;
+inline constexpr std::int64_t max_channels = std::int64_t{1} << 24;
 
 /// For a flattened problem.
 [[nodiscard]] Policy choose(const Problem& p);

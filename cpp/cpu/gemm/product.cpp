@@ -103,17 +103,17 @@ void Product<Acc>::multiply(std::int64_t rows, std::int64_t columns, std::int64_
                             bool adds, Acc* scratch) const {
   for (std::int64_t row = 0; row < rows; row += kernel_.channels) {
     const std::int64_t present = std::min(kernel_.channels, rows - row);
-    for (std::int64_t d = 0; d < depth; d += most_depth) {
-      const std::int64_t count = std::min(most_depth, depth - d);
+    for (std::int64_t d = 0; d < depth; d += max_depth) {
+      const std::int64_t count = std::min(max_depth, depth - d);
       Left<Acc> tile{a.data + row * a.row + d * a.column, a.row, a.column};
       if (present < kernel_.channels) {  // what lies past the last row is not ours to read
         std::fill_n(scratch, scratch_size(), Acc(0));
         for (std::int64_t k = 0; k < present; ++k) {
           for (std::int64_t i = 0; i < count; ++i) {
-            scratch[k * most_depth + i] = tile.data[k * a.row + i * a.column];
+            scratch[k * max_depth + i] = tile.data[k * a.row + i * a.column];
           }
         }
-        tile = {scratch, most_depth, 1};
+        tile = {scratch, max_depth, 1};
       }
       multiply_tile(columns, count, tile, b.data + d * b.leading, b.plane, b.leading,
                     sums.data + row * sums.leading, sums.plane, adds || d > 0);

@@ -45,7 +45,7 @@ class Product {
   [[nodiscard]] std::int64_t right_size(std::int64_t depth, std::int64_t columns) const;
   [[nodiscard]] std::int64_t sums_size(std::int64_t rows, std::int64_t columns) const;
   /// For `multiply`, in Acc.
-  [[nodiscard]] std::int64_t scratch_size() const { return kernel_.channels * most_depth; }
+  [[nodiscard]] std::int64_t scratch_size() const { return kernel_.channels * max_depth; }
 
   [[nodiscard]] Planes<Real> right(Real* memory, std::int64_t depth, std::int64_t columns) const;
   [[nodiscard]] Planes<Real> sums(Real* memory, std::int64_t rows, std::int64_t columns) const;
@@ -72,7 +72,7 @@ class Product {
 
  private:
   // Of a, eight rows of which then stay in the first cache.
-  static constexpr std::int64_t most_depth = 256;
+  static constexpr std::int64_t max_depth = 256;
   static constexpr std::int64_t parts = is_complex_value<Acc> ? 2 : 1;
 
   void multiply_tile(std::int64_t columns, std::int64_t depth, const Left<Acc>& a, const Real* b,

@@ -12,7 +12,7 @@ namespace faltung::mean {
 
 /// Sums of whole numbers below this are exact in f64, and so are their quotients by `reciprocal`:
 /// the next quotient is 1/size away.
-inline constexpr double most_by_reciprocal = 0x1p51;
+inline constexpr double max_by_reciprocal = 0x1p51;
 
 /// How the sum of a window becomes its mean.
 struct Division {
@@ -38,7 +38,7 @@ inline std::int64_t to_nearest(std::int64_t quotient, double sum, double size) {
 /// The quotient of whole sums is exact. Others may be no number, or too large for a remainder.
 inline double whole_mean(double sum, const Division& division) {
   const bool truncates = division.store.rounding == Rounding::truncate;
-  if (std::abs(sum) < most_by_reciprocal) {  // without calls of trunc and fmod
+  if (std::abs(sum) < max_by_reciprocal) {  // without calls of trunc and fmod
     const auto quotient = static_cast<std::int64_t>(sum * division.reciprocal);
     return static_cast<double>(truncates ? quotient : to_nearest(quotient, sum, division.size));
   }
@@ -54,8 +54,8 @@ inline double whole_mean(double sum, const Division& division) {
 }
 
 inline WideSigned whole_mean(WideSigned sum, const Division& division) {
-  constexpr auto most = static_cast<WideSigned>(most_by_reciprocal);
-  if (sum > -most && sum < most) {  // the usual case, without a division of 128 bits
+  constexpr auto max = static_cast<WideSigned>(max_by_reciprocal);
+  if (sum > -max && sum < max) {  // the usual case, without a division of 128 bits
     const auto narrow = static_cast<double>(static_cast<std::int64_t>(sum));
     return static_cast<std::int64_t>(whole_mean(narrow, division));
   }

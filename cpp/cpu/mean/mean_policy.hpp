@@ -38,9 +38,9 @@ inline std::int64_t fitting_results(const LinesToCut& given, std::int64_t lanes,
 /// thrice the line.
 inline Cut cut_one_line(const LinesToCut& given) {
   constexpr std::int64_t bytes = 1 << 18;  // the extended piece of the line takes as much
-  constexpr std::int64_t most = 32;        // four vectors of 8 doubles
+  constexpr std::int64_t max = 32;         // four vectors of 8 doubles
   const std::int64_t worth_it = 3 * given.extent / given.size + 4;
-  const std::int64_t lanes = std::min({most, worth_it, given.extent});
+  const std::int64_t lanes = std::min({max, worth_it, given.extent});
   const std::int64_t results = (given.extent + lanes - 1) / lanes;
   return {true, lanes, std::min(results, fitting_results(given, lanes, bytes))};
 }

@@ -264,7 +264,7 @@ class WideMean final : public Means {
 bool sums_in_double(DType type, std::int64_t size) {
   if (!is_integer(type)) return true;
   const double largest = std::ldexp(1.0, static_cast<int>(8 * size_of(type)));
-  return largest * static_cast<double>(size) < most_by_reciprocal;
+  return largest * static_cast<double>(size) < max_by_reciprocal;
 }
 
 }  // namespace

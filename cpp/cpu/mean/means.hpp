@@ -28,7 +28,7 @@ class Means {
   /// `to` may be `panel` if results are no larger than elements.
   ///
   /// @param to        rows of results
-  /// @param to_pitch  bytes between them; lanes up to the next multiple of `most_vector_lanes` are
+  /// @param to_pitch  bytes between them; lanes up to the next multiple of `max_vector_lanes` are
   ///                  written
   virtual void run(const Rows& shape, const std::byte* panel, std::byte* scratch, std::byte* to,
                    std::int64_t to_pitch) const = 0;

@@ -54,10 +54,10 @@ void gather_rows(const Lines& lines, const std::byte* const* elements, std::int6
       gather_row<Unit>(lines, elements, first + j, panel + j * pitch);
     }
   } else {
-    constexpr std::int64_t most = 64;
-    const Unit* starts[most];
-    for (std::int64_t l = 0; l < lines.count; l += most) {
-      const std::int64_t count = std::min(most, lines.count - l);
+    constexpr std::int64_t max = 64;
+    const Unit* starts[max];
+    for (std::int64_t l = 0; l < lines.count; l += max) {
+      const std::int64_t count = std::min(max, lines.count - l);
       for (std::int64_t i = 0; i < count; ++i) {
         starts[i] = reinterpret_cast<const Unit*>(elements[l + i] + first * unit);
       }
@@ -112,10 +112,10 @@ void scatter_as(const std::byte* panel, std::int64_t pitch, std::int64_t rows, c
                   static_cast<std::size_t>(lines.count) * sizeof(Unit));
     }
   } else if (lines.step == unit) {
-    constexpr std::int64_t most = 64;
-    Unit* starts[most];
-    for (std::int64_t l = 0; l < lines.count; l += most) {
-      const std::int64_t count = std::min(most, lines.count - l);
+    constexpr std::int64_t max = 64;
+    Unit* starts[max];
+    for (std::int64_t l = 0; l < lines.count; l += max) {
+      const std::int64_t count = std::min(max, lines.count - l);
       for (std::int64_t i = 0; i < count; ++i) {
         starts[i] = reinterpret_cast<Unit*>(elements[l + i]);
       }

@@ -9,7 +9,7 @@ namespace faltung::mean {
 /// Row j of a panel holds element j of lines that lie side by side. A result at j is the mean of
 /// the rows from j to j + size - 1, so that `results + size - 1` rows are read.
 ///
-/// Vectors are whole: lanes up to the next multiple of `most_vector_lanes` are read and computed,
+/// Vectors are whole: lanes up to the next multiple of `max_vector_lanes` are read and computed,
 /// so a row has that many.
 struct Rows {
   std::int64_t results = 0;
@@ -18,7 +18,7 @@ struct Rows {
   std::int64_t size = 1;   ///< rows in a window
 };
 
-inline constexpr std::int64_t most_vector_lanes = 16;
+inline constexpr std::int64_t max_vector_lanes = 16;
 
 /// Sums of blocks. The rows are cut into blocks of `size`. Every window is the end of one block and
 /// the beginning of the next, so it is one suffix sum plus one prefix sum: two additions a result,

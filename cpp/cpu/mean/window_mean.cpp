@@ -104,7 +104,7 @@ class Run {
 
   // Rows of so many lines and results.
   [[nodiscard]] Rows shape_of(std::int64_t lines, std::int64_t results) const {
-    return {results, lines * parts_, round_up(lines * parts_, most_vector_lanes), window_.size};
+    return {results, lines * parts_, round_up(lines * parts_, max_vector_lanes), window_.size};
   }
   [[nodiscard]] std::int64_t rows_of(std::int64_t results) const {
     return results + window_.size - 1;
@@ -158,9 +158,9 @@ class Run {
       gather(lines, elements, extension_, first, count, slot.panel.get(), pitch_of(shape, lines));
       means_->add_to_base(shape, slot.panel.get(), count, times, scratch);
     };
-    const std::int64_t most = rows_of(shape.results);
-    for (std::int64_t j = 0; window_.repeats > 0 && j < window_.repeated; j += most) {
-      add(j, std::min(most, window_.repeated - j), window_.repeats);
+    const std::int64_t max = rows_of(shape.results);
+    for (std::int64_t j = 0; window_.repeats > 0 && j < window_.repeated; j += max) {
+      add(j, std::min(max, window_.repeated - j), window_.repeats);
     }
     if (window_.below > 0) add(-1, 1, window_.below);
     if (window_.above > 0) add(extension_.extent, 1, window_.above);
@@ -185,7 +185,7 @@ class Run {
     set_base(shape, from, slot.from.data(), slot);
     gather(from, slot.from.data(), extension_, first - window_.pad_lo, rows_of(results),
            slot.panel.get(), pitch_of(shape, from));
-    if (to.adjoin && shape.lanes % most_vector_lanes == 0) {
+    if (to.adjoin && shape.lanes % max_vector_lanes == 0) {
       means_->run(shape, slot.panel.get(), slot.scratch.get(), slot.to[0], to.step);
       return;
     }

@@ -9,7 +9,7 @@
 namespace faltung::rank {
 
 /// Windows that hold more members do not fit into the 16-bit counts.
-inline constexpr std::int64_t most_counted = 65535;
+inline constexpr std::int64_t max_counted = 65535;
 
 /// Ranks of 8-bit keys in windows that are full along the last two axes and one element along the
 /// others, at a cost that does not grow with the window: every column keeps a histogram of its part

@@ -70,9 +70,9 @@ std::string_view name(Way way) noexcept {
 bool can_filter(DType type, const Window& window, Way way) {
   switch (way) {
     case Way::network:
-      return window.members <= most_network_members;
+      return window.members <= max_network_members;
     case Way::histogram:
-      return size_of(type) == 1 && window.members <= most_counted &&
+      return size_of(type) == 1 && window.members <= max_counted &&
              window.members == element_count(window.extent) &&
              std::ranges::count_if(window.extent, [](auto extent) { return extent > 1; }) <= 2;
     case Way::automatic:

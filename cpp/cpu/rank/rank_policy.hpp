@@ -9,7 +9,7 @@
 namespace faltung::rank {
 
 /// Networks of more members take longer to make than they save.
-inline constexpr std::int64_t most_network_members = 1024;
+inline constexpr std::int64_t max_network_members = 1024;
 
 /// Keys that a tile of each way reaches: within the second level cache.
 inline std::int64_t network_tile_bytes() { return cpu_machine().l2_bytes / 8; }
@@ -22,7 +22,7 @@ inline constexpr std::int64_t ordinal_keys_per_member = 4;
 inline constexpr std::int64_t histogram_row = 512;
 /// Bytes of scratch of a network, so that it stays in the first level cache, and of a row at least.
 inline std::int64_t network_scratch_bytes() { return cpu_machine().l1d_bytes; }
-inline constexpr std::int64_t least_network_row_bytes = 512;
+inline constexpr std::int64_t min_network_row_bytes = 512;
 
 /// Cycles of processor time a result. In nanoseconds, on one core of a Sapphire Rapids machine with
 /// 512-bit vectors whose clock is taken for 3.7 GHz, in medians of 1000 x 1000 random elements: f32

@@ -14,7 +14,7 @@ namespace faltung::rank {
 namespace {
 
 // Ordinal numbers and counts are 32-bit.
-constexpr std::int64_t most_reached = std::numeric_limits<std::int32_t>::max();
+constexpr std::int64_t max_reached = std::numeric_limits<std::int32_t>::max();
 
 std::int64_t round_up(std::int64_t n, std::int64_t step) { return (n + step - 1) / step * step; }
 
@@ -27,10 +27,10 @@ std::int64_t row_keys(std::int64_t count, std::int64_t spare) {
 std::int64_t reached(const std::vector<TileAxis>& axes, const Extents& box, std::int64_t spare) {
   std::int64_t product = 1;
   for (std::size_t i = 0; i < axes.size(); ++i) {
-    if (axes[i].window > most_reached) return most_reached + 1;
+    if (axes[i].window > max_reached) return max_reached + 1;
     std::int64_t along = box[i] + axes[i].window - 1;
     if (i + 1 == axes.size()) along = row_keys(along, spare);
-    if (along > most_reached || product > most_reached / along) return most_reached + 1;
+    if (along > max_reached || product > max_reached / along) return max_reached + 1;
     product *= along;
   }
   return product;
@@ -92,14 +92,14 @@ Tiling make_tiling(std::vector<TileAxis> axes, const BoxWish& wish, std::int64_t
   const std::size_t rank = tiling.axes.size();
   const std::int64_t spare = spare_bytes / key_bytes;
   tiling.box = Extents::filled(rank, 1);
-  if (reached(tiling.axes, tiling.box, spare) > most_reached) {
+  if (reached(tiling.axes, tiling.box, spare) > max_reached) {
     Extents window;
     for (const TileAxis& axis : tiling.axes) window.push_back(axis.window);
-    throw InvalidProblem(message("a window of ", window, " elements takes more than ", most_reached,
+    throw InvalidProblem(message("a window of ", window, " elements takes more than ", max_reached,
                                  " places, the most that are ranked; use a smaller one"));
   }
   tiling.box[rank - 1] = std::min(wish.row, tiling.axes.back().extent);
-  if (reached(tiling.axes, tiling.box, spare) > most_reached) tiling.box[rank - 1] = 1;
+  if (reached(tiling.axes, tiling.box, spare) > max_reached) tiling.box[rank - 1] = 1;
   grow(tiling.axes, wish, spare, tiling.box);
 
   tiling.keys = 1;

@@ -91,7 +91,7 @@ struct NetworkRow {
 NetworkRow network_row(const Network& network, std::int64_t key_bytes, std::int64_t results) {
   const std::int64_t fitting = network_scratch_bytes() / std::max(network.slots, 1);
   NetworkRow row;
-  row.count = std::max(fitting, least_network_row_bytes) / key_bytes;
+  row.count = std::max(fitting, min_network_row_bytes) / key_bytes;
   row.count = std::min(std::max(row.count, 2 * network.more), results);
   const std::int64_t spare = spare_bytes / key_bytes;
   row.pitch = (row.count + network.more + spare - 1) / spare * spare + spare;
@@ -153,7 +153,7 @@ WayPlan<K> plan_ordinal(WayPlan<K> plan, const Window& window) {
 }
 
 // Tilings refuse more.
-constexpr std::int64_t most_keys = std::int64_t{1} << 31;
+constexpr std::int64_t max_keys = std::int64_t{1} << 31;
 
 BoxWish wish_of(Way way, const Window& window, std::int64_t key_bytes) {
   switch (way) {
@@ -165,7 +165,7 @@ BoxWish wish_of(Way way, const Window& window, std::int64_t key_bytes) {
     case Way::ordinal:
       break;
   }
-  return {1, std::clamp(window.members, ordinal_tile_keys() / ordinal_keys_per_member, most_keys) *
+  return {1, std::clamp(window.members, ordinal_tile_keys() / ordinal_keys_per_member, max_keys) *
                  ordinal_keys_per_member};
 }
 

@@ -49,22 +49,22 @@ const std::string& needed(const Words& words, std::string_view key) {
 }
 
 template <typename T>
-T number(std::string_view key, std::string_view text, T least, T most) {
+T number(std::string_view key, std::string_view text, T min, T max) {
   T value{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < least || value > most) {
-    throw InvalidProblem(message(key, " is '", text, "'; use a number from ", least, " to ", most));
+  if (error != std::errc() || end != text.data() + text.size() || value < min || value > max) {
+    throw InvalidProblem(message(key, " is '", text, "'; use a number from ", min, " to ", max));
   }
   return value;
 }
 
-constexpr std::int64_t most_elements = std::int64_t{1} << 40;
+constexpr std::int64_t max_elements = std::int64_t{1} << 40;
 
 Shape extents(std::string_view key, std::string_view text) {
   Shape shape;
   while (true) {
     const std::size_t end = text.find('x');
-    shape.push_back(number<std::int64_t>(key, text.substr(0, end), 1, most_elements));
+    shape.push_back(number<std::int64_t>(key, text.substr(0, end), 1, max_elements));
     if (end == std::string_view::npos) break;
     text.remove_prefix(end + 1);
   }
@@ -133,10 +133,10 @@ Call parse_call(const std::string& text) {
     call.percentile = number<double>("percentile", word->second, 0, 100);
   }
   if (const auto word = words.find("up"); word != words.end()) {
-    call.up = number<std::int64_t>("up", word->second, 1, most_elements);
+    call.up = number<std::int64_t>("up", word->second, 1, max_elements);
   }
   if (const auto word = words.find("down"); word != words.end()) {
-    call.down = number<std::int64_t>("down", word->second, 1, most_elements);
+    call.down = number<std::int64_t>("down", word->second, 1, max_elements);
   }
   check_signal(call);
   return call;

@@ -162,12 +162,11 @@ class MeanWork : public CallWork {
       growth *= 1 + static_cast<double>(size + 3) * unit_roundoff(call_.dtype);
     }
     // A mean along all axes takes all elements of the box.
-    constexpr std::int64_t most_elements = 100000000;
-    const std::int64_t most =
-        std::max<std::int64_t>(1, most_elements / element_count(call_.window));
+    constexpr std::int64_t max_elements = 100000000;
+    const std::int64_t max = std::max<std::int64_t>(1, max_elements / element_count(call_.window));
     ErrorCheck check;
     for_places(call_.in, seed, [&](std::int64_t position, Extents at) {
-      if (check.elements == most) return;
+      if (check.elements == max) return;
       const auto [mean, magnitude] = mean_at(at, at.size());
       const double bound = is_integer(call_.dtype) ? 0 : (growth - 1) * magnitude;
       count(check, element(result, position) - mean, bound);

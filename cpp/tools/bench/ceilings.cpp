@@ -16,7 +16,7 @@ Ceilings measure_cuda_ceilings(const Device& device);
 
 namespace {
 
-constexpr Effort effort{.least_samples = 15, .least_seconds = 0.1, .most_seconds = 5};
+constexpr Effort effort{.min_samples = 15, .min_seconds = 0.1, .max_seconds = 5};
 
 // All hardware threads copy their share of 256 MiB, far more than any cache.
 double copy_rate(Timer& timer) {

@@ -15,7 +15,7 @@ namespace {
 
 using cuda::check;
 
-constexpr Effort effort{.least_samples = 15, .least_seconds = 0.05, .most_seconds = 5};
+constexpr Effort effort{.min_samples = 15, .min_seconds = 0.05, .max_seconds = 5};
 
 __global__ void empty_kernel() {}
 

@@ -56,7 +56,7 @@ std::vector<std::vector<double>> draw_factors(const Problem& p, std::uint64_t& s
 void make_separable(const Problem& p, Tensor& w, std::uint64_t seed) {
   std::vector<std::vector<std::vector<double>>> terms;
   for (std::int64_t i = 0; i < p.separable; ++i) terms.push_back(draw_factors(p, seed));
-  const auto most = static_cast<std::uint64_t>(12 / p.separable);
+  const auto max = static_cast<std::uint64_t>(12 / p.separable);
   const std::size_t first_axis = p.layout == Layout::channels_first ? 2 : 1;
   const std::size_t channel = p.layout == Layout::channels_first ? 1 : w.shape().size() - 1;
   visit_dtype(w.dtype(), [&](auto zero) {
@@ -66,7 +66,7 @@ void make_separable(const Problem& p, Tensor& w, std::uint64_t seed) {
       for_each_index(w.shape(), [&](std::int64_t position, const Extents& index) {
         std::uint64_t state =
             seed + 0x10001u * static_cast<std::uint64_t>(index[0] * 0x10001 + index[channel]);
-        const double scale = is_integer(p.filter) ? static_cast<double>(1 + next(state) % most)
+        const double scale = is_integer(p.filter) ? static_cast<double>(1 + next(state) % max)
                                                   : 1 + 0.5 * static_cast<double>(uniform(state));
         double sum = 0;
         for (const auto& factors : terms) {
@@ -223,13 +223,13 @@ ErrorCheck check_error(const Problem& problem, const ErrorBound& bound, Operands
                        std::uint64_t seed) {
   // The reference takes some 50 ns a product: two seconds a problem.
   constexpr double work = 4e6;
-  constexpr int most_windows = 8;
+  constexpr int max_windows = 8;
   std::mt19937_64 random(seed);
   std::vector<Window> windows;
   std::vector<Tensor> expected;
   double spent = 0;
-  while (windows.size() < most_windows && spent < 2 * work) {
-    const auto window = random_window(problem, work / most_windows, random);
+  while (windows.size() < max_windows && spent < 2 * work) {
+    const auto window = random_window(problem, work / max_windows, random);
     if (!window) break;
     spent += window->problem.multiply_adds();
     windows.push_back(*window);

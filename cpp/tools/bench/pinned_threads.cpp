@@ -51,7 +51,7 @@ PinnedThreads::PinnedThreads(const std::function<void()>& warm_up) : allowed_{} 
   std::ranges::sort(working);
   // A thread that only ends, or waits, is none of those that share the work.
   std::erase_if(working,
-                [most = working.front().first](const auto& w) { return 8 * w.first > most; });
+                [max = working.front().first](const auto& w) { return 8 * w.first > max; });
   if (working.size() < 2) return;
   auto next = working.begin();
   for (std::size_t cpu = 0; cpu < CPU_SETSIZE && next != working.end(); ++cpu) {

@@ -81,7 +81,7 @@ void time_problem(json& record, const Problem& problem, const RunOptions& option
   record["estimate_us"] = plan.estimate_us();
   record["workspace_bytes"] = plan.workspace_bytes();
   record["error_class"] = name(plan.error_bound().kind);
-  if (plan.estimate_us() * 1e-6 > options.effort.most_seconds) {
+  if (plan.estimate_us() * 1e-6 > options.effort.max_seconds) {
     record["skipped"] = "one run is expected to take longer than the limit for all runs";
     return;
   }

@@ -70,8 +70,8 @@ Summary measure(Timer& timer, const std::function<void()>& work, Cache cache,
   while (true) {
     samples.push_back(timer.seconds(work, cache));
     total += samples.back();
-    const bool enough = samples.size() >= effort.least_samples && total >= effort.least_seconds;
-    const bool late = samples.size() >= 3 && since(start) >= effort.most_seconds;
+    const bool enough = samples.size() >= effort.min_samples && total >= effort.min_seconds;
+    const bool late = samples.size() >= 3 && since(start) >= effort.max_seconds;
     if (enough || late || samples.size() == 10000) break;
   }
   return summarize(std::move(samples));

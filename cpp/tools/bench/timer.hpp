@@ -42,9 +42,9 @@ struct Summary {
 
 /// When to stop timing one problem.
 struct Effort {
-  std::size_t least_samples = 15;
-  double least_seconds = 0.2;  ///< keep sampling short runs at least this long
-  double most_seconds = 30;    ///< stop here even with fewer samples, but never below 3
+  std::size_t min_samples = 15;
+  double min_seconds = 0.2;  ///< keep sampling short runs at least this long
+  double max_seconds = 30;   ///< stop here even with fewer samples, but never below 3
 };
 
 /// Warm-up runs, then as many timed ones as `effort` says, the working threads pinned.

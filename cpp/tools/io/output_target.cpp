@@ -30,11 +30,11 @@ std::optional<int> number(const std::string& text) {
 /// Follows one symbolic link after the other: the system would follow the links in /proc/self/fd to
 /// what the descriptors lead to, and the descriptor would be forgotten.
 OutputTarget follow(const std::string& path) {
-  constexpr int most_links = 40;  // as the kernel
+  constexpr int max_links = 40;  // as the kernel
   const std::string own = fmt::format("/proc/{}/fd", ::getpid());
   OutputTarget target;
   fs::path name = path;
-  for (int links = 0; links <= most_links; ++links) {
+  for (int links = 0; links <= max_links; ++links) {
     std::error_code error;
     const fs::path given = name.has_parent_path() ? name.parent_path() : fs::path(".");
     const fs::path folder = fs::canonical(given, error);

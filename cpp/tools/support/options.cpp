@@ -78,13 +78,13 @@ std::int64_t parse_axis(const std::string& option, const std::string& text) {
 }
 
 std::vector<std::int64_t> parse_axes(const std::string& option, const std::string& text) {
-  constexpr auto most = static_cast<std::int64_t>(Shape::max_rank);
+  constexpr auto max = static_cast<std::int64_t>(Shape::max_rank);
   std::vector<std::int64_t> axes;
   const PerAxis<std::int64_t> given = parse_integers(option, text);
   for (const std::int64_t axis : given.values()) {
-    if (axis < -most || axis >= most) {
+    if (axis < -max || axis >= max) {
       refuse(option, text,
-             fmt::format("arrays have at most {} axes: use {} to {}", most, -most, most - 1));
+             fmt::format("arrays have at most {} axes: use {} to {}", max, -max, max - 1));
     }
     axes.push_back(axis);
   }

@@ -12,8 +12,8 @@ template <typename T>
 std::vector<T> small_integers(std::size_t count, unsigned seed) {
   std::vector<T> values(count);
   std::mt19937 random(seed);
-  const float least = std::is_unsigned_v<T> ? 0.0f : -8.0f;
-  for (T& value : values) value = T(static_cast<float>(random() % 17) + least);
+  const float min = std::is_unsigned_v<T> ? 0.0f : -8.0f;
+  for (T& value : values) value = T(static_cast<float>(random() % 17) + min);
   return values;
 }
 

@@ -106,10 +106,10 @@ Box choose_box(const ThreeAxes& t, std::int64_t images, std::int64_t channels, s
     return images * ceil_divide(outputs[0], box[0]) * ceil_divide(outputs[1], box[1]) *
            ceil_divide(outputs[2], box[2]);
   };
-  const auto halve = [&](std::size_t a, std::int64_t least) {
+  const auto halve = [&](std::size_t a, std::int64_t min) {
     // The overlap of two boxes is read twice: it must stay smaller than they are.
     const Axis& axis = t.axes[a];
-    if (box[a] < 2 * least || box[a] * axis.stride < 2 * axis.effective_filter() - 2) return false;
+    if (box[a] < 2 * min || box[a] * axis.stride < 2 * axis.effective_filter() - 2) return false;
     box[a] = ceil_divide(box[a], 2);
     return true;
   };

@@ -42,8 +42,8 @@ std::int64_t wanted_slices(const Problem& p) {
 std::int64_t max_outputs(const Problem& p, std::int64_t bytes, bool channels_in_lanes) {
   if (!channels_in_lanes) return 2048;  // inputs and gradients stay in a first-level cache
   const std::int64_t outputs = element_count(output_extents(p)) * p.batch;
-  const std::int64_t most = cache_bytes() / (p.out_channels / p.groups * bytes);
-  return std::clamp<std::int64_t>(std::min(most, outputs / wanted_slices(p)), 256, 1024);
+  const std::int64_t max = cache_bytes() / (p.out_channels / p.groups * bytes);
+  return std::clamp<std::int64_t>(std::min(max, outputs / wanted_slices(p)), 256, 1024);
 }
 
 // Small images of at most two axes are taken together: their sums are read and written less often.

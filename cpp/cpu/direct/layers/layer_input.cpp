@@ -65,11 +65,11 @@ LayerInput<Value>::LayerInput(const Problem& p, const ThreeAxes& t, const LayerP
     }
   }
   if (packs_) {
-    const Box most = with_extra(policy.box, bands_.max_extra());
+    const Box max = with_extra(policy.box, bands_.max_extra());
     const std::int64_t channels = ceil_divide(policy.channels, Traits::channels);
     values_ = layout.add<Value>(channels * bands_.count() * band_size_);
     // A row of outputs is at most zeros, values and zeros.
-    pieces_ = layout.add<PanelPiece>(bands_.count() * 3 * most[0] * most[1]);
+    pieces_ = layout.add<PanelPiece>(bands_.count() * 3 * max[0] * max[1]);
     ends_ = layout.add<std::int64_t>(bands_.count());
   }
   vectors_ = layout.add<std::int64_t>(max_vectors);

@@ -107,26 +107,26 @@ LayerPolicy choose_panels(const Problem& p, const PanelTile& tile) {
 
   const std::int64_t tiles = ceil_divide(p.out_channels / p.groups, tile.channels);
   const double cycle_ns = cpu_machine().cycle_ns();
-  double least = 0;
+  double min = 0;
   const auto consider = [&](const Box& box) {
     for (const std::int64_t parts : {1, 2, 3, 4, 6, 8, 12, 16}) {
       if (parts > tiles) break;
       const std::int64_t part = ceil_divide(tiles, parts);
       const double us = 1e-3 * cycle_ns * cost.of(box, part, best.threads);
-      if (least > 0 && us >= least) continue;
+      if (min > 0 && us >= min) continue;
       best.box = box;
       best.tiles = part;
-      least = us;
+      min = us;
     }
   };
   const Box all = {t.axes[0].output(), t.axes[1].output(), t.axes[2].output()};
   // Boxes as large as fit, and a few smaller ones: they may share out better, or fill vectors.
   // False if none fits.
   const auto cut = [&](std::int64_t count, std::int64_t values_each, std::int64_t unit, auto box) {
-    std::int64_t most = std::min(count, max_outputs / values_each / unit * unit);
-    while (most > unit && !fits(box(most))) most -= unit;
-    if (most < 1 || !fits(box(most))) return false;
-    const std::int64_t fewest = ceil_divide(count, most);
+    std::int64_t max = std::min(count, max_outputs / values_each / unit * unit);
+    while (max > unit && !fits(box(max))) max -= unit;
+    if (max < 1 || !fits(box(max))) return false;
+    const std::int64_t fewest = ceil_divide(count, max);
     for (std::int64_t pieces = fewest; pieces <= std::min(count, fewest + 8); ++pieces) {
       const std::int64_t size = ceil_divide(ceil_divide(count, pieces), unit) * unit;
       consider(box(std::min(size, count)));
@@ -134,7 +134,7 @@ LayerPolicy choose_panels(const Problem& p, const PanelTile& tile) {
     return true;
   };
   const auto choose = [&] {
-    least = 0;
+    min = 0;
     const std::int64_t plane = all[1] * all[2];
     const bool rows = all[2] <= max_outputs && cut(all[1], all[2], 1, [&](std::int64_t count) {
                         return Box{1, count, all[2]};
@@ -147,7 +147,7 @@ LayerPolicy choose_panels(const Problem& p, const PanelTile& tile) {
   };
   best.threads = 1;
   choose();
-  best.microseconds = least;
+  best.microseconds = min;
   best.threads = plan_threads(std::numeric_limits<std::int64_t>::max(), best.microseconds);
   if (best.threads > 1) choose();
   return best;

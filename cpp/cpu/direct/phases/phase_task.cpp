@@ -47,16 +47,16 @@ PhaseTask<Acc>::PhaseTask(const Problem& problem)
   // The longest first, so that the threads end together.
   std::ranges::stable_sort(steps_, std::greater{},
                            [](const Step& step) { return step.taps.size(); });
-  std::size_t most = 0;
+  std::size_t max = 0;
   for (const Step& step : steps_) {
-    if (step.task) most = std::max(most, step.task->workspace_bytes());
+    if (step.task) max = std::max(max, step.task->workspace_bytes());
     longest_row_ = std::max(longest_row_, step.results.back());
   }
   layout_.slots = plan_threads(std::ssize(steps_), phases_us(p_));
   filter_ = layout_.shared.add<Acc>(packer_.size());
   filters_ = layout_.shared.add<Acc>(filters_size_);
   zeros_ = layout_.shared.add<Acc>(longest_row_);
-  layout_.slot.add<std::byte>(static_cast<std::int64_t>(most));
+  layout_.slot.add<std::byte>(static_cast<std::int64_t>(max));
 }
 
 template <typename Acc>

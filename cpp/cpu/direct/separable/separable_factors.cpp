@@ -22,19 +22,19 @@ double magnitude(double value) { return std::abs(value); }
 // The greatest number that divides the line into whole ones of at most 4096; else the largest tap.
 // Remainders are exact.
 double unit_of(std::span<const double> line, double largest) {
-  const double least = largest / 4096;
+  const double min = largest / 4096;
   double unit = 0;
   for (const double value : line) {
     double a = std::abs(value);
     double b = unit;
     while (b != 0) {
-      if (b < least) return largest;
+      if (b < min) return largest;
       a = std::fmod(a, b);
       std::swap(a, b);
     }
     unit = a;
   }
-  return unit < least ? largest : unit;
+  return unit < min ? largest : unit;
 }
 
 std::int64_t unit_of(std::span<const std::int64_t> line, std::int64_t) {

@@ -48,8 +48,8 @@ inline SeparablePolicy choose_separable(const ThreeAxes& t, std::int64_t images,
                                                t.axes[2].output()};
   const std::int64_t taps = t.axes[s.walk].filter;
   // Equal strips, so that none is left over that is mostly frame.
-  const auto part = [](std::int64_t extent, std::int64_t most) {
-    return ceil_divide(extent, ceil_divide(extent, most));
+  const auto part = [](std::int64_t extent, std::int64_t max) {
+    return ceil_divide(extent, ceil_divide(extent, max));
   };
   s.step = std::max<std::int64_t>(volume ? 8 : 16, taps - 1);
   // Wide strips touch few pages: 2048 x 2048 took 1.9 times as long in strips of 128 columns as in
@@ -68,8 +68,8 @@ inline SeparablePolicy choose_separable(const ThreeAxes& t, std::int64_t images,
            ceil_divide(outputs[2], s.box[2]);
   };
   const auto halve = [&](std::size_t a) {
-    const std::int64_t least = std::max<std::int64_t>(8, 6 * (t.axes[a].filter - 1));
-    if (s.box[a] < 2 * least) return false;
+    const std::int64_t min = std::max<std::int64_t>(8, 6 * (t.axes[a].filter - 1));
+    if (s.box[a] < 2 * min) return false;
     s.box[a] = ceil_divide(s.box[a], 2);
     return true;
   };

@@ -192,11 +192,11 @@ HWY_INLINE std::int64_t shared_tiles(const StencilRows<T>& a, std::int64_t colum
 
 template <int rows, typename T>
 HWY_NOINLINE void shared_rows(const StencilRows<T>& a) {
-  constexpr int most = shared_vectors / Vectors<T>::phases;
+  constexpr int max = shared_vectors / Vectors<T>::phases;
   std::int64_t column = 0;
   if constexpr (rows == 1) column = shared_tiles<rows, 8 / Vectors<T>::phases>(a, column);
-  column = shared_tiles<rows, most>(a, column);
-  if constexpr (most > 2) column = shared_tiles<rows, 2>(a, column);
+  column = shared_tiles<rows, max>(a, column);
+  if constexpr (max > 2) column = shared_tiles<rows, 2>(a, column);
   shared_tiles<rows, 1>(a, column);
 }
 
