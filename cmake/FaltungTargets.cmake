@@ -59,6 +59,19 @@ function(faltung_add_test name)
   add_test(NAME ${name} COMMAND ${name})
 endfunction()
 
+# Tests of this directory that belong to the target and the label `smoke`.
+function(faltung_smoke_tests)
+  set_tests_properties(${ARGN} PROPERTIES LABELS smoke)
+  add_dependencies(smoke ${ARGN})
+endfunction()
+
+# These tests compare with the numbers in tests/golden.
+function(faltung_golden)
+  foreach(test IN LISTS ARGN)
+    target_compile_definitions(${test} PRIVATE FALTUNG_GOLDEN_DIR="${faltung_SOURCE_DIR}/tests/golden")
+  endforeach()
+endfunction()
+
 # Labels the tests of this directory that have none, at its end: `full` if they are named, as those
 # are that take more than five seconds or look at the whole tree, `basic` otherwise.
 # Usage: faltung_label_tests(slow_test ...), or faltung_label_tests(ALL_FULL)

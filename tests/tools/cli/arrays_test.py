@@ -8,7 +8,7 @@ import unittest
 from files import full_convolution, read_npy, read_wav, write_npy, write_wav
 from program import ProgramTest, run
 
-GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "golden"
+GOLDEN = pathlib.Path(__file__).resolve().parents[2] / "golden"
 
 
 def golden(name):

@@ -9,7 +9,7 @@ import unittest
 from files import full_convolution, read_npy, write_npy
 from program import ProgramTest, run
 
-PROBLEMS = pathlib.Path(__file__).resolve().parent.parent / "problems"
+PROBLEMS = pathlib.Path(__file__).resolve().parents[2] / "problems"
 # A library that falsifies results, see wrong_results.cpp.
 WRONG_RESULTS = os.environ.get("FALTUNG_WRONG_RESULTS", "")
 

@@ -1,6 +1,6 @@
 #include "cuda/direct/band_policy.hpp"
 #include "cuda/direct/direct_choice.hpp"
-#include "tests/emulator/direct_support.hpp"
+#include "tests/cuda/direct_support.hpp"
 
 namespace faltung::cuda::direct {
 namespace {

@@ -9,8 +9,8 @@
 #include "cuda/separable/separable_lowering.hpp"
 #include "cuda/separable/separable_policy.hpp"
 #include "cuda/separable/volume_policy.hpp"
+#include "tests/cuda/separable_support.hpp"
 #include "tests/emulator/emulator.hpp"
-#include "tests/emulator/separable_support.hpp"
 #include "tests/support/problem_file.hpp"
 
 namespace faltung::cuda::separable {

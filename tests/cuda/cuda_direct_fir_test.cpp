@@ -1,6 +1,6 @@
 #include "cuda/direct/direct_choice.hpp"
 #include "cuda/direct/fir_policy.hpp"
-#include "tests/emulator/direct_support.hpp"
+#include "tests/cuda/direct_support.hpp"
 
 namespace faltung::cuda::direct {
 namespace {

@@ -148,7 +148,7 @@ TEST(Npy, CountsTheBytesBehindTheArray) {
   }
 }
 
-// What numpy.dtype makes of the text, NumPy 2.4; tests/cli/npy_test.py has the whole table.
+// What numpy.dtype makes of the text, NumPy 2.4; tests/tools/cli/npy_test.py has the whole table.
 TEST(Npy, ReadsTypesWithoutByteOrderAndByName) {
   const std::pair<std::string, DType> cases[] = {
       {"f8", f64}, {"=f8", f64},     {"|f8", f64},    {"|i4", i32},     {"d", f64},

@@ -4,8 +4,8 @@
 #include <limits>
 
 #include "cpp/core/outer_product.hpp"
+#include "tests/cuda/separable_support.hpp"
 #include "tests/emulator/emulator.hpp"
-#include "tests/emulator/separable_support.hpp"
 
 // The special ways of cuda.separable to sum and to store.
 namespace faltung::cuda::separable {

@@ -376,7 +376,7 @@ class Signals(ProgramTest):
         self.interrupt(signal.SIGHUP)
 
     def test_closed_pipe(self):
-        problems = pathlib.Path(__file__).resolve().parent.parent / "problems" / "smoke.txt"
+        problems = pathlib.Path(__file__).resolve().parents[2] / "problems" / "smoke.txt"
         read, write = os.pipe()
         os.close(read)
         process = subprocess.run([PROGRAM, "verify", problems], stdout=write, stderr=subprocess.PIPE, check=False)
