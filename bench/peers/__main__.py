@@ -18,7 +18,7 @@ def arguments():
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--only", help="peers whose name starts with this")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--most-seconds", type=float, default=20, help="for one peer on one problem")
+    parser.add_argument("--max-seconds", type=float, default=20, help="for one peer on one problem")
     return parser.parse_args()
 
 

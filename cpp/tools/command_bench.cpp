@@ -158,7 +158,7 @@ void add_bench_command(CLI::App& app) {
       ->check(CLI::Range(3, 10000))
       ->capture_default_str();
   command
-      ->add_option("--most-seconds", options->effort.max_seconds,
+      ->add_option("--max-seconds", options->effort.max_seconds,
                    "Stop a problem after this long, with 3 runs or more")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
