@@ -26,15 +26,15 @@ __device__ __forceinline__ BandScale band_scale(const Arguments& a, std::int64_t
   const int columns = static_cast<int>(a.geometry.axis[2].filter);
   const int taps = columns * static_cast<int>(a.geometry.axis[1].filter);
   const auto tap = [&](int i) { return tap_at<float>(a, k, 0, 0, i / columns, i % columns); };
-  unsigned max = 0;
+  unsigned largest = 0;
 #pragma unroll 1
   for (int i = static_cast<int>(threadIdx.x); i < taps; i += 32) {
-    max = max(max, __float_as_uint(tap(i)) & 0x7fffffffu);
+    largest = max(largest, __float_as_uint(tap(i)) & 0x7fffffffu);
   }
-  max = __reduce_max_sync(0xffffffffu, max);
+  largest = __reduce_max_sync(0xffffffffu, largest);
   BandScale result;
-  const int exponent = static_cast<int>(max >> 23);  // biased; 255: not finite
-  if (max == 0 || exponent == 255) return result;
+  const int exponent = static_cast<int>(largest >> 23);  // biased; 255: not finite
+  if (largest == 0 || exponent == 255) return result;
   const int up = min(126, 127 + 14 - exponent);
   result.scale = __uint_as_float(static_cast<unsigned>(127 + up) << 23);
   result.inverse = __uint_as_float(static_cast<unsigned>(127 - up) << 23);
