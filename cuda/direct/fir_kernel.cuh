@@ -30,8 +30,8 @@ __device__ __forceinline__ Span find_span(const Arguments& a, std::int64_t numbe
            at.y * g.axis[1].x_stride + first;
   span.y = at.y_image + at.k * g.y_channel + at.z * g.axis[0].y_stride + at.y * g.axis[1].y_stride +
            at.x * ax.y_stride;
-  const auto within = [](std::int64_t max, std::int64_t i) {
-    return static_cast<int>(max(std::int64_t{0}, min(max, i)));
+  const auto within = [](std::int64_t end, std::int64_t i) {
+    return static_cast<int>(max(std::int64_t{0}, min(end, i)));
   };
   const auto aligned = [](const auto* data) {
     return reinterpret_cast<std::uintptr_t>(data) % 16 == 0;

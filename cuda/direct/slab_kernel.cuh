@@ -238,8 +238,8 @@ __global__ void __launch_bounds__(slab_threads, slab_residents(general))
     const int depth =
         static_cast<int>(min(a.tiling.depth, g.axis[0].output - TileIndex(places[0]).z));
     const int slices = depth + size - 1;
-    const auto within = [](std::int64_t max, std::int64_t count) {
-      return static_cast<int>(max(std::int64_t{0}, min(max, count)));
+    const auto within = [](std::int64_t end, std::int64_t count) {
+      return static_cast<int>(max(std::int64_t{0}, min(end, count)));
     };
     const int columns =
         within(slab_columns, g.axis[2].output - TileIndex(places[0]).x - lane * slab_columns);
