@@ -2,7 +2,15 @@
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-set_target_properties(faltung PROPERTIES INSTALL_RPATH "$ORIGIN")
+# What is installed into site-packages/faltung/lib finds NVIDIA's wheels, of CUDA 13 and of CUDA 12.
+# As a RUNPATH, LD_LIBRARY_PATH goes before it.
+set(wheels)
+if(FALTUNG_HAVE_CUDA)
+  set(wheels cu13 cufft cublas cudnn)
+  list(TRANSFORM wheels REPLACE "(.+)" "$ORIGIN/../../nvidia/\\1/lib")
+  target_link_options(faltung PRIVATE LINKER:--enable-new-dtags)
+endif()
+set_target_properties(faltung PROPERTIES INSTALL_RPATH "$ORIGIN;${wheels}")
 install(
   TARGETS faltung
   EXPORT faltung-targets

@@ -1,42 +1,28 @@
 #include "bench/cudnn/library.hpp"
 
-#include <dlfcn.h>
-
 #include <faltung/error.hpp>
 
 #include "cpp/core/message.hpp"
+#include "cuda/runtime/vendor_library.hpp"
 
 namespace faltung::bench {
 namespace {
 
-constexpr const char* file_name = "libcudnn.so.9";
-
-template <typename Function>
-void load(void* file, const char* symbol, Function& function) {
-  function = reinterpret_cast<Function>(dlsym(file, symbol));
-  if (function == nullptr) {
-    throw DeviceError(message(file_name, " has no function '", symbol, "'; cuDNN 9 has"));
-  }
-}
-
 CudnnLibrary open() {
-  void* file = dlopen(file_name, RTLD_NOW | RTLD_LOCAL);
-  if (file == nullptr) {
-    throw DeviceError(
-        message("cuDNN cannot be opened: ", dlerror(), "; put its folder into LD_LIBRARY_PATH"));
-  }
+  const cuda::OpenLibrary& file = cuda::cudnn_library();
+  if (!file) throw DeviceError(file.reason());
   CudnnLibrary library{};
-  load(file, "cudnnGetVersion", library.version);
-  load(file, "cudnnGetErrorString", library.error_string);
-  load(file, "cudnnCreate", library.create);
-  load(file, "cudnnDestroy", library.destroy);
-  load(file, "cudnnSetStream", library.set_stream);
-  load(file, "cudnnBackendCreateDescriptor", library.create_descriptor);
-  load(file, "cudnnBackendDestroyDescriptor", library.destroy_descriptor);
-  load(file, "cudnnBackendSetAttribute", library.set_attribute);
-  load(file, "cudnnBackendGetAttribute", library.get_attribute);
-  load(file, "cudnnBackendFinalize", library.finalize);
-  load(file, "cudnnBackendExecute", library.execute);
+  file.load("cudnnGetVersion", library.version);
+  file.load("cudnnGetErrorString", library.error_string);
+  file.load("cudnnCreate", library.create);
+  file.load("cudnnDestroy", library.destroy);
+  file.load("cudnnSetStream", library.set_stream);
+  file.load("cudnnBackendCreateDescriptor", library.create_descriptor);
+  file.load("cudnnBackendDestroyDescriptor", library.destroy_descriptor);
+  file.load("cudnnBackendSetAttribute", library.set_attribute);
+  file.load("cudnnBackendGetAttribute", library.get_attribute);
+  file.load("cudnnBackendFinalize", library.finalize);
+  file.load("cudnnBackendExecute", library.execute);
   return library;
 }
 

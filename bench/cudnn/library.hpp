@@ -20,7 +20,7 @@ struct CudnnLibrary {
   decltype(&cudnnBackendExecute) execute;
 };
 
-/// @throws DeviceError if libcudnn.so.9 or one of the functions is not there.
+/// @throws DeviceError if there is no cuDNN 9 that can be used; it says where it was looked for.
 [[nodiscard]] const CudnnLibrary& cudnn();
 
 /// @throws DeviceError naming `what` and cuDNN's reason.

@@ -6,6 +6,7 @@
 
 #include <faltung/allocator.hpp>
 #include <faltung/device.hpp>
+#include <faltung/libraries.hpp>
 
 namespace faltung {
 
@@ -23,6 +24,8 @@ class DeviceBackend {
   /// can. Never throws.
   [[nodiscard]] virtual std::string unusable_reason(int index) const = 0;
   [[nodiscard]] virtual std::vector<DeviceInfo> devices() const = 0;
+  /// Its vendor's libraries, opened if they were not. Never throws for a missing one.
+  [[nodiscard]] virtual std::vector<LibraryInfo> libraries() const = 0;
 
   /// Memory of a Tensor, null if there is none; `release` waits for work that may still use it.
   [[nodiscard]] virtual void* allocate(const Device& device, std::size_t bytes) const = 0;

@@ -67,6 +67,8 @@ std::vector<DeviceInfo> devices() {
   return result;
 }
 
+std::vector<LibraryInfo> vendor_libraries() { return cuda_backend().libraries(); }
+
 std::string cuda_unavailable_reason() { return cuda_backend().unavailable_reason(); }
 
 }  // namespace faltung

@@ -12,6 +12,7 @@ class NoCuda final : public DeviceBackend {
   int count() const override { return 0; }
   std::string unusable_reason(int) const override { return reason; }
   std::vector<DeviceInfo> devices() const override { return {}; }
+  std::vector<LibraryInfo> libraries() const override { return {}; }
 
   void* allocate(const Device&, std::size_t) const override { throw DeviceError(reason); }
   void release(const Device&, void*) const override {}

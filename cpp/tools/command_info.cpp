@@ -4,6 +4,7 @@
 #include <sndfile.h>
 #include <CLI/Version.hpp>
 #include <faltung/device.hpp>
+#include <faltung/libraries.hpp>
 #include <faltung/machine.hpp>
 #include <faltung/plan.hpp>
 #include <faltung/version.hpp>
@@ -40,6 +41,10 @@ Json information() {
     devices_here.push_back(
         {{"device", to_string(info.device)}, {"name", info.name}, {"details", info.details}});
   }
+  Json vendors = Json::array();
+  for (const auto& [name, number, file, reason] : vendor_libraries()) {
+    vendors.push_back({{"name", name}, {"version", number}, {"file", file}, {"reason", reason}});
+  }
   return {
       {"version", version()},
       {"compiler", FALTUNG_COMPILER},
@@ -52,6 +57,7 @@ Json information() {
       {"machines", {{"cpu", cpu_machine_names()}, {"cuda", gpu_machine_names()}}},
       {"engines", engines},
       {"optional_libraries", optional},
+      {"vendor_libraries", vendors},
       {"libraries",
        {{"CLI11", CLI11_VERSION},
         {"fmt",
@@ -87,6 +93,12 @@ std::string text_of(const Json& info) {
         info["optional_libraries"][library].get<bool>()
             ? fmt::format("library  {}\n", library)
             : fmt::format("missing  {} when this was built, so {} is left out\n", library, engine);
+  }
+  for (const Json& library : info["vendor_libraries"]) {
+    const auto part = [&](const char* key) { return library[key].get<std::string>(); };
+    text += part("reason").empty()
+                ? fmt::format("library  {} {} ({})\n", part("name"), part("version"), part("file"))
+                : fmt::format("missing  {}: {}\n", part("name"), part("reason"));
   }
   for (const auto& [name, version] : info["libraries"].items()) {
     text += fmt::format("library  {} {}\n", name, version.get<std::string>());

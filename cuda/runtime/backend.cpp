@@ -5,6 +5,7 @@
 
 #include "cuda/runtime/architectures.hpp"
 #include "cuda/runtime/device_guard.hpp"
+#include "cuda/runtime/vendor_library.hpp"
 
 namespace faltung {
 namespace {
@@ -136,6 +137,16 @@ class CudaBackend final : public DeviceBackend {
            message("compute capability ", properties.major, '.', properties.minor, ", ",
                    properties.totalGlobalMem >> 20, " MiB, ", properties.multiProcessorCount,
                    " multiprocessors", unusable.empty() ? "" : "; not usable: ", unusable)});
+    }
+    return result;
+  }
+
+  std::vector<LibraryInfo> libraries() const override {
+    std::vector<LibraryInfo> result;
+    for (const cuda::OpenLibrary* library :
+         {&cuda::cufft_library(), &cuda::cublaslt_library(), &cuda::cudnn_library()}) {
+      result.push_back({std::string(library->name()), *library ? to_string(library->version()) : "",
+                        library->file(), library->reason()});
     }
     return result;
   }

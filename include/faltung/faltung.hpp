@@ -11,6 +11,7 @@
 #include <faltung/filters.hpp>
 #include <faltung/half.hpp>
 #include <faltung/image.hpp>
+#include <faltung/libraries.hpp>
 #include <faltung/machine.hpp>
 #include <faltung/method.hpp>
 #include <faltung/nn.hpp>

@@ -23,6 +23,8 @@ class Info(ProgramTest):
         self.assertIn("cpu.reference", info["engines"])
         for engine in info["engines"]:
             self.assertIn(engine, text)
+        for library in info["vendor_libraries"]:
+            self.assertIn(library["reason"] or f"{library['name']} {library['version']}", text)
         self.assertEqual(info["cuda_unavailable_reason"] == "", len(info["devices"]) > 1)
 
     def test_version_and_help(self):
