@@ -6,6 +6,10 @@ namespace {
 constexpr std::string_view toolkit[] = {"CUDA_PATH", "CUDA_HOME"};
 
 constexpr int cufft_majors[] = {12, 11};  // of CUDA 13 and 12
+constexpr std::string_view cufft_functions[] = {
+    "cufftCreate",    "cufftDestroy",     "cufftSetAutoAllocation",
+    "cufftSetStream", "cufftSetWorkArea", "cufftXtMakePlanMany",
+    "cufftXtExec"};
 
 constexpr int cublaslt_majors[] = {13, 12};
 
@@ -37,7 +41,8 @@ const OpenLibrary& cufft_library() {
                                     .package = "nvidia-cufft",
                                     .property = "cufftGetProperty",
                                     .majors = cufft_majors,
-                                    .folders = toolkit});
+                                    .folders = toolkit,
+                                    .functions = cufft_functions});
   return library;
 }
 

@@ -52,6 +52,7 @@ constexpr std::array names = {
     "missing_wgmma_fence",
     "divergent_wgmma",
     "invalid_matrix_descriptor",
+    "library_misuse",
     "bank_conflicts",
     "uncoalesced_access",
     "excess_traffic",

@@ -51,6 +51,7 @@ enum class Check {
   missing_wgmma_fence,
   divergent_wgmma,
   invalid_matrix_descriptor,
+  library_misuse,
   bank_conflicts,
   uncoalesced_access,
   excess_traffic,

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+/// The part of cuFFT that the engines use. Declared here and not taken from cufft.h, so that the
+/// emulator and toolkits without cuFFT compile it; cufft_abi_test compares the two. The functions
+/// and their parameters are the same in cuFFT 11 and 12.
+namespace faltung::cuda::cufft {
+
+using Handle = int;
+
+/// cufftResult.
+enum class Status : int {
+  success = 0,
+  invalid_plan = 1,
+  alloc_failed = 2,
+  invalid_type = 3,
+  invalid_value = 4,
+  internal_error = 5,
+  exec_failed = 6,
+  setup_failed = 7,
+  invalid_size = 8,
+  unaligned_data = 9,
+  invalid_device = 11,
+  no_workspace = 13,
+  not_implemented = 14,
+  not_supported = 16,
+  missing_dependency = 17,
+  nvrtc_failure = 18,
+  nvjitlink_failure = 19,
+  nvshmem_failure = 20
+};
+/// "CUFFT_ALLOC_FAILED"
+[[nodiscard]] std::string_view name(Status status);
+
+/// cudaDataType, of elements.
+enum class Type : int { f32 = 0, f64 = 1, c64 = 4, c128 = 5 };
+
+/// Of transforms from complex numbers to complex numbers; the others know theirs.
+enum class Direction : int { forward = -1, inverse = 1 };
+
+struct Functions {
+  Status (*create)(Handle*) = nullptr;
+  Status (*destroy)(Handle) = nullptr;
+  Status (*set_auto_allocation)(Handle, int) = nullptr;
+  Status (*set_stream)(Handle, cudaStream_t) = nullptr;
+  Status (*set_work_area)(Handle, void*) = nullptr;
+  Status (*make_plan_many)(Handle, int rank, long long* n, long long* inembed, long long istride,
+                           long long idist, Type input, long long* onembed, long long ostride,
+                           long long odist, Type output, long long batch, std::size_t* work_bytes,
+                           Type execution) = nullptr;
+  Status (*exec)(Handle, void* input, void* output, Direction) = nullptr;
+};
+
+/// What a plan transforms: `batch` arrays of `rank` axes, one behind the other. Real arrays have
+/// n[0] ... n[rank-1] values, their spectra n[rank-1] / 2 + 1 along the last axis. Not normalised.
+struct Shape {
+  int rank = 1;
+  long long n[3] = {1, 1, 1};
+  long long batch = 1;
+};
+
+enum class Kind : std::uint8_t { real_to_complex, complex_to_real, complex_to_complex };
+
+/// One plan of the current device, without a work area of its own. Not to be used by two threads,
+/// nor in two streams, at once. Made and destroyed outside of `run`: either may allocate.
+class Plan {
+ public:
+  Plan() = default;
+  /// @throws DeviceError naming the call and cuFFT's answer
+  Plan(const Shape& shape, Kind kind, bool wide);
+  Plan(Plan&& other) noexcept { *this = std::move(other); }
+  Plan& operator=(Plan&& other) noexcept {
+    std::swap(handle_, other.handle_);
+    std::swap(work_bytes_, other.work_bytes_);
+    return *this;
+  }
+  Plan(const Plan&) = delete;
+  Plan& operator=(const Plan&) = delete;
+  ~Plan();
+
+  [[nodiscard]] std::size_t work_bytes() const { return work_bytes_; }
+  /// @param area  work_bytes(), aligned to 256
+  void set(cudaStream_t stream, void* area) const;
+  /// Complex to real destroys its input.
+  void run(const void* input, void* output, Direction direction) const;
+
+ private:
+  Handle handle_ = none;
+  std::size_t work_bytes_ = 0;
+  static constexpr Handle none = -1;
+};
+
+}  // namespace faltung::cuda::cufft

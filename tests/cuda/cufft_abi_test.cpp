@@ -1,0 +1,77 @@
+#include "cuda/runtime/cufft.hpp"
+
+#include <cufftXt.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+// What cuda/runtime/cufft.hpp declares is what cuFFT's own headers declare.
+namespace faltung::cuda::cufft {
+namespace {
+
+static_assert(std::is_same_v<Handle, cufftHandle>);
+static_assert(sizeof(Status) == sizeof(cufftResult) && sizeof(Type) == sizeof(cudaDataType));
+static_assert(sizeof(Direction) == sizeof(int));
+static_assert(static_cast<int>(Type::f32) == CUDA_R_32F &&
+              static_cast<int>(Type::f64) == CUDA_R_64F);
+static_assert(static_cast<int>(Type::c64) == CUDA_C_32F &&
+              static_cast<int>(Type::c128) == CUDA_C_64F);
+static_assert(static_cast<int>(Direction::forward) == CUFFT_FORWARD);
+static_assert(static_cast<int>(Direction::inverse) == CUFFT_INVERSE);
+
+// The parameters of a function with our enumerations for theirs.
+template <typename T>
+struct Ours {
+  using type = T;
+};
+template <>
+struct Ours<cufftResult> {
+  using type = Status;
+};
+template <>
+struct Ours<cudaDataType> {
+  using type = Type;
+};
+template <typename Function>
+struct OurFunction;
+template <typename Result, typename... Parameters>
+struct OurFunction<Result(Parameters...)> {
+  using type = typename Ours<Result>::type (*)(typename Ours<Parameters>::type...);
+};
+template <typename Function>
+using Declared = typename OurFunction<Function>::type;
+
+static_assert(std::is_same_v<Declared<decltype(cufftCreate)>, decltype(Functions::create)>);
+static_assert(std::is_same_v<Declared<decltype(cufftDestroy)>, decltype(Functions::destroy)>);
+static_assert(std::is_same_v<Declared<decltype(cufftSetAutoAllocation)>,
+                             decltype(Functions::set_auto_allocation)>);
+static_assert(std::is_same_v<Declared<decltype(cufftSetStream)>, decltype(Functions::set_stream)>);
+static_assert(
+    std::is_same_v<Declared<decltype(cufftSetWorkArea)>, decltype(Functions::set_work_area)>);
+static_assert(
+    std::is_same_v<Declared<decltype(cufftXtMakePlanMany)>, decltype(Functions::make_plan_many)>);
+static_assert(std::is_same_v<Declared<decltype(cufftXtExec)>,
+                             Status (*)(Handle, void*, void*, int)>);  // int for Direction
+
+TEST(CufftAbi, NamesOfStatuses) {
+  for (const auto& [theirs, words] :
+       {std::pair<cufftResult, const char*>{CUFFT_SUCCESS, "CUFFT_SUCCESS"},
+        {CUFFT_INVALID_PLAN, "CUFFT_INVALID_PLAN"},
+        {CUFFT_ALLOC_FAILED, "CUFFT_ALLOC_FAILED"},
+        {CUFFT_INVALID_TYPE, "CUFFT_INVALID_TYPE"},
+        {CUFFT_INVALID_VALUE, "CUFFT_INVALID_VALUE"},
+        {CUFFT_INTERNAL_ERROR, "CUFFT_INTERNAL_ERROR"},
+        {CUFFT_EXEC_FAILED, "CUFFT_EXEC_FAILED"},
+        {CUFFT_SETUP_FAILED, "CUFFT_SETUP_FAILED"},
+        {CUFFT_INVALID_SIZE, "CUFFT_INVALID_SIZE"},
+        {CUFFT_UNALIGNED_DATA, "CUFFT_UNALIGNED_DATA"},
+        {CUFFT_INVALID_DEVICE, "CUFFT_INVALID_DEVICE"},
+        {CUFFT_NO_WORKSPACE, "CUFFT_NO_WORKSPACE"},
+        {CUFFT_NOT_IMPLEMENTED, "CUFFT_NOT_IMPLEMENTED"},
+        {CUFFT_NOT_SUPPORTED, "CUFFT_NOT_SUPPORTED"}}) {
+    EXPECT_EQ(name(Status{static_cast<int>(theirs)}), words);
+  }
+}
+
+}  // namespace
+}  // namespace faltung::cuda::cufft

@@ -1,0 +1,118 @@
+#include "tests/cuda/standins/cufft_plan.hpp"
+
+#include <cuda_runtime.h>
+
+#include <limits>
+
+#include "cuda/primitives/memory.cuh"
+#include "tests/emulator/kernel_resources.hpp"
+
+namespace faltung::test {
+namespace {
+
+using cuda::Global;
+using cuda::Vec;
+
+// Stands for the library's kernels where the emulator asks whether one was loaded.
+void kernel() {}
+
+template <typename Part>
+Number load(void* data, const Side& side, long long at) {
+  if (side.complex) {
+    const auto value = Global<Part>(static_cast<Part*>(data)).template load<2>(2 * at);
+    return {value[0], value[1]};
+  }
+  const Part value = Global<Part>(static_cast<Part*>(data))[at];
+  return value;
+}
+
+template <typename Part>
+void store(void* data, const Side& side, long long at, Number value) {
+  const Global<Part> to(static_cast<Part*>(data));
+  if (side.complex) {
+    to.template store<2>(
+        2 * at, Vec<Part, 2>{{static_cast<Part>(value.real()), static_cast<Part>(value.imag())}});
+  } else {
+    to[at] = static_cast<Part>(value.real());
+  }
+}
+
+template <typename Part>
+void run_all(const CufftPlan& plan, void* input, void* output, int direction) {
+  const int sign = plan.real_in() ? -1 : plan.real_out() ? 1 : direction;
+  std::vector<std::vector<Number>> all;
+  for (long long b = 0; b < plan.batch; ++b) {
+    std::vector<Number> values;
+    for (long long i = 0; i < plan.in.count(); ++i) {
+      values.push_back(load<Part>(input, plan.in, plan.in.place(b, i)));
+    }
+    if (plan.real_out()) values = whole_spectrum(values, plan.n);
+    transform(values, plan.n, sign);
+    all.push_back(std::move(values));
+  }
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  if (plan.real_out() && input != output) {
+    for (long long b = 0; b < plan.batch; ++b) {
+      for (long long i = 0; i < plan.in.count(); ++i) {
+        store<Part>(input, plan.in, plan.in.place(b, i), {nan, nan});
+      }
+    }
+  }
+  const long long kept = plan.out.n.back(), last = plan.n.back();
+  for (long long b = 0; b < plan.batch; ++b) {
+    for (long long i = 0; i < plan.out.count(); ++i) {
+      const auto from = static_cast<std::size_t>(i / kept * last + i % kept);
+      store<Part>(output, plan.out, plan.out.place(b, i), all[static_cast<std::size_t>(b)][from]);
+    }
+  }
+  const Global<float> area(static_cast<float*>(plan.area));
+  const auto numbers = static_cast<long long>(plan.area == nullptr ? 0 : plan.work / sizeof(float));
+  for (long long i = 0; i < numbers; i += 4) {
+    const auto poison = static_cast<float>(nan);
+    area.store<4>(i, Vec<float, 4>{{poison, poison, poison, poison}});
+  }
+}
+
+}  // namespace
+
+long long Side::count() const {
+  long long count = 1;
+  for (const long long extent : n) count *= extent;
+  return count;
+}
+
+long long Side::place(long long b, long long index) const {
+  long long offset = 0, step = 1;
+  for (std::size_t a = n.size(); a-- > 0; step *= embed[a], index /= n[a]) {
+    offset += index % n[a] * step;
+    if (a == 0) break;
+  }
+  return b * dist + offset * stride;
+}
+
+std::size_t Side::span(long long batch) const {
+  return static_cast<std::size_t>(place(batch - 1, count() - 1) + 1) * element_bytes();
+}
+
+void CufftPlan::load() {
+  const auto* function = reinterpret_cast<const void*>(kernel);
+  emulator::set_resources(function, {.registers = 32, .max_threads = 1024});
+  cudaFuncAttributes attributes{};
+  (void)cudaFuncGetAttributes(&attributes, function);
+}
+
+void CufftPlan::run(void* input, void* output, int direction) const {
+  emulator::launch({.kernel = "cufft",
+                    .function = reinterpret_cast<const void*>(kernel),
+                    .grid = 1,
+                    .block = 1,
+                    .cluster = 1,
+                    .shared_bytes = 0,
+                    .stream = stream},
+                   [&] {
+                     in.part_bytes == 4 ? run_all<float>(*this, input, output, direction)
+                                        : run_all<double>(*this, input, output, direction);
+                   });
+}
+
+}  // namespace faltung::test
