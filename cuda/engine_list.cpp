@@ -2,6 +2,7 @@
 
 #include "cuda/depthwise/depthwise_engine.hpp"
 #include "cuda/direct/direct_engine.hpp"
+#include "cuda/fft/fft_engine.hpp"
 #include "cuda/separable/separable_engine.hpp"
 
 namespace faltung::cuda {
@@ -12,6 +13,7 @@ std::span<const Engine* const> engine_list() {
       &direct_engine(),
       &depthwise_engine(),
       &separable_engine(),
+      &fft_engine(),
   };
   return engines;
 }

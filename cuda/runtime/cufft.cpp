@@ -1,5 +1,7 @@
 #include "cuda/runtime/cufft.hpp"
 
+#include <new>
+
 #include <faltung/error.hpp>
 
 #include "cpp/core/message.hpp"
@@ -29,6 +31,12 @@ void check(Status status, std::string_view function) {
   if (status == Status::success) return;
   throw DeviceError(message(function, " of cuFFT ", to_string(cufft_library().version()),
                             " failed: ", name(status), " (", static_cast<int>(status), ')'));
+}
+
+// While plans are made: without memory for one, the planner asks another engine.
+void check_made(Status status, std::string_view function) {
+  if (status == Status::alloc_failed) throw std::bad_alloc();
+  check(status, function);
 }
 
 }  // namespace
@@ -78,7 +86,7 @@ std::string_view name(Status status) {
 Plan::Plan(const Shape& shape, Kind kind, bool wide) {
   const Functions& f = functions();
   Handle handle = none;
-  check(f.create(&handle), "cufftCreate");
+  check_made(f.create(&handle), "cufftCreate");
   handle_ = handle;  // destroyed from here on, whatever fails: see the guard
   struct Guard {
     Plan& plan;
@@ -93,9 +101,9 @@ Plan::Plan(const Shape& shape, Kind kind, bool wide) {
   const Type input = kind == Kind::real_to_complex ? real : complex;
   const Type output = kind == Kind::complex_to_real ? real : complex;
   long long n[3] = {shape.n[0], shape.n[1], shape.n[2]};
-  check(f.make_plan_many(handle, shape.rank, n, nullptr, 1, 1, input, nullptr, 1, 1, output,
-                         shape.batch, &work_bytes_, complex),
-        "cufftXtMakePlanMany");
+  check_made(f.make_plan_many(handle, shape.rank, n, nullptr, 1, 1, input, nullptr, 1, 1, output,
+                              shape.batch, &work_bytes_, complex),
+             "cufftXtMakePlanMany");
   guard.made = true;
 }
 

@@ -72,7 +72,8 @@ enum class Kind : std::uint8_t { real_to_complex, complex_to_real, complex_to_co
 class Plan {
  public:
   Plan() = default;
-  /// @throws DeviceError naming the call and cuFFT's answer
+  /// @throws bad_alloc if cuFFT has no memory for it, else DeviceError naming the call and the
+  /// answer
   Plan(const Shape& shape, Kind kind, bool wide);
   Plan(Plan&& other) noexcept { *this = std::move(other); }
   Plan& operator=(Plan&& other) noexcept {

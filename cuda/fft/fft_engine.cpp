@@ -1,0 +1,85 @@
+#include "cuda/fft/fft_engine.hpp"
+
+#include "cpp/core/machine.hpp"
+#include "cpp/core/message.hpp"
+#include "cpp/core/way.hpp"
+#include "cuda/fft/fft_lowering.hpp"
+#include "cuda/fft/fft_task.hpp"
+#include "cuda/runtime/gpu_machine.hpp"
+#include "cuda/runtime/vendor_library.hpp"
+
+namespace faltung::cuda {
+namespace {
+
+using fft::Call;
+using fft::Geometry;
+using fft::Numbers;
+
+bool has_blocks(const Call& call) {
+  for (int a = 0; a < fft::max_rank; ++a) {
+    if (call.geometry.axis[a].filter != 1 && call.geometry.block[a].tiles > 1) return true;
+  }
+  return false;
+}
+
+double predicted_us(const Call& call) {
+  return fft::predict_us(gpu_machine(call.device.index), call.numbers, call.geometry);
+}
+
+constexpr Way<Call> all_ways[] = {
+    {.name = "blocks",
+     .takes = "forward passes and filter gradients where blocks that overlap cost less than one "
+              "transform",
+     .serves = has_blocks,
+     .us = predicted_us,
+     .make = fft::make_task},
+    {.name = "whole",
+     .takes = "problems of which one transform holds all of an image",
+     .serves = [](const Call& call) { return !has_blocks(call); },
+     .us = predicted_us,
+     .make = fft::make_task},
+};
+
+// Why transforms of these blocks cannot be made, or not exactly; empty if they can.
+std::string size_refusal(const Problem& p, const Geometry& g) {
+  // Index arithmetic within a block is of 32 bits.
+  constexpr double max_points = 0x1p31;
+  double points = 1;
+  for (const fft::BlockAxis& block : g.block) points *= static_cast<double>(block.length);
+  if (points >= max_points) return message("a transform of ", points, " points");
+  if (is_integer(p.accumulator) && !(fft::integer_error(p, g) < 0.5)) {
+    return "sums of these integers can grow too large for a transform in f64 to give them exactly";
+  }
+  return {};
+}
+
+class FftEngine final : public Engine {
+ public:
+  std::string_view name() const override { return "cuda.fft"; }
+  DeviceKind device_kind() const override { return DeviceKind::cuda; }
+  std::vector<WayText> ways() const override { return texts<Way<Call>>(all_ways); }
+
+ private:
+  Offer answer(const Problem& p, const Device& device, std::string_view wanted) const override {
+    std::string refusal = fft::refusal(p);
+    if (!refusal.empty()) return Offer::no(std::move(refusal));
+    Call call{p, fft::numbers_of(p), fft::lower(p), device};
+    fft::cut(call.numbers, call.geometry);
+    refusal = size_refusal(p, call.geometry);
+    if (!refusal.empty()) return Offer::no(std::move(refusal));
+    // Another machine may have what this one lacks.
+    if (gpu_machine_elsewhere() == nullptr && !cufft_library()) {
+      return Offer::no(cufft_library().reason());
+    }
+    return offer_of<Call>(all_ways, call, wanted);
+  }
+};
+
+}  // namespace
+
+const Engine& fft_engine() {
+  static const FftEngine engine;
+  return engine;
+}
+
+}  // namespace faltung::cuda

@@ -1,0 +1,162 @@
+#pragma once
+
+#include <cstdint>
+
+#include <faltung/problem.hpp>
+
+#include "cuda/primitives/place.hpp"
+
+/// Where the elements of x, w and y stand in the blocks that are transformed. Plain C++, so that
+/// tests walk it without a GPU.
+namespace faltung::cuda::fft {
+
+inline constexpr int max_rank = 3;
+
+/// Sums that a thread of product_kernel forms at once, which share one of their two factors.
+inline constexpr int sums_of_thread = 4;
+
+/// How an axis is cut. With R' the reach of the filter, a block holds along it
+///
+///     x       from extended position first output * stride + origin on, at 0, 1, ...
+///     tap r   at R'-1 - r dilation
+///     y       output o of the tile at R'-1 + o stride - origin
+///
+/// so that in every pass what a cyclic product wraps around meets nothing that is kept. An axis
+/// with one tap has length 1: its outputs are blocks of their own.
+struct BlockAxis {
+  std::int64_t length = 1;  ///< points
+  std::int64_t tile = 1;    ///< outputs of a block, which the last one may not fill
+  std::int64_t tiles = 1;   ///< blocks
+  std::int64_t origin = 0;  ///< extended position of the first point of the first block
+  std::int64_t end = 1;     ///< extended position past the last that holds anything
+};
+
+/// A problem free of layouts, flips and missing axes. Axes are those of the forward pass, whichever
+/// the pass is.
+struct Geometry {
+  AxisGeometry axis[max_rank];  ///< slowest first; missing axes come first and have extent 1
+  BlockAxis block[max_rank];
+  OuterAxis outer[max_spatial_rank];
+  int outer_count = 0;
+  std::int64_t groups = 1, group_inputs = 1, group_outputs = 1;
+  std::int64_t x_channel = 0, y_channel = 0;             ///< strides
+  std::int64_t w_output = 0, w_input = 0, w_origin = 0;  ///< strides, and offset of tap 0
+  bool conjugate = false;                                ///< the filter
+  std::int64_t images = 1;                               ///< of the outer axes
+  std::int64_t blocks = 1;                               ///< of one channel of an image
+  std::int64_t points = 1;                               ///< of a block
+
+  FALTUNG_HOST_DEVICE constexpr std::int64_t inputs() const { return groups * group_inputs; }
+  FALTUNG_HOST_DEVICE constexpr std::int64_t outputs() const { return groups * group_outputs; }
+  FALTUNG_HOST_DEVICE constexpr std::int64_t pairs() const { return outputs() * group_inputs; }
+  /// Blocks of one channel of all images.
+  FALTUNG_HOST_DEVICE constexpr std::int64_t units() const { return images * blocks; }
+};
+
+/// R'.
+FALTUNG_HOST_DEVICE constexpr std::int64_t reach(const AxisGeometry& axis) {
+  return (axis.filter - 1) * axis.dilation + 1;
+}
+
+/// Where output `o` of a tile stands.
+FALTUNG_HOST_DEVICE constexpr std::int64_t output_place(const AxisGeometry& axis,
+                                                        const BlockAxis& block, std::int64_t o) {
+  return reach(axis) - 1 + o * axis.stride - block.origin;
+}
+
+/// Outputs of a tile.
+FALTUNG_HOST_DEVICE constexpr std::int64_t outputs_of(const AxisGeometry& axis,
+                                                      const BlockAxis& block, std::int64_t tile) {
+  const std::int64_t left = axis.output - tile * block.tile;
+  return left < block.tile ? left : block.tile;
+}
+
+/// Points of a block that hold x.
+FALTUNG_HOST_DEVICE constexpr std::int64_t window(const AxisGeometry& axis, const BlockAxis& block,
+                                                  std::int64_t tile) {
+  const std::int64_t all = (outputs_of(axis, block, tile) - 1) * axis.stride + reach(axis);
+  return (all < block.end ? all : block.end) - block.origin;
+}
+
+/// A block: its image, and its tile along each axis.
+struct Unit {
+  std::int64_t x = 0, y = 0;  ///< offsets of the image
+  std::int64_t tile[max_rank] = {};
+};
+
+FALTUNG_HOST_DEVICE constexpr Unit unit_at(const Geometry& g, std::int64_t number) {
+  Unit unit;
+  for (int a = max_rank; a-- > 0;) {
+    unit.tile[a] = number % g.block[a].tiles;
+    number /= g.block[a].tiles;
+  }
+  for (int i = g.outer_count; i-- > 0;) {
+    unit.x += number % g.outer[i].extent * g.outer[i].x_stride;
+    unit.y += number % g.outer[i].extent * g.outer[i].y_stride;
+    number /= g.outer[i].extent;
+  }
+  return unit;
+}
+
+/// `count` positions from `first` on.
+struct Progression {
+  std::int64_t first = 0, step = 1, count = 0;
+};
+
+/// Of ... , first - period, first, first + period, ...: those within [low, high].
+FALTUNG_HOST_DEVICE constexpr Progression within(std::int64_t first, std::int64_t period,
+                                                 std::int64_t low, std::int64_t high) {
+  if (low > high) return {};
+  const std::int64_t begin = low + positive_remainder(first - low, period);
+  return {begin, period, begin > high ? 0 : (high - begin) / period + 1};
+}
+
+/// An element stands at its own place and, beyond each end, at the places of up to two
+/// progressions.
+inline constexpr int families = 5;
+
+/// One of them for element `i`, within the positions [low, high] of the extended, dilated axis.
+FALTUNG_HOST_DEVICE constexpr Progression positions(const AxisGeometry& axis, std::int64_t i,
+                                                    int family, std::int64_t low,
+                                                    std::int64_t high) {
+  const std::int64_t n = axis.dilated_input();
+  const std::int64_t z = i * axis.input_dilation;
+  if (family == 0) return {z, 1, z >= low && z <= high ? 1 : 0};
+  const bool below = family < 3;
+  const bool mirrored = family % 2 == 1;  // runs against the axis
+  if (below) {
+    high = high < -1 ? high : -1;
+  } else {
+    low = low > n ? low : n;
+  }
+  switch (below ? axis.below.kind : axis.above.kind) {
+    case BoundaryKind::nearest:
+      if (!mirrored || z != (below ? 0 : n - 1)) return {};
+      return within(0, 1, low, high);
+    case BoundaryKind::reflect:
+      return within(mirrored ? -1 - z : z, 2 * n, low, high);
+    case BoundaryKind::mirror:
+      // The ends of the axis are their own mirror images.
+      if (!mirrored && (z == 0 || z == n - 1)) return {};
+      return within(mirrored ? -z : z, n > 1 ? 2 * n - 2 : 1, low, high);
+    case BoundaryKind::wrap:
+      if (!mirrored) return {};
+      return within(z, n, low, high);
+    default:
+      return {};
+  }
+}
+
+/// Calls f(z) for the positions z of the extended, dilated axis, within [low, high], at which
+/// element `i` stands; always in the same order.
+template <typename F>
+FALTUNG_HOST_DEVICE constexpr void for_each_position(const AxisGeometry& axis, std::int64_t i,
+                                                     std::int64_t low, std::int64_t high,
+                                                     const F& f) {
+  for (int family = 0; family < families; ++family) {
+    const Progression p = positions(axis, i, family, low, high);
+    for (std::int64_t k = 0; k < p.count; ++k) f(p.first + k * p.step);
+  }
+}
+
+}  // namespace faltung::cuda::fft

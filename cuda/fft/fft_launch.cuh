@@ -1,0 +1,97 @@
+#pragma once
+
+#include <algorithm>
+
+#include "cuda/fft/load_kernel.cuh"
+#include "cuda/fft/product_kernel.cuh"
+#include "cuda/fft/store_kernel.cuh"
+
+/// The launches that fft_f32.cu and fft_f64.cu make.
+namespace faltung::cuda::fft {
+
+/// Blocks of threads walk on where there are more pieces of work than this.
+inline unsigned grid_of(std::int64_t pieces) {
+  return static_cast<unsigned>(std::clamp<std::int64_t>(pieces, 1, std::int64_t{1} << 20));
+}
+
+inline std::int64_t pieces(std::int64_t elements, std::int64_t piece) {
+  return (elements + piece - 1) / piece;
+}
+
+inline std::int64_t channels_of(Operand operand, const Geometry& g) {
+  return operand == Operand::x ? g.inputs() : operand == Operand::y ? g.outputs() : 1;
+}
+
+/// f with the operand as a constant.
+template <typename F>
+void visit_operand(Operand operand, const F& f) {
+  switch (operand) {
+    case Operand::x:
+      return f(std::integral_constant<Operand, Operand::x>{});
+    case Operand::w:
+      return f(std::integral_constant<Operand, Operand::w>{});
+    case Operand::y:
+      return f(std::integral_constant<Operand, Operand::y>{});
+  }
+}
+
+constexpr const char* load_names[] = {"fft load x", "fft load w", "fft load y"};
+constexpr const char* store_names[] = {"fft store x", "fft store w", "fft store y"};
+
+template <typename T>
+void launch_load(Operand operand, const MoveArguments& a, LaunchQueue queue) {
+  const std::int64_t work =
+      a.count * channels_of(operand, a.geometry) * pieces(a.geometry.points, chunk);
+  visit_operand(operand, [&](auto which) {
+    launch(load_kernel<T, which()>,
+           {.name = load_names[static_cast<int>(operand)],
+            .grid = grid_of(work),
+            .block = threads,
+            .stream = queue},
+           a);
+  });
+}
+
+template <typename T, typename Acc>
+void launch_store_as(Operand operand, const MoveArguments& a, LaunchQueue queue) {
+  const Geometry& g = a.geometry;
+  std::int64_t elements = 1;
+  for (int i = 0; i < max_rank; ++i) {
+    elements *= operand == Operand::x   ? g.axis[i].input
+                : operand == Operand::y ? g.block[i].tile
+                                        : g.axis[i].filter;
+  }
+  const std::int64_t items = a.count / (operand == Operand::x ? g.blocks : 1);
+  const std::int64_t work = items * channels_of(operand, g) * pieces(elements, chunk);
+  visit_operand(operand, [&](auto which) {
+    launch(store_kernel<T, Acc, which()>,
+           {.name = store_names[static_cast<int>(operand)],
+            .grid = grid_of(work),
+            .block = threads,
+            .stream = queue},
+           a);
+  });
+}
+
+template <typename T>
+void launch_store(Operand operand, const MoveArguments& a, DType accumulator, LaunchQueue queue) {
+  if constexpr (std::is_same_v<T, double>) {
+    if (accumulator == DType::i32) {
+      return launch_store_as<double, std::uint32_t>(operand, a, queue);
+    }
+    if (accumulator == DType::i64) {
+      return launch_store_as<double, std::uint64_t>(operand, a, queue);
+    }
+  }
+  launch_store_as<T, T>(operand, a, queue);
+}
+
+template <typename Part>
+void launch_product(const ProductArguments& a, LaunchQueue queue) {
+  const std::int64_t work = a.extent[0] * a.extent[1] * pieces(a.extent[2], sums_of_thread) *
+                            a.extent[3] * pieces(a.points, threads);
+  launch(product_kernel<Part>,
+         {.name = "fft product", .grid = grid_of(work), .block = threads, .stream = queue}, a);
+}
+
+}  // namespace faltung::cuda::fft

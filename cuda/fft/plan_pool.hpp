@@ -1,0 +1,95 @@
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "cuda/runtime/cufft.hpp"
+
+namespace faltung::cuda::fft {
+
+/// The transforms of a task: of blocks of x and of y, and of filters.
+struct PlanSet {
+  cufft::Plan x, y, w;
+};
+
+/// Plans of cuFFT have state, so a stream has a set of its own, and one thread at a time puts work
+/// there. Sets are made when the pool is, for `prepared` streams; one more for each further stream
+/// when it comes, which it may not while it is captured.
+class PlanPool {
+ public:
+  static constexpr int prepared = 2;
+
+  /// @throws as cufft::Plan
+  template <typename F>
+  explicit PlanPool(const F& make) {
+    for (int i = 0; i < prepared; ++i) sets_.push_back(std::make_unique<Entry>(make()));
+  }
+
+  /// A set that nobody else uses while this lives.
+  class Lease {
+   public:
+    [[nodiscard]] const PlanSet& operator*() const { return *set_; }
+    [[nodiscard]] const PlanSet* operator->() const { return set_; }
+
+   private:
+    friend class PlanPool;
+    Lease(const PlanSet& set, std::unique_lock<std::mutex> lock)
+        : set_(&set), lock_(std::move(lock)) {}
+    const PlanSet* set_;
+    std::unique_lock<std::mutex> lock_;
+  };
+
+  /// @throws as cufft::Plan, if a further set is made
+  template <typename F>
+  [[nodiscard]] Lease take(cudaStream_t stream, const F& make) const {
+    Entry* entry = nullptr;
+    {
+      const std::lock_guard lock(mutex_);
+      entry = find(stream);
+      if (entry == nullptr) {
+        sets_.push_back(std::make_unique<Entry>(make()));
+        entry = sets_.back().get();
+        entry->bound = true;
+        entry->stream = stream;
+      }
+    }
+    return Lease(entry->set, std::unique_lock(entry->busy));
+  }
+
+  /// The work area that serves every transform of a set.
+  [[nodiscard]] std::size_t work_bytes() const {
+    const PlanSet& set = sets_.front()->set;
+    return std::max({set.x.work_bytes(), set.y.work_bytes(), set.w.work_bytes()});
+  }
+
+ private:
+  struct Entry {
+    explicit Entry(PlanSet plans) : set(std::move(plans)) {}
+    PlanSet set;
+    bool bound = false;
+    cudaStream_t stream = nullptr;
+    std::mutex busy;
+  };
+
+  // The stream's own, else one that has no stream yet.
+  [[nodiscard]] Entry* find(cudaStream_t stream) const {
+    for (const auto& entry : sets_) {
+      if (entry->bound && entry->stream == stream) return entry.get();
+    }
+    for (const auto& entry : sets_) {
+      if (entry->bound) continue;
+      entry->bound = true;
+      entry->stream = stream;
+      return entry.get();
+    }
+    return nullptr;
+  }
+
+  mutable std::mutex mutex_;
+  mutable std::vector<std::unique_ptr<Entry>> sets_;
+};
+
+}  // namespace faltung::cuda::fft

@@ -1,0 +1,273 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <faltung/error.hpp>
+#include <faltung/plan.hpp>
+
+#include "cpp/cpu/reference_engine.hpp"
+#include "cuda/fft/fft_engine.hpp"
+#include "cuda/fft/fft_lowering.hpp"
+#include "cuda/fft/fft_policy.hpp"
+#include "tests/cuda/standins/cufft_standin.hpp"
+#include "tests/emulator/emulated_device.hpp"
+#include "tests/emulator/emulator.hpp"
+#include "tests/emulator/host_runtime.hpp"
+#include "tests/support/error_check.hpp"
+#include "tests/support/problem_file.hpp"
+
+// cuda.fft on the emulated device, with the library that stands in for cuFFT.
+namespace faltung::cuda {
+namespace {
+
+using emulator::Capture;
+using test::cufft_standin;
+
+// A run of it is within its bound of the reference; on small integers too.
+void expect_agreement(const std::string& line) {
+  SCOPED_TRACE(line);
+  const Problem p = Problem::parse(line);
+  const Offer offer = fft_engine().offer(p, Device::cuda(0));
+  ASSERT_TRUE(offer) << offer.refusal;
+  const ErrorBound bound = offer.prepare()->error_bound();
+  for (const test::Fill fill : {test::Fill::small_integers, test::Fill::reals}) {
+    const test::Operands operands = test::filled_operands(p, fill, test::test_seed());
+    const test::Array expected =
+        test::run_guarded(test::cpu_device(), reference_engine(), p, operands);
+    for (const bool bind : {false, true}) {
+      if (bind && p.pass == Pass::backward_filter) continue;
+      const test::Array result = test::run_guarded(*test::test_devices()[0], fft_engine(), p,
+                                                   operands, {.bind_filter = bind});
+      EXPECT_LE(test::error_ratio(p, operands, expected, result, bound), 1);
+    }
+  }
+}
+
+TEST(CudaFft, ChannelsLast) {
+  for (const char* pass : {"fwd", "dgrad", "wgrad"}) {
+    for (const char* rest :
+         {"dtype=f32 n=2 c=3 k=4 in=9x11 f=4x3 pad=2:1x1 stride=2x1 layout=nhwc",
+          "dtype=f16 n=2 c=4 k=6 g=2 in=20 f=9 pad=4 boundary=mirror layout=nhwc",
+          "dtype=bf16 n=1 c=3 k=3 g=3 in=5x6x7 f=2x3x3 pad=1 layout=nhwc"}) {
+      expect_agreement(std::string("op=") + pass + ' ' + rest);
+    }
+  }
+}
+
+TEST(CudaFft, FiltersLongerThanTheInput) {
+  for (const char* pass : {"fwd", "dgrad", "wgrad"}) {
+    for (const char* boundary : {"zero", "nearest", "reflect", "mirror", "wrap"}) {
+      expect_agreement(std::string("op=") + pass +
+                       " dtype=f64 in=5x1 f=17x4 pad=9:8x2 boundary=" + boundary);
+    }
+  }
+}
+
+TEST(CudaFft, AxesThatAreABatch) {
+  expect_agreement("op=fwd dtype=f32 n=2 c=2 k=2 in=2x3x4x9 f=1x2x3x4 pad=0x1x1x2");
+  expect_agreement("op=dgrad dtype=c64 in=3x2x8 f=1x1x5 pad=0x0x2");
+  // With pads and strides of its own an axis of one tap is no batch, but needs no transform.
+  expect_agreement("op=fwd dtype=f32 in=6x9 f=1x4 pad=1x2 stride=2x1 boundary=nearest");
+  expect_agreement("op=dgrad dtype=f32 in=6x9 f=1x4 pad=1x2 stride=2x1 boundary=nearest");
+  expect_agreement("op=wgrad dtype=f32 in=9x6 f=4x1 pad=2x1 stride=1x3 boundary=constant(2)");
+}
+
+// Many blocks, the last not full; and many channels, of which not all filters fit one batch.
+TEST(CudaFft, BlocksThatOverlap) {
+  for (const char* line : {"op=fwd dtype=f32 n=2 in=70000 f=33 pad=16",
+                           "op=wgrad dtype=f32 in=70000 f=33 pad=16 stride=3",
+                           "op=fwd dtype=f64 in=40000 f=20 boundary=reflect pad=7:3 dil=2"}) {
+    expect_agreement(line);
+    EXPECT_EQ(fft_engine().offer(Problem::parse(line), Device::cuda(0)).way, "blocks") << line;
+  }
+}
+
+TEST(CudaFft, Epilogues) {
+  expect_agreement("op=fwd dtype=f32 n=2 c=2 k=3 in=12 f=5 pad=2 alpha=0.5 beta=2 bias=1 act=relu");
+  expect_agreement("op=fwd dtype=i8:i8:i32 c=2 k=2 in=9x9 f=5x5 pad=2 bias=1");
+}
+
+TEST(CudaFft, RefusesWhatItCannotDoRight) {
+  const auto refusal = [](const char* line) {
+    return fft_engine().offer(Problem::parse(line), Device::cuda(0)).refusal;
+  };
+  EXPECT_NE(refusal("op=fwd dtype=f32 in=9 f=1").find("one tap"), std::string::npos);
+  EXPECT_NE(refusal("op=fwd dtype=i64 in=99 f=9").find("exactly"), std::string::npos);
+  EXPECT_NE(refusal("op=fwd dtype=u8:f32:u8 in=99 f=9").find("store"), std::string::npos);
+  EXPECT_NE(refusal("op=fwd dtype=f32 in=9x9x9x9 f=2x2x2x2").find("4 axes"), std::string::npos);
+  EXPECT_NE(refusal("op=fwd dtype=f32 in=65536x65536 f=32769x32769 pad=16384").find("points"),
+            std::string::npos);
+}
+
+// A task as it lies on the device, with operands that are set, and a result and a workspace for
+// each of so many streams.
+struct Prepared {
+  explicit Prepared(const std::string& line, std::size_t count = 1)
+      : p(Problem::parse(line)),
+        task(fft_engine().offer(p, Device::cuda(0)).prepare()),
+        x(Tensor::zeros(p.input, p.x_shape(), Device::cuda(0))),
+        w(Tensor::zeros(p.filter, p.w_shape(), Device::cuda(0))),
+        y(Tensor::zeros(p.output, p.y_shape(), Device::cuda(0))) {
+    for (std::size_t i = 0; i < count; ++i) {
+      results.push_back(Tensor::zeros(p.result_dtype(), p.result_shape(), Device::cuda(0)));
+      const auto bytes = static_cast<std::int64_t>(task->workspace_bytes());
+      workspaces.emplace_back(DType::u8, Shape{bytes}, Device::cuda(0));
+    }
+  }
+  void run(cudaStream_t stream = nullptr, std::size_t i = 0) {
+    task->run({.stream = {Device::cuda(0), stream},
+               .first = (p.pass == Pass::backward_data ? y : x).data(),
+               .second = (p.pass == Pass::backward_filter ? y : w).data(),
+               .result = results[i].data(),
+               .workspace = static_cast<std::byte*>(workspaces[i].data())});
+  }
+  Problem p;
+  std::unique_ptr<Task> task;
+  Tensor x, w, y;
+  std::vector<Tensor> results, workspaces;
+};
+
+// Plans are made before: two streams may be captured without a run before, a third one after one.
+TEST(CudaFft, IsCapturedOnTwoStreams) {
+  Prepared prepared("op=fwd dtype=f32 n=2 c=2 k=2 in=40 f=9 pad=4", 3);
+  cudaStream_t streams[3] = {};
+  for (cudaStream_t& stream : streams) {
+    ASSERT_EQ(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), cudaSuccess);
+  }
+  {
+    const Capture capture;
+    for (const std::size_t i : {0U, 1U}) prepared.run(streams[i], i);
+  }
+  prepared.run(streams[2], 2);
+  cufft_standin().fail("", 0, 0);  // counts from here on
+  {
+    const Capture capture;
+    for (const std::size_t i : {0U, 1U, 2U, 1U}) prepared.run(streams[i], i);
+  }
+  EXPECT_EQ(cufft_standin().calls("cufftXtMakePlanMany"), 0);
+  EXPECT_EQ(cufft_standin().calls("cufftXtExec"), 12);
+  (void)cudaDeviceSynchronize();
+  for (cudaStream_t stream : streams) (void)cudaStreamDestroy(stream);
+}
+
+TEST(CudaFft, ThreadsDoNotMeetInAPlan) {
+  Prepared prepared("op=fwd dtype=f32 n=2 c=2 k=2 in=400 f=99 pad=49", 4);
+  std::vector<std::string> errors(4);
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < 4; ++i) {
+    threads.emplace_back([&, i] {
+      try {
+        for (int round = 0; round < 3; ++round) prepared.run(nullptr, i);
+      } catch (const std::exception& error) {
+        errors[i] = error.what();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const std::string& error : errors) EXPECT_EQ(error, "");
+}
+
+// Every call of cuFFT fails in turn, in `prepare` and in `run`: an error that names it, or memory
+// that runs out; nothing is left behind, and the next run is right.
+TEST(CudaFft, EveryCallMayFail) {
+  int faults = 0;
+  for (const char* line : {"op=fwd dtype=f32 n=2 c=2 k=2 in=40 f=9 pad=4",
+                           "op=dgrad dtype=c64 n=2 in=9x9 f=3x3 pad=1 boundary=wrap",
+                           "op=wgrad dtype=f64 in=30 f=7 pad=3"}) {
+    SCOPED_TRACE(line);
+    const int before = cufft_standin().open_plans();
+    for (const int status : {1, 2, 4, 5, 6, 7, 8, 9, 13, 14, 16, 17}) {
+      for (int nth = 1;; ++nth) {
+        cufft_standin().fail("any", nth, status);
+        bool failed = false;
+        try {
+          Prepared prepared(line);
+          prepared.run();
+          cufft_standin().fail("", 0, 0);
+        } catch (const DeviceError& error) {
+          failed = true;
+          EXPECT_NE(std::string(error.what()).find("cufft"), std::string::npos) << error.what();
+        } catch (const std::bad_alloc&) {
+          failed = true;
+          EXPECT_EQ(status, 2);
+        }
+        (void)cudaDeviceSynchronize();
+        ASSERT_EQ(cufft_standin().open_plans(), before);
+        if (!failed) break;
+        ++faults;
+      }
+    }
+    cufft_standin().fail("", 0, 0);
+    expect_agreement(line);
+  }
+  EXPECT_GE(faults, 800);
+  RecordProperty("faults", faults);
+}
+
+// What loads, products and stores move, against the least.
+TEST(CudaFft, MovesNoMoreThanItMust) {
+  emulator::Recorder recorder;
+  Prepared prepared("op=fwd dtype=f32 n=4 c=2 k=2 in=64x64 f=17x17 pad=8");
+  prepared.run();
+  (void)cudaDeviceSynchronize();
+  int kernels = 0;
+  for (const emulator::Report& report : recorder.reports()) {
+    if (!report.kernel.starts_with("fft ")) continue;
+    ++kernels;
+    if (report.kernel == "fft load w") continue;  // rows of 17 taps
+    // 8 spectra of images are read once, 4 of filters once for each of 4 images: 24 of 12.
+    emulator::expect_within(report,
+                            {.read_redundancy = report.kernel == "fft product" ? 2.01 : 1.1});
+  }
+  EXPECT_EQ(kernels, 4);
+}
+
+// The geometry: the positions where an element stands are those that the boundary map sends there.
+TEST(CudaFftGeometry, PositionsAreTheInverseOfTheBoundaryMap) {
+  for (const char* boundary : {"zero", "constant(1)", "nearest", "reflect", "mirror", "wrap",
+                               "reflect:nearest", "wrap:mirror"}) {
+    for (const char* rest : {"in=5 f=3 pad=13:11", "in=1 f=2 pad=4:3", "in=2 f=2 pad=5:6",
+                             "in=7 f=3 pad=-2:4", "in=4 f=3 pad=9:8 idil=3"}) {
+      const std::string line = std::string("op=fwd dtype=f32 ") + rest + " boundary=" + boundary;
+      const fft::Geometry g = fft::lower(Problem::parse(line));
+      const AxisGeometry& axis = g.axis[2];
+      const std::int64_t low = -axis.pad_lo;
+      const std::int64_t high = (axis.output - 1) * axis.stride + fft::reach(axis) - 1 + low;
+      AxisGeometry unit = axis;
+      unit.x_stride = 1;
+      for (std::int64_t i = 0; i < axis.input; ++i) {
+        std::vector<std::int64_t> expected, found;
+        for (std::int64_t z = low; z <= high; ++z) {
+          const Place place = place_along(unit, {}, z);
+          if (place.what == Stands::element && place.offset == i) expected.push_back(z);
+        }
+        fft::for_each_position(axis, i, low, high, [&](std::int64_t z) { found.push_back(z); });
+        std::ranges::sort(found);
+        EXPECT_EQ(found, expected) << line << ", element " << i;
+      }
+    }
+  }
+}
+
+TEST(CudaFftPolicy, GoodLengthsAreTheNearest) {
+  const auto smooth = [](std::int64_t n) {
+    for (const std::int64_t p : {2, 3, 5, 7}) {
+      while (n % p == 0) n /= p;
+    }
+    return n == 1;
+  };
+  for (const bool even : {false, true}) {
+    for (std::int64_t min = 1; min < 3000; ++min) {
+      std::int64_t expected = min;
+      while (!smooth(expected) || (even && expected % 2 != 0)) ++expected;
+      ASSERT_EQ(fft::good_length(min, even), expected) << min;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace faltung::cuda
