@@ -12,6 +12,23 @@ constexpr std::string_view cufft_functions[] = {
     "cufftXtExec"};
 
 constexpr int cublaslt_majors[] = {13, 12};
+constexpr std::string_view cublaslt_functions[] = {"cublasLtCreate",
+                                                   "cublasLtDestroy",
+                                                   "cublasLtGetVersion",
+                                                   "cublasLtGetStatusString",
+                                                   "cublasLtMatmulDescCreate",
+                                                   "cublasLtMatmulDescDestroy",
+                                                   "cublasLtMatmulDescSetAttribute",
+                                                   "cublasLtMatrixLayoutCreate",
+                                                   "cublasLtMatrixLayoutDestroy",
+                                                   "cublasLtMatrixLayoutSetAttribute",
+                                                   "cublasLtMatmulPreferenceCreate",
+                                                   "cublasLtMatmulPreferenceDestroy",
+                                                   "cublasLtMatmulPreferenceSetAttribute",
+                                                   "cublasLtMatmulAlgoGetHeuristic",
+                                                   "cublasLtMatmulAlgoCheck",
+                                                   "cublasLtMatmulAlgoConfigGetAttribute",
+                                                   "cublasLtMatmul"};
 
 constexpr std::string_view cudnn_folders[] = {"CUDNN_PATH", "CUDA_PATH", "CUDA_HOME"};
 constexpr int cudnn_majors[] = {9};
@@ -53,7 +70,8 @@ const OpenLibrary& cublaslt_library() {
                                     .package = "nvidia-cublas",
                                     .property = "cublasLtGetProperty",
                                     .majors = cublaslt_majors,
-                                    .folders = toolkit});
+                                    .folders = toolkit,
+                                    .functions = cublaslt_functions});
   return library;
 }
 
