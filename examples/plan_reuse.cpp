@@ -33,8 +33,8 @@ int main() {
     plan.run_bound(stream, x, y, workspace);
     // Sums of small integers are exact where every output keeps its own accuracy (`elementwise`),
     // so all those engines give the same bits.
-    const faltung::Tensor expected =
-        faltung::nn::run_conv(x, w, {.stride = 2, .padding = 2, .engine = "cpu.reference"});
+    const faltung::Tensor expected = faltung::nn::run_conv(
+        x, w, {.stride = 2, .padding = 2, .run = {.engine = "cpu.reference"}});
     if (!std::ranges::equal(y.values<float>(), expected.values<float>())) return 1;
   }
   std::cout << "10 frames of " << y.shape() << " are right\n";

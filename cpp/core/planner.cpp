@@ -123,6 +123,8 @@ bool EngineWish::means(std::string_view name) const {
   return family == engine || family.starts_with(message(engine, '_'));
 }
 
+void check_engine(std::string_view engine) { require_known(EngineWish(engine)); }
+
 bool has_empty_tensor(const Problem& problem) {
   return element_count(problem.x_shape()) == 0 || element_count(problem.w_shape()) == 0 ||
          element_count(problem.y_shape()) == 0;

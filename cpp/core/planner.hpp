@@ -26,6 +26,9 @@ struct EngineWish {
   std::string_view engine, way;  ///< parts of the text
 };
 
+/// @throws InvalidProblem unless it is "" or names an engine of this build, or a way of one.
+void check_engine(std::string_view engine);
+
 /// Whether x, w or y has no elements; see Engine::takes_empty_tensors.
 [[nodiscard]] bool has_empty_tensor(const Problem& problem);
 

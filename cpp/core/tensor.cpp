@@ -2,14 +2,18 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <new>
 #include <utility>
 
 #include <faltung/allocator.hpp>
 #include <faltung/error.hpp>
+#include "cpp/core/allocator.hpp"
 #include "cpp/core/backend.hpp"
+#include "cpp/core/compact_copy.hpp"
 #include "cpp/core/float_environment.hpp"
 #include "cpp/core/message.hpp"
+#include "cpp/core/stream.hpp"
 #include "cpp/core/strided.hpp"
 
 namespace faltung {
@@ -71,27 +75,51 @@ Conversion conversion_between(DType from, DType to) {
 
 }  // namespace
 
+// A caller's allocator and the order in which it is asked.
+struct Tensor::Source {
+  Allocator allocator;
+  Stream stream;
+};
+
 Tensor::Tensor(DType dtype, const Shape& shape, const Device& device)
+    : Tensor(dtype, shape, device, Allocator{}) {}
+
+Tensor::Tensor(DType dtype, const Shape& shape, const Device& device, const Allocator& allocator,
+               const Stream& stream)
     : dtype_(dtype), shape_(shape), device_(device) {
   const std::size_t bytes = byte_count(dtype, shape);
+  const bool given = allocator.context != nullptr || allocator.allocate != nullptr ||
+                     allocator.deallocate != nullptr;
+  std::unique_ptr<const Source> source;
+  if (given) {
+    source = std::make_unique<const Source>(
+        Source{allocator_for(device, allocator), stream_on(device, stream)});
+  }
   if (bytes == 0) return;
-  data_ = device.kind == DeviceKind::cpu
-              ? ::operator new (bytes, std::align_val_t{memory_alignment}, std::nothrow)
-              : cuda_backend().allocate(device, bytes);
+  if (given) {
+    data_ = allocator.allocate(allocator.context, bytes, memory_alignment, source->stream);
+  } else if (device.kind == DeviceKind::cpu) {
+    data_ = ::operator new (bytes, std::align_val_t{memory_alignment}, std::nothrow);
+  } else {
+    data_ = cuda_backend().allocate(device, bytes);
+  }
   if (data_ == nullptr) {
     throw DeviceError(message("no memory for a tensor of shape ", shape, " and type ", name(dtype),
                               " on ", device, ": ", bytes, " bytes"));
   }
+  source_ = source.release();
 }
 
 Tensor::Tensor(Tensor&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)),
+      source_(std::exchange(other.source_, nullptr)),
       dtype_(other.dtype_),
       shape_(std::exchange(other.shape_, Shape{0})),
       device_(other.device_) {}
 
 Tensor& Tensor::operator=(Tensor&& other) noexcept {
   std::swap(data_, other.data_);
+  std::swap(source_, other.source_);
   std::swap(dtype_, other.dtype_);
   std::swap(shape_, other.shape_);
   std::swap(device_, other.device_);
@@ -100,7 +128,11 @@ Tensor& Tensor::operator=(Tensor&& other) noexcept {
 
 Tensor::~Tensor() {
   if (data_ == nullptr) return;
-  if (device_.kind == DeviceKind::cpu) {
+  if (source_ != nullptr) {
+    const std::unique_ptr<const Source> source(source_);
+    const Allocator& a = source->allocator;
+    a.deallocate(a.context, data_, bytes(), memory_alignment, source->stream);
+  } else if (device_.kind == DeviceKind::cpu) {
     ::operator delete (data_, std::align_val_t{memory_alignment});
   } else {
     cuda_backend().release(device_, data_);
@@ -166,12 +198,12 @@ Tensor Tensor::to(const Device& device) const {
   return copy;
 }
 
-Tensor compact_copy(const ConstTensorView& view, DType dtype) {
+void copy_compact(const ConstTensorView& view, Tensor& copy) {
   require_cpu(view.device, "compact_copy");
-  Tensor copy(dtype, view.shape);
+  const DType dtype = copy.dtype();
   if (view.dtype == dtype && copy.size() > 0 && is_compact(view)) {
     std::memcpy(copy.data(), view.data, copy.bytes());
-    return copy;
+    return;
   }
   const FloatEnvironment environment;
   const Conversion conversion = conversion_between(view.dtype, dtype);
@@ -190,6 +222,12 @@ Tensor compact_copy(const ConstTensorView& view, DType dtype) {
       conversion(from, target);
     }
   });
+}
+
+Tensor compact_copy(const ConstTensorView& view, DType dtype) {
+  require_cpu(view.device, "compact_copy");
+  Tensor copy(dtype, view.shape);
+  copy_compact(view, copy);
   return copy;
 }
 

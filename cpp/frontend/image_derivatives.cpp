@@ -1,9 +1,6 @@
 #include <vector>
 
-#include <faltung/error.hpp>
 #include <faltung/image.hpp>
-#include "cpp/core/float_environment.hpp"
-#include "cpp/core/message.hpp"
 #include "cpp/frontend/image_pass.hpp"
 
 namespace faltung::image {
@@ -25,95 +22,90 @@ std::vector<Line> derivative_lines(std::size_t axis, Row smoothing,
   return lines;
 }
 
-void derivative(Row smoothing, const ConstTensorView& x, const TensorView& y,
-                const DerivativeOptions& o, const Stream& stream) {
-  const FloatEnvironment environment;
-  const Call call = make_call(o, stream);
-  check_call(x, y, o.output, call);
-  const std::size_t rank = x.shape.size();
-  run_lines(
-      x, y,
-      derivative_lines(checked_axis(o.axis, rank), smoothing, o.boundary.expand("boundary", rank)),
-      call);
+// Both make what filter_into and its relatives take.
+auto derivative(Row smoothing, const DerivativeOptions& o) {
+  return [smoothing, &o](Steps& steps, const Call& call) {
+    const std::size_t rank = steps.x().shape.size();
+    add_lines(steps, Place::x, Place::y,
+              derivative_lines(checked_axis(o.axis, rank), smoothing,
+                               o.boundary.expand("boundary", rank)),
+              call);
+  };
 }
 
-void magnitude(Row smoothing, const ConstTensorView& x, const TensorView& y, const SumOptions& o,
-               const Stream& stream) {
-  const FloatEnvironment environment;
-  const Call call = make_call(o, stream);
-  check_call(x, y, o.output, call);
-  const std::size_t rank = x.shape.size();
-  std::vector<std::vector<Line>> terms;
-  for (const std::size_t axis : checked_axes(o.axes, rank)) {
-    terms.push_back(derivative_lines(axis, smoothing, o.boundary.expand("boundary", rank)));
-  }
-  run_magnitude(x, y, terms, call);
+auto magnitude(Row smoothing, const SumOptions& o) {
+  return [smoothing, &o](Steps& steps, const Call& call) {
+    const std::size_t rank = steps.x().shape.size();
+    std::vector<std::vector<Line>> terms;
+    for (const std::size_t axis : checked_axes(o.axes, rank)) {
+      terms.push_back(derivative_lines(axis, smoothing, o.boundary.expand("boundary", rank)));
+    }
+    add_magnitude(steps, terms, call);
+  };
+}
+
+auto second_derivatives(const SumOptions& o) {
+  return [&o](Steps& steps, const Call& call) {
+    const std::vector<std::size_t> axes = checked_axes(o.axes, steps.x().shape.size());
+    const auto boundaries = o.boundary.expand("boundary", axes.size());
+    std::vector<std::vector<Line>> terms(axes.size());
+    for (std::size_t i = 0; i < axes.size(); ++i) {
+      terms[i].push_back(centred_line(axes[i], {1, -2, 1}, boundaries[i]));
+    }
+    add_terms(steps, terms, call);
+  };
 }
 
 }  // namespace
 
-void sobel(const ConstTensorView& x, const TensorView& y, const DerivativeOptions& options,
-           const Stream& stream) {
-  derivative(sobel_smoothing, x, y, options, stream);
+void sobel(const ConstTensorView& x, const TensorView& y, const DerivativeOptions& options) {
+  filter_into(x, y, options, derivative(sobel_smoothing, options));
 }
-
 Tensor sobel(const ConstTensorView& x, const DerivativeOptions& options) {
-  Tensor y(result_type(x.dtype, options.output), x.shape, x.device);
-  derivative(sobel_smoothing, x, y, options, {x.device});
-  return y;
+  return filtered(x, options, derivative(sobel_smoothing, options));
+}
+FilterPlan plan_sobel(const ConstTensorView& x, const DerivativeOptions& options) {
+  return planned_filter(x, options, derivative(sobel_smoothing, options));
 }
 
-void prewitt(const ConstTensorView& x, const TensorView& y, const DerivativeOptions& options,
-             const Stream& stream) {
-  derivative(prewitt_smoothing, x, y, options, stream);
+void prewitt(const ConstTensorView& x, const TensorView& y, const DerivativeOptions& options) {
+  filter_into(x, y, options, derivative(prewitt_smoothing, options));
 }
-
 Tensor prewitt(const ConstTensorView& x, const DerivativeOptions& options) {
-  Tensor y(result_type(x.dtype, options.output), x.shape, x.device);
-  derivative(prewitt_smoothing, x, y, options, {x.device});
-  return y;
+  return filtered(x, options, derivative(prewitt_smoothing, options));
+}
+FilterPlan plan_prewitt(const ConstTensorView& x, const DerivativeOptions& options) {
+  return planned_filter(x, options, derivative(prewitt_smoothing, options));
 }
 
-void laplace(const ConstTensorView& x, const TensorView& y, const SumOptions& options,
-             const Stream& stream) {
-  const FloatEnvironment environment;
-  const Call call = make_call(options, stream);
-  check_call(x, y, options.output, call);
-  const std::vector<std::size_t> axes = checked_axes(options.axes, x.shape.size());
-  const auto boundaries = options.boundary.expand("boundary", axes.size());
-  std::vector<std::vector<Line>> terms(axes.size());
-  for (std::size_t i = 0; i < axes.size(); ++i) {
-    terms[i].push_back(centred_line(axes[i], {1, -2, 1}, boundaries[i]));
-  }
-  run_terms(x, y, terms, call);
+void laplace(const ConstTensorView& x, const TensorView& y, const SumOptions& options) {
+  filter_into(x, y, options, second_derivatives(options));
 }
-
 Tensor laplace(const ConstTensorView& x, const SumOptions& options) {
-  Tensor y(result_type(x.dtype, options.output), x.shape, x.device);
-  laplace(x, y, options, {x.device});
-  return y;
+  return filtered(x, options, second_derivatives(options));
+}
+FilterPlan plan_laplace(const ConstTensorView& x, const SumOptions& options) {
+  return planned_filter(x, options, second_derivatives(options));
 }
 
-void sobel_magnitude(const ConstTensorView& x, const TensorView& y, const SumOptions& options,
-                     const Stream& stream) {
-  magnitude(sobel_smoothing, x, y, options, stream);
+void sobel_magnitude(const ConstTensorView& x, const TensorView& y, const SumOptions& options) {
+  filter_into(x, y, options, magnitude(sobel_smoothing, options));
 }
-
 Tensor sobel_magnitude(const ConstTensorView& x, const SumOptions& options) {
-  Tensor y(result_type(x.dtype, options.output), x.shape, x.device);
-  magnitude(sobel_smoothing, x, y, options, {x.device});
-  return y;
+  return filtered(x, options, magnitude(sobel_smoothing, options));
+}
+FilterPlan plan_sobel_magnitude(const ConstTensorView& x, const SumOptions& options) {
+  return planned_filter(x, options, magnitude(sobel_smoothing, options));
 }
 
-void prewitt_magnitude(const ConstTensorView& x, const TensorView& y, const SumOptions& options,
-                       const Stream& stream) {
-  magnitude(prewitt_smoothing, x, y, options, stream);
+void prewitt_magnitude(const ConstTensorView& x, const TensorView& y, const SumOptions& options) {
+  filter_into(x, y, options, magnitude(prewitt_smoothing, options));
 }
-
 Tensor prewitt_magnitude(const ConstTensorView& x, const SumOptions& options) {
-  Tensor y(result_type(x.dtype, options.output), x.shape, x.device);
-  magnitude(prewitt_smoothing, x, y, options, {x.device});
-  return y;
+  return filtered(x, options, magnitude(prewitt_smoothing, options));
+}
+FilterPlan plan_prewitt_magnitude(const ConstTensorView& x, const SumOptions& options) {
+  return planned_filter(x, options, magnitude(prewitt_smoothing, options));
 }
 
 }  // namespace faltung::image

@@ -1,3 +1,5 @@
+#include <utility>
+
 #include <faltung/error.hpp>
 #include <faltung/image.hpp>
 #include "cpp/core/float_environment.hpp"
@@ -42,13 +44,37 @@ Pass make_pass(Kind kind, const ConstTensorView& w, const std::vector<std::size_
   return pass;
 }
 
-void filter(Kind kind, const ConstTensorView& x, const ConstTensorView& w, const TensorView& y,
-            const FilterOptions& o, const Stream& stream) {
+auto one_pass(Kind kind, const ConstTensorView& w, const FilterOptions& o) {
+  return [kind, &w, &o](Steps& steps, const Call& call) {
+    const Pass pass =
+        make_pass(kind, w, checked_axes(o.axes, steps.x().shape.size()), o.boundary, o.origin);
+    steps.add(
+        step_of(Place::x, Place::y, plan_pass(steps.x(), steps.y(), pass, call, Locality::any)));
+  };
+}
+
+Lowering lower(Kind kind, const ConstTensorView& x, const ConstTensorView& w,
+               const FilterOptions& o) {
+  check_for_plan(o.run);
+  check_execution(o.run, x.device);
   const FloatEnvironment environment;
-  const Call call = make_call(o, stream);
+  const Call call = make_call(o);
+  const DType type = result_type(x.dtype, o.output, is_complex(w.dtype));
+  const TensorView y{nullptr, type, x.shape, compact_strides(x.shape), x.device};
   check_call(x, y, o.output, call);
-  run_pass(x, y, make_pass(kind, w, checked_axes(o.axes, x.shape.size()), o.boundary, o.origin),
-           call);
+  LoweredPass pass = lower_pass(
+      x, y, make_pass(kind, w, checked_axes(o.axes, x.shape.size()), o.boundary, o.origin), call,
+      Locality::any);
+  Lowering lowering{.problem = std::move(pass.problem),
+                    .plan = std::move(pass.options),
+                    .result_shape = x.shape,
+                    .x = x,
+                    .k = w,
+                    .filter = std::move(pass.taps),
+                    .names = {"x", "w", "y"},
+                    .loops = {}};
+  lowering.x.data = lowering.k.data = nullptr;
+  return lowering;
 }
 
 FilterOptions along_axis(const Filter1dOptions& o) {
@@ -59,51 +85,59 @@ FilterOptions along_axis(const Filter1dOptions& o) {
           .accumulator = o.accumulator,
           .store = o.store,
           .method = o.method,
-          .engine = o.engine};
+          .run = o.run};
 }
 
 }  // namespace
 
 void convolve(const ConstTensorView& x, const ConstTensorView& w, const TensorView& y,
-              const FilterOptions& options, const Stream& stream) {
-  filter(Kind::convolve, x, w, y, options, stream);
+              const FilterOptions& options) {
+  filter_into(x, y, options, one_pass(Kind::convolve, w, options));
 }
-
 Tensor convolve(const ConstTensorView& x, const ConstTensorView& w, const FilterOptions& options) {
-  Tensor y(result_type(x.dtype, options.output, is_complex(w.dtype)), x.shape, x.device);
-  filter(Kind::convolve, x, w, y, options, {x.device});
-  return y;
+  return filtered(x, options, one_pass(Kind::convolve, w, options), is_complex(w.dtype));
+}
+Lowering lower_convolve(const ConstTensorView& x, const ConstTensorView& w,
+                        const FilterOptions& options) {
+  return lower(Kind::convolve, x, w, options);
 }
 
 void correlate(const ConstTensorView& x, const ConstTensorView& w, const TensorView& y,
-               const FilterOptions& options, const Stream& stream) {
-  filter(Kind::correlate, x, w, y, options, stream);
+               const FilterOptions& options) {
+  filter_into(x, y, options, one_pass(Kind::correlate, w, options));
 }
-
 Tensor correlate(const ConstTensorView& x, const ConstTensorView& w, const FilterOptions& options) {
-  Tensor y(result_type(x.dtype, options.output, is_complex(w.dtype)), x.shape, x.device);
-  filter(Kind::correlate, x, w, y, options, {x.device});
-  return y;
+  return filtered(x, options, one_pass(Kind::correlate, w, options), is_complex(w.dtype));
+}
+Lowering lower_correlate(const ConstTensorView& x, const ConstTensorView& w,
+                         const FilterOptions& options) {
+  return lower(Kind::correlate, x, w, options);
 }
 
 void convolve1d(const ConstTensorView& x, const ConstTensorView& w, const TensorView& y,
-                const Filter1dOptions& options, const Stream& stream) {
-  convolve(x, w, y, along_axis(options), stream);
+                const Filter1dOptions& options) {
+  convolve(x, w, y, along_axis(options));
 }
-
 Tensor convolve1d(const ConstTensorView& x, const ConstTensorView& w,
                   const Filter1dOptions& options) {
   return convolve(x, w, along_axis(options));
 }
-
-void correlate1d(const ConstTensorView& x, const ConstTensorView& w, const TensorView& y,
-                 const Filter1dOptions& options, const Stream& stream) {
-  correlate(x, w, y, along_axis(options), stream);
+Lowering lower_convolve1d(const ConstTensorView& x, const ConstTensorView& w,
+                          const Filter1dOptions& options) {
+  return lower_convolve(x, w, along_axis(options));
 }
 
+void correlate1d(const ConstTensorView& x, const ConstTensorView& w, const TensorView& y,
+                 const Filter1dOptions& options) {
+  correlate(x, w, y, along_axis(options));
+}
 Tensor correlate1d(const ConstTensorView& x, const ConstTensorView& w,
                    const Filter1dOptions& options) {
   return correlate(x, w, along_axis(options));
+}
+Lowering lower_correlate1d(const ConstTensorView& x, const ConstTensorView& w,
+                           const Filter1dOptions& options) {
+  return lower_correlate(x, w, along_axis(options));
 }
 
 }  // namespace faltung::image

@@ -3,7 +3,6 @@
 #include <faltung/error.hpp>
 #include <faltung/filters.hpp>
 #include <faltung/image.hpp>
-#include "cpp/core/float_environment.hpp"
 #include "cpp/core/message.hpp"
 #include "cpp/frontend/image_pass.hpp"
 
@@ -68,59 +67,70 @@ std::vector<std::int64_t> order_along(std::size_t axis, std::int64_t order, std:
   return orders;
 }
 
-}  // namespace
-
-void gaussian(const ConstTensorView& x, const TensorView& y, const GaussianOptions& options,
-              const Stream& stream) {
-  const FloatEnvironment environment;
-  const Call call = make_call(options, stream);
-  check_call(x, y, options.output, call);
-  const Gaussian g = expand(options, x.shape.size());
-  run_lines(x, y, make_lines(g, g.order), call);
+// All make what filter_into and its relatives take.
+auto smoothing(const GaussianOptions& o) {
+  return [&o](Steps& steps, const Call& call) {
+    const Gaussian g = expand(o, steps.x().shape.size());
+    add_lines(steps, Place::x, Place::y, make_lines(g, g.order), call);
+  };
 }
 
-Tensor gaussian(const ConstTensorView& x, const GaussianOptions& options) {
-  Tensor y(result_type(x.dtype, options.output), x.shape, x.device);
-  gaussian(x, y, options, {x.device});
-  return y;
-}
-
-void gaussian_laplace(const ConstTensorView& x, const TensorView& y, const GaussianOptions& options,
-                      const Stream& stream) {
-  const FloatEnvironment environment;
-  const Call call = make_call(options, stream);
-  check_call(x, y, options.output, call);
-  const Gaussian g = expand_without_order(options, x.shape.size());
+// One term for each axis: the derivative of that order along it.
+std::vector<std::vector<Line>> derivative_terms(const GaussianOptions& o, std::size_t rank,
+                                                std::int64_t order) {
+  const Gaussian g = expand_without_order(o, rank);
   std::vector<std::vector<Line>> terms;
   for (std::size_t i = 0; i < g.axes.size(); ++i) {
-    terms.push_back(make_lines(g, order_along(i, 2, g.axes.size())));
+    terms.push_back(make_lines(g, order_along(i, order, g.axes.size())));
   }
-  run_terms(x, y, terms, call);
+  return terms;
 }
 
+auto second_derivatives(const GaussianOptions& o) {
+  return [&o](Steps& steps, const Call& call) {
+    add_terms(steps, derivative_terms(o, steps.x().shape.size(), 2), call);
+  };
+}
+
+auto gradient(const GaussianOptions& o) {
+  return [&o](Steps& steps, const Call& call) {
+    add_magnitude(steps, derivative_terms(o, steps.x().shape.size(), 1), call);
+  };
+}
+
+}  // namespace
+
+void gaussian(const ConstTensorView& x, const TensorView& y, const GaussianOptions& options) {
+  filter_into(x, y, options, smoothing(options));
+}
+Tensor gaussian(const ConstTensorView& x, const GaussianOptions& options) {
+  return filtered(x, options, smoothing(options));
+}
+FilterPlan plan_gaussian(const ConstTensorView& x, const GaussianOptions& options) {
+  return planned_filter(x, options, smoothing(options));
+}
+
+void gaussian_laplace(const ConstTensorView& x, const TensorView& y,
+                      const GaussianOptions& options) {
+  filter_into(x, y, options, second_derivatives(options));
+}
 Tensor gaussian_laplace(const ConstTensorView& x, const GaussianOptions& options) {
-  Tensor y(result_type(x.dtype, options.output), x.shape, x.device);
-  gaussian_laplace(x, y, options, {x.device});
-  return y;
+  return filtered(x, options, second_derivatives(options));
+}
+FilterPlan plan_gaussian_laplace(const ConstTensorView& x, const GaussianOptions& options) {
+  return planned_filter(x, options, second_derivatives(options));
 }
 
 void gaussian_gradient_magnitude(const ConstTensorView& x, const TensorView& y,
-                                 const GaussianOptions& options, const Stream& stream) {
-  const FloatEnvironment environment;
-  const Call call = make_call(options, stream);
-  check_call(x, y, options.output, call);
-  const Gaussian g = expand_without_order(options, x.shape.size());
-  std::vector<std::vector<Line>> terms;
-  for (std::size_t i = 0; i < g.axes.size(); ++i) {
-    terms.push_back(make_lines(g, order_along(i, 1, g.axes.size())));
-  }
-  run_magnitude(x, y, terms, call);
+                                 const GaussianOptions& options) {
+  filter_into(x, y, options, gradient(options));
 }
-
 Tensor gaussian_gradient_magnitude(const ConstTensorView& x, const GaussianOptions& options) {
-  Tensor y(result_type(x.dtype, options.output), x.shape, x.device);
-  gaussian_gradient_magnitude(x, y, options, {x.device});
-  return y;
+  return filtered(x, options, gradient(options));
+}
+FilterPlan plan_gaussian_gradient_magnitude(const ConstTensorView& x,
+                                            const GaussianOptions& options) {
+  return planned_filter(x, options, gradient(options));
 }
 
 }  // namespace faltung::image

@@ -76,11 +76,12 @@ std::optional<PlannedPass> plan_product(const ConstTensorView& x, const TensorVi
 
 }  // namespace
 
-void run_lines(const ConstTensorView& x, const TensorView& y, std::span<const Line> lines,
-               const Call& call, bool add) {
-  if (lines.empty()) return copy(x, y, call, add);
-  const std::optional<PlannedPass> product = plan_product(x, y, lines, call, add);
-  const TensorView between{nullptr, y.dtype, y.shape, compact_strides(y.shape), y.device};
+void add_lines(Steps& steps, Place from, Place to, std::span<const Line> lines, const Call& call,
+               bool add) {
+  if (lines.empty()) return add_copy(steps, from, to, call, add);
+  const ConstTensorView x = steps.view(from);
+  const TensorView y = steps.view(to), between = steps.view(Place::first);
+  std::optional<PlannedPass> product = plan_product(x, y, lines, call, add);
   const auto plan_line = [&](std::size_t i) {
     const bool last = i + 1 == lines.size();
     return plan_pass(i == 0 ? x : between, last ? y : between,
@@ -99,19 +100,16 @@ void run_lines(const ConstTensorView& x, const TensorView& y, std::span<const Li
     }
   } catch (const NoEngine&) {
     if (!product) throw;
-    return product->run(call.stream);
+    return steps.add(step_of(from, to, std::move(*product)));
   }
-  if (product && product->plan->estimate_us() <= estimate_us) return product->run(call.stream);
-
-  std::optional<Temporary> buffers[2];
+  if (product && product->plan->estimate_us() <= estimate_us) {
+    return steps.add(step_of(from, to, std::move(*product)));
+  }
   for (std::size_t i = 0; i < lines.size(); ++i) {
-    if (i > 0) passes[i].x.data = buffers[(i - 1) % 2]->view().data;
-    if (i + 1 < lines.size()) {
-      std::optional<Temporary>& buffer = buffers[i % 2];
-      if (!buffer) buffer.emplace(y, call.stream);
-      passes[i].y.data = buffer->view().data;
-    }
-    passes[i].run(call.stream);
+    const Place buffers[] = {Place::first, Place::second};
+    const bool last = i + 1 == lines.size();
+    steps.add(step_of(i == 0 ? from : buffers[(i - 1) % 2], last ? to : buffers[i % 2],
+                      std::move(passes[i])));
   }
 }
 

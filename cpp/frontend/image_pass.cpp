@@ -48,15 +48,8 @@ std::vector<Group> group_axes(const ConstTensorView& x, const TensorView& y, con
   return groups;
 }
 
-// A pass as a Problem, with views of its operands in the problem's layout.
-struct Lowered {
-  Problem problem;
-  ConstTensorView x, w;
-  TensorView y;
-};
-
 // The first unfiltered group becomes the batch, the others spatial axes.
-Lowered lower(const ConstTensorView& x, const TensorView& y, const Pass& pass) {
+LoweredPass lower(const ConstTensorView& x, const TensorView& y, const Pass& pass) {
   std::vector<Group> groups = group_axes(x, y, pass);
   Group batch;
   if (groups.size() > 1 && groups.front().filter == nullptr) {
@@ -69,7 +62,7 @@ Lowered lower(const ConstTensorView& x, const TensorView& y, const Pass& pass) {
                                  " separate axes for this filter, at most ", max_spatial_rank,
                                  " are possible; filter fewer axes at once"));
   }
-  Lowered l{.problem = {}, .x = x, .w = pass.w, .y = y};
+  LoweredPass l{.problem = {}, .options = {}, .x = x, .w = pass.w, .y = y, .taps = {}};
   l.problem.batch = batch.extent;
   l.x.shape = l.y.shape = {batch.extent, 1};
   l.x.strides = {batch.x_step, 1};
@@ -103,18 +96,18 @@ std::int64_t outer_products(const ConstTensorView& w, const Problem& p) {
 }
 
 PlanOptions options_for(const Problem& problem, const Call& call, Locality locality) {
-  PlanOptions options = plan_options(problem, call.method, call.engine);
+  PlanOptions options = plan_options(problem, call.method, call.run);
   if (locality == Locality::own_products && call.method == Method::automatic) {
-    options.elementwise = call.engine.empty();
+    options.elementwise = call.run.engine.empty();
   }
   return options;
 }
 
 }  // namespace
 
-PlannedPass plan_pass(const ConstTensorView& x, const TensorView& y, const Pass& pass,
-                      const Call& call, Locality locality) {
-  Lowered l = lower(x, y, pass);
+LoweredPass lower_pass(const ConstTensorView& x, const TensorView& y, const Pass& pass,
+                       const Call& call, Locality locality) {
+  LoweredPass l = lower(x, y, pass);
   l.problem.input = x.dtype;
   l.problem.output = y.dtype;
   l.problem.overflow = call.store.overflow;
@@ -136,7 +129,8 @@ PlannedPass plan_pass(const ConstTensorView& x, const TensorView& y, const Pass&
     w = copy_weights(l.w, types.filter);
     l.problem.separable = outer_products(w, l.problem);
     if (x.device.kind != DeviceKind::cpu) w = w.to(x.device);
-    l.w = std::as_const(w).view();
+    l.taps = std::make_shared<const Tensor>(std::move(w));
+    l.w = l.taps->view();
   } else if (l.w.dtype != types.filter) {
     throw InvalidProblem(message("w is on ", l.w.device, " with type ", name(l.w.dtype),
                                  ", these sums need ", name(types.filter),
@@ -144,12 +138,29 @@ PlannedPass plan_pass(const ConstTensorView& x, const TensorView& y, const Pass&
   } else if (!is_compact(l.w)) {
     l.problem.w_strides = l.w.strides;
   }
-  const PlanOptions options = options_for(l.problem, call, locality);
-  return {l.x, l.w, l.y, std::move(w), kept_plan(l.problem, x.device, options)};
+  l.options = options_for(l.problem, call, locality);
+  return l;
 }
 
-void run_pass(const ConstTensorView& x, const TensorView& y, const Pass& pass, const Call& call) {
-  plan_pass(x, y, pass, call, Locality::any).run(call.stream);
+PlannedPass plan_pass(const ConstTensorView& x, const TensorView& y, const Pass& pass,
+                      const Call& call, Locality locality) {
+  LoweredPass l = lower_pass(x, y, pass, call, locality);
+  l.options.allocator = {};  // the workspace is lent
+  return {l.x, l.w, l.y, std::move(l.taps), kept_plan(l.problem, x.device, l.options)};
+}
+
+Step step_of(Place from, Place to, PlannedPass pass) {
+  Step step{.from = from, .to = to, .workspace_bytes = pass.plan->workspace_bytes()};
+  step.plan = pass.plan;
+  step.run = [pass = std::move(pass)](const ConstTensorView& x, const TensorView& y,
+                                      const Stream& stream, const Workspace& workspace) {
+    ConstTensorView in = pass.x;
+    TensorView out = pass.y;
+    in.data = x.data;
+    out.data = y.data;
+    pass.plan->run(stream, in, pass.w, out, workspace);
+  };
+  return step;
 }
 
 Line centred_line(std::size_t axis, std::initializer_list<double> taps, const Boundary& boundary) {

@@ -5,15 +5,15 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <string>
 #include <vector>
 
-#include <faltung/allocator.hpp>
 #include <faltung/boundary.hpp>
 #include <faltung/image.hpp>
 #include <faltung/plan.hpp>
 #include <faltung/problem.hpp>
 #include <faltung/tensor.hpp>
+#include "cpp/frontend/execution.hpp"
+#include "cpp/frontend/filter_steps.hpp"
 
 namespace faltung::image {
 
@@ -22,14 +22,18 @@ struct Call {
   std::optional<DType> accumulator = std::nullopt;
   Store store = {};
   Method method = Method::automatic;
-  std::string engine = {};
-  Stream stream = {};
+  Execution run = {};
 };
 
-/// The options that all functions have.
+/// The options that all functions have; filters that do not sum have fewer.
 template <typename Options>
-Call make_call(const Options& o, const Stream& stream) {
-  return {o.accumulator, o.store, o.method, o.engine, stream};
+Call make_call(const Options& o) {
+  Call call{.store = o.store, .run = o.run};
+  if constexpr (requires { o.method; }) {
+    call.accumulator = o.accumulator;
+    call.method = o.method;
+  }
+  return call;
 }
 
 /// Whether a pass may take an engine that errs by the norm of the data under Method::automatic.
@@ -52,25 +56,37 @@ struct Pass {
   double beta = 0;
 };
 
-/// A pass with its plan and the views that it runs on.
+/// A pass as a Problem, with views of its operands in the problem's layout.
+struct LoweredPass {
+  Problem problem;
+  PlanOptions options;
+  ConstTensorView x, w;
+  TensorView y;
+  std::shared_ptr<const Tensor> taps;  ///< what w shows, unless that is the caller's
+};
+
+/// x and y have the same shape, any strides; their data are not read.
+///
+/// @throws InvalidProblem if it takes too many axes, or w on a device has not the type of the sums.
+LoweredPass lower_pass(const ConstTensorView& x, const TensorView& y, const Pass& pass,
+                       const Call& call, Locality locality);
+
+/// A pass with its plan, ready to run on data that have been put in.
 struct PlannedPass {
   ConstTensorView x, w;
   TensorView y;
-  Tensor taps;  ///< what w shows, unless that is the caller's
+  std::shared_ptr<const Tensor> taps;
   std::shared_ptr<const Plan> plan;
-  void run(const Stream& stream) const { plan->run(stream, x, w, y); }
 };
 
-/// Plans one pass. x and y have the same shape, any strides, and do not overlap; their data need
-/// not be there before the pass runs.
 PlannedPass plan_pass(const ConstTensorView& x, const TensorView& y, const Pass& pass,
                       const Call& call, Locality locality);
 
-/// Runs one pass, of any locality, in stream order.
-void run_pass(const ConstTensorView& x, const TensorView& y, const Pass& pass, const Call& call);
+/// A step that runs it.
+Step step_of(Place from, Place to, PlannedPass pass);
 
 /// y = x in the type of y, or y = x + y if `add`, stored by call.store.
-void copy(const ConstTensorView& x, const TensorView& y, const Call& call, bool add = false);
+void add_copy(Steps& steps, Place from, Place to, const Call& call, bool add = false);
 
 /// Types of the filter and of the sums; see docs/promotion.md.
 struct SumTypes {
@@ -103,40 +119,21 @@ struct Line {
 /// All lines in turn, each result stored in the type of y; the last adds y if `add`. Without lines:
 /// copies. Where the types and boundaries make it the same, all lines run as one filter, if the
 /// planner expects that to be faster.
-void run_lines(const ConstTensorView& x, const TensorView& y, std::span<const Line> lines,
-               const Call& call, bool add = false);
+void add_lines(Steps& steps, Place from, Place to, std::span<const Line> lines, const Call& call,
+               bool add = false);
 
 /// y = the sum of the terms, each the result of its lines stored in the type of y.
-void run_terms(const ConstTensorView& x, const TensorView& y,
-               const std::vector<std::vector<Line>>& terms, const Call& call);
+void add_terms(Steps& steps, const std::vector<std::vector<Line>>& terms, const Call& call);
 
 /// y = the square root of the sum of the squared terms; every step is stored in the type of y.
 ///
 /// @throws InvalidProblem for complex data, NoEngine on other devices than the CPU.
-void run_magnitude(const ConstTensorView& x, const TensorView& y,
-                   const std::vector<std::vector<Line>>& terms, const Call& call);
+void add_magnitude(Steps& steps, const std::vector<std::vector<Line>>& terms, const Call& call);
 
 /// The row -1 0 1, say, centred, along `axis`.
 Line centred_line(std::size_t axis, std::initializer_list<double> taps, const Boundary& boundary);
 
-/// Memory for an image of that type and shape, on its device, given back in stream order.
-class Temporary {
- public:
-  /// @throws DeviceError if memory runs out.
-  Temporary(const ConstTensorView& like, const Stream& stream);
-  Temporary(const Temporary&) = delete;
-  Temporary& operator=(const Temporary&) = delete;
-  ~Temporary();
-  [[nodiscard]] const TensorView& view() const noexcept { return view_; }
-
- private:
-  Allocator allocator_;
-  Stream stream_;
-  std::size_t bytes_ = 0;
-  TensorView view_;
-};
-
-/// What every public function checks first: ranks, shapes, devices, overlap, the accumulator.
+/// What every public function checks first: ranks, shapes, devices, types, the accumulator.
 void check_call(const ConstTensorView& x, const TensorView& y, std::optional<DType> output,
                 const Call& call);
 
@@ -151,5 +148,48 @@ void check_origin(std::int64_t origin, std::int64_t taps);
 
 /// The type of the result for an input of type `x`.
 DType result_type(DType x, std::optional<DType> output, bool complex_weights = false);
+
+/// What the three forms of a filter share.
+///
+/// @param make  (Steps&, call): adds the steps; within our floating-point environment
+template <typename Options, typename Make>
+Steps make_steps(const ConstTensorView& x, const TensorView& y, const Options& options,
+                 Make&& make) {
+  check_execution(options.run, x.device);
+  const FloatEnvironment environment;
+  const Call call = make_call(options);
+  check_call(x, y, options.output, call);
+  Steps steps(x, y);
+  make(steps, call);
+  return steps;
+}
+
+/// The form that writes into a view.
+template <typename Options, typename Make>
+void filter_into(const ConstTensorView& x, const TensorView& y, const Options& options,
+                 Make&& make) {
+  run_steps(make_steps(x, y, options, make), x, y, options.run);
+}
+
+/// The form that returns a Tensor.
+template <typename Options, typename Make>
+Tensor filtered(const ConstTensorView& x, const Options& options, Make&& make,
+                bool complex_weights = false) {
+  check_execution(options.run, x.device);
+  Tensor y = new_tensor(result_type(x.dtype, options.output, complex_weights), x.shape, x.device,
+                        options.run);
+  filter_into(x, y, options, make);
+  return y;
+}
+
+/// The form that plans.
+template <typename Options, typename Make>
+FilterPlan planned_filter(const ConstTensorView& x, const Options& options, Make&& make) {
+  check_for_plan(options.run);
+  const DType type = result_type(x.dtype, options.output);
+  const TensorView y{nullptr, type, x.shape, compact_strides(x.shape), x.device};
+  return FilterPlan(std::make_shared<const FilterPlan::State>(
+      FilterPlan::State{make_steps(x, y, options, make), options.run}));
+}
 
 }  // namespace faltung::image

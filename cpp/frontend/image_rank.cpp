@@ -1,5 +1,6 @@
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 #include <faltung/error.hpp>
 #include <faltung/rank.hpp>
@@ -7,7 +8,6 @@
 #include "cpp/core/message.hpp"
 #include "cpp/core/problem_rules.hpp"
 #include "cpp/core/strided.hpp"
-#include "cpp/core/view_rules.hpp"
 #include "cpp/cpu/rank/rank_filter.hpp"
 #include "cpp/frontend/image_pass.hpp"
 
@@ -148,9 +148,9 @@ std::int64_t rank_of_percentile(double percentile, std::int64_t members) {
   return static_cast<std::int64_t>(static_cast<double>(members) * percentile / 100);
 }
 
-void check_rank_call(const ConstTensorView& x, const TensorView& y, const RankOptions& options,
-                     const Call& call) {
-  check_call(x, y, options.output, call);
+void check_rank_call(const Steps& steps) {
+  const ConstTensorView& x = steps.x();
+  const TensorView& y = steps.y();
   for (const DType type : {x.dtype, y.dtype}) {
     if (is_complex(type)) {
       throw InvalidProblem(message("x and the result have types ", name(x.dtype), " and ",
@@ -161,67 +161,85 @@ void check_rank_call(const ConstTensorView& x, const TensorView& y, const RankOp
   }
   rules::check_strides("x", x, false);
   rules::check_strides("y", y, true);
-  check_view(x, {"x", x.dtype, x.shape, x.strides}, x.device);
-  check_view(y, {"y", y.dtype, y.shape, y.strides}, x.device);
   if (x.device.kind != DeviceKind::cpu) {
     throw NoEngine(message("rank filters run on the cpu only, x is on ", x.device,
                            "; copy it with Tensor::to(Device::cpu())"));
   }
 }
 
-// @param rank_of  the rank in a window of that many members
-template <typename RankOf>
-void run(const ConstTensorView& x, const TensorView& y, const RankOptions& options,
-         const Stream& stream, RankOf&& rank_of) {
-  const FloatEnvironment environment;
-  const Call call{.store = options.store, .stream = stream};
-  check_rank_call(x, y, options, call);
-  rank::Window window = window_of(x, options);
-  window.rank = rank_of(window.members);
-  if (x.dtype == y.dtype) return rank::filter(x, y, window);
-  Temporary chosen(x, stream);
-  rank::filter(x, chosen.view(), window);
-  copy(chosen.view(), y, call);
+Step rank_step(Place to, rank::Window window) {
+  Step step{.from = Place::x, .to = to, .what = "rank of windows"};
+  step.run = [window = std::move(window)](const ConstTensorView& x, const TensorView& y,
+                                          const Stream&, const Workspace&) {
+    const FloatEnvironment environment;
+    rank::filter(x, y, window);
+  };
+  return step;
 }
 
-Tensor result_for(const ConstTensorView& x, const RankOptions& options) {
-  return {result_type(x.dtype, options.output), x.shape, x.device};
+// @param rank_of  the rank in a window of that many members
+template <typename RankOf>
+auto ranks(const RankOptions& options, RankOf rank_of) {
+  return [&options, rank_of](Steps& steps, const Call& call) {
+    check_no_engine(call.run, "rank filters choose elements");
+    check_rank_call(steps);
+    rank::Window window = window_of(steps.x(), options);
+    window.rank = rank_of(window.members);
+    if (steps.x().dtype == steps.y().dtype) {
+      return steps.add(rank_step(Place::y, std::move(window)));
+    }
+    steps.set_between(steps.x().dtype);
+    steps.add(rank_step(Place::first, std::move(window)));
+    add_copy(steps, Place::first, Place::y, call);
+  };
+}
+
+auto ranks_of(const RankOptions& options, std::int64_t rank) {
+  return ranks(options, [rank](std::int64_t members) { return checked_rank(rank, members); });
+}
+auto medians(const RankOptions& options) {
+  return ranks(options, [](std::int64_t members) { return members / 2; });
+}
+auto percentiles(const RankOptions& options, double percentile) {
+  return ranks(options, [percentile](std::int64_t members) {
+    return rank_of_percentile(percentile, members);
+  });
 }
 
 }  // namespace
 
 void rank_filter(const ConstTensorView& x, std::int64_t rank, const TensorView& y,
-                 const RankOptions& options, const Stream& stream) {
-  run(x, y, options, stream, [rank](std::int64_t members) { return checked_rank(rank, members); });
+                 const RankOptions& options) {
+  filter_into(x, y, options, ranks_of(options, rank));
 }
-
 Tensor rank_filter(const ConstTensorView& x, std::int64_t rank, const RankOptions& options) {
-  Tensor y = result_for(x, options);
-  rank_filter(x, rank, y, options, {x.device});
-  return y;
+  return filtered(x, options, ranks_of(options, rank));
+}
+FilterPlan plan_rank_filter(const ConstTensorView& x, std::int64_t rank,
+                            const RankOptions& options) {
+  return planned_filter(x, options, ranks_of(options, rank));
 }
 
-void median_filter(const ConstTensorView& x, const TensorView& y, const RankOptions& options,
-                   const Stream& stream) {
-  run(x, y, options, stream, [](std::int64_t members) { return members / 2; });
+void median_filter(const ConstTensorView& x, const TensorView& y, const RankOptions& options) {
+  filter_into(x, y, options, medians(options));
 }
-
 Tensor median_filter(const ConstTensorView& x, const RankOptions& options) {
-  Tensor y = result_for(x, options);
-  median_filter(x, y, options, {x.device});
-  return y;
+  return filtered(x, options, medians(options));
+}
+FilterPlan plan_median_filter(const ConstTensorView& x, const RankOptions& options) {
+  return planned_filter(x, options, medians(options));
 }
 
 void percentile_filter(const ConstTensorView& x, double percentile, const TensorView& y,
-                       const RankOptions& options, const Stream& stream) {
-  run(x, y, options, stream,
-      [percentile](std::int64_t members) { return rank_of_percentile(percentile, members); });
+                       const RankOptions& options) {
+  filter_into(x, y, options, percentiles(options, percentile));
 }
-
 Tensor percentile_filter(const ConstTensorView& x, double percentile, const RankOptions& options) {
-  Tensor y = result_for(x, options);
-  percentile_filter(x, percentile, y, options, {x.device});
-  return y;
+  return filtered(x, options, percentiles(options, percentile));
+}
+FilterPlan plan_percentile_filter(const ConstTensorView& x, double percentile,
+                                  const RankOptions& options) {
+  return planned_filter(x, options, percentiles(options, percentile));
 }
 
 }  // namespace faltung::image

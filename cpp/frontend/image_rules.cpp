@@ -2,8 +2,6 @@
 
 #include <faltung/error.hpp>
 #include "cpp/core/message.hpp"
-#include "cpp/core/stream.hpp"
-#include "cpp/core/view_rules.hpp"
 #include "cpp/frontend/image_pass.hpp"
 
 namespace faltung::image {
@@ -43,7 +41,6 @@ void check_call(const ConstTensorView& x, const TensorView& y, std::optional<DTy
                 const Call& call) {
   check_shapes(x, y);
   check_types(x.dtype, y.dtype, output);
-  check_apart(y, "y", x, "x");
   if (call.accumulator && call.accumulator != f32 && call.accumulator != f64) {
     throw InvalidProblem(message("accumulator is ", name(*call.accumulator),
                                  "; images are summed in f32 or f64 (complex ones in the complex "
@@ -85,23 +82,6 @@ DType result_type(DType x, std::optional<DType> output, bool complex_weights) {
   if (output) return *output;
   if (!complex_weights || is_complex(x)) return x;
   return x == f64 || is_integer(x) ? c128 : c64;
-}
-
-Temporary::Temporary(const ConstTensorView& like, const Stream& stream)
-    : allocator_(Allocator::standard(like.device)), stream_(stream_on(like.device, stream)) {
-  view_ = {nullptr, like.dtype, like.shape, compact_strides(like.shape), like.device};
-  bytes_ = static_cast<std::size_t>(element_count(like.shape)) * size_of(like.dtype);
-  if (bytes_ == 0) return;
-  view_.data = allocator_.allocate(allocator_.context, bytes_, memory_alignment, stream_);
-  if (view_.data == nullptr) {
-    throw DeviceError(message("no memory for an intermediate image of shape ", like.shape, ", ",
-                              bytes_, " bytes on ", like.device, "; filter it in parts"));
-  }
-}
-
-Temporary::~Temporary() {
-  if (view_.data == nullptr) return;
-  allocator_.deallocate(allocator_.context, view_.data, bytes_, memory_alignment, stream_);
 }
 
 }  // namespace faltung::image

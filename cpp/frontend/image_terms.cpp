@@ -106,68 +106,90 @@ void copy_saturating(const ConstTensorView& x, const TensorView& y, bool add) {
   });
 }
 
-}  // namespace
-
-void copy(const ConstTensorView& x, const TensorView& y, const Call& call, bool add) {
-  if (call.store.overflow == Overflow::saturate && is_integer(x.dtype) && is_integer(y.dtype) &&
-      x.device.kind == DeviceKind::cpu) {
-    return copy_saturating(x, y, add);
-  }
-  const Tensor one = Tensor::from<double>({1}, {});
-  run_pass(x, y, {.axes = {}, .w = one, .beta = add ? 1.0 : 0.0}, call);
+// A step that works on numbers alone, on the CPU.
+template <typename F>
+Step pointwise(Place from, Place to, const char* what, const Call& call, F&& f) {
+  Step step{.from = from, .to = to, .what = what};
+  step.run = [f = std::forward<F>(f), subnormals = subnormals_of(call.run)](
+                 const ConstTensorView& x, const TensorView& y, const Stream&, const Workspace&) {
+    const FloatEnvironment environment(subnormals);
+    f(x, y);
+  };
+  return step;
 }
 
-void run_terms(const ConstTensorView& x, const TensorView& y,
-               const std::vector<std::vector<Line>>& terms, const Call& call) {
-  if (terms.empty()) return copy(x, y, call);
-  run_lines(x, y, terms.front(), call);
+// Calls f(element of from, element of to), of the type of y, for all elements.
+template <typename F>
+Step for_each_element(Place from, Place to, const char* what, const Call& call, F&& f) {
+  return pointwise(from, to, what, call, [f](const ConstTensorView& x, const TensorView& y) {
+    visit_real(y.dtype, [&](auto element) {
+      using T = decltype(element);
+      for_each_pair<T, T>(x, y, f);
+    });
+  });
+}
+
+}  // namespace
+
+void add_copy(Steps& steps, Place from, Place to, const Call& call, bool add) {
+  const ConstTensorView x = steps.view(from);
+  const TensorView y = steps.view(to);
+  if (call.store.overflow == Overflow::saturate && is_integer(x.dtype) && is_integer(y.dtype) &&
+      x.device.kind == DeviceKind::cpu) {
+    return steps.add(pointwise(from, to, add ? "sum" : "copy", call,
+                               [add](const ConstTensorView& in, const TensorView& out) {
+                                 copy_saturating(in, out, add);
+                               }));
+  }
+  const Tensor one = Tensor::from<double>({1}, {});
+  steps.add(step_of(
+      from, to,
+      plan_pass(x, y, {.axes = {}, .w = one, .beta = add ? 1.0 : 0.0}, call, Locality::any)));
+}
+
+void add_terms(Steps& steps, const std::vector<std::vector<Line>>& terms, const Call& call) {
+  if (terms.empty()) return add_copy(steps, Place::x, Place::y, call);
+  add_lines(steps, Place::x, Place::y, terms.front(), call);
   for (std::size_t i = 1; i < terms.size(); ++i) {
-    if (!is_integer(y.dtype)) {
-      run_lines(x, y, terms[i], call, true);
+    if (!is_integer(steps.y().dtype)) {
+      add_lines(steps, Place::x, Place::y, terms[i], call, true);
       continue;
     }
     // The term becomes an integer before it is added.
-    const Temporary term(y, call.stream);
-    run_lines(x, term.view(), terms[i], call);
+    add_lines(steps, Place::x, Place::term, terms[i], call);
     Call addition = call;
-    addition.engine.clear();
+    addition.run.engine.clear();
     addition.method = Method::automatic;
-    copy(term.view(), y, addition, true);
+    add_copy(steps, Place::term, Place::y, addition, true);
   }
 }
 
-void run_magnitude(const ConstTensorView& x, const TensorView& y,
-                   const std::vector<std::vector<Line>>& terms, const Call& call) {
-  if (is_complex(y.dtype)) {
-    throw InvalidProblem(message("x and the result have types ", name(x.dtype), " and ",
-                                 name(y.dtype), "; gradient magnitudes are defined for real data"));
+void add_magnitude(Steps& steps, const std::vector<std::vector<Line>>& terms, const Call& call) {
+  const DType x = steps.x().dtype, y = steps.y().dtype;
+  if (is_complex(y)) {
+    throw InvalidProblem(message("x and the result have types ", name(x), " and ", name(y),
+                                 "; gradient magnitudes are defined for real data"));
   }
-  if (x.device.kind != DeviceKind::cpu) {
-    throw NoEngine(message("gradient magnitudes are computed on the cpu only, x is on ", x.device,
+  const Device& device = steps.x().device;
+  if (device.kind != DeviceKind::cpu) {
+    throw NoEngine(message("gradient magnitudes are computed on the cpu only, x is on ", device,
                            "; copy it with Tensor::to(Device::cpu())"));
   }
-  if (terms.empty()) return copy(x, y, call);
+  if (terms.empty()) return add_copy(steps, Place::x, Place::y, call);
   const Rounding rounding = call.store.rounding;
   const Overflow overflow = call.store.overflow;
-  run_lines(x, y, terms.front(), call);
-  visit_real(y.dtype, [&](auto element) {
-    using T = decltype(element);
-    for_each_pair<T, T>(y, y, [=](const T&, T& total) { total = square(total, overflow); });
-  });
-  const Temporary term(y, call.stream);
+  add_lines(steps, Place::x, Place::y, terms.front(), call);
+  steps.add(for_each_element(Place::y, Place::y, "square", call,
+                             [=](const auto&, auto& total) { total = square(total, overflow); }));
   for (std::size_t i = 1; i < terms.size(); ++i) {
-    run_lines(x, term.view(), terms[i], call);
-    visit_real(y.dtype, [&](auto element) {
-      using T = decltype(element);
-      for_each_pair<T, T>(term.view(), y, [=](const T& g, T& total) {
-        total = sum(total, square(g, overflow), overflow);
-      });
-    });
+    add_lines(steps, Place::x, Place::term, terms[i], call);
+    steps.add(for_each_element(
+        Place::term, Place::y, "add the square", call,
+        [=](const auto& g, auto& total) { total = sum(total, square(g, overflow), overflow); }));
   }
-  visit_real(y.dtype, [&](auto element) {
-    using T = decltype(element);
-    for_each_pair<T, T>(y, y, [=](const T&, T& total) { total = square_root(total, rounding); });
-  });
+  steps.add(
+      for_each_element(Place::y, Place::y, "square root", call,
+                       [=](const auto&, auto& total) { total = square_root(total, rounding); }));
 }
 
 }  // namespace faltung::image

@@ -7,7 +7,6 @@
 #include "cpp/core/float_environment.hpp"
 #include "cpp/core/message.hpp"
 #include "cpp/core/problem_rules.hpp"
-#include "cpp/core/view_rules.hpp"
 #include "cpp/cpu/mean/window_mean.hpp"
 #include "cpp/frontend/image_pass.hpp"
 
@@ -72,7 +71,7 @@ bool is_worth_it(const TensorView& y, const std::vector<Window>& windows) {
 // Whether window_mean serves.
 bool takes_window_mean(const ConstTensorView& x, const TensorView& y,
                        const std::vector<Window>& windows, const Call& call) {
-  if (x.device.kind != DeviceKind::cpu || !call.engine.empty() || call.method == Method::fft ||
+  if (x.device.kind != DeviceKind::cpu || !call.run.engine.empty() || call.method == Method::fft ||
       !can_window_mean(x.dtype, y.dtype)) {
     return false;
   }
@@ -87,17 +86,15 @@ void check_accumulator(DType x, DType y, const Call& call) {
       {.input = x, .filter = types.filter, .output = y, .accumulator = types.accumulator});
 }
 
-void check_window_means(const ConstTensorView& x, const TensorView& y,
-                        const std::vector<Window>& windows, const Call& call) {
-  rules::check_strides("x", x, false);
-  rules::check_strides("y", y, true);
-  check_view(x, {"x", x.dtype, x.shape, x.strides}, x.device);
-  check_view(y, {"y", y.dtype, y.shape, y.strides}, x.device);
-  DType input = x.dtype;
+void check_window_means(const Steps& steps, const std::vector<Window>& windows, const Call& call) {
+  const DType y = steps.y().dtype;
+  rules::check_strides("x", steps.x(), false);
+  rules::check_strides("y", steps.y(), true);
+  DType input = steps.x().dtype;
   for (const Window& window : windows) {
-    check_accumulator(input, y.dtype, call);
+    check_accumulator(input, y, call);
     rules::check_boundary(window.where.axis, "below", window.where.boundary, input);
-    input = y.dtype;
+    input = y;
   }
 }
 
@@ -109,52 +106,58 @@ WindowMean mean_over(const Window& window, const Call& call) {
           .store = {call.store.overflow, call.store.rounding}};
 }
 
+Step mean_step(Place from, Place to, const WindowMean& mean, const Call& call) {
+  Step step{.from = from, .to = to, .what = "mean of windows"};
+  step.run = [mean, subnormals = subnormals_of(call.run)](
+                 const ConstTensorView& x, const TensorView& y, const Stream&, const Workspace&) {
+    const FloatEnvironment environment(subnormals);
+    window_mean(x, y, mean);
+  };
+  return step;
+}
+
 // All passes but the first in place, which spares a second image, or through two images in turn.
-void run_window_means(const ConstTensorView& x, const TensorView& y,
-                      const std::vector<Window>& windows, const Call& call) {
-  check_window_means(x, y, windows, call);
+void add_window_means(Steps& steps, const std::vector<Window>& windows, const Call& call) {
+  check_window_means(steps, windows, call);
   std::vector<WindowMean> means;
   for (const Window& window : windows) means.push_back(mean_over(window, call));
   const bool in_place = std::all_of(means.begin() + 1, means.end(), [&](const WindowMean& mean) {
-    return can_window_mean_in_place(y, mean);
+    return can_window_mean_in_place(steps.y(), mean);
   });
-  std::optional<Temporary> buffers[2];
-  ConstTensorView from = x;
+  Place from = Place::x;
   for (std::size_t i = 0; i < means.size(); ++i) {
-    TensorView to = y;
-    if (!in_place && i + 1 < means.size()) {
-      std::optional<Temporary>& buffer = buffers[i % 2];
-      if (!buffer) buffer.emplace(y, call.stream);
-      to = buffer->view();
-    }
-    window_mean(from, to, means[i]);
+    const Place between = i % 2 == 0 ? Place::first : Place::second;
+    const Place to = in_place || i + 1 == means.size() ? Place::y : between;
+    steps.add(mean_step(from, to, means[i], call));
     from = to;
   }
 }
 
-}  // namespace
-
-void uniform(const ConstTensorView& x, const TensorView& y, const UniformOptions& options,
-             const Stream& stream) {
-  const FloatEnvironment environment;
-  const Call call = make_call(options, stream);
-  check_call(x, y, options.output, call);
-  const std::vector<Window> windows = windows_of(options, x.shape.size());
-  if (!windows.empty() && takes_window_mean(x, y, windows, call)) {
-    return run_window_means(x, y, windows, call);
-  }
-  std::vector<Line> lines;
-  for (const Window& window : windows) {
-    const DType input = lines.empty() ? x.dtype : y.dtype;
-    lines.push_back(mean_line(window, input, y.dtype, options.store.rounding));
-  }
-  run_lines(x, y, lines, call);
+auto means(const UniformOptions& o) {
+  return [&o](Steps& steps, const Call& call) {
+    const DType x = steps.x().dtype, y = steps.y().dtype;
+    const std::vector<Window> windows = windows_of(o, steps.x().shape.size());
+    if (!windows.empty() && takes_window_mean(steps.x(), steps.y(), windows, call)) {
+      return add_window_means(steps, windows, call);
+    }
+    std::vector<Line> lines;
+    for (const Window& window : windows) {
+      lines.push_back(mean_line(window, lines.empty() ? x : y, y, o.store.rounding));
+    }
+    add_lines(steps, Place::x, Place::y, lines, call);
+  };
 }
 
+}  // namespace
+
+void uniform(const ConstTensorView& x, const TensorView& y, const UniformOptions& options) {
+  filter_into(x, y, options, means(options));
+}
 Tensor uniform(const ConstTensorView& x, const UniformOptions& options) {
-  Tensor y(result_type(x.dtype, options.output), x.shape, x.device);
-  uniform(x, y, options, {x.device});
-  return y;
+  return filtered(x, options, means(options));
+}
+FilterPlan plan_uniform(const ConstTensorView& x, const UniformOptions& options) {
+  return planned_filter(x, options, means(options));
 }
 
 }  // namespace faltung::image

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <string>
 
 #include <faltung/error.hpp>
 #include "cpp/core/message.hpp"
+#include "cpp/frontend/execution.hpp"
 
 namespace faltung {
 namespace {
@@ -47,14 +49,18 @@ Method parse_method(std::string_view text) {
   throw InvalidProblem(message("method is '", text, "'; it must be one of automatic, direct, fft"));
 }
 
-PlanOptions plan_options(const Problem& problem, Method method, const std::string& engine) {
+PlanOptions plan_options(const Problem& problem, Method method, const Execution& run) {
+  const std::string& engine = run.engine;
   check_agreement(method, engine);
   const bool products_only =
       std::ranges::all_of(problem.axes, [](const Axis& axis) { return axis.filter == 1; });
   PlanOptions options;
   options.engine = engine;
   if (engine.empty() && method == Method::fft && !products_only) options.engine = "fft";
+  options.workspace_limit = workspace_limit(run);
   options.elementwise = method == Method::direct;
+  options.flush_subnormals = run.flush_subnormals;
+  options.allocator = run.allocator;
   return options;
 }
 

@@ -9,6 +9,7 @@
 #include "cpp/core/message.hpp"
 #include "cpp/core/stream.hpp"
 #include "cpp/core/view_rules.hpp"
+#include "cpp/frontend/execution.hpp"
 #include "cpp/frontend/method.hpp"
 #include "cpp/frontend/nn_quantised.hpp"
 #include "cpp/frontend/nn_rules.hpp"
@@ -77,13 +78,12 @@ QuantisedPlan make(IntegerSums sums, const ConvOptions& options, const Device& d
     sums.w = sums.w.to(device);
     sums.bias = sums.bias.to(device);
   }
-  PlanOptions how = plan_options(sums.problem, options.method, options.engine);
-  how.allocator = options.allocator;
-  if (options.workspace.data != nullptr) {
-    const std::size_t own = requantisation ? sums_bytes(sums.problem) : 0;
-    how.workspace_limit = std::max(options.workspace.bytes, own) - own;
+  PlanOptions how = plan_options(sums.problem, options.method, options.run);
+  if (requantisation && how.workspace_limit != PlanOptions{}.workspace_limit) {
+    const std::size_t own = sums_bytes(sums.problem);
+    how.workspace_limit = std::max(how.workspace_limit, own) - own;
   }
-  const Allocator allocator = allocator_for(device, options.allocator);
+  const Allocator allocator = allocator_for(device, options.run.allocator);
   auto parts = std::make_shared<const IntegerSums>(std::move(sums));
   Plan plan = bound(Plan::make(parts->problem, device, how), *parts);
   return QuantisedPlan(std::make_shared<const QuantisedPlan::State>(QuantisedPlan::State{
@@ -99,14 +99,6 @@ QuantisedPlan plan_qlinear(IntegerSums sums, const Quantisation& q, const ConvOp
   const FloatEnvironment environment;
   Requantisation how = second_pass(sums.problem, q, options);
   return make(std::move(sums), options, device, std::move(how));
-}
-
-// What the options of a call say of that call, a plan would drop.
-void check_for_plan(const ConvOptions& options) {
-  if (options.stream.handle == nullptr && options.workspace.data == nullptr) return;
-  throw InvalidProblem(
-      "stream or workspace is set in the options of a plan, which takes them when it runs; pass "
-      "them to QuantisedPlan::run");
 }
 
 void check_workspace(const Workspace& lent, std::size_t needed, const TensorView& y) {
@@ -193,14 +185,14 @@ void QuantisedPlan::run(const ConstTensorView& x, const TensorView& y, const Str
 QuantisedPlan plan_conv_integer(const Shape& x, DType x_type, const ConstTensorView& w,
                                 const ZeroPoints& zero, const ConvOptions& options,
                                 const Device& device) {
-  check_for_plan(options);
+  check_for_plan(options.run);
   return make(integer_sums(x, x_type, w, zero, options, {}), options, device, std::nullopt);
 }
 
 QuantisedPlan plan_qlinear_conv(const Shape& x, DType x_type, const ConstTensorView& w,
                                 const Quantisation& quantisation, const ConstTensorView& bias,
                                 const ConvOptions& options, const Device& device) {
-  check_for_plan(options);
+  check_for_plan(options.run);
   return plan_qlinear(integer_sums(x, x_type, w, zeros(quantisation), options, bias), quantisation,
                       options, device);
 }
@@ -208,11 +200,12 @@ QuantisedPlan plan_qlinear_conv(const Shape& x, DType x_type, const ConstTensorV
 Tensor run_qlinear_conv(const ConstTensorView& x, const ConstTensorView& w,
                         const Quantisation& quantisation, const ConstTensorView& bias,
                         const ConvOptions& options) {
+  check_execution(options.run, x.device);
   IntegerSums sums = integer_sums(x.shape, x.dtype, w, zeros(quantisation), options, bias);
   if (x.strides.size() == x.shape.size() && !is_compact(x)) sums.problem.x_strides = x.strides;
   const QuantisedPlan plan = plan_qlinear(std::move(sums), quantisation, options, x.device);
-  Tensor y(quantisation.y, plan.y_shape(), x.device);
-  plan.run(x, y, options.stream, options.workspace);
+  Tensor y = new_tensor(quantisation.y, plan.y_shape(), x.device, options.run);
+  plan.run(x, y, options.run.stream, options.run.workspace);
   return y;
 }
 

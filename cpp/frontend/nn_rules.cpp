@@ -6,6 +6,7 @@
 #include <faltung/plan.hpp>
 #include "cpp/core/message.hpp"
 #include "cpp/core/view_rules.hpp"
+#include "cpp/frontend/execution.hpp"
 #include "cpp/frontend/kept_plan.hpp"
 #include "cpp/frontend/method.hpp"
 
@@ -101,6 +102,7 @@ void check_output(std::optional<DType> named, DType result) {
 
 void run_into(Problem problem, const ConstTensorView& first, const ConstTensorView& second,
               const TensorView& result, const ConstTensorView& bias, const Call& call) {
+  check_execution(call.run, first.device);
   const auto strides = [](const ConstTensorView& view) {
     return view.strides.size() == view.shape.size() && is_compact(view) ? Strides{} : view.strides;
   };
@@ -111,11 +113,9 @@ void run_into(Problem problem, const ConstTensorView& first, const ConstTensorVi
      : problem.pass == Pass::backward_data ? problem.x_strides
                                            : problem.w_strides) = strides(result);
   }
-  PlanOptions options = plan_options(problem, call.method, call.engine);
-  options.allocator = call.allocator;
-  if (call.workspace.data != nullptr) options.workspace_limit = call.workspace.bytes;
+  const PlanOptions options = plan_options(problem, call.method, call.run);
   const auto plan = kept_plan(problem, first.device, options);
-  plan->run(call.stream, first, second, result, call.workspace, bias);
+  plan->run(call.run.stream, first, second, result, call.run.workspace, bias);
 }
 
 Tensor run(const Problem& problem, const ConstTensorView& first, const ConstTensorView& second,
@@ -125,7 +125,9 @@ Tensor run(const Problem& problem, const ConstTensorView& first, const ConstTens
                                  ", but the result is new and holds nothing to add to; call the "
                                  "function that ends in _into"));
   }
-  Tensor result(problem.result_dtype(), problem.result_shape(), first.device);
+  check_execution(call.run, first.device);
+  Tensor result =
+      new_tensor(problem.result_dtype(), problem.result_shape(), first.device, call.run);
   run_into(problem, first, second, result, bias, call);
   return result;
 }

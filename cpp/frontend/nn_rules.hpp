@@ -54,14 +54,11 @@ void check_gradient(const ConstTensorView& dy, const Shape& made, const Problem&
 /// What the options of one call say about running it.
 struct Call {
   Method method = Method::automatic;
-  std::string engine = {};
-  Allocator allocator = {};
-  Workspace workspace = {};
-  Stream stream = {};
+  Execution run = {};
 };
 template <typename Options>
 Call call_of(const Options& o) {
-  return {o.method, o.engine, o.allocator, o.workspace, o.stream};
+  return {o.method, o.run};
 }
 
 /// Whether a call has a bias: the one it is given decides.

@@ -23,7 +23,7 @@ Lowering lower_1d(const ConstTensorView& a, const ConstTensorView& v, const Opti
                      .mode = options.mode,
                      .same = signal::Same::longest,
                      .sums = signal::sums_of(options, numpy_result_type(a.dtype, v.dtype))});
-  lowering.plan = plan_options(lowering.problem, options.method, options.engine);
+  lowering.plan = plan_options(lowering.problem, options.method, options.run);
   return lowering;
 }
 
@@ -50,12 +50,12 @@ Lowering lower_correlate(const ConstTensorView& a, const ConstTensorView& v,
 Tensor convolve(const ConstTensorView& a, const ConstTensorView& v,
                 const ConvolveOptions& options) {
   const ConstTensorView a1 = at_least_1d(a), v1 = at_least_1d(v);
-  return signal::run_lowering(lower_convolve(a1, v1, options), a1, v1, options.stream);
+  return signal::run_lowering(lower_convolve(a1, v1, options), a1, v1, options.run);
 }
 
 Tensor correlate(const ConstTensorView& a, const ConstTensorView& v,
                  const CorrelateOptions& options) {
-  return signal::run_lowering(lower_correlate(a, v, options), a, v, options.stream);
+  return signal::run_lowering(lower_correlate(a, v, options), a, v, options.run);
 }
 
 }  // namespace faltung::numpy

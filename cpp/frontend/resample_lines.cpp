@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "cpp/frontend/execution.hpp"
 #include "cpp/frontend/signal_extension.hpp"
 
 namespace faltung::signal {
@@ -66,11 +67,12 @@ Lines lines_of(const Shape& shape, std::size_t axis) {
 
 }  // namespace
 
-Tensor line_values(const Tensor& x, std::size_t axis, PadType type) {
+Tensor line_values(const Tensor& x, std::size_t axis, PadType type, const Execution& run) {
   const Lines lines = lines_of(x.shape(), axis);
   Shape shape = x.shape();
   shape[axis] = 1;
-  Tensor result(x.dtype(), shape);
+  Tensor result = new_tensor(x.dtype(), shape, x.device(), run);
+  const FloatEnvironment environment(subnormals_of(run));
   visit_computed(x.dtype(), [&](auto element) {
     using T = decltype(element);
     std::vector<T> line(static_cast<std::size_t>(lines.extent));

@@ -72,6 +72,7 @@ void multiply(Tensor& taps, std::int64_t factor) {
 }
 
 void multiply_taps(Tensor& taps, std::int64_t factor) {
+  const FloatEnvironment environment;
   switch (taps.dtype()) {
     case f32:
       return multiply<float>(taps, factor);
@@ -120,10 +121,15 @@ Tensor resample_without(const ConstTensorView& x, const Tensor& taps, const Upfi
   // NumPy's means and medians of integers are f64.
   const bool fractions = type == PadType::mean || type == PadType::median;
   const DType values_type = fractions && is_integer(x.dtype) ? f64 : x.dtype;
-  Tensor rest = compact_copy(x, upfirdn_result_type(taps.dtype(), values_type));
-  const Tensor values = line_values(rest, along, type);
-  add_to_lines(rest, along, values, -1);
+  const Execution& run = options.run;
+  Tensor rest = new_copy(x, upfirdn_result_type(taps.dtype(), values_type), run);
+  Tensor values = line_values(rest, along, type, run);
+  {
+    const FloatEnvironment environment(subnormals_of(run));
+    add_to_lines(rest, along, values, -1);
+  }
   Tensor result = run_upfirdn(taps, rest, options, along, kept);
+  const FloatEnvironment environment(subnormals_of(run));
   add_to_lines(result, along, values, 1);
   return result;
 }
@@ -146,14 +152,14 @@ PadType parse_pad_type(std::string_view text) {
 
 Tensor resample_poly(const ConstTensorView& x, std::int64_t up, std::int64_t down,
                      const ResamplePolyOptions& options) {
-  const FloatEnvironment environment;
+  check_execution(options.run, x.device);
   check_operand(x, "x");
   check_options(options);
   const Rates rates = reduced(up, down);
   if (x.shape.empty()) throw InvalidProblem("x has rank 0; resample_poly needs an axis");
   const std::size_t along = axis_index(options.axis, x.shape.size());
   if (rates.up == 1 && rates.down == 1) {
-    return compact_copy(x, x.dtype);
+    return new_copy(x, x.dtype, options.run);
   }
   Tensor taps = options.taps ? given_taps(*options.taps, x.dtype)
                              : designed_taps(x.dtype, rates, options.beta);
@@ -164,14 +170,13 @@ Tensor resample_poly(const ConstTensorView& x, std::int64_t up, std::int64_t dow
                            .axis = options.axis,
                            .cval = options.cval,
                            .method = options.method,
-                           .engine = options.engine,
-                           .stream = options.stream};
+                           .run = options.run};
   if (is_rule(options.padtype)) filtering.mode = static_cast<Extension>(options.padtype);
   static_cast<void>(check_upfirdn(taps, x, filtering));
   if (element_count(x.shape) == 0) {
     Shape shape = x.shape;
     shape[along] = kept.count;
-    return Tensor::zeros(upfirdn_result_type(taps.dtype(), x.dtype), shape, x.device);
+    return new_zeros(upfirdn_result_type(taps.dtype(), x.dtype), shape, x.device, options.run);
   }
   if (!is_rule(options.padtype)) {
     return resample_without(x, taps, filtering, along, kept, options.padtype);

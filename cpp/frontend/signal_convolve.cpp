@@ -106,7 +106,7 @@ Lowering lower_nd(const ConstTensorView& x, const ConstTensorView& k,
                             {.correlation = correlation,
                              .mode = options.mode,
                              .sums = sums_of(options, numpy_result_type(x.dtype, k.dtype))});
-  lowering.plan = plan_options(lowering.problem, options.method, options.engine);
+  lowering.plan = plan_options(lowering.problem, options.method, options.run);
   return lowering;
 }
 
@@ -119,7 +119,7 @@ Lowering lower_2d(const ConstTensorView& x, const ConstTensorView& k,
                              .same = correlation ? Same::first_from_half : Same::first,
                              .boundary = options.boundary,
                              .sums = sums_of(options, numpy_result_type(x.dtype, k.dtype))});
-  lowering.plan = plan_options(lowering.problem, options.method, options.engine);
+  lowering.plan = plan_options(lowering.problem, options.method, options.run);
   return lowering;
 }
 
@@ -153,19 +153,19 @@ Lowering lower_fftconvolve(const ConstTensorView& x, const ConstTensorView& k,
                              .convolved = convolved_axes(options.axes, x.shape.size()),
                              .sums = sums_of(options, fft_result_type(x.dtype, k.dtype))});
   // An engine by name may be of another family: the sums are the same.
-  const Method method = options.engine.empty() ? Method::fft : Method::automatic;
-  lowering.plan = plan_options(lowering.problem, method, options.engine);
+  const Method method = options.run.engine.empty() ? Method::fft : Method::automatic;
+  lowering.plan = plan_options(lowering.problem, method, options.run);
   return lowering;
 }
 
 Tensor convolve(const ConstTensorView& x, const ConstTensorView& k,
                 const ConvolveOptions& options) {
-  return run_lowering(lower_convolve(x, k, options), x, k, options.stream);
+  return run_lowering(lower_convolve(x, k, options), x, k, options.run);
 }
 
 Tensor correlate(const ConstTensorView& x, const ConstTensorView& k,
                  const ConvolveOptions& options) {
-  return run_lowering(lower_correlate(x, k, options), x, k, options.stream);
+  return run_lowering(lower_correlate(x, k, options), x, k, options.run);
 }
 
 }  // namespace faltung::signal

@@ -6,6 +6,7 @@
 
 #include "cpp/core/boundary_map.hpp"
 #include "cpp/core/element.hpp"
+#include "cpp/frontend/execution.hpp"
 
 namespace faltung::signal {
 namespace {
@@ -92,13 +93,14 @@ bool repeats_elements(Extension mode) noexcept {
 }
 
 Tensor extended_copy(const ConstTensorView& x, DType dtype, std::size_t axis, std::int64_t reach,
-                     Extension mode, std::complex<double> cval) {
-  const Tensor source = compact_copy(x, dtype);
+                     Extension mode, std::complex<double> cval, const Execution& run) {
+  const Tensor source = new_copy(x, dtype, run);
   const std::int64_t n = x.shape[axis];
   const std::int64_t step = compact_strides(x.shape)[axis];
   Shape shape = x.shape;
   shape[axis] += 2 * reach;
-  Tensor target(dtype, shape);
+  Tensor target = new_tensor(dtype, shape, x.device, run);
+  const FloatEnvironment environment(subnormals_of(run));
   if (repeats_elements(mode)) {
     visit_dtype(dtype, [&](auto element) {
       using T = decltype(element);

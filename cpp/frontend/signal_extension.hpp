@@ -33,6 +33,7 @@ void visit_computed(DType dtype, F&& f) {
 /// @param x      on the CPU, not empty along `axis`
 /// @param dtype  any where the mode repeats elements, else f32, f64, c64 or c128
 [[nodiscard]] Tensor extended_copy(const ConstTensorView& x, DType dtype, std::size_t axis,
-                                   std::int64_t reach, Extension mode, std::complex<double> cval);
+                                   std::int64_t reach, Extension mode, std::complex<double> cval,
+                                   const Execution& run = {});
 
 }  // namespace faltung::signal

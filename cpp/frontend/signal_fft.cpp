@@ -26,12 +26,14 @@ Shape fft_shape(const ConstTensorView& x, const ConstTensorView& k,
 
 Tensor fftconvolve(const ConstTensorView& x, const ConstTensorView& k,
                    const FftConvolveOptions& options) {
+  check_execution(options.run, x.device);
   check_operands(x, k);
   const Shape shape = fft_shape(x, k, options);
   if (element_count(shape) == 0) {
-    return Tensor(options.output.value_or(fft_result_type(x.dtype, k.dtype)), shape, x.device);
+    return new_tensor(options.output.value_or(fft_result_type(x.dtype, k.dtype)), shape, x.device,
+                      options.run);
   }
-  return run_lowering(lower_fftconvolve(x, k, options), x, k, options.stream);
+  return run_lowering(lower_fftconvolve(x, k, options), x, k, options.run);
 }
 
 Tensor oaconvolve(const ConstTensorView& x, const ConstTensorView& k,

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <faltung/signal.hpp>
+#include "cpp/frontend/execution.hpp"
 #include "cpp/frontend/method.hpp"
 
 namespace faltung::signal {
@@ -82,7 +83,7 @@ void check_exact(DType a, DType b, DType output);
 
 /// Allocates the result, plans and runs.
 [[nodiscard]] Tensor run_lowering(const Lowering& lowering, const ConstTensorView& x,
-                                  const ConstTensorView& k, const Stream& stream);
+                                  const ConstTensorView& k, const Execution& run);
 
 /// @throws InvalidProblem unless there is one stride per axis and no extent is negative.
 void check_operand(const ConstTensorView& view, std::string_view name);
@@ -113,6 +114,6 @@ void check_rank_2(const ConstTensorView& x, const ConstTensorView& k);
 /// value of a constant boundary but `result`, a floating type, can. Copies live on the CPU.
 [[nodiscard]] ConstTensorView operand_for_constant(const ConstTensorView& x,
                                                    const Boundary& boundary, DType result,
-                                                   Tensor& storage);
+                                                   const Execution& run, Tensor& storage);
 
 }  // namespace faltung::signal

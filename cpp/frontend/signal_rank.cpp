@@ -33,6 +33,7 @@ std::int64_t checked_members(const ConstTensorView& domain, const ConstTensorVie
     throw InvalidProblem(
         message("domain is on ", domain.device, "; copy it with Tensor::to(Device::cpu())"));
   }
+  const FloatEnvironment environment;
   std::int64_t members = 0;
   visit_dtype(domain.dtype, [&](auto element) {
     using T = decltype(element);
@@ -46,22 +47,25 @@ std::int64_t checked_members(const ConstTensorView& domain, const ConstTensorVie
 
 }  // namespace
 
-Tensor medfilt(const ConstTensorView& x, const PerAxis<std::int64_t>& kernel_size) {
+Tensor medfilt(const ConstTensorView& x, const PerAxis<std::int64_t>& kernel_size,
+               const OrderFilterOptions& options) {
   const auto sizes = kernel_size.expand("kernel_size", x.shape.size());
   for (std::size_t i = 0; i < sizes.size(); ++i) check_odd("kernel_size", sizes[i], i);
-  return image::median_filter(x, {.size = kernel_size, .boundary = Boundary::zero()});
+  return image::median_filter(
+      x, {.size = kernel_size, .boundary = Boundary::zero(), .run = options.run});
 }
 
-Tensor medfilt2d(const ConstTensorView& x, const PerAxis<std::int64_t>& kernel_size) {
+Tensor medfilt2d(const ConstTensorView& x, const PerAxis<std::int64_t>& kernel_size,
+                 const OrderFilterOptions& options) {
   if (x.shape.size() != 2) {
     throw InvalidProblem(
         message("x has rank ", x.shape.size(), "; medfilt2d takes rank 2, medfilt any"));
   }
-  return medfilt(x, kernel_size);
+  return medfilt(x, kernel_size, options);
 }
 
-Tensor order_filter(const ConstTensorView& x, const ConstTensorView& domain, std::int64_t rank) {
-  const FloatEnvironment environment;
+Tensor order_filter(const ConstTensorView& x, const ConstTensorView& domain, std::int64_t rank,
+                    const OrderFilterOptions& options) {
   const std::int64_t members = checked_members(domain, x);
   if (members == 0) {
     throw InvalidProblem(message("domain of shape ", domain.shape,
@@ -71,7 +75,8 @@ Tensor order_filter(const ConstTensorView& x, const ConstTensorView& domain, std
     throw InvalidProblem(message("rank is ", rank, ", domain has ", members,
                                  " elements that are not 0; use 0, the least, to ", members - 1));
   }
-  return image::rank_filter(x, rank, {.footprint = domain, .boundary = Boundary::zero()});
+  return image::rank_filter(
+      x, rank, {.footprint = domain, .boundary = Boundary::zero(), .run = options.run});
 }
 
 }  // namespace faltung::signal

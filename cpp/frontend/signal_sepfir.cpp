@@ -26,6 +26,7 @@ void check_taps(const ConstTensorView& taps, std::string_view name, const ConstT
 
 Tensor sepfir2d(const ConstTensorView& x, const ConstTensorView& hrow, const ConstTensorView& hcol,
                 const Sepfir2dOptions& options) {
+  check_execution(options.run, x.device);
   check_operand(x, "x");
   if (x.shape.size() != 2) {
     throw InvalidProblem(message("x has rank ", x.shape.size(), "; sepfir2d takes rank 2"));
@@ -34,13 +35,14 @@ Tensor sepfir2d(const ConstTensorView& x, const ConstTensorView& hrow, const Con
   check_taps(hcol, "hcol", x);
   const DType type = numpy_result_type(x.dtype, f32);
   const image::Filter1dOptions along{
-      .boundary = Boundary::reflect(), .method = options.method, .engine = options.engine};
+      .boundary = Boundary::reflect(), .method = options.method, .run = options.run};
   image::Filter1dOptions rows = along, columns = along;
   rows.axis = 1;
   columns.axis = 0;
-  Tensor between(type, x.shape, x.device), y(type, x.shape, x.device);
-  image::convolve1d(x, hrow, between, rows, options.stream);
-  image::convolve1d(between, hcol, y, columns, options.stream);
+  Tensor y = new_tensor(type, x.shape, x.device, options.run);
+  Tensor between = new_tensor(type, x.shape, x.device, options.run);
+  image::convolve1d(x, hrow, between, rows);
+  image::convolve1d(between, hcol, y, columns);
   return y;
 }
 

@@ -111,7 +111,7 @@ Lowering lower(const ConstTensorView& h, const ConstTensorView& x, const Upfirdn
   Lowering lowering = assemble(call);
   lowering.k.shape = h.shape;
   lowering.k.strides = h.strides;
-  lowering.plan = plan_options(lowering.problem, options.method, options.engine);
+  lowering.plan = plan_options(lowering.problem, options.method, options.run);
   return lowering;
 }
 
@@ -120,8 +120,8 @@ Tensor zeros_of_empty(const ConstTensorView& h, const ConstTensorView& x,
                       const UpfirdnOptions& options, std::size_t along) {
   Shape shape = x.shape;
   shape[along] = output_extent(x.shape[along], h.shape[0], options);
-  return Tensor::zeros(options.output.value_or(upfirdn_result_type(h.dtype, x.dtype)), shape,
-                       x.device);
+  return new_zeros(options.output.value_or(upfirdn_result_type(h.dtype, x.dtype)), shape, x.device,
+                   options.run);
 }
 
 // All that upfirdn returns.
@@ -134,6 +134,7 @@ Kept everything(const ConstTensorView& h, const ConstTensorView& x, const Upfird
 
 std::size_t check_upfirdn(const ConstTensorView& h, const ConstTensorView& x,
                           const UpfirdnOptions& options) {
+  check_execution(options.run, x.device);
   check_operand(h, "h");
   check_operand(x, "x");
   if (!options.output) check_exact(h.dtype, x.dtype, upfirdn_result_type(h.dtype, x.dtype));
@@ -170,23 +171,23 @@ PreparedUpfirdn prepare_upfirdn(const ConstTensorView& h, const ConstTensorView&
     const DType dtype = extended_type(h, x, options);
     rules::check_boundary(along, "of x", boundary_of(options), dtype);
     const std::int64_t more = reach(x.shape[along], h.shape[0], options, kept);
-    prepared.storage = extended_copy(x, dtype, along, more, options.mode, options.cval);
+    prepared.storage =
+        extended_copy(x, dtype, along, more, options.mode, options.cval, options.run);
     prepared.x = prepared.storage.view();
     prepared.lowering = lower(h, prepared.x, options, along, more, Boundary::zero(), kept);
     return prepared;
   }
   const Boundary boundary = boundary_of(options);
   const DType result = options.output.value_or(upfirdn_result_type(h.dtype, x.dtype));
-  prepared.x = operand_for_constant(x, boundary, result, prepared.storage);
+  prepared.x = operand_for_constant(x, boundary, result, options.run, prepared.storage);
   prepared.lowering = lower(h, prepared.x, options, along, 0, boundary, kept);
   return prepared;
 }
 
 Tensor run_upfirdn(const ConstTensorView& h, const ConstTensorView& x,
                    const UpfirdnOptions& options, std::size_t along, const Kept& kept) {
-  const FloatEnvironment environment;
   const PreparedUpfirdn prepared = prepare_upfirdn(h, x, options, along, kept);
-  return run_lowering(prepared.lowering, prepared.x, h, options.stream);
+  return run_lowering(prepared.lowering, prepared.x, h, options.run);
 }
 
 Lowering lower_upfirdn(const ConstTensorView& h, const ConstTensorView& x,

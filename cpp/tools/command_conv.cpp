@@ -63,7 +63,7 @@ CallOptions common_options(const Options& options) {
   call.padding = parse_padding("--pad", options.pad);
   call.groups = options.groups;
   call.layout = options.layout == "nhwc" ? Layout::channels_last : Layout::channels_first;
-  call.engine = options.engine;
+  call.run.engine = options.engine;
   set_sums(options.sums, call);
   if (!options.alpha.empty()) {
     constexpr double max = std::numeric_limits<double>::max();

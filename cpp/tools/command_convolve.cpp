@@ -78,7 +78,7 @@ Tensor call_signal_axes(const Options& options, const ConstTensorView& x,
   signal::FftConvolveOptions call{.mode = mode_or(options, signal::Mode::full),
                                   .axes = parse_axes("--axes", options.axes)};
   set_sums(options.sums, call);
-  if (options.method != "auto" && options.method != "fft") call.engine = options.method;
+  if (options.method != "auto" && options.method != "fft") call.run.engine = options.method;
   return signal::fftconvolve(x, k, call);
 }
 

@@ -68,8 +68,8 @@ Tensor convolve_channels(const Sound& dry, const Sound& response, const Options&
     const Tensor x = Tensor::from(channel(dry, i), {dry.samples.shape()[1]});
     const Tensor k = Tensor::from(channel(response, i), {response.samples.shape()[1]});
     const Tensor y = on_device(options.device, [&](const Device& device) {
-      return on_cpu(
-          signal::convolve(Operand(x, device), Operand(k, device), {.engine = options.engine}));
+      return on_cpu(signal::convolve(Operand(x, device), Operand(k, device),
+                                     {.run = {.engine = options.engine}}));
     });
     std::ranges::copy(y.values<double>(), target.begin() + i * frames);
     progress.step();

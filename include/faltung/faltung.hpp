@@ -7,11 +7,13 @@
 #include <faltung/device.hpp>
 #include <faltung/dtype.hpp>
 #include <faltung/error.hpp>
+#include <faltung/execution.hpp>
 #include <faltung/extents.hpp>
 #include <faltung/filters.hpp>
 #include <faltung/half.hpp>
 #include <faltung/image.hpp>
 #include <faltung/libraries.hpp>
+#include <faltung/lowering.hpp>
 #include <faltung/machine.hpp>
 #include <faltung/method.hpp>
 #include <faltung/nn.hpp>

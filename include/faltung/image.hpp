@@ -8,7 +8,10 @@
 #include <faltung/boundary.hpp>
 #include <faltung/device.hpp>
 #include <faltung/dtype.hpp>
+#include <faltung/execution.hpp>
 #include <faltung/export.hpp>
+#include <faltung/filter_plan.hpp>
+#include <faltung/lowering.hpp>
 #include <faltung/method.hpp>
 #include <faltung/per_axis.hpp>
 #include <faltung/problem.hpp>
@@ -17,8 +20,7 @@
 /// Filters for images and volumes with the meaning of scipy.ndimage: the result has the extent of
 /// the input, and a boundary rule says what stands outside it.
 ///
-/// Every function comes twice: one writes into a view of the caller in stream order (without a
-/// stream: in the default stream of the device that the images are on), one returns a
+/// Every function comes twice: one writes into a view of the caller in stream order, one returns a
 /// new Tensor on the device of `x`. In both, `x` has any rank up to 8 and any strides.
 ///
 /// Types. The result has the type of `x` unless `output` names another (or the given view has
@@ -33,14 +35,14 @@
 /// sobel and their relatives) keep every result to the elements under its own filter: a NaN reaches
 /// no others, and small values keep their digits beside large ones. `convolve`, `correlate` and
 /// their 1-D forms take FFT where it is faster, which errs by the norm of the data; Method::direct
-/// sums as ndimage does. `engine` must not contradict `method`.
+/// sums as ndimage does.
 ///
 /// Boundaries. `Boundary::constant(v)` takes the place of mode='constant', cval=v.
 /// `PerAxis` options take one value, or one for each axis that is filtered.
 ///
 /// Errors. All functions throw InvalidProblem for an option that breaks its rule, for a result view
 /// whose shape is not that of `x`, and for overlapping memory of input and result; NoEngine if
-/// `engine` cannot do it; DeviceError if the device fails or memory runs out.
+/// the engine in `run` cannot do it; DeviceError if the device fails or memory runs out.
 namespace faltung::image {
 
 /// How sums become integers; floating results are rounded to nearest and never clamped.
@@ -74,7 +76,7 @@ struct FilterOptions {
   std::optional<DType> accumulator = std::nullopt;  ///< f32 or f64; see the top of this file
   Store store = {};                                 ///< how sums become integers
   Method method = Method::automatic;
-  std::string engine = {};  ///< "" lets the planner choose
+  Execution run = {};
 };
 
 /// y[i] = sum over r of  w[r] x[i + R/2 + origin - r], with R/2 rounded down, on every axis.
@@ -82,17 +84,25 @@ struct FilterOptions {
 /// For an even number of taps that is one element away from Mode::same of `faltung::convolve`, as
 /// in SciPy. `w` is real or complex, on the CPU or on the device of x.
 FALTUNG_API void convolve(const ConstTensorView& x, const ConstTensorView& w, const TensorView& y,
-                          const FilterOptions& options = {}, const Stream& stream = {});
+                          const FilterOptions& options = {});
 /// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor convolve(const ConstTensorView& x, const ConstTensorView& w,
                                           const FilterOptions& options = {});
+/// The same, lowered.
+[[nodiscard]] FALTUNG_API Lowering lower_convolve(const ConstTensorView& x,
+                                                  const ConstTensorView& w,
+                                                  const FilterOptions& options = {});
 
 /// y[i] = sum over r of  conj(w[r]) x[i - R/2 - origin + r]
 FALTUNG_API void correlate(const ConstTensorView& x, const ConstTensorView& w, const TensorView& y,
-                           const FilterOptions& options = {}, const Stream& stream = {});
+                           const FilterOptions& options = {});
 /// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor correlate(const ConstTensorView& x, const ConstTensorView& w,
                                            const FilterOptions& options = {});
+/// The same, lowered.
+[[nodiscard]] FALTUNG_API Lowering lower_correlate(const ConstTensorView& x,
+                                                   const ConstTensorView& w,
+                                                   const FilterOptions& options = {});
 
 /// For `convolve1d` and `correlate1d`; `w` has one axis.
 struct Filter1dOptions {
@@ -103,23 +113,30 @@ struct Filter1dOptions {
   std::optional<DType> accumulator = std::nullopt;
   Store store = {};
   Method method = Method::automatic;
-  std::string engine = {};
+  Execution run = {};
 };
 
 /// `convolve` along one axis; the others are a batch.
 FALTUNG_API void convolve1d(const ConstTensorView& x, const ConstTensorView& w, const TensorView& y,
-                            const Filter1dOptions& options = {}, const Stream& stream = {});
+                            const Filter1dOptions& options = {});
 /// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor convolve1d(const ConstTensorView& x, const ConstTensorView& w,
                                             const Filter1dOptions& options = {});
+/// The same, lowered.
+[[nodiscard]] FALTUNG_API Lowering lower_convolve1d(const ConstTensorView& x,
+                                                    const ConstTensorView& w,
+                                                    const Filter1dOptions& options = {});
 
 /// `correlate` along one axis; the others are a batch.
 FALTUNG_API void correlate1d(const ConstTensorView& x, const ConstTensorView& w,
-                             const TensorView& y, const Filter1dOptions& options = {},
-                             const Stream& stream = {});
+                             const TensorView& y, const Filter1dOptions& options = {});
 /// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor correlate1d(const ConstTensorView& x, const ConstTensorView& w,
                                              const Filter1dOptions& options = {});
+/// The same, lowered.
+[[nodiscard]] FALTUNG_API Lowering lower_correlate1d(const ConstTensorView& x,
+                                                     const ConstTensorView& w,
+                                                     const Filter1dOptions& options = {});
 
 /// For `gaussian`, `gaussian_laplace` and `gaussian_gradient_magnitude`.
 struct GaussianOptions {
@@ -133,31 +150,39 @@ struct GaussianOptions {
   std::optional<DType> accumulator = std::nullopt;
   Store store = {};
   Method method = Method::automatic;
-  std::string engine = {};
+  Execution run = {};
 };
 
 /// Smooths, or differentiates the smoothed image: a Gaussian (derivative) along each axis in turn,
 /// sampled at whole elements; before differentiation its taps sum to 1.
 FALTUNG_API void gaussian(const ConstTensorView& x, const TensorView& y,
-                          const GaussianOptions& options = {}, const Stream& stream = {});
+                          const GaussianOptions& options = {});
 /// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor gaussian(const ConstTensorView& x,
                                           const GaussianOptions& options = {});
+/// Planned once.
+[[nodiscard]] FALTUNG_API FilterPlan plan_gaussian(const ConstTensorView& x,
+                                                   const GaussianOptions& options = {});
 
 /// Sum over the axes of the second Gaussian derivative along that axis.
 FALTUNG_API void gaussian_laplace(const ConstTensorView& x, const TensorView& y,
-                                  const GaussianOptions& options = {}, const Stream& stream = {});
+                                  const GaussianOptions& options = {});
 /// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor gaussian_laplace(const ConstTensorView& x,
                                                   const GaussianOptions& options = {});
+/// Planned once.
+[[nodiscard]] FALTUNG_API FilterPlan plan_gaussian_laplace(const ConstTensorView& x,
+                                                           const GaussianOptions& options = {});
 
 /// Square root of the sum over the axes of the squared first Gaussian derivatives. Real data only.
 FALTUNG_API void gaussian_gradient_magnitude(const ConstTensorView& x, const TensorView& y,
-                                             const GaussianOptions& options = {},
-                                             const Stream& stream = {});
+                                             const GaussianOptions& options = {});
 /// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor gaussian_gradient_magnitude(const ConstTensorView& x,
                                                              const GaussianOptions& options = {});
+/// Planned once.
+[[nodiscard]] FALTUNG_API FilterPlan
+plan_gaussian_gradient_magnitude(const ConstTensorView& x, const GaussianOptions& options = {});
 
 /// For `uniform`.
 struct UniformOptions {
@@ -169,7 +194,7 @@ struct UniformOptions {
   std::optional<DType> accumulator = std::nullopt;
   Store store = {};
   Method method = Method::automatic;
-  std::string engine = {};
+  Execution run = {};
 };
 
 /// The mean of the window around each element (a box filter, a moving average).
@@ -177,10 +202,13 @@ struct UniformOptions {
 /// A NaN reaches only the windows that contain it, unlike the running sum of ndimage. Means of
 /// integers are exact quotients before they are stored.
 FALTUNG_API void uniform(const ConstTensorView& x, const TensorView& y,
-                         const UniformOptions& options = {}, const Stream& stream = {});
+                         const UniformOptions& options = {});
 /// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor uniform(const ConstTensorView& x,
                                          const UniformOptions& options = {});
+/// Planned once.
+[[nodiscard]] FALTUNG_API FilterPlan plan_uniform(const ConstTensorView& x,
+                                                  const UniformOptions& options = {});
 
 /// For `sobel` and `prewitt`.
 struct DerivativeOptions {
@@ -190,22 +218,28 @@ struct DerivativeOptions {
   std::optional<DType> accumulator = std::nullopt;
   Store store = {};
   Method method = Method::automatic;
-  std::string engine = {};
+  Execution run = {};
 };
 
 /// -1 0 1 along `axis`, then 1 2 1 along every other axis; not normalised.
 FALTUNG_API void sobel(const ConstTensorView& x, const TensorView& y,
-                       const DerivativeOptions& options = {}, const Stream& stream = {});
+                       const DerivativeOptions& options = {});
 /// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor sobel(const ConstTensorView& x,
                                        const DerivativeOptions& options = {});
+/// Planned once.
+[[nodiscard]] FALTUNG_API FilterPlan plan_sobel(const ConstTensorView& x,
+                                                const DerivativeOptions& options = {});
 
 /// -1 0 1 along `axis`, then 1 1 1 along every other axis; not normalised.
 FALTUNG_API void prewitt(const ConstTensorView& x, const TensorView& y,
-                         const DerivativeOptions& options = {}, const Stream& stream = {});
+                         const DerivativeOptions& options = {});
 /// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor prewitt(const ConstTensorView& x,
                                          const DerivativeOptions& options = {});
+/// Planned once.
+[[nodiscard]] FALTUNG_API FilterPlan plan_prewitt(const ConstTensorView& x,
+                                                  const DerivativeOptions& options = {});
 
 /// For `laplace`, `sobel_magnitude` and `prewitt_magnitude`.
 struct SumOptions {
@@ -215,29 +249,38 @@ struct SumOptions {
   std::optional<DType> accumulator = std::nullopt;
   Store store = {};
   Method method = Method::automatic;
-  std::string engine = {};
+  Execution run = {};
 };
 
 /// Sum over the axes of 1 -2 1 along that axis.
 FALTUNG_API void laplace(const ConstTensorView& x, const TensorView& y,
-                         const SumOptions& options = {}, const Stream& stream = {});
+                         const SumOptions& options = {});
 /// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor laplace(const ConstTensorView& x, const SumOptions& options = {});
+/// Planned once.
+[[nodiscard]] FALTUNG_API FilterPlan plan_laplace(const ConstTensorView& x,
+                                                  const SumOptions& options = {});
 
 /// Square root of the sum over the axes of the squared `sobel` derivatives, as
 /// generic_gradient_magnitude in ndimage: every step is stored in the result's type, so ask for a
 /// floating `output` on integer images. Real data only. All axes smooth, those in `axes`
 /// differentiate.
 FALTUNG_API void sobel_magnitude(const ConstTensorView& x, const TensorView& y,
-                                 const SumOptions& options = {}, const Stream& stream = {});
+                                 const SumOptions& options = {});
 /// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor sobel_magnitude(const ConstTensorView& x,
                                                  const SumOptions& options = {});
+/// Planned once.
+[[nodiscard]] FALTUNG_API FilterPlan plan_sobel_magnitude(const ConstTensorView& x,
+                                                          const SumOptions& options = {});
 /// The same with `prewitt`.
 FALTUNG_API void prewitt_magnitude(const ConstTensorView& x, const TensorView& y,
-                                   const SumOptions& options = {}, const Stream& stream = {});
+                                   const SumOptions& options = {});
 /// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor prewitt_magnitude(const ConstTensorView& x,
                                                    const SumOptions& options = {});
+/// Planned once.
+[[nodiscard]] FALTUNG_API FilterPlan plan_prewitt_magnitude(const ConstTensorView& x,
+                                                            const SumOptions& options = {});
 
 }  // namespace faltung::image

@@ -21,8 +21,8 @@ namespace faltung {
 /// spread it to some neighbours; the plan's policy then says so.) Sums of integers are exact with
 /// all three, or refused, never rounded.
 ///
-/// Options that have a `method` have an `engine` too, which names one engine or one family of them.
-/// Both may be given if they agree; InvalidProblem names both if they do not.
+/// Options that have a `method` have `run.engine` too, which names one engine or one family of
+/// them. Both may be given if they agree; InvalidProblem names both if they do not.
 enum class Method : std::uint8_t {
   automatic,  ///< the fastest engine that keeps the class the function states
   direct,     ///< no engine that errs by the norm of the data

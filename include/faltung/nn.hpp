@@ -12,6 +12,7 @@
 #include <faltung/boundary.hpp>
 #include <faltung/device.hpp>
 #include <faltung/dtype.hpp>
+#include <faltung/execution.hpp>
 #include <faltung/export.hpp>
 #include <faltung/extents.hpp>
 #include <faltung/method.hpp>
@@ -113,13 +114,9 @@ struct ConvOptions {
   Overflow overflow = Overflow::wrap;               ///< for integer results
   Rounding rounding = Rounding::truncate;           ///< of floating sums to integer results
   Math math = Math::strict;                         ///< how sums may be formed
-  // All that follow are for `run_...`; the Problem does not hold them.
+  // Both that follow are for `run_...`; the Problem does not hold them.
   Method method = Method::automatic;  ///< direct is PlanOptions::elementwise
-  std::string engine = {};            ///< "" lets the planner choose
-  Allocator allocator = {};           ///< of scratch memory; default: the device's standard one
-  /// Lent scratch memory: engines that need more are passed over, and nothing is allocated.
-  Workspace workspace = {};
-  Stream stream = {};  ///< Stream{}: the default one of the operands' device
+  Execution run = {};
 };
 
 /// y = activation(correlation of x with w, plus bias). `dtype` is that of x and w.
@@ -212,10 +209,7 @@ struct ConvTransposeOptions {
   Rounding rounding = Rounding::truncate;
   Math math = Math::strict;  ///< how sums may be formed
   Method method = Method::automatic;
-  std::string engine = {};
-  Allocator allocator = {};  ///< of scratch memory
-  Workspace workspace = {};  ///< lent scratch memory
-  Stream stream = {};
+  Execution run = {};
 };
 
 /// The transposed convolution: every input element adds its multiple of the filter to the result.

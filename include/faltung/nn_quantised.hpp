@@ -22,7 +22,7 @@
 /// Padding holds the zero point of x, so that it means 0. Sums are exact in i32 and wrap there.
 /// Options as in ConvOptions, without activation, output, boundary and, for results of bytes,
 /// alpha, beta and overflow. The option `bias` is not needed, and true only where one is passed;
-/// stream and workspace of a plan are given to its runs.
+/// stream and workspace of a plan are given to its runs, and not in `run`.
 namespace faltung::nn {
 
 /// What the bytes of a QLinearConv mean.

@@ -5,6 +5,7 @@
 
 #include <faltung/device.hpp>
 #include <faltung/dtype.hpp>
+#include <faltung/execution.hpp>
 #include <faltung/export.hpp>
 #include <faltung/method.hpp>
 #include <faltung/signal.hpp>
@@ -26,8 +27,7 @@ struct ConvolveOptions {
   Rounding rounding = Rounding::truncate;
   Overflow overflow = Overflow::wrap;
   Method method = Method::automatic;
-  std::string engine = {};
-  Stream stream = {};
+  Execution run = {};
 };
 
 /// For `correlate`.
@@ -38,8 +38,7 @@ struct CorrelateOptions {
   Rounding rounding = Rounding::truncate;
   Overflow overflow = Overflow::wrap;
   Method method = Method::automatic;
-  std::string engine = {};
-  Stream stream = {};
+  Execution run = {};
 };
 
 /// sum over j of  a[j] v[i - j], in one of the modes.

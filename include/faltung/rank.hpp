@@ -7,6 +7,7 @@
 #include <faltung/boundary.hpp>
 #include <faltung/device.hpp>
 #include <faltung/dtype.hpp>
+#include <faltung/execution.hpp>
 #include <faltung/export.hpp>
 #include <faltung/image.hpp>
 #include <faltung/per_axis.hpp>
@@ -40,46 +41,65 @@ struct RankOptions {
   std::vector<std::int64_t> axes = {};         ///< as in FilterOptions; the others are not filtered
   std::optional<DType> output = std::nullopt;  ///< type of the result; default: that of x
   Store store = {};                            ///< how elements become integers of another type
+  Execution run = {};                          ///< without an engine: none chooses elements
 };
 
 /// The member of every window that has `rank` members below it: 0 is the least; negative ranks
 /// count from the greatest, -1. Of n members: -n <= rank < n.
 FALTUNG_API void rank_filter(const ConstTensorView& x, std::int64_t rank, const TensorView& y,
-                             const RankOptions& options, const Stream& stream = {});
+                             const RankOptions& options);
 /// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor rank_filter(const ConstTensorView& x, std::int64_t rank,
                                              const RankOptions& options);
+/// Planned once.
+[[nodiscard]] FALTUNG_API FilterPlan plan_rank_filter(const ConstTensorView& x, std::int64_t rank,
+                                                      const RankOptions& options);
 
 /// The member with rank n/2 rounded down: of an even number the upper of the two in the middle.
 FALTUNG_API void median_filter(const ConstTensorView& x, const TensorView& y,
-                               const RankOptions& options, const Stream& stream = {});
+                               const RankOptions& options);
 /// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor median_filter(const ConstTensorView& x,
                                                const RankOptions& options);
+/// Planned once.
+[[nodiscard]] FALTUNG_API FilterPlan plan_median_filter(const ConstTensorView& x,
+                                                        const RankOptions& options);
 
 /// The member with rank n percentile / 100 rounded down, and the greatest for 100. Negative
 /// percentiles count from 100: -100 <= percentile <= 100.
 FALTUNG_API void percentile_filter(const ConstTensorView& x, double percentile, const TensorView& y,
-                                   const RankOptions& options, const Stream& stream = {});
+                                   const RankOptions& options);
 /// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor percentile_filter(const ConstTensorView& x, double percentile,
                                                    const RankOptions& options);
+/// Planned once.
+[[nodiscard]] FALTUNG_API FilterPlan plan_percentile_filter(const ConstTensorView& x,
+                                                            double percentile,
+                                                            const RankOptions& options);
 
 }  // namespace faltung::image
 
 namespace faltung::signal {
 
+/// For `medfilt`, `medfilt2d` and `order_filter`.
+struct OrderFilterOptions {
+  Execution run = {};  ///< without an engine, as in RankOptions
+};
+
 /// The median of windows with an odd number of elements along each axis, zeros outside x.
 [[nodiscard]] FALTUNG_API Tensor medfilt(const ConstTensorView& x,
-                                         const PerAxis<std::int64_t>& kernel_size = 3);
+                                         const PerAxis<std::int64_t>& kernel_size = 3,
+                                         const OrderFilterOptions& options = {});
 
 /// The same for rank 2 only.
 [[nodiscard]] FALTUNG_API Tensor medfilt2d(const ConstTensorView& x,
-                                           const PerAxis<std::int64_t>& kernel_size = 3);
+                                           const PerAxis<std::int64_t>& kernel_size = 3,
+                                           const OrderFilterOptions& options = {});
 
 /// The member with `rank` (0 = least) of the window of elements where `domain` is not 0; zeros
 /// outside x. `domain` is real, on the CPU, has the rank of x and odd extents.
 [[nodiscard]] FALTUNG_API Tensor order_filter(const ConstTensorView& x,
-                                              const ConstTensorView& domain, std::int64_t rank);
+                                              const ConstTensorView& domain, std::int64_t rank,
+                                              const OrderFilterOptions& options = {});
 
 }  // namespace faltung::signal

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include <faltung/device.hpp>
+#include <faltung/execution.hpp>
 #include <faltung/export.hpp>
 #include <faltung/method.hpp>
 #include <faltung/signal.hpp>
@@ -50,8 +51,7 @@ struct ResamplePolyOptions {
   PadType padtype = PadType::constant;
   std::complex<double> cval = 0;  ///< for PadType::constant; must be 0 for the others
   Method method = Method::automatic;
-  std::string engine = {};
-  Stream stream = {};
+  Execution run = {};
 };
 
 /// Changes the sample rate by up / down along one axis, as scipy.signal.resample_poly: up-samples,

@@ -10,7 +10,9 @@
 #include <faltung/boundary.hpp>
 #include <faltung/device.hpp>
 #include <faltung/dtype.hpp>
+#include <faltung/execution.hpp>
 #include <faltung/export.hpp>
+#include <faltung/lowering.hpp>
 #include <faltung/method.hpp>
 #include <faltung/plan.hpp>
 #include <faltung/problem.hpp>
@@ -19,8 +21,9 @@
 /// SciPy's `signal` functions: the same names, shapes, centring and result types.
 ///
 /// Operands are views of any strides on one device; results are compact there. Each function only
-/// lowers to a `Problem` and runs a `Plan`. Result types: docs/promotion.md; `output` names
-/// another, such as i32 for u8 data. Where SciPy is wrong we are not, see docs/compatibility.md.
+/// lowers to a `Problem` and runs a `Plan`, as `run` in the options says. Result types:
+/// docs/promotion.md; `output` names another, such as i32 for u8 data. Where SciPy is wrong we are
+/// not, see docs/compatibility.md.
 ///
 /// Method::automatic may choose FFT in every function here, also in those whose originals always
 /// sum directly (convolve2d, correlate2d, upfirdn): docs/compatibility.md has what that means.
@@ -57,8 +60,7 @@ struct ConvolveOptions {
   Rounding rounding = Rounding::truncate;  ///< of floating sums to integer results
   Overflow overflow = Overflow::wrap;      ///< of integer results
   Method method = Method::automatic;
-  std::string engine = {};  ///< as in PlanOptions; must not contradict `method`
-  Stream stream = {};       ///< a null handle is the default stream of the operands' device
+  Execution run = {};
 };
 
 /// For `fftconvolve` and `oaconvolve`.
@@ -71,8 +73,7 @@ struct FftConvolveOptions {
   std::optional<DType> accumulator = std::nullopt;
   Rounding rounding = Rounding::truncate;
   Overflow overflow = Overflow::wrap;
-  std::string engine = {};  ///< empty: any FFT engine; others serve for comparison
-  Stream stream = {};
+  Execution run = {};  ///< without an engine any for FFT; others serve for comparison
 };
 
 /// For `convolve2d` and `correlate2d`.
@@ -85,8 +86,7 @@ struct Convolve2dOptions {
   Rounding rounding = Rounding::truncate;
   Overflow overflow = Overflow::wrap;
   Method method = Method::automatic;
-  std::string engine = {};
-  Stream stream = {};
+  Execution run = {};
 };
 
 /// N-d convolution of two operands of equal rank 0 to 8, of which at most six axes are longer than
@@ -158,8 +158,7 @@ struct UpfirdnOptions {
   Rounding rounding = Rounding::truncate;
   Overflow overflow = Overflow::wrap;
   Method method = Method::automatic;
-  std::string engine = {};
-  Stream stream = {};
+  Execution run = {};
 };
 
 /// Up-sample, filter, down-sample along one axis: the rank of x, with extent
@@ -176,8 +175,7 @@ struct UpfirdnOptions {
 /// For `sepfir2d`.
 struct Sepfir2dOptions {
   Method method = Method::automatic;
-  std::string engine = {};
-  Stream stream = {};
+  Execution run = {};
 };
 
 /// Filters a rank-2 image along both axes, which continue by Boundary::reflect (what SciPy calls
@@ -197,36 +195,7 @@ struct Sepfir2dOptions {
 [[nodiscard]] FALTUNG_API Tensor convolution_matrix(const ConstTensorView& a, std::int64_t n,
                                                     Mode mode = Mode::full);
 
-/// One call in normal form, to plan once and run many times:
-///
-///     auto call = signal::lower_convolve(x, k, {.mode = Mode::same});
-///     auto plan = Plan::make(call.problem, x.device, call.plan);
-///     call.run(plan, stream, x, k, y);
-struct Lowering {
-  Problem problem;     ///< what a plan is made of
-  PlanOptions plan;    ///< the engine or method asked for
-  Shape result_shape;  ///< of y; compact, of type problem.output
-  ConstTensorView x;   ///< the operands that were lowered, without their data
-  ConstTensorView k;   ///< likewise
-
-  bool swapped = false;            ///< k takes the place of the problem's x
-  bool conjugate_result = false;   ///< y is the conjugate of the problem's, then on the CPU
-  std::int64_t result_offset = 0;  ///< elements from the start of y to where the problem's y begins
-  /// Axes that fit into no dimension of the problem: it runs once per index.
-  struct Loop {
-    std::int64_t extent = 1;  ///< number of indices
-    std::int64_t x = 0;       ///< elements between neighbours in the problem's x
-    std::int64_t w = 0;       ///< ... its w
-    std::int64_t y = 0;       ///< ... and its y
-  };
-  std::vector<Loop> loops;  ///< slowest first; usually none
-
-  /// @param x, k  operands with the shapes, types and strides that were lowered
-  /// @param y     compact, of result_shape and type problem.output
-  FALTUNG_API void run(const Plan& made, const Stream& stream, const ConstTensorView& x,
-                       const ConstTensorView& k, const TensorView& y,
-                       const Workspace& workspace = {}) const;
-};
+using faltung::Lowering;
 
 /// The lowering of `convolve`; those of its relatives follow. Data pointers are not read, and may
 /// be null.

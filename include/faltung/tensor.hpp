@@ -8,6 +8,7 @@
 #include <span>
 #include <utility>
 
+#include <faltung/allocator.hpp>
 #include <faltung/device.hpp>
 #include <faltung/dtype.hpp>
 #include <faltung/export.hpp>
@@ -32,6 +33,13 @@ class FALTUNG_API Tensor {
   ///
   /// @throws InvalidProblem if the shape overflows, DeviceError if memory runs out.
   Tensor(DType dtype, const Shape& shape, const Device& device = Device::cpu());
+  /// The same in memory of the caller's allocator, which is asked in the order of `stream` and gets
+  /// it back in that order when the Tensor ends; what stands behind both outlives it. `{}` is the
+  /// memory that the constructor above takes.
+  ///
+  /// @throws InvalidProblem also if only a part of an allocator is given.
+  Tensor(DType dtype, const Shape& shape, const Device& device, const Allocator& allocator,
+         const Stream& stream = {});
   Tensor(Tensor&&) noexcept;
   Tensor& operator=(Tensor&&) noexcept;
   ~Tensor();
@@ -152,7 +160,7 @@ class FALTUNG_API Tensor {
   ///
   /// @throws InvalidProblem if the numbers differ.
   [[nodiscard]] Tensor reshaped(const Shape& shape) &&;
-  /// A copy on the same device.
+  /// A copy on the same device, in memory of the standard kind as that of `to`.
   [[nodiscard]] Tensor clone() const;
   /// A copy on another device; waits until it is complete.
   [[nodiscard]] Tensor to(const Device& device) const;
@@ -160,7 +168,9 @@ class FALTUNG_API Tensor {
  private:
   static Tensor copy_from(const void* values, std::size_t count, DType dtype, const Shape& shape);
   void check_values(DType wanted) const;
+  struct Source;
   void* data_ = nullptr;
+  const Source* source_ = nullptr;  // of the memory; null: the standard one
   DType dtype_ = DType::f32;
   Shape shape_{0};
   Device device_;

@@ -146,7 +146,7 @@ TEST(OuterTerms, KeepABoundBelowThatOfTheDenseSum) {
 TEST(ImageFilters, DeclareOuterProducts) {
   const auto problem_of = [](const Tensor& w) -> std::string {
     try {
-      (void)image::correlate(Tensor(f32, {9, 9}), w, {.engine = "cuda.direct"});
+      (void)image::correlate(Tensor(f32, {9, 9}), w, {.run = {.engine = "cuda.direct"}});
     } catch (const Error& error) {
       return error.what();
     }

@@ -112,7 +112,9 @@ TEST_F(PlanCacheTest, WhateverChangesAPlanIsPartOfItsKey) {
   is_new([&] { (void)image::correlate(image, image, {.boundary = Boundary::constant(2)}); });
   is_new([&] { (void)image::correlate(image, image, {.output = f64}); });
   is_new([&] { (void)image::correlate(image, image, {.method = Method::direct}); });
-  is_new([&] { (void)image::correlate(image, image, {.engine = "reference"}); });
+  is_new([&] { (void)image::correlate(image, image, {.run = {.engine = "reference"}}); });
+  is_new([&] { (void)image::correlate(image, image, {.run = {.workspace_limit = 1 << 20}}); });
+  is_new([&] { (void)image::correlate(image, image, {.run = {.flush_subnormals = true}}); });
   is_new([&] {
     Tensor columns(f32, {6, 12});
     image::correlate(image, image, columns.slice(1, {.step = 2}));
@@ -141,7 +143,7 @@ TEST_F(PlanCacheTest, AnAllocatorOfTheCallersIsNotKept) {
   const Allocator standard = Allocator::standard(Device::cpu());
   const Tensor x = std::move(ramp(16)).reshaped({1, 1, 4, 4});
   const Tensor w = std::move(ramp(4)).reshaped({1, 1, 2, 2});
-  (void)nn::run_conv(x, w, {.allocator = standard});
+  (void)nn::run_conv(x, w, {.run = {.allocator = standard}});
   EXPECT_EQ(plan_cache_use().plans, 0U);
   (void)nn::run_conv(x, w, {});
   EXPECT_EQ(plan_cache_use().plans, 1U);
@@ -149,7 +151,8 @@ TEST_F(PlanCacheTest, AnAllocatorOfTheCallersIsNotKept) {
 
 TEST_F(PlanCacheTest, RefusedProblemsAreNotKept) {
   const Tensor integers = Tensor::zeros(DType::i32, {8});
-  EXPECT_THROW((void)signal::convolve(integers, integers, {.engine = "cpu.gemm"}), NoEngine);
+  EXPECT_THROW((void)signal::convolve(integers, integers, {.run = {.engine = "cpu.gemm"}}),
+               NoEngine);
   EXPECT_EQ(plan_cache_use().plans, 0U);
 }
 

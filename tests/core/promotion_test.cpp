@@ -164,7 +164,7 @@ TEST(Promotion, IsWhatConvolveAndCorrelateReturn) {
 
 TEST(Promotion, IsWhatFftconvolveAndUpfirdnReturn) {
   expect_results(fft_result_type, [](const Tensor& x, const Tensor& k) {
-    return signal::fftconvolve(x, k, {.engine = "reference"});
+    return signal::fftconvolve(x, k, {.run = {.engine = "reference"}});
   });
   expect_results(upfirdn_result_type,
                  [](const Tensor& h, const Tensor& x) { return signal::upfirdn(h, x); });

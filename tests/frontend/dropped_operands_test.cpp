@@ -80,8 +80,8 @@ TEST(DroppedOptions, OfAQuantisedPlan) {
   const Shape x = {1, 2, 5, 5};
   Tensor memory(u8, {1 << 16});
   int there = 0;
-  const nn::ConvOptions lent{.workspace = {memory.data(), memory.bytes()}};
-  const nn::ConvOptions ordered{.stream = {Device::cpu(), &there}};
+  const nn::ConvOptions lent{.run = {.workspace = {memory.data(), memory.bytes()}}};
+  const nn::ConvOptions ordered{.run = {.stream = {Device::cpu(), &there}}};
   for (const nn::ConvOptions& options : {lent, ordered}) {
     EXPECT_REFUSED(nn::plan_conv_integer(x, u8, taps, {}, options), "takes them when it runs");
     EXPECT_REFUSED(nn::plan_qlinear_conv(x, u8, taps, {}, {}, options), "takes them when it runs");
@@ -113,7 +113,7 @@ TEST(DroppedOptions, OfThePlan) {
   Allocator half = Allocator::standard(Device::cpu());
   half.deallocate = nullptr;
   EXPECT_REFUSED(Plan::make(problem, Device::cpu(), {.allocator = half}), "no deallocate function");
-  EXPECT_REFUSED(nn::run_conv(x, w, {.allocator = half}), "no deallocate function");
+  EXPECT_REFUSED(nn::run_conv(x, w, {.run = {.allocator = half}}), "no deallocate function");
   half = {.context = &there};
   EXPECT_REFUSED(Plan::make(problem, Device::cpu(), {.allocator = half}), "no allocate");
 }

@@ -82,7 +82,7 @@ std::vector<Case> make_cases() {
     });
     add("convolve long " + mode, [=] {
       // FFT engines would round sums of small integers.
-      return convolve(image(), weights({12, 9}), {.boundary = b, .engine = "direct"});
+      return convolve(image(), weights({12, 9}), {.boundary = b, .run = {.engine = "direct"}});
     });
     add("correlate1d long " + mode,
         [=] { return correlate1d(sequence<double>({11}), weights({24}), {.boundary = b}); });

@@ -86,7 +86,7 @@ TEST_F(ImageRules, Types) {
   const Tensor bytes = Tensor::zeros(u8, {4, 5});
   EXPECT_REFUSED(laplace(bytes, {.boundary = Boundary::constant(-1)}), "cannot hold that value");
   EXPECT_REFUSED(laplace(x, {.boundary = Boundary::constant({0, 1})}), "complex");
-  EXPECT_REFUSED(gaussian(x, {.engine = "cpu.magic"}), "engine 'cpu.magic' is not known");
+  EXPECT_REFUSED(gaussian(x, {.run = {.engine = "cpu.magic"}}), "engine 'cpu.magic' is not known");
 }
 
 TEST_F(ImageRules, NothingIsWrittenWhenRefused) {

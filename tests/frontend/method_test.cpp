@@ -144,28 +144,39 @@ TEST(Method, OfAnotherKindThanTheEngineIsRefused) {
   const Tensor x = ones({8, 8}), line = ones({8});
   const std::string direct = "method is direct, but engine is 'cpu.fft'";
   const std::string fft = "method is fft, but engine is 'direct'";
-  EXPECT_REFUSED(signal::convolve(x, x, {.method = Method::direct, .engine = "cpu.fft"}), direct);
-  EXPECT_REFUSED(signal::convolve(x, x, {.method = Method::fft, .engine = "direct"}), fft);
-  EXPECT_REFUSED(signal::convolve2d(x, x, {.method = Method::direct, .engine = "cpu.fft"}), direct);
-  EXPECT_REFUSED(signal::upfirdn(line, line, {.method = Method::fft, .engine = "direct"}), fft);
-  EXPECT_REFUSED(numpy::convolve(line, line, {.method = Method::direct, .engine = "cpu.fft"}),
+  EXPECT_REFUSED(signal::convolve(x, x, {.method = Method::direct, .run = {.engine = "cpu.fft"}}),
                  direct);
-  EXPECT_REFUSED(numpy::correlate(line, line, {.method = Method::fft, .engine = "direct"}), fft);
-  EXPECT_REFUSED(image::convolve(x, x, {.method = Method::fft, .engine = "direct"}), fft);
-  EXPECT_REFUSED(image::correlate1d(x, line, {.method = Method::direct, .engine = "cpu.fft"}),
+  EXPECT_REFUSED(signal::convolve(x, x, {.method = Method::fft, .run = {.engine = "direct"}}), fft);
+  EXPECT_REFUSED(signal::convolve2d(x, x, {.method = Method::direct, .run = {.engine = "cpu.fft"}}),
                  direct);
-  EXPECT_REFUSED(image::gaussian(x, {.method = Method::fft, .engine = "direct"}), fft);
-  EXPECT_REFUSED(image::uniform(x, {.method = Method::direct, .engine = "cpu.fft"}), direct);
-  EXPECT_REFUSED(image::sobel(x, {.method = Method::fft, .engine = "direct"}), fft);
-  EXPECT_REFUSED(image::laplace(x, {.method = Method::direct, .engine = "cpu.fft"}), direct);
+  EXPECT_REFUSED(signal::upfirdn(line, line, {.method = Method::fft, .run = {.engine = "direct"}}),
+                 fft);
+  EXPECT_REFUSED(
+      numpy::convolve(line, line, {.method = Method::direct, .run = {.engine = "cpu.fft"}}),
+      direct);
+  EXPECT_REFUSED(numpy::correlate(line, line, {.method = Method::fft, .run = {.engine = "direct"}}),
+                 fft);
+  EXPECT_REFUSED(image::convolve(x, x, {.method = Method::fft, .run = {.engine = "direct"}}), fft);
+  EXPECT_REFUSED(
+      image::correlate1d(x, line, {.method = Method::direct, .run = {.engine = "cpu.fft"}}),
+      direct);
+  EXPECT_REFUSED(image::gaussian(x, {.method = Method::fft, .run = {.engine = "direct"}}), fft);
+  EXPECT_REFUSED(image::uniform(x, {.method = Method::direct, .run = {.engine = "cpu.fft"}}),
+                 direct);
+  EXPECT_REFUSED(image::sobel(x, {.method = Method::fft, .run = {.engine = "direct"}}), fft);
+  EXPECT_REFUSED(image::laplace(x, {.method = Method::direct, .run = {.engine = "cpu.fft"}}),
+                 direct);
   EXPECT_REFUSED(image::gaussian(x, {.method = static_cast<Method>(7)}), "method has the value 7");
-  EXPECT_REFUSED(signal::convolve(x, x, {.method = Method::direct, .engine = "fft"}),
+  EXPECT_REFUSED(signal::convolve(x, x, {.method = Method::direct, .run = {.engine = "fft"}}),
                  "engine is 'fft'");
-  EXPECT_REFUSED(signal::convolve(x, x, {.method = Method::direct, .engine = "cuda.fft_block"}),
-                 "engine is 'cuda.fft_block'");
-  EXPECT_NO_THROW((void)signal::convolve(x, x, {.method = Method::direct, .engine = "direct"}));
+  EXPECT_REFUSED(
+      signal::convolve(x, x, {.method = Method::direct, .run = {.engine = "cuda.fft_block"}}),
+      "engine is 'cuda.fft_block'");
+  EXPECT_NO_THROW(
+      (void)signal::convolve(x, x, {.method = Method::direct, .run = {.engine = "direct"}}));
   if (!has_fft()) GTEST_SKIP() << "this build has no cpu.fft";
-  EXPECT_NO_THROW((void)signal::convolve(x, x, {.method = Method::fft, .engine = "cpu.fft"}));
+  EXPECT_NO_THROW(
+      (void)signal::convolve(x, x, {.method = Method::fft, .run = {.engine = "cpu.fft"}}));
 }
 
 TEST(Method, HasNames) {

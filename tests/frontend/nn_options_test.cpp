@@ -192,7 +192,8 @@ TEST(NnOptions, MethodAllocatorAndWorkspace) {
   std::mt19937 random(14);
   const Tensor x = whole_numbers(f32, {1, 1, 300}, random),
                w = whole_numbers(f32, {1, 1, 9}, random);
-  EXPECT_REFUSED(run_conv(x, w, {.method = Method::direct, .engine = "fft"}), "method is direct");
+  EXPECT_REFUSED(run_conv(x, w, {.method = Method::direct, .run = {.engine = "fft"}}),
+                 "method is direct");
   int allocations = 0;
   Allocator hook = Allocator::standard(Device::cpu());
   hook.context = &allocations;
@@ -201,19 +202,19 @@ TEST(NnOptions, MethodAllocatorAndWorkspace) {
     const Allocator standard = Allocator::standard(Device::cpu());
     return standard.allocate(standard.context, size, alignment, stream);
   };
-  const ConvOptions fft{.method = Method::fft, .allocator = hook};
+  const ConvOptions fft{.method = Method::fft, .run = {.allocator = hook}};
   const Problem problem = conv(x.shape(), w.shape(), fft);
   const std::size_t needed =
       Plan::make(problem, Device::cpu(), {.engine = "fft"}).workspace_bytes();
   ASSERT_GT(needed, 0u);
   const Tensor y = run_conv(x, w, fft);
-  EXPECT_EQ(allocations, 1);
+  EXPECT_EQ(allocations, 2);  // the result and the workspace
   Tensor scratch(u8, {static_cast<std::int64_t>(needed)});
   ConvOptions lent = fft;
-  lent.workspace = {scratch.data(), needed};
+  lent.run.workspace = {scratch.data(), needed};
   EXPECT_EQ(numbers(run_conv(x, w, lent)), numbers(y));
-  EXPECT_EQ(allocations, 1);
-  lent.workspace.bytes = needed - 1;
+  EXPECT_EQ(allocations, 3);  // the result alone
+  lent.run.workspace.bytes = needed - 1;
   EXPECT_THROW((void)run_conv(x, w, lent), NoEngine);  // names the limit
 }
 

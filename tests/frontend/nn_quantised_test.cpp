@@ -154,7 +154,7 @@ TEST(QLinearConv, RunsWithinALentWorkspace) {
     standard.deallocate(standard.context, data, size, alignment, stream);
   };
   const QuantisedPlan plan =
-      plan_qlinear_conv(x.shape(), u8, w, q, {}, {.padding = 1, .allocator = hook});
+      plan_qlinear_conv(x.shape(), u8, w, q, {}, {.padding = 1, .run = {.allocator = hook}});
   Tensor y(u8, plan.y_shape()), again(u8, plan.y_shape());
   plan.run(x, y);
   EXPECT_GE(allocations, 1);

@@ -66,7 +66,7 @@ struct Geometry {
             .padding = padding(),
             .groups = groups,
             .layout = layout,
-            .engine = "direct"};  // FFT engines would round sums of small integers
+            .run = {.engine = "direct"}};  // FFT engines would round sums of small integers
   }
 
   std::size_t at(const Shape& s, std::int64_t outer, std::int64_t channel, std::int64_t a,

@@ -92,13 +92,14 @@ TEST(ResamplePoly, KeepsThoseElementsOfUpfirdnThatMeetTheMiddleOfTheFilter) {
     const PadType type = all_pad_types[trial % 9];
     const Tensor signal = Tensor::from<double>(x, {n}), taps = Tensor::from<double>(h, {m});
     if (n == 1 && type == PadType::line) continue;
-    const Tensor y =
-        resample_poly(signal, up, down, {.taps = taps, .padtype = type, .engine = "direct"});
+    const Tensor y = resample_poly(signal, up, down,
+                                   {.taps = taps, .padtype = type, .run = {.engine = "direct"}});
     // All samples at the rate of the up-sampled signal, long enough behind.
     std::vector<double> longer(h);
     longer.resize(h.size() + static_cast<std::size_t>(u * d + m), 0);
-    const Tensor all = upfirdn(Tensor::from<double>(longer, {std::ssize(longer)}), signal,
-                               {.up = u, .mode = static_cast<Extension>(type), .engine = "direct"});
+    const Tensor all =
+        upfirdn(Tensor::from<double>(longer, {std::ssize(longer)}), signal,
+                {.up = u, .mode = static_cast<Extension>(type), .run = {.engine = "direct"}});
     ASSERT_EQ(y.size(), (n * u + d - 1) / d);
     for (std::int64_t i = 0; i < y.size(); ++i) {
       const auto at = static_cast<std::size_t>(i * d + (m - 1) / 2);

@@ -87,7 +87,7 @@ TEST_F(SignalFft, BatchesAgreeWithTheReference) {
   const Tensor x = uniform(f64, {3, 4, 50}), k = uniform(f64, {1, 4, 9});
   for (const Mode mode : {Mode::full, Mode::same, Mode::valid}) {
     const auto options = [&](const char* engine) {
-      return signal::FftConvolveOptions{.mode = mode, .axes = {2}, .engine = engine};
+      return signal::FftConvolveOptions{.mode = mode, .axes = {2}, .run = {.engine = engine}};
     };
     const Numbers y(signal::oaconvolve(x, k, options("")));
     const Numbers exact(signal::fftconvolve(x, k, options("reference")));

@@ -260,8 +260,8 @@ TEST_F(SignalSum, FftconvolveBroadcastsAlongTheOtherAxes) {
       start[i] = 0;
       shape[i] = full.shape[i];
     }
-    const Tensor y =
-        signal::fftconvolve(xv.view, kv.view, {.mode = mode, .axes = axes, .engine = "reference"});
+    const Tensor y = signal::fftconvolve(
+        xv.view, kv.view, {.mode = mode, .axes = axes, .run = {.engine = "reference"}});
     EXPECT_EQ(Numbers(y), crop(full, start, shape))
         << name(mode) << ' ' << xs << " with " << ks << " axes " << ::testing::PrintToString(axes);
   }

@@ -49,7 +49,7 @@ TEST(Convolve, OfTheIntroduction) {
 TEST(Convolve, SameHasTheExtentOfTheFirstOperand) {
   const Tensor x = row({1, 2}), k = row({1, 2, 3, 4, 5});
   EXPECT_EQ(flat(convolve(x, k, {.mode = Mode::same})), (List{7, 10}));
-  EXPECT_EQ(flat(signal::fftconvolve(x, k, {.mode = Mode::same, .engine = "reference"})),
+  EXPECT_EQ(flat(signal::fftconvolve(x, k, {.mode = Mode::same, .run = {.engine = "reference"}})),
             (List{7, 10}));
   EXPECT_EQ(flat(correlate(x, k, {.mode = Mode::same})), (List{11, 8}));
   EXPECT_EQ(flat(numpy::convolve(x, k, {.mode = Mode::same})).size(), 5u);
@@ -193,7 +193,8 @@ TEST(Convolve2d, OfEmptyOperandsIsZero) {
 
 TEST(Fftconvolve, SameKeepsTheBroadcastBatch) {
   const Tensor x = counting({1, 50}), k = counting({4, 3});
-  const signal::FftConvolveOptions options{.mode = Mode::same, .axes = {1}, .engine = "reference"};
+  const signal::FftConvolveOptions options{
+      .mode = Mode::same, .axes = {1}, .run = {.engine = "reference"}};
   const Tensor y = signal::fftconvolve(x, k, options);
   ASSERT_EQ(y.shape(), (Shape{4, 50}));  // SciPy: (1, 50)
   EXPECT_EQ(y.values<double>()[0], 1 * 2 + 2 * 1);
@@ -320,14 +321,16 @@ TEST(Lowering, ComplexCorrelationsSumOverTheShorterOperandToo) {
 
 TEST(Lowering, RunsManyTimes) {
   const Tensor x = counting({2, 1, 6}), k = counting({2, 3, 2});
-  const Lowering call = signal::lower_fftconvolve(x, k, {.axes = {2}, .engine = "reference"});
+  const Lowering call =
+      signal::lower_fftconvolve(x, k, {.axes = {2}, .run = {.engine = "reference"}});
   const Plan plan = Plan::make(call.problem, Device::cpu(), call.plan);
   Tensor y(call.problem.output, call.result_shape);
   for (int run = 0; run < 3; ++run) {
     Tensor now = x.clone();
     now.values<double>()[7] = run;
     call.run(plan, {}, now, k, y);
-    EXPECT_EQ(flat(y), flat(signal::fftconvolve(now, k, {.axes = {2}, .engine = "reference"})));
+    EXPECT_EQ(flat(y),
+              flat(signal::fftconvolve(now, k, {.axes = {2}, .run = {.engine = "reference"}})));
   }
   EXPECT_REFUSED(call.run(plan, {}, k, x, y), "x has shape 2x3x2");
   EXPECT_REFUSED(call.run(plan, {}, x, counting({2, 3, 3}), y), "k has shape 2x3x3");

@@ -111,7 +111,7 @@ TEST(Upfirdn, EqualsTheSumWithEveryExtensionAxisAndRate) {
     for (int rank = draw(1, 3); rank > 0; --rank) shape.push_back(draw(1, 5));
     const int axis = draw(0, static_cast<int>(shape.size()) - 1);
     UpfirdnOptions options;
-    options.engine = "direct";  // FFT engines would round sums of small integers
+    options.run.engine = "direct";  // FFT engines would round sums of small integers
     options.up = draw(1, 4);
     options.down = draw(1, 4);
     options.axis = draw(0, 1) ? axis : axis - static_cast<int>(shape.size());

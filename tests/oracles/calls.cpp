@@ -14,7 +14,7 @@ Options convolve_options(CallOptions& from) {
   Options options;
   from.read("mode", options.mode);
   from.read("method", options.method);
-  from.read("engine", options.engine);
+  from.read("engine", options.run.engine);
   return options;
 }
 
@@ -22,7 +22,7 @@ signal::FftConvolveOptions fft_options(CallOptions& from) {
   signal::FftConvolveOptions options;
   from.read("mode", options.mode);
   from.read("axes", options.axes);
-  from.read("engine", options.engine);
+  from.read("engine", options.run.engine);
   return options;
 }
 
@@ -84,7 +84,7 @@ Options image_options(CallOptions& from) {
   from.read("accumulator", options.accumulator);
   from.read("store", options.store);
   from.read("method", options.method);
-  from.read("engine", options.engine);
+  from.read("engine", options.run.engine);
   return options;
 }
 
@@ -140,7 +140,7 @@ nn::ConvOptions conv_options(CallOptions& from) {
   from.read("groups", options.groups);
   from.read("layout", options.layout);
   from.read("output", options.output);
-  from.read("engine", options.engine);
+  from.read("engine", options.run.engine);
   return options;
 }
 
@@ -156,7 +156,7 @@ Tensor conv_transpose(const Operands& operands, CallOptions& from) {
   from.read("output_padding", options.output_padding);
   from.read("output_shape", options.output_shape);
   from.read("groups", options.groups);
-  from.read("engine", options.engine);
+  from.read("engine", options.run.engine);
   return nn::run_conv_transpose(operands.at(0), operands.at(1), options, optional_bias(operands));
 }
 

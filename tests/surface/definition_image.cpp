@@ -152,10 +152,8 @@ std::string judge_image(const Case& c) {
                      : image::correlate(x.view(), w.view(), options);
   };
   const Norms sizes = norms(geometry, x.grid().values, filter.values);
-  const image::Call call{.accumulator = options.accumulator,
-                         .store = options.store,
-                         .method = options.method,
-                         .engine = {}};
+  const image::Call call{
+      .accumulator = options.accumulator, .store = options.store, .method = options.method};
   if (c.has("y")) {
     const Operand y(c, "y");
     const TensorView into = y.view();

@@ -59,7 +59,7 @@ void set_strides(Problem& problem, const ConstTensorView& first, const ConstTens
 }
 
 Plan plan_like(const Case& c, const Problem& problem) {
-  return Plan::make(problem, Device::cpu(), plan_options(problem, c.method(), ""));
+  return Plan::make(problem, Device::cpu(), plan_options(problem, c.method()));
 }
 
 Background background_of(const std::vector<Value>& before, const std::vector<Value>* bias,

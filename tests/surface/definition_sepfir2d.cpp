@@ -28,7 +28,7 @@ OnePass pass_of(const std::vector<Value>& x, const ConstTensorView& view, const 
   pass.geometry.axes[axis] =
       image_line(true, view.shape[axis], taps.shape()[0], 0, Boundary::reflect());
   pass.sums = forward(pass.geometry, x, taps.grid().values);
-  const image::Call call{.accumulator = {}, .store = {}, .method = method, .engine = {}};
+  const image::Call call{.accumulator = {}, .store = {}, .method = method};
   pass.rule = rule_of_pass(call, view, taps, y, pass.geometry, {axis}, true);
   pass.sizes = norms(pass.geometry, x, taps.grid().values);
   return pass;

@@ -140,11 +140,11 @@ class MeanWork : public CallWork {
       : call_(call), strides_(compact_strides(call.in)), x_(call.dtype, call.in) {
     fill_picture(x_, seed);
     options_.size = std::vector<std::int64_t>(call.window.begin(), call.window.end());
-    options_.engine = engine;
+    options_.run.engine = engine;
   }
   [[nodiscard]] Tensor run() const override { return image::uniform(x_, options_); }
   [[nodiscard]] std::string engine() const override {
-    return options_.engine.empty() ? "cpu.mean" : options_.engine;
+    return options_.run.engine.empty() ? "cpu.mean" : options_.run.engine;
   }
   [[nodiscard]] std::string error_class() const override {
     return is_integer(call_.dtype) ? "exact" : "elementwise";
@@ -231,7 +231,7 @@ class SepfirWork : public CallWork {
         hrow_(call.dtype, {call.window[1]}),
         rows_(plan(call, {1, call.window[1]}, engine)),
         columns_(plan(call, {call.window[0], 1}, engine)) {
-    options_.engine = engine;
+    options_.run.engine = engine;
     fill(x_, seed);
     fill(hrow_, seed + 1);
     fill(hcol_, seed + 2);
@@ -300,7 +300,7 @@ class UpfirdnWork : public CallWork {
   UpfirdnWork(const Call& call, const std::string& engine, std::uint64_t seed)
       : x_(call.dtype, call.in),
         h_(call.dtype, call.window),
-        options_{.up = call.up, .down = call.down, .engine = engine},
+        options_{.up = call.up, .down = call.down, .run = {.engine = engine}},
         lowering_(signal::lower_upfirdn(h_, x_, options_)),
         plan_(Plan::make(lowering_.problem, Device::cpu(), lowering_.plan)) {
     fill(x_, seed);

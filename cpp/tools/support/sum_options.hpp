@@ -50,7 +50,7 @@ void set_method(const std::string& text, CallOptions& call) {
   if (text == "auto" || text == "direct" || text == "fft") {
     call.method = parse_method(text);
   } else {
-    call.engine = text;
+    call.run.engine = text;
   }
 }
 

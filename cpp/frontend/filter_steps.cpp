@@ -1,0 +1,189 @@
+#include "cpp/frontend/filter_steps.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <faltung/error.hpp>
+#include "cpp/core/allocator.hpp"
+#include "cpp/core/message.hpp"
+#include "cpp/core/stream.hpp"
+#include "cpp/core/view_rules.hpp"
+#include "cpp/frontend/execution.hpp"
+
+namespace faltung {
+namespace {
+
+std::size_t index_of(Place place) {
+  return static_cast<std::size_t>(place) - static_cast<std::size_t>(Place::first);
+}
+
+// Memory of one run, given back in stream order.
+class Scratch {
+ public:
+  Scratch(std::size_t bytes, const Device& device, const Execution& run)
+      : allocator_(allocator_for(device, run.allocator)),
+        stream_(stream_on(device, run.stream)),
+        bytes_(bytes) {
+    if (bytes == 0) return;
+    data_ = allocator_.allocate(allocator_.context, bytes, memory_alignment, stream_);
+    if (data_ == nullptr) {
+      throw DeviceError(message("no memory for intermediate images and scratch, ", bytes,
+                                " bytes on ", device, "; filter the image in parts"));
+    }
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  ~Scratch() {
+    if (data_ == nullptr) return;
+    allocator_.deallocate(allocator_.context, data_, bytes_, memory_alignment, stream_);
+  }
+  [[nodiscard]] std::byte* data() const { return static_cast<std::byte*>(data_); }
+
+ private:
+  Allocator allocator_;
+  Stream stream_;
+  std::size_t bytes_;
+  void* data_ = nullptr;
+};
+
+void check_views(const Steps& steps, const ConstTensorView& x, const TensorView& y) {
+  const ConstTensorView& px = steps.x();
+  const TensorView& py = steps.y();
+  check_view(x, {"x", px.dtype, px.shape, px.strides}, px.device);
+  check_view(y, {"y", py.dtype, py.shape, py.strides}, px.device);
+  check_apart(y, "y", x, "x");
+}
+
+void check_lent(const Workspace& lent, std::size_t needed) {
+  if (lent.bytes < needed) {
+    throw InvalidProblem(message("workspace has ", lent.bytes, " bytes, the plan needs ", needed,
+                                 "; ask FilterPlan::workspace_bytes"));
+  }
+  if (reinterpret_cast<std::uintptr_t>(lent.data) % memory_alignment != 0) {
+    throw InvalidProblem(message("workspace starts at address ", lent.data,
+                                 ", which is misaligned: it needs a multiple of ", memory_alignment,
+                                 " bytes"));
+  }
+}
+
+void check_lent_apart(const Workspace& lent, const ConstTensorView& x, const TensorView& y) {
+  const auto bytes = static_cast<std::int64_t>(lent.bytes);
+  const ConstTensorView memory{lent.data, u8, {bytes}, {1}, y.device};
+  check_apart(memory, "the workspace", x, "x", "lend other memory");
+  check_apart(memory, "the workspace", y, "y", "lend other memory");
+}
+
+Workspace part_of(void* data, std::size_t offset, std::size_t bytes) {
+  if (bytes == 0) return {};
+  return {static_cast<std::byte*>(data) + offset, bytes};
+}
+
+}  // namespace
+
+Steps::Steps(ConstTensorView x, TensorView y) : x_(std::move(x)), y_(std::move(y)), between_(y_) {
+  between_.strides = compact_strides(between_.shape);
+  x_.data = nullptr;
+  y_.data = between_.data = nullptr;
+}
+
+TensorView Steps::view(Place place) const {
+  if (place == Place::x) return {nullptr, x_.dtype, x_.shape, x_.strides, x_.device};
+  return place == Place::y ? y_ : between_;
+}
+
+void Steps::add(Step step) {
+  for (const Place place : {step.from, step.to}) {
+    if (place >= Place::first) used_[index_of(place)] = true;
+  }
+  steps_.push_back(std::move(step));
+}
+
+std::size_t Steps::bytes_of_one() const {
+  const auto bytes =
+      static_cast<std::size_t>(element_count(between_.shape)) * size_of(between_.dtype);
+  return (bytes + memory_alignment - 1) / memory_alignment * memory_alignment;
+}
+
+std::size_t Steps::image_bytes() const {
+  return bytes_of_one() * static_cast<std::size_t>(std::ranges::count(used_, true));
+}
+
+std::size_t Steps::scratch_bytes() const {
+  std::size_t bytes = 0;
+  for (const Step& step : steps_) bytes = std::max(bytes, step.workspace_bytes);
+  return bytes;
+}
+
+void Steps::run(const ConstTensorView& x, const TensorView& y, const Stream& stream, void* images,
+                const Workspace& scratch) const {
+  std::array<TensorView, 3> between = {between_, between_, between_};
+  std::size_t offset = 0;
+  for (std::size_t i = 0; i < between.size(); ++i) {
+    if (!used_[i]) continue;
+    between[i].data = static_cast<std::byte*>(images) + offset;
+    offset += bytes_of_one();
+  }
+  for (const Step& step : steps_) {
+    const TensorView to = step.to == Place::y ? y : between[index_of(step.to)];
+    if (step.from == Place::x) {
+      step.run(x, to, stream, scratch);
+    } else {
+      step.run(step.from == Place::y ? y : between[index_of(step.from)], to, stream, scratch);
+    }
+  }
+}
+
+void run_steps(const Steps& steps, const ConstTensorView& x, const TensorView& y,
+               const Execution& run) {
+  check_views(steps, x, y);
+  const bool lent = run.workspace.data != nullptr;
+  if (lent) {
+    check_lent(run.workspace, steps.scratch_bytes());
+    check_lent_apart(run.workspace, x, y);
+  }
+  const std::size_t images = steps.image_bytes(), own = lent ? 0 : steps.scratch_bytes();
+  const Scratch memory(images + own, x.device, run);
+  steps.run(x, y, stream_on(x.device, run.stream), memory.data(),
+            lent ? run.workspace : part_of(memory.data(), images, own));
+}
+
+FilterPlan::FilterPlan(std::shared_ptr<const State> state) : state_(std::move(state)) {}
+
+void FilterPlan::run(const ConstTensorView& x, const TensorView& y, const Stream& stream,
+                     const Workspace& workspace) const {
+  const Steps& steps = state_->steps;
+  Execution how = state_->run;
+  how.stream = stream;
+  how.workspace = workspace;
+  check_execution(how, steps.x().device);
+  if (workspace.data == nullptr) {
+    how.workspace = {};
+    return run_steps(steps, x, y, how);
+  }
+  check_views(steps, x, y);
+  check_lent(workspace, workspace_bytes());
+  check_lent_apart(workspace, x, y);
+  const std::size_t images = steps.image_bytes();
+  steps.run(x, y, stream_on(x.device, stream), workspace.data,
+            part_of(workspace.data, images, workspace.bytes - images));
+}
+
+std::size_t FilterPlan::workspace_bytes() const noexcept {
+  return state_->steps.image_bytes() + state_->steps.scratch_bytes();
+}
+const Shape& FilterPlan::shape() const noexcept { return state_->steps.x().shape; }
+DType FilterPlan::y_dtype() const noexcept { return state_->steps.y().dtype; }
+
+std::string FilterPlan::explain() const {
+  std::string text;
+  for (const Step& step : state_->steps.all()) {
+    if (step.plan == nullptr) {
+      text += message(step.what, "\n");
+    } else {
+      text += message(step.plan->engine(), '/', step.plan->way(), ": ", step.plan->problem(), "\n");
+    }
+  }
+  return text;
+}
+
+}  // namespace faltung
