@@ -1,7 +1,10 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
+#include <memory>
 #include <numeric>
+#include <utility>
 
 #include <faltung/error.hpp>
 #include <faltung/promotion.hpp>
@@ -9,6 +12,8 @@
 #include "cpp/core/element.hpp"
 #include "cpp/core/float_environment.hpp"
 #include "cpp/core/message.hpp"
+#include "cpp/core/strided.hpp"
+#include "cpp/core/view_rules.hpp"
 #include "cpp/frontend/resample_lines.hpp"
 #include "cpp/frontend/signal_lowering.hpp"
 #include "cpp/frontend/signal_upfirdn.hpp"
@@ -72,7 +77,6 @@ void multiply(Tensor& taps, std::int64_t factor) {
 }
 
 void multiply_taps(Tensor& taps, std::int64_t factor) {
-  const FloatEnvironment environment;
   switch (taps.dtype()) {
     case f32:
       return multiply<float>(taps, factor);
@@ -150,39 +154,114 @@ PadType parse_pad_type(std::string_view text) {
   throw InvalidProblem(message("padtype is '", text, "'; it must be one of ", known));
 }
 
-Tensor resample_poly(const ConstTensorView& x, std::int64_t up, std::int64_t down,
-                     const ResamplePolyOptions& options) {
+namespace {
+
+// What resample_poly settles before it filters.
+struct Resampling {
+  bool copies = false;  // the ratio is 1
+  std::size_t along = 0;
+  Tensor taps;  // on the CPU
+  Kept kept;
+  UpfirdnOptions filtering;
+};
+
+Resampling prepare(const ConstTensorView& x, std::int64_t up, std::int64_t down,
+                   const ResamplePolyOptions& options) {
+  const FloatEnvironment environment;  // for the filter
   check_execution(options.run, x.device);
   check_operand(x, "x");
   check_options(options);
   const Rates rates = reduced(up, down);
   if (x.shape.empty()) throw InvalidProblem("x has rank 0; resample_poly needs an axis");
-  const std::size_t along = axis_index(options.axis, x.shape.size());
-  if (rates.up == 1 && rates.down == 1) {
-    return new_copy(x, x.dtype, options.run);
-  }
-  Tensor taps = options.taps ? given_taps(*options.taps, x.dtype)
-                             : designed_taps(x.dtype, rates, options.beta);
-  multiply_taps(taps, rates.up);
-  const Kept kept{(taps.size() - 1) / 2, kept_extent(x.shape[along], rates)};
-  UpfirdnOptions filtering{.up = rates.up,
-                           .down = rates.down,
-                           .axis = options.axis,
-                           .cval = options.cval,
-                           .method = options.method,
-                           .run = options.run};
-  if (is_rule(options.padtype)) filtering.mode = static_cast<Extension>(options.padtype);
-  static_cast<void>(check_upfirdn(taps, x, filtering));
+  Resampling r;
+  r.along = axis_index(options.axis, x.shape.size());
+  r.copies = rates.up == 1 && rates.down == 1;
+  if (r.copies) return r;
+  r.taps = options.taps ? given_taps(*options.taps, x.dtype)
+                        : designed_taps(x.dtype, rates, options.beta);
+  multiply_taps(r.taps, rates.up);
+  r.kept = {(r.taps.size() - 1) / 2, kept_extent(x.shape[r.along], rates)};
+  r.filtering = {.up = rates.up,
+                 .down = rates.down,
+                 .axis = options.axis,
+                 .cval = options.cval,
+                 .method = options.method,
+                 .run = options.run};
+  if (is_rule(options.padtype)) r.filtering.mode = static_cast<Extension>(options.padtype);
+  static_cast<void>(check_upfirdn(r.taps, x, r.filtering));
+  return r;
+}
+
+DType result_type(const ConstTensorView& x, const Resampling& r) {
+  return r.copies ? x.dtype : upfirdn_result_type(r.taps.dtype(), x.dtype);
+}
+
+Tensor on_device_of(const ConstTensorView& x, Tensor taps) {
+  return x.device.kind == DeviceKind::cpu ? std::move(taps) : taps.to(x.device);
+}
+
+// On the CPU, of one type and shape.
+void copy_elements(const ConstTensorView& from, const TensorView& to) {
+  const auto size = static_cast<std::int64_t>(size_of(from.dtype));
+  for_each_index(from.shape, [&](std::int64_t, const Extents& index) {
+    std::memcpy(static_cast<std::byte*>(to.data) + offset_of(index, to.strides) * size,
+                static_cast<const std::byte*>(from.data) + offset_of(index, from.strides) * size,
+                static_cast<std::size_t>(size));
+  });
+}
+
+}  // namespace
+
+Tensor resample_poly(const ConstTensorView& x, std::int64_t up, std::int64_t down,
+                     const ResamplePolyOptions& options) {
+  Resampling r = prepare(x, up, down, options);
+  if (r.copies) return new_copy(x, x.dtype, options.run);
   if (element_count(x.shape) == 0) {
-    Shape shape = x.shape;
-    shape[along] = kept.count;
-    return new_zeros(upfirdn_result_type(taps.dtype(), x.dtype), shape, x.device, options.run);
+    return new_zeros(result_type(x, r), shape_of_result(x, r.along, r.kept), x.device, options.run);
   }
   if (!is_rule(options.padtype)) {
-    return resample_without(x, taps, filtering, along, kept, options.padtype);
+    return resample_without(x, r.taps, r.filtering, r.along, r.kept, options.padtype);
   }
-  if (x.device.kind != DeviceKind::cpu) taps = taps.to(x.device);
-  return run_upfirdn(taps, x, filtering, along, kept);
+  const Tensor taps = on_device_of(x, std::move(r.taps));
+  return run_upfirdn(taps, x, r.filtering, r.along, r.kept);
+}
+
+void resample_poly(const ConstTensorView& x, std::int64_t up, std::int64_t down,
+                   const TensorView& y, const ResamplePolyOptions& options) {
+  Resampling r = prepare(x, up, down, options);
+  const Shape shape = r.copies ? x.shape : shape_of_result(x, r.along, r.kept);
+  check_result(y, shape, result_type(x, r));
+  if (element_count(x.shape) == 0) return fill_zeros(y, options.run);
+  if (r.copies || !is_rule(options.padtype)) {
+    check_view(x, {"x", x.dtype, x.shape, x.strides}, Device::cpu());
+    check_view(y, {"y", y.dtype, y.shape, y.strides}, Device::cpu());
+    check_apart(y, "y", x, "x");
+    if (r.copies) return copy_elements(x, y);
+    return copy_elements(resample_without(x, r.taps, r.filtering, r.along, r.kept, options.padtype),
+                         y);
+  }
+  const Tensor taps = on_device_of(x, std::move(r.taps));
+  run_upfirdn_into(taps, x, y, r.filtering, r.along, r.kept);
+}
+
+Lowering lower_resample_poly(const ConstTensorView& x, std::int64_t up, std::int64_t down,
+                             const ResamplePolyOptions& options) {
+  check_for_plan(options.run);
+  Resampling r = prepare(x, up, down, options);
+  if (r.copies || !is_rule(options.padtype)) {
+    throw InvalidProblem(message(
+        "up is ", up, ", down ", down, " and padtype ", name(options.padtype),
+        r.copies ? ", which copies x" : ", which is taken off before filtering and added after",
+        ", so that there is no problem; use resample_poly"));
+  }
+  if (element_count(x.shape) == 0) {
+    throw InvalidProblem(message("x has shape ", x.shape, ": there is nothing to filter"));
+  }
+  const auto taps = std::make_shared<const Tensor>(on_device_of(x, std::move(r.taps)));
+  Lowering lowering = lower_upfirdn_to(*taps, x, r.filtering, r.along, r.kept);
+  lowering.filter = taps;
+  lowering.names[1] = "taps";
+  return lowering;
 }
 
 }  // namespace faltung::signal

@@ -95,77 +95,62 @@ Lowering lower(const ConstTensorView& x, const ConstTensorView& k, const Form& f
   call.reverse_result = reversed;
   call.conjugate_result = reversed && is_complex(form.sums.output);
   call.sums = form.sums;
+  call.into = form.into;
   return assemble(call);
 }
 
 namespace {
 
 Lowering lower_nd(const ConstTensorView& x, const ConstTensorView& k,
-                  const ConvolveOptions& options, bool correlation) {
+                  const ConvolveOptions& options, bool correlation, const TensorView* into) {
   Lowering lowering = lower(x, k,
                             {.correlation = correlation,
                              .mode = options.mode,
-                             .sums = sums_of(options, numpy_result_type(x.dtype, k.dtype))});
+                             .sums = sums_of(options, numpy_result_type(x.dtype, k.dtype)),
+                             .into = into});
   lowering.plan = plan_options(lowering.problem, options.method, options.run);
   return lowering;
 }
 
-Lowering lower_2d(const ConstTensorView& x, const ConstTensorView& k,
-                  const Convolve2dOptions& options, bool correlation) {
-  check_rank_2(x, k);
-  Lowering lowering = lower(x, k,
-                            {.correlation = correlation,
-                             .mode = options.mode,
-                             .same = correlation ? Same::first_from_half : Same::first,
-                             .boundary = options.boundary,
-                             .sums = sums_of(options, numpy_result_type(x.dtype, k.dtype))});
-  lowering.plan = plan_options(lowering.problem, options.method, options.run);
-  return lowering;
+Tensor run_nd(const ConstTensorView& x, const ConstTensorView& k, const ConvolveOptions& options,
+              bool correlation) {
+  return run_lowering(lower_nd(x, k, options, correlation, nullptr), x, k, options.run);
+}
+
+void run_nd_into(const ConstTensorView& x, const ConstTensorView& k, const TensorView& y,
+                 const ConvolveOptions& options, bool correlation) {
+  const ConvolveOptions o = with_output_of(y, options);
+  run_lowering_into(lower_nd(x, k, o, correlation, &y), x, k, y, o.run);
 }
 
 }  // namespace
 
-Lowering lower_convolve(const ConstTensorView& x, const ConstTensorView& k,
-                        const ConvolveOptions& options) {
-  return lower_nd(x, k, options, false);
-}
-
-Lowering lower_correlate(const ConstTensorView& x, const ConstTensorView& k,
-                         const ConvolveOptions& options) {
-  return lower_nd(x, k, options, true);
-}
-
-Lowering lower_convolve2d(const ConstTensorView& x, const ConstTensorView& k,
-                          const Convolve2dOptions& options) {
-  return lower_2d(x, k, options, false);
-}
-
-Lowering lower_correlate2d(const ConstTensorView& x, const ConstTensorView& k,
-                           const Convolve2dOptions& options) {
-  return lower_2d(x, k, options, true);
-}
-
-Lowering lower_fftconvolve(const ConstTensorView& x, const ConstTensorView& k,
-                           const FftConvolveOptions& options) {
-  check_operands(x, k);
-  Lowering lowering = lower(x, k,
-                            {.mode = options.mode,
-                             .convolved = convolved_axes(options.axes, x.shape.size()),
-                             .sums = sums_of(options, fft_result_type(x.dtype, k.dtype))});
-  // An engine by name may be of another family: the sums are the same.
-  const Method method = options.run.engine.empty() ? Method::fft : Method::automatic;
-  lowering.plan = plan_options(lowering.problem, method, options.run);
-  return lowering;
-}
-
 Tensor convolve(const ConstTensorView& x, const ConstTensorView& k,
                 const ConvolveOptions& options) {
-  return run_lowering(lower_convolve(x, k, options), x, k, options.run);
+  return run_nd(x, k, options, false);
+}
+void convolve(const ConstTensorView& x, const ConstTensorView& k, const TensorView& y,
+              const ConvolveOptions& options) {
+  run_nd_into(x, k, y, options, false);
+}
+Lowering lower_convolve(const ConstTensorView& x, const ConstTensorView& k,
+                        const ConvolveOptions& options) {
+  check_for_plan(options.run);
+  return lower_nd(x, k, options, false, nullptr);
 }
 
 Tensor correlate(const ConstTensorView& x, const ConstTensorView& k,
                  const ConvolveOptions& options) {
-  return run_lowering(lower_correlate(x, k, options), x, k, options.run);
+  return run_nd(x, k, options, true);
+}
+void correlate(const ConstTensorView& x, const ConstTensorView& k, const TensorView& y,
+               const ConvolveOptions& options) {
+  run_nd_into(x, k, y, options, true);
+}
+Lowering lower_correlate(const ConstTensorView& x, const ConstTensorView& k,
+                         const ConvolveOptions& options) {
+  check_for_plan(options.run);
+  return lower_nd(x, k, options, true, nullptr);
 }
 
 }  // namespace faltung::signal

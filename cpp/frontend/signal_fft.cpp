@@ -22,6 +22,20 @@ Shape fft_shape(const ConstTensorView& x, const ConstTensorView& k,
   return shape;
 }
 
+Lowering lower_fft(const ConstTensorView& x, const ConstTensorView& k,
+                   const FftConvolveOptions& options, const TensorView* into) {
+  check_operands(x, k);
+  Lowering lowering = lower(x, k,
+                            {.mode = options.mode,
+                             .convolved = convolved_axes(options.axes, x.shape.size()),
+                             .sums = sums_of(options, fft_result_type(x.dtype, k.dtype)),
+                             .into = into});
+  // An engine by name may be of another family: the sums are the same.
+  const Method method = options.run.engine.empty() ? Method::fft : Method::automatic;
+  lowering.plan = plan_options(lowering.problem, method, options.run);
+  return lowering;
+}
+
 }  // namespace
 
 Tensor fftconvolve(const ConstTensorView& x, const ConstTensorView& k,
@@ -33,12 +47,36 @@ Tensor fftconvolve(const ConstTensorView& x, const ConstTensorView& k,
     return new_tensor(options.output.value_or(fft_result_type(x.dtype, k.dtype)), shape, x.device,
                       options.run);
   }
-  return run_lowering(lower_fftconvolve(x, k, options), x, k, options.run);
+  return run_lowering(lower_fft(x, k, options, nullptr), x, k, options.run);
+}
+
+void fftconvolve(const ConstTensorView& x, const ConstTensorView& k, const TensorView& y,
+                 const FftConvolveOptions& options) {
+  const FftConvolveOptions o = with_output_of(y, options);
+  check_execution(o.run, x.device);
+  check_operands(x, k);
+  const Shape shape = fft_shape(x, k, o);
+  if (element_count(shape) == 0) return check_result(y, shape);
+  run_lowering_into(lower_fft(x, k, o, &y), x, k, y, o.run);
+}
+
+Lowering lower_fftconvolve(const ConstTensorView& x, const ConstTensorView& k,
+                           const FftConvolveOptions& options) {
+  check_for_plan(options.run);
+  return lower_fft(x, k, options, nullptr);
 }
 
 Tensor oaconvolve(const ConstTensorView& x, const ConstTensorView& k,
                   const FftConvolveOptions& options) {
   return fftconvolve(x, k, options);
+}
+void oaconvolve(const ConstTensorView& x, const ConstTensorView& k, const TensorView& y,
+                const FftConvolveOptions& options) {
+  fftconvolve(x, k, y, options);
+}
+Lowering lower_oaconvolve(const ConstTensorView& x, const ConstTensorView& k,
+                          const FftConvolveOptions& options) {
+  return lower_fftconvolve(x, k, options);
 }
 
 }  // namespace faltung::signal

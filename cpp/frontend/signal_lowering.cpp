@@ -103,7 +103,11 @@ class Assembly {
                                      : broadcast_extent(call_.x.shape[i], call_.w.shape[i], i));
     }
     lowering_.result_shape = result;
-    const Strides y = compact_strides(result);
+    Strides y = compact_strides(result);
+    if (call_.into != nullptr) {
+      check_result(*call_.into, result);
+      if (!is_compact(*call_.into)) lowering_.result_strides = y = call_.into->strides;
+    }
     for (std::size_t i = 0; i < result.size(); ++i) {
       if (call_.axes[i]) {
         add_axis(*call_.axes[i], i, y[i]);

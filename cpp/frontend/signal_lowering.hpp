@@ -24,6 +24,15 @@ enum class Same : std::uint8_t {
   longest           ///< max(N,M), centred on the longer operand: NumPy
 };
 
+/// @throws InvalidProblem if `output` is another type than that of y.
+void check_output_of(const TensorView& y, std::optional<DType> output);
+
+/// @throws InvalidProblem unless y has this shape and one stride per axis.
+void check_result(const TensorView& y, const Shape& shape);
+
+/// The same, and this type, where no option names another.
+void check_result(const TensorView& y, const Shape& shape, DType dtype);
+
 /// In which types a call forms and stores its sums.
 struct Sums {
   DType output = f32;
@@ -32,6 +41,16 @@ struct Sums {
   Overflow overflow = Overflow::wrap;
   bool named = false;  ///< the caller chose the output
 };
+
+/// The options of a form that writes into y.
+///
+/// @throws InvalidProblem if they name another type than that of y.
+template <typename Options>
+[[nodiscard]] Options with_output_of(const TensorView& y, Options options) {
+  check_output_of(y, options.output);
+  options.output = y.dtype;
+  return options;
+}
 
 /// What the options of a call say; `original` is the type of the result that they leave open.
 template <typename Options>
@@ -48,6 +67,7 @@ struct Form {
   Boundary boundary = {};            ///< of x; not used by mode `valid`
   std::vector<bool> convolved = {};  ///< per axis; empty = all
   Sums sums = {};
+  const TensorView* into = nullptr;  ///< the view that the result is to have; null: compact
 };
 
 /// @throws InvalidProblem unless every convolved axis has elements and the mode allows the lengths.
@@ -69,9 +89,10 @@ struct Call {
   bool reverse_result = false;  ///< along every axis that is convolved
   bool conjugate_result = false;
   Sums sums = {};
+  const TensorView* into = nullptr;  ///< as in Form
 };
 
-/// Finds the problem, and loops for what does not fit. The result is compact.
+/// Finds the problem, and loops for what does not fit.
 ///
 /// @throws InvalidProblem if more than six axes are convolved.
 [[nodiscard]] Lowering assemble(const Call& call);
@@ -80,6 +101,10 @@ struct Call {
 ///
 /// @throws InvalidProblem for 64-bit integers with a floating result.
 void check_exact(DType a, DType b, DType output);
+
+/// Plans and runs, into a view that was lowered for.
+void run_lowering_into(const Lowering& lowering, const ConstTensorView& x, const ConstTensorView& k,
+                       const TensorView& y, const Execution& run);
 
 /// Allocates the result, plans and runs.
 [[nodiscard]] Tensor run_lowering(const Lowering& lowering, const ConstTensorView& x,

@@ -45,27 +45,21 @@ std::int64_t checked_members(const ConstTensorView& domain, const ConstTensorVie
   return members;
 }
 
-}  // namespace
-
-Tensor medfilt(const ConstTensorView& x, const PerAxis<std::int64_t>& kernel_size,
-               const OrderFilterOptions& options) {
+image::RankOptions medians(const ConstTensorView& x, const PerAxis<std::int64_t>& kernel_size,
+                           const OrderFilterOptions& options) {
   const auto sizes = kernel_size.expand("kernel_size", x.shape.size());
   for (std::size_t i = 0; i < sizes.size(); ++i) check_odd("kernel_size", sizes[i], i);
-  return image::median_filter(
-      x, {.size = kernel_size, .boundary = Boundary::zero(), .run = options.run});
+  return {.size = kernel_size, .boundary = Boundary::zero(), .run = options.run};
 }
 
-Tensor medfilt2d(const ConstTensorView& x, const PerAxis<std::int64_t>& kernel_size,
-                 const OrderFilterOptions& options) {
-  if (x.shape.size() != 2) {
-    throw InvalidProblem(
-        message("x has rank ", x.shape.size(), "; medfilt2d takes rank 2, medfilt any"));
-  }
-  return medfilt(x, kernel_size, options);
+void check_rank_2(const ConstTensorView& x) {
+  if (x.shape.size() == 2) return;
+  throw InvalidProblem(
+      message("x has rank ", x.shape.size(), "; medfilt2d takes rank 2, medfilt any"));
 }
 
-Tensor order_filter(const ConstTensorView& x, const ConstTensorView& domain, std::int64_t rank,
-                    const OrderFilterOptions& options) {
+image::RankOptions ranks(const ConstTensorView& x, const ConstTensorView& domain, std::int64_t rank,
+                         const OrderFilterOptions& options) {
   const std::int64_t members = checked_members(domain, x);
   if (members == 0) {
     throw InvalidProblem(message("domain of shape ", domain.shape,
@@ -75,8 +69,51 @@ Tensor order_filter(const ConstTensorView& x, const ConstTensorView& domain, std
     throw InvalidProblem(message("rank is ", rank, ", domain has ", members,
                                  " elements that are not 0; use 0, the least, to ", members - 1));
   }
-  return image::rank_filter(
-      x, rank, {.footprint = domain, .boundary = Boundary::zero(), .run = options.run});
+  return {.footprint = domain, .boundary = Boundary::zero(), .run = options.run};
+}
+
+}  // namespace
+
+Tensor medfilt(const ConstTensorView& x, const PerAxis<std::int64_t>& kernel_size,
+               const OrderFilterOptions& options) {
+  return image::median_filter(x, medians(x, kernel_size, options));
+}
+void medfilt(const ConstTensorView& x, const PerAxis<std::int64_t>& kernel_size,
+             const TensorView& y, const OrderFilterOptions& options) {
+  image::median_filter(x, y, medians(x, kernel_size, options));
+}
+FilterPlan plan_medfilt(const ConstTensorView& x, const PerAxis<std::int64_t>& kernel_size,
+                        const OrderFilterOptions& options) {
+  return image::plan_median_filter(x, medians(x, kernel_size, options));
+}
+
+Tensor medfilt2d(const ConstTensorView& x, const PerAxis<std::int64_t>& kernel_size,
+                 const OrderFilterOptions& options) {
+  check_rank_2(x);
+  return image::median_filter(x, medians(x, kernel_size, options));
+}
+void medfilt2d(const ConstTensorView& x, const PerAxis<std::int64_t>& kernel_size,
+               const TensorView& y, const OrderFilterOptions& options) {
+  check_rank_2(x);
+  image::median_filter(x, y, medians(x, kernel_size, options));
+}
+FilterPlan plan_medfilt2d(const ConstTensorView& x, const PerAxis<std::int64_t>& kernel_size,
+                          const OrderFilterOptions& options) {
+  check_rank_2(x);
+  return image::plan_median_filter(x, medians(x, kernel_size, options));
+}
+
+Tensor order_filter(const ConstTensorView& x, const ConstTensorView& domain, std::int64_t rank,
+                    const OrderFilterOptions& options) {
+  return image::rank_filter(x, rank, ranks(x, domain, rank, options));
+}
+void order_filter(const ConstTensorView& x, const ConstTensorView& domain, std::int64_t rank,
+                  const TensorView& y, const OrderFilterOptions& options) {
+  image::rank_filter(x, rank, y, ranks(x, domain, rank, options));
+}
+FilterPlan plan_order_filter(const ConstTensorView& x, const ConstTensorView& domain,
+                             std::int64_t rank, const OrderFilterOptions& options) {
+  return image::plan_rank_filter(x, rank, ranks(x, domain, rank, options));
 }
 
 }  // namespace faltung::signal

@@ -24,6 +24,31 @@ Window mode_window(Mode mode, std::int64_t n, std::int64_t m) {
       message("mode has the value ", static_cast<int>(mode), "; it must be full, same or valid"));
 }
 
+void check_output_of(const TensorView& y, std::optional<DType> output) {
+  if (!output || *output == y.dtype) return;
+  throw InvalidProblem(message("output is ", faltung::name(*output), ", but y has type ",
+                               faltung::name(y.dtype),
+                               "; leave output out when the result goes into y"));
+}
+
+void check_result(const TensorView& y, const Shape& shape) {
+  if (y.strides.size() != y.shape.size()) {
+    throw InvalidProblem(message("y has ", y.strides.size(), " strides for ", y.shape.size(),
+                                 " axes; give one stride per axis"));
+  }
+  if (y.shape != shape) {
+    throw InvalidProblem(
+        message("y has shape ", y.shape, ", the result has ", shape, "; give y that shape"));
+  }
+}
+
+void check_result(const TensorView& y, const Shape& shape, DType dtype) {
+  check_result(y, shape);
+  if (y.dtype == dtype) return;
+  throw InvalidProblem(message("y has type ", faltung::name(y.dtype), ", the result has ",
+                               faltung::name(dtype), "; give y that type"));
+}
+
 std::int64_t broadcast_extent(std::int64_t a, std::int64_t b, std::size_t axis) {
   if (a != b && a != 1 && b != 1) {
     throw InvalidProblem(message("axis ", axis, " is not convolved and has extents ", a, " and ", b,

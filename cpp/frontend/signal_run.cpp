@@ -21,12 +21,18 @@ bool holds(DType type, std::complex<double> value) {
 
 }  // namespace
 
+void run_lowering_into(const Lowering& lowering, const ConstTensorView& x, const ConstTensorView& k,
+                       const TensorView& y, const Execution& run) {
+  check_execution(run, x.device);
+  const auto plan = kept_plan(lowering.problem, x.device, lowering.plan);
+  lowering.run(*plan, stream_on(x.device, run.stream), x, k, y, run.workspace);
+}
+
 Tensor run_lowering(const Lowering& lowering, const ConstTensorView& x, const ConstTensorView& k,
                     const Execution& run) {
   check_execution(run, x.device);
   Tensor y = new_tensor(lowering.problem.output, lowering.result_shape, x.device, run);
-  const auto plan = kept_plan(lowering.problem, x.device, lowering.plan);
-  lowering.run(*plan, stream_on(x.device, run.stream), x, k, y, run.workspace);
+  run_lowering_into(lowering, x, k, y, run);
   return y;
 }
 

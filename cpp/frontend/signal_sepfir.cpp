@@ -3,6 +3,7 @@
 #include <faltung/promotion.hpp>
 #include <faltung/signal.hpp>
 #include "cpp/core/message.hpp"
+#include "cpp/core/view_rules.hpp"
 #include "cpp/frontend/signal_lowering.hpp"
 
 namespace faltung::signal {
@@ -22,10 +23,8 @@ void check_taps(const ConstTensorView& taps, std::string_view name, const ConstT
   }
 }
 
-}  // namespace
-
-Tensor sepfir2d(const ConstTensorView& x, const ConstTensorView& hrow, const ConstTensorView& hcol,
-                const Sepfir2dOptions& options) {
+DType checked_type(const ConstTensorView& x, const ConstTensorView& hrow,
+                   const ConstTensorView& hcol, const Sepfir2dOptions& options) {
   check_execution(options.run, x.device);
   check_operand(x, "x");
   if (x.shape.size() != 2) {
@@ -33,17 +32,38 @@ Tensor sepfir2d(const ConstTensorView& x, const ConstTensorView& hrow, const Con
   }
   check_taps(hrow, "hrow", x);
   check_taps(hcol, "hcol", x);
-  const DType type = numpy_result_type(x.dtype, f32);
+  return numpy_result_type(x.dtype, f32);
+}
+
+void filter(const ConstTensorView& x, const ConstTensorView& hrow, const ConstTensorView& hcol,
+            const TensorView& y, const Sepfir2dOptions& options) {
   const image::Filter1dOptions along{
       .boundary = Boundary::reflect(), .method = options.method, .run = options.run};
   image::Filter1dOptions rows = along, columns = along;
   rows.axis = 1;
   columns.axis = 0;
-  Tensor y = new_tensor(type, x.shape, x.device, options.run);
-  Tensor between = new_tensor(type, x.shape, x.device, options.run);
+  Tensor between = new_tensor(y.dtype, x.shape, x.device, options.run);
   image::convolve1d(x, hrow, between, rows);
   image::convolve1d(between, hcol, y, columns);
+}
+
+}  // namespace
+
+Tensor sepfir2d(const ConstTensorView& x, const ConstTensorView& hrow, const ConstTensorView& hcol,
+                const Sepfir2dOptions& options) {
+  const DType type = checked_type(x, hrow, hcol, options);
+  Tensor y = new_tensor(type, x.shape, x.device, options.run);
+  filter(x, hrow, hcol, y, options);
   return y;
+}
+
+void sepfir2d(const ConstTensorView& x, const ConstTensorView& hrow, const ConstTensorView& hcol,
+              const TensorView& y, const Sepfir2dOptions& options) {
+  check_result(y, x.shape, checked_type(x, hrow, hcol, options));
+  check_apart(y, "y", x, "x");
+  check_apart(y, "y", hrow, "hrow");
+  check_apart(y, "y", hcol, "hcol");
+  filter(x, hrow, hcol, y, options);
 }
 
 }  // namespace faltung::signal

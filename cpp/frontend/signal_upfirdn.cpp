@@ -7,6 +7,7 @@
 #include "cpp/core/float_environment.hpp"
 #include "cpp/core/message.hpp"
 #include "cpp/core/problem_rules.hpp"
+#include "cpp/core/view_rules.hpp"
 #include "cpp/frontend/signal_extension.hpp"
 #include "cpp/frontend/signal_lowering.hpp"
 
@@ -89,7 +90,7 @@ Boundary boundary_of(const UpfirdnOptions& options) {
 // @param extension  elements that x has more at both ends than the caller's
 Lowering lower(const ConstTensorView& h, const ConstTensorView& x, const UpfirdnOptions& options,
                std::size_t along, std::int64_t extension, const Boundary& boundary,
-               const Kept& kept) {
+               const Kept& kept, const TensorView* into) {
   const std::int64_t taps = h.shape[0];
   Axis axis;
   axis.input = x.shape[along];
@@ -108,20 +109,12 @@ Lowering lower(const ConstTensorView& h, const ConstTensorView& x, const Upfirdn
   call.axes[along] = axis;
   call.flip = true;
   call.sums = sums_of(options, upfirdn_result_type(h.dtype, x.dtype));
+  call.into = into;
   Lowering lowering = assemble(call);
   lowering.k.shape = h.shape;
   lowering.k.strides = h.strides;
   lowering.plan = plan_options(lowering.problem, options.method, options.run);
   return lowering;
-}
-
-// Sums without terms.
-Tensor zeros_of_empty(const ConstTensorView& h, const ConstTensorView& x,
-                      const UpfirdnOptions& options, std::size_t along) {
-  Shape shape = x.shape;
-  shape[along] = output_extent(x.shape[along], h.shape[0], options);
-  return new_zeros(options.output.value_or(upfirdn_result_type(h.dtype, x.dtype)), shape, x.device,
-                   options.run);
 }
 
 // All that upfirdn returns.
@@ -131,6 +124,12 @@ Kept everything(const ConstTensorView& h, const ConstTensorView& x, const Upfird
 }
 
 }  // namespace
+
+Shape shape_of_result(const ConstTensorView& x, std::size_t along, const Kept& kept) {
+  Shape shape = x.shape;
+  shape[along] = kept.count;
+  return shape;
+}
 
 std::size_t check_upfirdn(const ConstTensorView& h, const ConstTensorView& x,
                           const UpfirdnOptions& options) {
@@ -164,8 +163,8 @@ std::size_t check_upfirdn(const ConstTensorView& h, const ConstTensorView& x,
 }
 
 PreparedUpfirdn prepare_upfirdn(const ConstTensorView& h, const ConstTensorView& x,
-                                const UpfirdnOptions& options, std::size_t along,
-                                const Kept& kept) {
+                                const UpfirdnOptions& options, std::size_t along, const Kept& kept,
+                                const TensorView* into) {
   PreparedUpfirdn prepared;
   if (needs_extended_copy(options, x.shape[along])) {
     const DType dtype = extended_type(h, x, options);
@@ -174,13 +173,13 @@ PreparedUpfirdn prepare_upfirdn(const ConstTensorView& h, const ConstTensorView&
     prepared.storage =
         extended_copy(x, dtype, along, more, options.mode, options.cval, options.run);
     prepared.x = prepared.storage.view();
-    prepared.lowering = lower(h, prepared.x, options, along, more, Boundary::zero(), kept);
+    prepared.lowering = lower(h, prepared.x, options, along, more, Boundary::zero(), kept, into);
     return prepared;
   }
   const Boundary boundary = boundary_of(options);
   const DType result = options.output.value_or(upfirdn_result_type(h.dtype, x.dtype));
   prepared.x = operand_for_constant(x, boundary, result, options.run, prepared.storage);
-  prepared.lowering = lower(h, prepared.x, options, along, 0, boundary, kept);
+  prepared.lowering = lower(h, prepared.x, options, along, 0, boundary, kept, into);
   return prepared;
 }
 
@@ -190,23 +189,48 @@ Tensor run_upfirdn(const ConstTensorView& h, const ConstTensorView& x,
   return run_lowering(prepared.lowering, prepared.x, h, options.run);
 }
 
-Lowering lower_upfirdn(const ConstTensorView& h, const ConstTensorView& x,
-                       const UpfirdnOptions& options) {
-  const std::size_t along = check_upfirdn(h, x, options);
-  if (element_count(x.shape) == 0) {
-    throw InvalidProblem(message("x has shape ", x.shape, ": there is nothing to filter"));
-  }
-  if (needs_extended_copy(options, x.shape[along])) {
-    throw InvalidProblem(message("extension mode ", name(options.mode), " with up ", options.up,
-                                 " has no problem of its own; use upfirdn, which extends a copy"));
-  }
-  return lower(h, x, options, along, 0, boundary_of(options), everything(h, x, options, along));
+void run_upfirdn_into(const ConstTensorView& h, const ConstTensorView& x, const TensorView& y,
+                      const UpfirdnOptions& options, std::size_t along, const Kept& kept) {
+  check_apart(y, "y", x, "x");  // which may be copied
+  const PreparedUpfirdn prepared = prepare_upfirdn(h, x, options, along, kept, &y);
+  run_lowering_into(prepared.lowering, prepared.x, h, y, options.run);
 }
 
 Tensor upfirdn(const ConstTensorView& h, const ConstTensorView& x, const UpfirdnOptions& options) {
   const std::size_t along = check_upfirdn(h, x, options);
-  if (element_count(x.shape) == 0) return zeros_of_empty(h, x, options, along);
-  return run_upfirdn(h, x, options, along, everything(h, x, options, along));
+  const Kept kept = everything(h, x, options, along);
+  if (element_count(x.shape) > 0) return run_upfirdn(h, x, options, along, kept);
+  const DType output = options.output.value_or(upfirdn_result_type(h.dtype, x.dtype));
+  return new_zeros(output, shape_of_result(x, along, kept), x.device, options.run);
+}
+
+void upfirdn(const ConstTensorView& h, const ConstTensorView& x, const TensorView& y,
+             const UpfirdnOptions& options) {
+  const UpfirdnOptions o = with_output_of(y, options);
+  const std::size_t along = check_upfirdn(h, x, o);
+  const Kept kept = everything(h, x, o, along);
+  check_result(y, shape_of_result(x, along, kept));
+  if (element_count(x.shape) == 0) return fill_zeros(y, o.run);
+  run_upfirdn_into(h, x, y, o, along, kept);
+}
+
+Lowering lower_upfirdn(const ConstTensorView& h, const ConstTensorView& x,
+                       const UpfirdnOptions& options) {
+  check_for_plan(options.run);
+  const std::size_t along = check_upfirdn(h, x, options);
+  if (element_count(x.shape) == 0) {
+    throw InvalidProblem(message("x has shape ", x.shape, ": there is nothing to filter"));
+  }
+  return lower_upfirdn_to(h, x, options, along, everything(h, x, options, along));
+}
+
+Lowering lower_upfirdn_to(const ConstTensorView& h, const ConstTensorView& x,
+                          const UpfirdnOptions& options, std::size_t along, const Kept& kept) {
+  if (needs_extended_copy(options, x.shape[along])) {
+    throw InvalidProblem(message("extension mode ", name(options.mode), " with up ", options.up,
+                                 " has no problem of its own; use upfirdn, which extends a copy"));
+  }
+  return lower(h, x, options, along, 0, boundary_of(options), kept, nullptr);
 }
 
 }  // namespace faltung::signal

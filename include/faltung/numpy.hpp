@@ -16,7 +16,8 @@
 ///
 /// Beside `signal` they differ in one point: mode `same` returns max(N, M) elements, centred on the
 /// longer operand. Result type: numpy_result_type, or `output`. Method::automatic may choose FFT
-/// where NumPy always sums directly; Method::direct does as NumPy.
+/// where NumPy always sums directly; Method::direct does as NumPy. Both come three times, as those
+/// of `signal` do: into a new Tensor, into a view, and lowered.
 namespace faltung::numpy {
 
 /// For `convolve`.
@@ -44,18 +45,23 @@ struct CorrelateOptions {
 /// sum over j of  a[j] v[i - j], in one of the modes.
 [[nodiscard]] FALTUNG_API Tensor convolve(const ConstTensorView& a, const ConstTensorView& v,
                                           const ConvolveOptions& options = {});
+/// The same, into y.
+FALTUNG_API void convolve(const ConstTensorView& a, const ConstTensorView& v, const TensorView& y,
+                          const ConvolveOptions& options = {});
+/// The same, lowered.
+[[nodiscard]] FALTUNG_API Lowering lower_convolve(const ConstTensorView& a,
+                                                  const ConstTensorView& v,
+                                                  const ConvolveOptions& options = {});
 
 /// sum over j of  a[i + j] conj(v[j]), in one of the modes.
 [[nodiscard]] FALTUNG_API Tensor correlate(const ConstTensorView& a, const ConstTensorView& v,
                                            const CorrelateOptions& options = {});
-
-/// As signal::lower_convolve.
-[[nodiscard]] FALTUNG_API signal::Lowering lower_convolve(const ConstTensorView& a,
-                                                          const ConstTensorView& v,
-                                                          const ConvolveOptions& options = {});
-/// As signal::lower_correlate.
-[[nodiscard]] FALTUNG_API signal::Lowering lower_correlate(const ConstTensorView& a,
-                                                           const ConstTensorView& v,
-                                                           const CorrelateOptions& options = {});
+/// The same, into y.
+FALTUNG_API void correlate(const ConstTensorView& a, const ConstTensorView& v, const TensorView& y,
+                           const CorrelateOptions& options = {});
+/// The same, lowered.
+[[nodiscard]] FALTUNG_API Lowering lower_correlate(const ConstTensorView& a,
+                                                   const ConstTensorView& v,
+                                                   const CorrelateOptions& options = {});
 
 }  // namespace faltung::numpy

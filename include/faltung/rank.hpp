@@ -90,16 +90,36 @@ struct OrderFilterOptions {
 [[nodiscard]] FALTUNG_API Tensor medfilt(const ConstTensorView& x,
                                          const PerAxis<std::int64_t>& kernel_size = 3,
                                          const OrderFilterOptions& options = {});
+/// The same, into y, and planned once.
+FALTUNG_API void medfilt(const ConstTensorView& x, const PerAxis<std::int64_t>& kernel_size,
+                         const TensorView& y, const OrderFilterOptions& options = {});
+[[nodiscard]] FALTUNG_API FilterPlan plan_medfilt(const ConstTensorView& x,
+                                                  const PerAxis<std::int64_t>& kernel_size = 3,
+                                                  const OrderFilterOptions& options = {});
 
 /// The same for rank 2 only.
 [[nodiscard]] FALTUNG_API Tensor medfilt2d(const ConstTensorView& x,
                                            const PerAxis<std::int64_t>& kernel_size = 3,
                                            const OrderFilterOptions& options = {});
+/// The same, into y, and planned once.
+FALTUNG_API void medfilt2d(const ConstTensorView& x, const PerAxis<std::int64_t>& kernel_size,
+                           const TensorView& y, const OrderFilterOptions& options = {});
+[[nodiscard]] FALTUNG_API FilterPlan plan_medfilt2d(const ConstTensorView& x,
+                                                    const PerAxis<std::int64_t>& kernel_size = 3,
+                                                    const OrderFilterOptions& options = {});
 
 /// The member with `rank` (0 = least) of the window of elements where `domain` is not 0; zeros
 /// outside x. `domain` is real, on the CPU, has the rank of x and odd extents.
 [[nodiscard]] FALTUNG_API Tensor order_filter(const ConstTensorView& x,
                                               const ConstTensorView& domain, std::int64_t rank,
                                               const OrderFilterOptions& options = {});
+/// The same, into y, and planned once.
+FALTUNG_API void order_filter(const ConstTensorView& x, const ConstTensorView& domain,
+                              std::int64_t rank, const TensorView& y,
+                              const OrderFilterOptions& options = {});
+[[nodiscard]] FALTUNG_API FilterPlan plan_order_filter(const ConstTensorView& x,
+                                                       const ConstTensorView& domain,
+                                                       std::int64_t rank,
+                                                       const OrderFilterOptions& options = {});
 
 }  // namespace faltung::signal

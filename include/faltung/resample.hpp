@@ -73,6 +73,16 @@ struct ResamplePolyOptions {
 [[nodiscard]] FALTUNG_API Tensor resample_poly(const ConstTensorView& x, std::int64_t up,
                                                std::int64_t down,
                                                const ResamplePolyOptions& options = {});
+/// The same, into y of the shape and type of that result.
+FALTUNG_API void resample_poly(const ConstTensorView& x, std::int64_t up, std::int64_t down,
+                               const TensorView& y, const ResamplePolyOptions& options = {});
+/// The same, lowered, with the filter in it. Means, medians and extrema are subtracted before and
+/// added after, the ratio 1 copies, and some paddings need a copy of x: those are no convolution.
+///
+/// @throws InvalidProblem also for these, and for empty x.
+[[nodiscard]] FALTUNG_API Lowering lower_resample_poly(const ConstTensorView& x, std::int64_t up,
+                                                       std::int64_t down,
+                                                       const ResamplePolyOptions& options = {});
 
 }  // namespace signal
 

@@ -20,16 +20,21 @@
 
 /// SciPy's `signal` functions: the same names, shapes, centring and result types.
 ///
-/// Operands are views of any strides on one device; results are compact there. Each function only
-/// lowers to a `Problem` and runs a `Plan`, as `run` in the options says. Result types:
-/// docs/promotion.md; `output` names another, such as i32 for u8 data. Where SciPy is wrong we are
-/// not, see docs/compatibility.md.
+/// Operands are views of any strides on one device. Each function that is one convolution comes
+/// three times: it returns a new compact Tensor there, it writes into a view of the caller, of any
+/// strides, whose type then is that of the result, or, as `lower_...`, it returns what is planned
+/// once and run often (lowering.hpp). To lower, data pointers are not read, and may be null. All
+/// three give the same bits, as `run` in the options says.
+///
+/// Result types: docs/promotion.md; `output` names another, such as i32 for u8 data. Where SciPy is
+/// wrong we are not, see docs/compatibility.md.
 ///
 /// Method::automatic may choose FFT in every function here, also in those whose originals always
 /// sum directly (convolve2d, correlate2d, upfirdn): docs/compatibility.md has what that means.
 ///
-/// Every function throws InvalidProblem for operands and options that break a rule named here, and
-/// what `Plan::make` and `Plan::run` throw.
+/// Every function throws InvalidProblem for operands and options that break a rule named here, for
+/// a result view of another shape, and what `Plan::make` and `Plan::run` throw. Empty operands have
+/// no problem: `lower_...` refuses them.
 namespace faltung::signal {
 
 /// Which part of the full result to keep. Per axis, with extents N of the first operand and M of
@@ -46,6 +51,7 @@ enum class Mode : std::uint8_t { full, same, valid };
 /// @throws InvalidProblem for anything but the three names.
 [[nodiscard]] FALTUNG_API Mode parse_mode(std::string_view text);
 
+using faltung::Lowering;
 using faltung::Method;
 using faltung::name;
 using faltung::parse_method;
@@ -93,30 +99,72 @@ struct Convolve2dOptions {
 /// 1. Type: numpy_result_type; integers wrap, f16 and bf16 sum in f32.
 [[nodiscard]] FALTUNG_API Tensor convolve(const ConstTensorView& x, const ConstTensorView& k,
                                           const ConvolveOptions& options = {});
+/// The same, into y.
+FALTUNG_API void convolve(const ConstTensorView& x, const ConstTensorView& k, const TensorView& y,
+                          const ConvolveOptions& options = {});
+/// The same, lowered.
+[[nodiscard]] FALTUNG_API Lowering lower_convolve(const ConstTensorView& x,
+                                                  const ConstTensorView& k,
+                                                  const ConvolveOptions& options = {});
 
 /// N-d correlation:  y[i] = sum over n of  x[n + lag(i)] conj(k[n]),  lags as correlation_lags.
 [[nodiscard]] FALTUNG_API Tensor correlate(const ConstTensorView& x, const ConstTensorView& k,
                                            const ConvolveOptions& options = {});
+/// The same, into y.
+FALTUNG_API void correlate(const ConstTensorView& x, const ConstTensorView& k, const TensorView& y,
+                           const ConvolveOptions& options = {});
+/// The same, lowered.
+[[nodiscard]] FALTUNG_API Lowering lower_correlate(const ConstTensorView& x,
+                                                   const ConstTensorView& k,
+                                                   const ConvolveOptions& options = {});
 
 /// Convolution along `axes` by FFT, one filter or one per batch element. Type: fft_result_type.
 /// Axes that are not convolved have the broadcast extent in every mode. Empty operands give an
 /// empty result.
 [[nodiscard]] FALTUNG_API Tensor fftconvolve(const ConstTensorView& x, const ConstTensorView& k,
                                              const FftConvolveOptions& options = {});
+/// The same, into y.
+FALTUNG_API void fftconvolve(const ConstTensorView& x, const ConstTensorView& k,
+                             const TensorView& y, const FftConvolveOptions& options = {});
+/// The same, lowered.
+[[nodiscard]] FALTUNG_API Lowering lower_fftconvolve(const ConstTensorView& x,
+                                                     const ConstTensorView& k,
+                                                     const FftConvolveOptions& options = {});
 
 /// The same values as fftconvolve, for operands of very different lengths. The FFT engines choose
 /// their block lengths themselves in both.
 [[nodiscard]] FALTUNG_API Tensor oaconvolve(const ConstTensorView& x, const ConstTensorView& k,
                                             const FftConvolveOptions& options = {});
+/// The same, into y.
+FALTUNG_API void oaconvolve(const ConstTensorView& x, const ConstTensorView& k, const TensorView& y,
+                            const FftConvolveOptions& options = {});
+/// The same, lowered.
+[[nodiscard]] FALTUNG_API Lowering lower_oaconvolve(const ConstTensorView& x,
+                                                    const ConstTensorView& k,
+                                                    const FftConvolveOptions& options = {});
 
 /// 2-D convolution with a boundary rule. Empty operands give zeros of the shape of the mode.
 [[nodiscard]] FALTUNG_API Tensor convolve2d(const ConstTensorView& x, const ConstTensorView& k,
                                             const Convolve2dOptions& options = {});
+/// The same, into y.
+FALTUNG_API void convolve2d(const ConstTensorView& x, const ConstTensorView& k, const TensorView& y,
+                            const Convolve2dOptions& options = {});
+/// The same, lowered.
+[[nodiscard]] FALTUNG_API Lowering lower_convolve2d(const ConstTensorView& x,
+                                                    const ConstTensorView& k,
+                                                    const Convolve2dOptions& options = {});
 
 /// 2-D correlation with a boundary rule. Mode `same` starts at index M/2 of the full result where
 /// `correlate` starts at (M-1)/2: for even M they are one sample apart, as in SciPy.
 [[nodiscard]] FALTUNG_API Tensor correlate2d(const ConstTensorView& x, const ConstTensorView& k,
                                              const Convolve2dOptions& options = {});
+/// The same, into y.
+FALTUNG_API void correlate2d(const ConstTensorView& x, const ConstTensorView& k,
+                             const TensorView& y, const Convolve2dOptions& options = {});
+/// The same, lowered.
+[[nodiscard]] FALTUNG_API Lowering lower_correlate2d(const ConstTensorView& x,
+                                                     const ConstTensorView& k,
+                                                     const Convolve2dOptions& options = {});
 
 /// The lag of every element that `correlate` returns for extents n and m, both at least 1. In
 /// mode `same` SciPy's lags are one off for odd n and even m; these match the data.
@@ -171,6 +219,13 @@ struct UpfirdnOptions {
 /// has 64 bits.
 [[nodiscard]] FALTUNG_API Tensor upfirdn(const ConstTensorView& h, const ConstTensorView& x,
                                          const UpfirdnOptions& options = {});
+/// The same, into y.
+FALTUNG_API void upfirdn(const ConstTensorView& h, const ConstTensorView& x, const TensorView& y,
+                         const UpfirdnOptions& options = {});
+/// To be run with (x, h), in this order. @throws InvalidProblem also for the modes that need an
+/// extended copy of x.
+[[nodiscard]] FALTUNG_API Lowering lower_upfirdn(const ConstTensorView& h, const ConstTensorView& x,
+                                                 const UpfirdnOptions& options = {});
 
 /// For `sepfir2d`.
 struct Sepfir2dOptions {
@@ -186,43 +241,19 @@ struct Sepfir2dOptions {
 /// `hrow` and `hcol` are real unless x is complex, have rank 1 and odd lengths B and A: a row of
 /// taps along each row, and one along each column. Any lengths, also beyond those of x. Type:
 /// numpy_result_type(x, f32).
+///
+/// Two convolutions, so there is nothing to lower to; image::lower_convolve1d plans each once.
 [[nodiscard]] FALTUNG_API Tensor sepfir2d(const ConstTensorView& x, const ConstTensorView& hrow,
                                           const ConstTensorView& hcol,
                                           const Sepfir2dOptions& options = {});
+/// The same, into y.
+FALTUNG_API void sepfir2d(const ConstTensorView& x, const ConstTensorView& hrow,
+                          const ConstTensorView& hcol, const TensorView& y,
+                          const Sepfir2dOptions& options = {});
 
 /// The Toeplitz matrix A with A v = numpy::convolve(a, v, mode) for every v of n elements: shape
 /// [extent of the mode, n], type of `a`. `a` has rank 1, is not empty and lies on the CPU; n >= 1.
 [[nodiscard]] FALTUNG_API Tensor convolution_matrix(const ConstTensorView& a, std::int64_t n,
                                                     Mode mode = Mode::full);
-
-using faltung::Lowering;
-
-/// The lowering of `convolve`; those of its relatives follow. Data pointers are not read, and may
-/// be null.
-///
-/// @throws InvalidProblem also for empty operands: they have no problem.
-[[nodiscard]] FALTUNG_API Lowering lower_convolve(const ConstTensorView& x,
-                                                  const ConstTensorView& k,
-                                                  const ConvolveOptions& options = {});
-/// Of `correlate`.
-[[nodiscard]] FALTUNG_API Lowering lower_correlate(const ConstTensorView& x,
-                                                   const ConstTensorView& k,
-                                                   const ConvolveOptions& options = {});
-/// Of `fftconvolve` and `oaconvolve`.
-[[nodiscard]] FALTUNG_API Lowering lower_fftconvolve(const ConstTensorView& x,
-                                                     const ConstTensorView& k,
-                                                     const FftConvolveOptions& options = {});
-/// Of `convolve2d`.
-[[nodiscard]] FALTUNG_API Lowering lower_convolve2d(const ConstTensorView& x,
-                                                    const ConstTensorView& k,
-                                                    const Convolve2dOptions& options = {});
-/// Of `correlate2d`.
-[[nodiscard]] FALTUNG_API Lowering lower_correlate2d(const ConstTensorView& x,
-                                                     const ConstTensorView& k,
-                                                     const Convolve2dOptions& options = {});
-/// To be run with (x, h), in this order. @throws InvalidProblem also for the modes that need an
-/// extended copy of x.
-[[nodiscard]] FALTUNG_API Lowering lower_upfirdn(const ConstTensorView& h, const ConstTensorView& x,
-                                                 const UpfirdnOptions& options = {});
 
 }  // namespace faltung::signal
