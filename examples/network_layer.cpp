@@ -20,7 +20,7 @@ struct Loss {
 
 Loss loss(const Tensor& x, const Tensor& w, const Tensor& bias, const Tensor& target) {
   Loss result;
-  result.gradient = nn::run_conv(x, w, layer, bias);
+  result.gradient = nn::conv(x, w, layer, bias);
   const auto difference = result.gradient.values<double>();
   for (std::size_t i = 0; i < difference.size(); ++i) {
     difference[i] -= target.values<double>()[i];
@@ -43,9 +43,9 @@ int main() {
 
   const Loss before = loss(x, w, bias, target);
   const Tensor& dy = before.gradient;
-  const Tensor dx = nn::run_conv_data_gradient(dy, w, x.shape(), layer);
-  const Tensor dw = nn::run_conv_filter_gradient(x, dy, w.shape(), layer);
-  const Tensor db = nn::run_bias_gradient(dy, layer);
+  const Tensor dx = nn::conv_data_gradient(dy, w, x.shape(), layer);
+  const Tensor dw = nn::conv_filter_gradient(x, dy, w.shape(), layer);
+  const Tensor db = nn::bias_gradient(dy, layer);
 
   // The loss is quadratic in each operand, so central differences err by rounding alone: one unit
   // for each of the 300 terms of a loss, divided by the step.

@@ -9,7 +9,7 @@ int main() {
   const faltung::Shape frame_shape = {1, 3, 48, 64};
   const faltung::Shape filter_shape = {8, 3, 5, 5};
   const faltung::Problem problem =
-      faltung::nn::conv(frame_shape, filter_shape, {.stride = 2, .padding = 2});
+      faltung::nn::conv_problem(frame_shape, filter_shape, {.stride = 2, .padding = 2});
   faltung::Plan plan =
       faltung::Plan::make(problem, faltung::Device::cpu(),
                           {.workspace_limit = std::size_t{64} << 20, .elementwise = true});
@@ -33,8 +33,8 @@ int main() {
     plan.run_bound(stream, x, y, workspace);
     // Sums of small integers are exact where every output keeps its own accuracy (`elementwise`),
     // so all those engines give the same bits.
-    const faltung::Tensor expected = faltung::nn::run_conv(
-        x, w, {.stride = 2, .padding = 2, .run = {.engine = "cpu.reference"}});
+    const faltung::Tensor expected =
+        faltung::nn::conv(x, w, {.stride = 2, .padding = 2, .run = {.engine = "cpu.reference"}});
     if (!std::ranges::equal(y.values<float>(), expected.values<float>())) return 1;
   }
   std::cout << "10 frames of " << y.shape() << " are right\n";

@@ -53,7 +53,7 @@ int main() {
     for (int i = 0; i < 27; ++i) real_w.at<double>(k, i / 9, i / 3 % 3, i % 3) *= scale;
     real_bias.at<double>(k) *= q.x_scale * scale;
   }
-  const Tensor real_y = nn::run_conv(real_x, real_w, options, real_bias);
+  const Tensor real_y = nn::conv(real_x, real_w, options, real_bias);
   double worst = 0;
   const Tensor bytes = compact_copy(y, faltung::f64);
   for (std::size_t i = 0; i < bytes.values<double>().size(); ++i) {

@@ -28,15 +28,15 @@ int main() {
   const Tensor difference = Tensor::from({1.f, 0.f, -1.f}, {1, 3, 1, 1});
   Tensor y = Tensor::zeros(faltung::f32, {1, 2, 4, 6});
   const nn::ConvOptions options{.output = faltung::f32};
-  nn::run_conv_into(x, mean, y.slice(1, {.stop = 1}), options);
-  nn::run_conv_into(x, difference, y.slice(1, {.start = 1}), options);
+  nn::conv(x, mean, y.slice(1, {.stop = 1}), options);
+  nn::conv(x, difference, y.slice(1, {.start = 1}), options);
 
   std::printf("pixels  %s\n", to_string(batch).c_str());
   std::printf("means   %s\n", to_string(y.slice(1, {.stop = 1})).c_str());
   std::printf("mirrored\n        %s\n", to_string(y.slice(3, {.step = -1})).c_str());
 
   double sum = 0;
-  for (const float value : nn::run_conv(x, difference, options).values<float>()) sum += value;
+  for (const float value : nn::conv(x, difference, options).values<float>()) sum += value;
   const bool right = y.at<float>(0, 1, 3, 5) == 35 - 255 && sum == 24 * (17.5 - 255);
   std::printf("%s\n", right ? "as expected" : "wrong");
   return right ? 0 : 1;

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <memory>
+#include <utility>
 
 #include <faltung/error.hpp>
 #include <faltung/nn.hpp>
@@ -90,8 +92,8 @@ Problem geometry(const Shape& x, const Shape& w, const ConvOptions& options) {
 
 }  // namespace
 
-Problem conv(const Shape& x, const Shape& w, const ConvOptions& options, DType x_type,
-             DType w_type) {
+Problem conv_problem(const Shape& x, const Shape& w, const ConvOptions& options, DType x_type,
+                     DType w_type) {
   Problem problem = geometry(x, w, options);
   problem.input = x_type;
   problem.filter = w_type;
@@ -102,26 +104,32 @@ Problem conv(const Shape& x, const Shape& w, const ConvOptions& options, DType x
   return problem;
 }
 
-Problem conv(const Shape& x, const Shape& w, const ConvOptions& options, DType dtype) {
-  return conv(x, w, options, dtype, dtype);
+Problem conv_problem(const Shape& x, const Shape& w, const ConvOptions& options, DType dtype) {
+  return conv_problem(x, w, options, dtype, dtype);
 }
 
-Tensor run_conv(const ConstTensorView& x, const ConstTensorView& w, const ConvOptions& options,
-                const ConstTensorView& bias) {
-  Problem problem = conv(x.shape, w.shape, options, x.dtype, w.dtype);
+Tensor conv(const ConstTensorView& x, const ConstTensorView& w, const ConvOptions& options,
+            const ConstTensorView& bias) {
+  Problem problem = conv_problem(x.shape, w.shape, options, x.dtype, w.dtype);
   problem.epilogue.bias = has_bias(options.bias, bias);
   return run(problem, x, w, bias, call_of(options));
 }
 
-void run_conv_into(const ConstTensorView& x, const ConstTensorView& w, const TensorView& y,
-                   const ConvOptions& options, const ConstTensorView& bias) {
-  Problem problem = conv(x.shape, w.shape, with_output(options, y.dtype), x.dtype, w.dtype);
+void conv(const ConstTensorView& x, const ConstTensorView& w, const TensorView& y,
+          const ConvOptions& options, const ConstTensorView& bias) {
+  Problem problem = conv_problem(x.shape, w.shape, with_output(options, y.dtype), x.dtype, w.dtype);
   problem.epilogue.bias = has_bias(options.bias, bias);
   run_into(problem, x, w, y, bias, call_of(options));
 }
 
-Problem conv_data_gradient(const Shape& x, const Shape& w, const ConvOptions& options,
-                           DType dy_type, DType w_type) {
+Lowering lower_conv(const ConstTensorView& x, const ConstTensorView& w,
+                    const ConvOptions& options) {
+  return lower(conv_problem(x.shape, w.shape, options, x.dtype, w.dtype), x, w, call_of(options),
+               {"x", "w", "y"});
+}
+
+Problem conv_data_gradient_problem(const Shape& x, const Shape& w, const ConvOptions& options,
+                                   DType dy_type, DType w_type) {
   check_no_activation(options.activation);
   Problem problem = geometry(x, w, options);
   problem.pass = Pass::backward_data;
@@ -132,28 +140,35 @@ Problem conv_data_gradient(const Shape& x, const Shape& w, const ConvOptions& op
   return problem;
 }
 
-Problem conv_data_gradient(const Shape& x, const Shape& w, const ConvOptions& options,
-                           DType dtype) {
-  return conv_data_gradient(x, w, options, dtype, dtype);
+Problem conv_data_gradient_problem(const Shape& x, const Shape& w, const ConvOptions& options,
+                                   DType dtype) {
+  return conv_data_gradient_problem(x, w, options, dtype, dtype);
 }
 
-Tensor run_conv_data_gradient(const ConstTensorView& dy, const ConstTensorView& w, const Shape& x,
-                              const ConvOptions& options) {
-  const Problem problem = conv_data_gradient(x, w.shape, options, dy.dtype, w.dtype);
+Tensor conv_data_gradient(const ConstTensorView& dy, const ConstTensorView& w, const Shape& x,
+                          const ConvOptions& options) {
+  const Problem problem = conv_data_gradient_problem(x, w.shape, options, dy.dtype, w.dtype);
   check_gradient(dy, problem.y_shape(), problem);
   return run(problem, dy, w, {}, call_of(options));
 }
 
-void run_conv_data_gradient_into(const ConstTensorView& dy, const ConstTensorView& w,
-                                 const TensorView& dx, const ConvOptions& options) {
+void conv_data_gradient(const ConstTensorView& dy, const ConstTensorView& w, const TensorView& dx,
+                        const ConvOptions& options) {
   const ConvOptions o = with_output(options, dx.dtype);
-  const Problem problem = conv_data_gradient(dx.shape, w.shape, o, dy.dtype, w.dtype);
+  const Problem problem = conv_data_gradient_problem(dx.shape, w.shape, o, dy.dtype, w.dtype);
   check_gradient(dy, problem.y_shape(), problem);
   run_into(problem, dy, w, dx, {}, call_of(options));
 }
 
-Problem conv_filter_gradient(const Shape& x, const Shape& w, const ConvOptions& options,
-                             DType x_type, DType dy_type) {
+Lowering lower_conv_data_gradient(const ConstTensorView& dy, const ConstTensorView& w,
+                                  const Shape& x, const ConvOptions& options) {
+  const Problem problem = conv_data_gradient_problem(x, w.shape, options, dy.dtype, w.dtype);
+  check_gradient(dy, problem.y_shape(), problem);
+  return lower(problem, dy, w, call_of(options), {"dy", "w", "dx"});
+}
+
+Problem conv_filter_gradient_problem(const Shape& x, const Shape& w, const ConvOptions& options,
+                                     DType x_type, DType dy_type) {
   check_no_activation(options.activation);
   Problem problem = geometry(x, w, options);
   problem.pass = Pass::backward_filter;
@@ -164,27 +179,34 @@ Problem conv_filter_gradient(const Shape& x, const Shape& w, const ConvOptions& 
   return problem;
 }
 
-Problem conv_filter_gradient(const Shape& x, const Shape& w, const ConvOptions& options,
-                             DType dtype) {
-  return conv_filter_gradient(x, w, options, dtype, dtype);
+Problem conv_filter_gradient_problem(const Shape& x, const Shape& w, const ConvOptions& options,
+                                     DType dtype) {
+  return conv_filter_gradient_problem(x, w, options, dtype, dtype);
 }
 
-Tensor run_conv_filter_gradient(const ConstTensorView& x, const ConstTensorView& dy, const Shape& w,
-                                const ConvOptions& options) {
-  const Problem problem = conv_filter_gradient(x.shape, w, options, x.dtype, dy.dtype);
+Tensor conv_filter_gradient(const ConstTensorView& x, const ConstTensorView& dy, const Shape& w,
+                            const ConvOptions& options) {
+  const Problem problem = conv_filter_gradient_problem(x.shape, w, options, x.dtype, dy.dtype);
   check_gradient(dy, problem.y_shape(), problem);
   return run(problem, x, dy, {}, call_of(options));
 }
 
-void run_conv_filter_gradient_into(const ConstTensorView& x, const ConstTensorView& dy,
-                                   const TensorView& dw, const ConvOptions& options) {
+void conv_filter_gradient(const ConstTensorView& x, const ConstTensorView& dy, const TensorView& dw,
+                          const ConvOptions& options) {
   const ConvOptions o = with_output(options, dw.dtype);
-  const Problem problem = conv_filter_gradient(x.shape, dw.shape, o, x.dtype, dy.dtype);
+  const Problem problem = conv_filter_gradient_problem(x.shape, dw.shape, o, x.dtype, dy.dtype);
   check_gradient(dy, problem.y_shape(), problem);
   run_into(problem, x, dy, dw, {}, call_of(options));
 }
 
-Problem bias_gradient(const Shape& dy, const ConvOptions& options, DType dtype) {
+Lowering lower_conv_filter_gradient(const ConstTensorView& x, const ConstTensorView& dy,
+                                    const Shape& w, const ConvOptions& options) {
+  const Problem problem = conv_filter_gradient_problem(x.shape, w, options, x.dtype, dy.dtype);
+  check_gradient(dy, problem.y_shape(), problem);
+  return lower(problem, x, dy, call_of(options), {"x", "dy", "dw"});
+}
+
+Problem bias_gradient_problem(const Shape& dy, const ConvOptions& options, DType dtype) {
   check_no_activation(options.activation);
   const Dimensions d = dimensions("dy", dy, options.layout);
   Problem problem;
@@ -200,17 +222,55 @@ Problem bias_gradient(const Shape& dy, const ConvOptions& options, DType dtype) 
   return problem;
 }
 
-Tensor run_bias_gradient(const ConstTensorView& dy, const ConvOptions& options) {
-  const Problem problem = bias_gradient(dy.shape, options, dy.dtype);
-  Tensor one(dy.dtype, {1});
-  visit_dtype(dy.dtype, [&](auto element) {
+namespace {
+
+// The single 1 that dy is convolved with.
+Tensor one_of(DType dtype, const Device& device) {
+  Tensor one(dtype, {1});
+  visit_dtype(dtype, [&](auto element) {
     using T = decltype(element);
     one.values<T>()[0] = T(1);
   });
-  if (dy.device.kind != DeviceKind::cpu) one = one.to(dy.device);
-  const ConstTensorView x{one.data(), dy.dtype, problem.x_shape(), problem.x_strides, dy.device};
-  Tensor result = run(problem, x, dy, {}, call_of(options));
+  return device.kind == DeviceKind::cpu ? std::move(one) : one.to(device);
+}
+
+ConstTensorView broadcast(const Tensor& one, const Problem& problem) {
+  return {one.data(), one.dtype(), problem.x_shape(), problem.x_strides, one.device()};
+}
+
+}  // namespace
+
+Tensor bias_gradient(const ConstTensorView& dy, const ConvOptions& options) {
+  const Problem problem = bias_gradient_problem(dy.shape, options, dy.dtype);
+  const Tensor one = one_of(dy.dtype, dy.device);
+  Tensor result = run(problem, broadcast(one, problem), dy, {}, call_of(options));
   return std::move(result).reshaped({problem.out_channels});
+}
+
+void bias_gradient(const ConstTensorView& dy, const TensorView& db, const ConvOptions& options) {
+  const Problem problem = bias_gradient_problem(dy.shape, with_output(options, db.dtype), dy.dtype);
+  const Shape shape{problem.out_channels};
+  if (db.shape != shape || db.strides.size() != 1) {
+    throw InvalidProblem(message("db has shape ", db.shape, " and ", db.strides.size(),
+                                 " strides, the gradient of the bias has shape ", shape,
+                                 "; give it one value for each channel of dy"));
+  }
+  TensorView dw = db;
+  dw.shape = problem.w_shape();
+  dw.strides = compact_strides(dw.shape);
+  dw.strides[0] = db.strides[0];
+  const Tensor one = one_of(dy.dtype, dy.device);
+  run_into(problem, broadcast(one, problem), dy, dw, {}, call_of(options));
+}
+
+Lowering lower_bias_gradient(const ConstTensorView& dy, const ConvOptions& options) {
+  const Problem problem = bias_gradient_problem(dy.shape, options, dy.dtype);
+  const auto one = std::make_shared<const Tensor>(one_of(dy.dtype, dy.device));
+  Lowering lowering =
+      lower(problem, dy, broadcast(*one, problem), call_of(options), {"dy", "one", "db"}, true);
+  lowering.filter = one;
+  lowering.result_shape = {problem.out_channels};
+  return lowering;
 }
 
 }  // namespace faltung::nn

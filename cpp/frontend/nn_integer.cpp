@@ -6,6 +6,7 @@
 #include <faltung/nn.hpp>
 #include "cpp/core/message.hpp"
 #include "cpp/core/view_rules.hpp"
+#include "cpp/frontend/execution.hpp"
 #include "cpp/frontend/nn_quantised.hpp"
 #include "cpp/frontend/nn_rules.hpp"
 
@@ -26,7 +27,7 @@ void check_operands(DType x_type, const ConstTensorView& w, const ZeroPoints& ze
                     const ConvOptions& options) {
   if (!is_byte(x_type) || !is_byte(w.dtype)) {
     throw InvalidProblem(message("x and w have types ", name(x_type), " and ", name(w.dtype),
-                                 "; quantised data are i8 or u8, use run_conv for others"));
+                                 "; quantised data are i8 or u8, use conv for others"));
   }
   if (w.device.kind != DeviceKind::cpu) {
     throw InvalidProblem(message("w is on ", w.device,
@@ -66,7 +67,7 @@ IntegerSums integer_sums(const Shape& x, DType x_type, const ConstTensorView& w,
   if (zero.x != 0) o.boundary = Boundary::constant(static_cast<double>(zero.x));
   o.bias = has_bias(options.bias, bias) || zero.x != 0;
   const bool shifted = std::ranges::any_of(zero.w, [](std::int64_t value) { return value != 0; });
-  IntegerSums sums{conv(x, w.shape, o, x_type, shifted ? i16 : w.dtype), {}, {}};
+  IntegerSums sums{conv_problem(x, w.shape, o, x_type, shifted ? i16 : w.dtype), {}, {}};
   const Shape channels{sums.problem.out_channels};
   if (!is_given(bias)) {
     sums.bias = Tensor::zeros(i32, channels);
@@ -89,15 +90,32 @@ IntegerSums integer_sums(const Shape& x, DType x_type, const ConstTensorView& w,
   return sums;
 }
 
-Tensor run_conv_integer(const ConstTensorView& x, const ConstTensorView& w, const ZeroPoints& zero,
-                        const ConvOptions& options) {
-  const Call call = call_of(options);
+namespace {
+
+IntegerSums sums_on_device(const ConstTensorView& x, const ConstTensorView& w,
+                           const ZeroPoints& zero, const ConvOptions& options) {
+  check_execution(options.run, x.device);
   IntegerSums sums = integer_sums(x.shape, x.dtype, w, zero, options, {});
   if (x.device.kind != DeviceKind::cpu) {
     sums.w = sums.w.to(x.device);
     sums.bias = sums.bias.to(x.device);
   }
-  return run(sums.problem, x, sums.w, sums.bias_view(), call);
+  return sums;
+}
+
+}  // namespace
+
+Tensor conv_integer(const ConstTensorView& x, const ConstTensorView& w, const ZeroPoints& zero,
+                    const ConvOptions& options) {
+  const IntegerSums sums = sums_on_device(x, w, zero, options);
+  return run(sums.problem, x, sums.w, sums.bias_view(), call_of(options));
+}
+
+void conv_integer(const ConstTensorView& x, const ConstTensorView& w, const TensorView& y,
+                  const ZeroPoints& zero, const ConvOptions& options) {
+  const IntegerSums sums = sums_on_device(x, w, zero, options);
+  check_apart(y, "y", w, "w");  // which is copied
+  run_into(sums.problem, x, sums.w, y, sums.bias_view(), call_of(options));
 }
 
 }  // namespace faltung::nn

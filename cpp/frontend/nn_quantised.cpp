@@ -197,16 +197,31 @@ QuantisedPlan plan_qlinear_conv(const Shape& x, DType x_type, const ConstTensorV
                       options, device);
 }
 
-Tensor run_qlinear_conv(const ConstTensorView& x, const ConstTensorView& w,
-                        const Quantisation& quantisation, const ConstTensorView& bias,
-                        const ConvOptions& options) {
+namespace {
+
+QuantisedPlan plan_for(const ConstTensorView& x, const ConstTensorView& w, const Quantisation& q,
+                       const ConstTensorView& bias, const ConvOptions& options) {
   check_execution(options.run, x.device);
-  IntegerSums sums = integer_sums(x.shape, x.dtype, w, zeros(quantisation), options, bias);
+  IntegerSums sums = integer_sums(x.shape, x.dtype, w, zeros(q), options, bias);
   if (x.strides.size() == x.shape.size() && !is_compact(x)) sums.problem.x_strides = x.strides;
-  const QuantisedPlan plan = plan_qlinear(std::move(sums), quantisation, options, x.device);
+  return plan_qlinear(std::move(sums), q, options, x.device);
+}
+
+}  // namespace
+
+Tensor qlinear_conv(const ConstTensorView& x, const ConstTensorView& w,
+                    const Quantisation& quantisation, const ConstTensorView& bias,
+                    const ConvOptions& options) {
+  const QuantisedPlan plan = plan_for(x, w, quantisation, bias, options);
   Tensor y = new_tensor(quantisation.y, plan.y_shape(), x.device, options.run);
   plan.run(x, y, options.run.stream, options.run.workspace);
   return y;
+}
+
+void qlinear_conv(const ConstTensorView& x, const ConstTensorView& w, const TensorView& y,
+                  const Quantisation& quantisation, const ConstTensorView& bias,
+                  const ConvOptions& options) {
+  plan_for(x, w, quantisation, bias, options).run(x, y, options.run.stream, options.run.workspace);
 }
 
 }  // namespace faltung::nn

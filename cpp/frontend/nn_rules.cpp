@@ -100,30 +100,63 @@ void check_output(std::optional<DType> named, DType result) {
                                name(result), "; leave output out"));
 }
 
+namespace {
+
+Strides strides_of(const ConstTensorView& view) {
+  return view.strides.size() == view.shape.size() && is_compact(view) ? Strides{} : view.strides;
+}
+
+// Of the operands, in the order of the problem's pass.
+void set_strides(Problem& problem, const ConstTensorView& first, const ConstTensorView& second) {
+  const Pass pass = problem.pass;
+  (pass == Pass::backward_data ? problem.y_strides : problem.x_strides) = strides_of(first);
+  (pass == Pass::backward_filter ? problem.y_strides : problem.w_strides) = strides_of(second);
+}
+
+}  // namespace
+
 void run_into(Problem problem, const ConstTensorView& first, const ConstTensorView& second,
               const TensorView& result, const ConstTensorView& bias, const Call& call) {
   check_execution(call.run, first.device);
-  const auto strides = [](const ConstTensorView& view) {
-    return view.strides.size() == view.shape.size() && is_compact(view) ? Strides{} : view.strides;
-  };
-  (problem.pass == Pass::backward_data ? problem.y_strides : problem.x_strides) = strides(first);
-  (problem.pass == Pass::backward_filter ? problem.y_strides : problem.w_strides) = strides(second);
+  set_strides(problem, first, second);
   if (result.shape == problem.result_shape()) {  // what else it may be, Plan::run says better
     (problem.pass == Pass::forward         ? problem.y_strides
      : problem.pass == Pass::backward_data ? problem.x_strides
-                                           : problem.w_strides) = strides(result);
+                                           : problem.w_strides) = strides_of(result);
   }
   const PlanOptions options = plan_options(problem, call.method, call.run);
   const auto plan = kept_plan(problem, first.device, options);
   plan->run(call.run.stream, first, second, result, call.run.workspace, bias);
 }
 
+Lowering lower(Problem problem, const ConstTensorView& first, const ConstTensorView& second,
+               const Call& call, std::array<std::string_view, 3> names, bool swapped) {
+  check_for_plan(call.run);
+  check_execution(call.run, first.device);
+  if (swapped) {
+    set_strides(problem, second, first);
+  } else {
+    set_strides(problem, first, second);
+  }
+  problem.validate();
+  Lowering lowering{.problem = problem,
+                    .plan = plan_options(problem, call.method, call.run),
+                    .result_shape = problem.result_shape(),
+                    .x = first,
+                    .k = second,
+                    .names = names,
+                    .swapped = swapped,
+                    .loops = {}};
+  lowering.x.data = lowering.k.data = nullptr;
+  return lowering;
+}
+
 Tensor run(const Problem& problem, const ConstTensorView& first, const ConstTensorView& second,
            const ConstTensorView& bias, const Call& call) {
   if (problem.epilogue.beta != 0) {
     throw InvalidProblem(message("beta is ", problem.epilogue.beta,
-                                 ", but the result is new and holds nothing to add to; call the "
-                                 "function that ends in _into"));
+                                 ", but the result is new and holds nothing to add to; pass a view "
+                                 "of a result"));
   }
   check_execution(call.run, first.device);
   Tensor result =

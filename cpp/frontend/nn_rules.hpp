@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <string_view>
 
 #include <faltung/nn.hpp>
@@ -75,13 +76,20 @@ void check_output(std::optional<DType> named, DType result);
 void run_into(Problem problem, const ConstTensorView& first, const ConstTensorView& second,
               const TensorView& result, const ConstTensorView& bias, const Call& call);
 
+/// The form that plans once: a problem of the views' strides, for a compact result.
+///
+/// @param first, second  in the order of the caller, which is that of the problem unless `swapped`
+[[nodiscard]] Lowering lower(Problem problem, const ConstTensorView& first,
+                             const ConstTensorView& second, const Call& call,
+                             std::array<std::string_view, 3> names, bool swapped = false);
+
 /// Allocates the result too.
 ///
 /// @throws InvalidProblem if the problem wants to add to what is there before.
 Tensor run(const Problem& problem, const ConstTensorView& first, const ConstTensorView& second,
            const ConstTensorView& bias, const Call& call);
 
-/// The options of `run_..._into`, whose result has this type.
+/// The options of the form that writes into a result of this type.
 ///
 /// @throws InvalidProblem if they name another one.
 template <typename Options>

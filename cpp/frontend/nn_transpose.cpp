@@ -134,8 +134,8 @@ void conjugate_if_complex(Problem& problem) {
 
 }  // namespace
 
-Problem conv_transpose(const Shape& x, const Shape& w, const ConvTransposeOptions& options,
-                       DType x_type, DType w_type) {
+Problem conv_transpose_problem(const Shape& x, const Shape& w, const ConvTransposeOptions& options,
+                               DType x_type, DType w_type) {
   Problem problem = geometry(x, w, options);
   problem.output = x_type;
   problem.filter = w_type;
@@ -147,30 +147,35 @@ Problem conv_transpose(const Shape& x, const Shape& w, const ConvTransposeOption
   return problem;
 }
 
-Problem conv_transpose(const Shape& x, const Shape& w, const ConvTransposeOptions& options,
-                       DType dtype) {
-  return conv_transpose(x, w, options, dtype, dtype);
+Problem conv_transpose_problem(const Shape& x, const Shape& w, const ConvTransposeOptions& options,
+                               DType dtype) {
+  return conv_transpose_problem(x, w, options, dtype, dtype);
 }
 
-Tensor run_conv_transpose(const ConstTensorView& x, const ConstTensorView& w,
-                          const ConvTransposeOptions& options, const ConstTensorView& bias) {
-  Problem problem = conv_transpose(x.shape, w.shape, options, x.dtype, w.dtype);
+Tensor conv_transpose(const ConstTensorView& x, const ConstTensorView& w,
+                      const ConvTransposeOptions& options, const ConstTensorView& bias) {
+  Problem problem = conv_transpose_problem(x.shape, w.shape, options, x.dtype, w.dtype);
   problem.epilogue.bias = has_bias(options.bias, bias);
   return run(problem, x, w, bias, call_of(options));
 }
 
-void run_conv_transpose_into(const ConstTensorView& x, const ConstTensorView& w,
-                             const TensorView& y, const ConvTransposeOptions& options,
-                             const ConstTensorView& bias) {
+void conv_transpose(const ConstTensorView& x, const ConstTensorView& w, const TensorView& y,
+                    const ConvTransposeOptions& options, const ConstTensorView& bias) {
   Problem problem =
-      conv_transpose(x.shape, w.shape, with_output(options, y.dtype), x.dtype, w.dtype);
+      conv_transpose_problem(x.shape, w.shape, with_output(options, y.dtype), x.dtype, w.dtype);
   problem.epilogue.bias = has_bias(options.bias, bias);
   run_into(problem, x, w, y, bias, call_of(options));
 }
 
-Problem conv_transpose_data_gradient(const Shape& x, const Shape& w,
-                                     const ConvTransposeOptions& options, DType dy_type,
-                                     DType w_type) {
+Lowering lower_conv_transpose(const ConstTensorView& x, const ConstTensorView& w,
+                              const ConvTransposeOptions& options) {
+  return lower(conv_transpose_problem(x.shape, w.shape, options, x.dtype, w.dtype), x, w,
+               call_of(options), {"x", "w", "y"});
+}
+
+Problem conv_transpose_data_gradient_problem(const Shape& x, const Shape& w,
+                                             const ConvTransposeOptions& options, DType dy_type,
+                                             DType w_type) {
   check_no_activation(options.activation);
   Problem problem = geometry(x, w, options);
   problem.pass = Pass::forward;
@@ -182,30 +187,39 @@ Problem conv_transpose_data_gradient(const Shape& x, const Shape& w,
   return problem;
 }
 
-Problem conv_transpose_data_gradient(const Shape& x, const Shape& w,
-                                     const ConvTransposeOptions& options, DType dtype) {
-  return conv_transpose_data_gradient(x, w, options, dtype, dtype);
+Problem conv_transpose_data_gradient_problem(const Shape& x, const Shape& w,
+                                             const ConvTransposeOptions& options, DType dtype) {
+  return conv_transpose_data_gradient_problem(x, w, options, dtype, dtype);
 }
 
-Tensor run_conv_transpose_data_gradient(const ConstTensorView& dy, const ConstTensorView& w,
-                                        const Shape& x, const ConvTransposeOptions& options) {
-  const Problem problem = conv_transpose_data_gradient(x, w.shape, options, dy.dtype, w.dtype);
+Tensor conv_transpose_data_gradient(const ConstTensorView& dy, const ConstTensorView& w,
+                                    const Shape& x, const ConvTransposeOptions& options) {
+  const Problem problem =
+      conv_transpose_data_gradient_problem(x, w.shape, options, dy.dtype, w.dtype);
   check_gradient(dy, problem.x_shape(), problem);
   return run(problem, dy, w, {}, call_of(options));
 }
 
-void run_conv_transpose_data_gradient_into(const ConstTensorView& dy, const ConstTensorView& w,
-                                           const TensorView& dx,
-                                           const ConvTransposeOptions& options) {
+void conv_transpose_data_gradient(const ConstTensorView& dy, const ConstTensorView& w,
+                                  const TensorView& dx, const ConvTransposeOptions& options) {
   const ConvTransposeOptions o = with_output(options, dx.dtype);
-  const Problem problem = conv_transpose_data_gradient(dx.shape, w.shape, o, dy.dtype, w.dtype);
+  const Problem problem =
+      conv_transpose_data_gradient_problem(dx.shape, w.shape, o, dy.dtype, w.dtype);
   check_gradient(dy, problem.x_shape(), problem);
   run_into(problem, dy, w, dx, {}, call_of(options));
 }
 
-Problem conv_transpose_filter_gradient(const Shape& x, const Shape& w,
-                                       const ConvTransposeOptions& options, DType dy_type,
-                                       DType x_type) {
+Lowering lower_conv_transpose_data_gradient(const ConstTensorView& dy, const ConstTensorView& w,
+                                            const Shape& x, const ConvTransposeOptions& options) {
+  const Problem problem =
+      conv_transpose_data_gradient_problem(x, w.shape, options, dy.dtype, w.dtype);
+  check_gradient(dy, problem.x_shape(), problem);
+  return lower(problem, dy, w, call_of(options), {"dy", "w", "dx"});
+}
+
+Problem conv_transpose_filter_gradient_problem(const Shape& x, const Shape& w,
+                                               const ConvTransposeOptions& options, DType dy_type,
+                                               DType x_type) {
   check_no_activation(options.activation);
   Problem problem = geometry(x, w, options);
   problem.pass = Pass::backward_filter;
@@ -217,25 +231,34 @@ Problem conv_transpose_filter_gradient(const Shape& x, const Shape& w,
   return problem;
 }
 
-Problem conv_transpose_filter_gradient(const Shape& x, const Shape& w,
-                                       const ConvTransposeOptions& options, DType dtype) {
-  return conv_transpose_filter_gradient(x, w, options, dtype, dtype);
+Problem conv_transpose_filter_gradient_problem(const Shape& x, const Shape& w,
+                                               const ConvTransposeOptions& options, DType dtype) {
+  return conv_transpose_filter_gradient_problem(x, w, options, dtype, dtype);
 }
 
-Tensor run_conv_transpose_filter_gradient(const ConstTensorView& x, const ConstTensorView& dy,
-                                          const Shape& w, const ConvTransposeOptions& options) {
-  const Problem problem = conv_transpose_filter_gradient(x.shape, w, options, dy.dtype, x.dtype);
+Tensor conv_transpose_filter_gradient(const ConstTensorView& x, const ConstTensorView& dy,
+                                      const Shape& w, const ConvTransposeOptions& options) {
+  const Problem problem =
+      conv_transpose_filter_gradient_problem(x.shape, w, options, dy.dtype, x.dtype);
   check_gradient(dy, problem.x_shape(), problem);
   return run(problem, dy, x, {}, call_of(options));
 }
 
-void run_conv_transpose_filter_gradient_into(const ConstTensorView& x, const ConstTensorView& dy,
-                                             const TensorView& dw,
-                                             const ConvTransposeOptions& options) {
+void conv_transpose_filter_gradient(const ConstTensorView& x, const ConstTensorView& dy,
+                                    const TensorView& dw, const ConvTransposeOptions& options) {
   const ConvTransposeOptions o = with_output(options, dw.dtype);
-  const Problem problem = conv_transpose_filter_gradient(x.shape, dw.shape, o, dy.dtype, x.dtype);
+  const Problem problem =
+      conv_transpose_filter_gradient_problem(x.shape, dw.shape, o, dy.dtype, x.dtype);
   check_gradient(dy, problem.x_shape(), problem);
   run_into(problem, dy, x, dw, {}, call_of(options));
+}
+
+Lowering lower_conv_transpose_filter_gradient(const ConstTensorView& x, const ConstTensorView& dy,
+                                              const Shape& w, const ConvTransposeOptions& options) {
+  const Problem problem =
+      conv_transpose_filter_gradient_problem(x.shape, w, options, dy.dtype, x.dtype);
+  check_gradient(dy, problem.x_shape(), problem);
+  return lower(problem, x, dy, call_of(options), {"x", "dy", "dw"}, true);
 }
 
 }  // namespace faltung::nn

@@ -82,14 +82,14 @@ Tensor compute(const Options& options, const ConstTensorView& first, const Const
     if (!options.output_padding.empty()) {
       call.output_padding = parse_integers("--output-padding", options.output_padding);
     }
-    return nn::run_conv_transpose(first, second, call, bias);
+    return nn::conv_transpose(first, second, call, bias);
   }
   auto call = common_options<nn::ConvOptions>(options);
   if (!options.boundary.empty()) call.boundary = parse_boundaries("--boundary", options.boundary);
-  if (options.pass == "forward") return nn::run_conv(first, second, call, bias);
+  if (options.pass == "forward") return nn::conv(first, second, call, bias);
   const Shape shape = parse_shape("--shape", options.shape);
-  return options.pass == "backward-data" ? nn::run_conv_data_gradient(first, second, shape, call)
-                                         : nn::run_conv_filter_gradient(first, second, shape, call);
+  return options.pass == "backward-data" ? nn::conv_data_gradient(first, second, shape, call)
+                                         : nn::conv_filter_gradient(first, second, shape, call);
 }
 
 void conv(const Options& options) {

@@ -15,6 +15,7 @@
 #include <faltung/execution.hpp>
 #include <faltung/export.hpp>
 #include <faltung/extents.hpp>
+#include <faltung/lowering.hpp>
 #include <faltung/method.hpp>
 #include <faltung/per_axis.hpp>
 #include <faltung/problem.hpp>
@@ -28,10 +29,12 @@
 ///     x     [n, c, spatial...]           w  [k, c/groups, spatial...]
 ///     y     [n, k, spatial...]           bias  [k]
 ///
-/// Each operation comes three times: `conv` makes the Problem, to be planned once and run often;
-/// `run_conv` does it all and returns a new Tensor on the device of its operands; `run_conv_into`
-/// writes into a result of the caller, to which `beta` may add. All of them throw InvalidProblem
-/// naming the shape or the option that breaks a rule.
+/// Each operation comes three times, and gives the same bits each time: `conv(x, w, options)`
+/// returns a new Tensor on the device of its operands; `conv(x, w, y, options)` writes into a
+/// result of the caller, of any strides, whose type is that of the result and to which `beta` may
+/// add; `lower_conv(x, w, options)` reads no data and returns what is planned once and run often
+/// (lowering.hpp). `conv_problem` makes the same Problem of compact tensors out of their shapes.
+/// All of them throw InvalidProblem naming the shape or the option that breaks a rule.
 ///
 /// Problems are of f32 data unless a type says otherwise; two types are those of both operands in
 /// the order in which they are run. Operands of two types need `output`, unless both have 8 or 16
@@ -104,35 +107,39 @@ struct ConvOptions {
   PerAxis<Boundary> boundary = Boundary::zero();  ///< what the padding holds
   std::int64_t groups = 1;                 ///< of channels; groups = c is a depthwise convolution
   Layout layout = Layout::channels_first;  ///< of all tensors
-  bool bias = false;  ///< `conv` only: the problem takes one; `run_conv` sees whether it has one
+  bool bias = false;  ///< of problems and lowerings, which take one; `conv` sees whether it has one
   Activation activation = Activation::none();  ///< forward only, applied after the bias
   double alpha = 1;  ///< result = activation(alpha sum + beta result before + bias), whichever
-  double beta = 0;   ///< result it is, y or a gradient; `run_conv` has none before, so 0 there
+  double beta = 0;   ///< result it is, y or a gradient; a new Tensor has none before, so 0 there
   /// Type of the result. Default: that of the operands; i32 for operands of 8 or 16 bits.
   std::optional<DType> output = std::nullopt;
   std::optional<DType> accumulator = std::nullopt;  ///< default: default_accumulator
   Overflow overflow = Overflow::wrap;               ///< for integer results
   Rounding rounding = Rounding::truncate;           ///< of floating sums to integer results
   Math math = Math::strict;                         ///< how sums may be formed
-  // Both that follow are for `run_...`; the Problem does not hold them.
+  // Both that follow say how it is run; the Problem does not hold them.
   Method method = Method::automatic;  ///< direct is PlanOptions::elementwise
   Execution run = {};
 };
 
 /// y = activation(correlation of x with w, plus bias). `dtype` is that of x and w.
-[[nodiscard]] FALTUNG_API Problem conv(const Shape& x, const Shape& w,
-                                       const ConvOptions& options = {}, DType dtype = DType::f32);
+[[nodiscard]] FALTUNG_API Problem conv_problem(const Shape& x, const Shape& w,
+                                               const ConvOptions& options = {},
+                                               DType dtype = DType::f32);
 /// The same for operands of two types.
-[[nodiscard]] FALTUNG_API Problem conv(const Shape& x, const Shape& w, const ConvOptions& options,
-                                       DType x_type, DType w_type);
+[[nodiscard]] FALTUNG_API Problem conv_problem(const Shape& x, const Shape& w,
+                                               const ConvOptions& options, DType x_type,
+                                               DType w_type);
 /// @param bias  [k], or empty for none
-[[nodiscard]] FALTUNG_API Tensor run_conv(const ConstTensorView& x, const ConstTensorView& w,
-                                          const ConvOptions& options = {},
-                                          const ConstTensorView& bias = {});
-/// The type of y is that of the result; `output` is left out, or the same.
-FALTUNG_API void run_conv_into(const ConstTensorView& x, const ConstTensorView& w,
-                               const TensorView& y, const ConvOptions& options = {},
-                               const ConstTensorView& bias = {});
+[[nodiscard]] FALTUNG_API Tensor conv(const ConstTensorView& x, const ConstTensorView& w,
+                                      const ConvOptions& options = {},
+                                      const ConstTensorView& bias = {});
+/// Computes it, into y; `output` is left out, or y's type.
+FALTUNG_API void conv(const ConstTensorView& x, const ConstTensorView& w, const TensorView& y,
+                      const ConvOptions& options = {}, const ConstTensorView& bias = {});
+/// The same, lowered; with `bias` in the options the run takes one.
+[[nodiscard]] FALTUNG_API Lowering lower_conv(const ConstTensorView& x, const ConstTensorView& w,
+                                              const ConvOptions& options = {});
 
 /// dx from dy [n, k, spatial...] and w, for the same options as the forward call.
 ///
@@ -141,47 +148,63 @@ FALTUNG_API void run_conv_into(const ConstTensorView& x, const ConstTensorView& 
 /// of several batches add up in the result.
 ///
 /// @param x  shape of dx, which dy and w alone do not determine if stride > 1
-[[nodiscard]] FALTUNG_API Problem conv_data_gradient(const Shape& x, const Shape& w,
-                                                     const ConvOptions& options = {},
-                                                     DType dtype = DType::f32);
+[[nodiscard]] FALTUNG_API Problem conv_data_gradient_problem(const Shape& x, const Shape& w,
+                                                             const ConvOptions& options = {},
+                                                             DType dtype = DType::f32);
 /// The same for operands of two types.
-[[nodiscard]] FALTUNG_API Problem conv_data_gradient(const Shape& x, const Shape& w,
-                                                     const ConvOptions& options, DType dy_type,
-                                                     DType w_type);
+[[nodiscard]] FALTUNG_API Problem conv_data_gradient_problem(const Shape& x, const Shape& w,
+                                                             const ConvOptions& options,
+                                                             DType dy_type, DType w_type);
 /// Computes it, into a new Tensor.
-[[nodiscard]] FALTUNG_API Tensor run_conv_data_gradient(const ConstTensorView& dy,
-                                                        const ConstTensorView& w, const Shape& x,
-                                                        const ConvOptions& options = {});
+[[nodiscard]] FALTUNG_API Tensor conv_data_gradient(const ConstTensorView& dy,
+                                                    const ConstTensorView& w, const Shape& x,
+                                                    const ConvOptions& options = {});
 /// Computes it, into dx.
-FALTUNG_API void run_conv_data_gradient_into(const ConstTensorView& dy, const ConstTensorView& w,
-                                             const TensorView& dx, const ConvOptions& options = {});
+FALTUNG_API void conv_data_gradient(const ConstTensorView& dy, const ConstTensorView& w,
+                                    const TensorView& dx, const ConvOptions& options = {});
+/// The same, lowered.
+[[nodiscard]] FALTUNG_API Lowering lower_conv_data_gradient(const ConstTensorView& dy,
+                                                            const ConstTensorView& w,
+                                                            const Shape& x,
+                                                            const ConvOptions& options = {});
 
 /// dw from x and dy, likewise.
 ///
 /// @param w  shape of dw
-[[nodiscard]] FALTUNG_API Problem conv_filter_gradient(const Shape& x, const Shape& w,
-                                                       const ConvOptions& options = {},
-                                                       DType dtype = DType::f32);
+[[nodiscard]] FALTUNG_API Problem conv_filter_gradient_problem(const Shape& x, const Shape& w,
+                                                               const ConvOptions& options = {},
+                                                               DType dtype = DType::f32);
 /// The same for operands of two types.
-[[nodiscard]] FALTUNG_API Problem conv_filter_gradient(const Shape& x, const Shape& w,
-                                                       const ConvOptions& options, DType x_type,
-                                                       DType dy_type);
+[[nodiscard]] FALTUNG_API Problem conv_filter_gradient_problem(const Shape& x, const Shape& w,
+                                                               const ConvOptions& options,
+                                                               DType x_type, DType dy_type);
 /// Computes it, into a new Tensor.
-[[nodiscard]] FALTUNG_API Tensor run_conv_filter_gradient(const ConstTensorView& x,
-                                                          const ConstTensorView& dy, const Shape& w,
-                                                          const ConvOptions& options = {});
+[[nodiscard]] FALTUNG_API Tensor conv_filter_gradient(const ConstTensorView& x,
+                                                      const ConstTensorView& dy, const Shape& w,
+                                                      const ConvOptions& options = {});
 /// Computes it, into dw.
-FALTUNG_API void run_conv_filter_gradient_into(const ConstTensorView& x, const ConstTensorView& dy,
-                                               const TensorView& dw,
-                                               const ConvOptions& options = {});
+FALTUNG_API void conv_filter_gradient(const ConstTensorView& x, const ConstTensorView& dy,
+                                      const TensorView& dw, const ConvOptions& options = {});
+/// The same, lowered.
+[[nodiscard]] FALTUNG_API Lowering lower_conv_filter_gradient(const ConstTensorView& x,
+                                                              const ConstTensorView& dy,
+                                                              const Shape& w,
+                                                              const ConvOptions& options = {});
 
 /// The gradient of the bias: dy summed over batch and space, as a filter gradient of one tap whose
 /// x is a single 1 seen with strides of 0. The result of the problem has shape [k, 1, 1...].
-[[nodiscard]] FALTUNG_API Problem bias_gradient(const Shape& dy, const ConvOptions& options = {},
-                                                DType dtype = DType::f32);
+[[nodiscard]] FALTUNG_API Problem bias_gradient_problem(const Shape& dy,
+                                                        const ConvOptions& options = {},
+                                                        DType dtype = DType::f32);
 /// Returns [k].
-[[nodiscard]] FALTUNG_API Tensor run_bias_gradient(const ConstTensorView& dy,
-                                                   const ConvOptions& options = {});
+[[nodiscard]] FALTUNG_API Tensor bias_gradient(const ConstTensorView& dy,
+                                               const ConvOptions& options = {});
+/// Computes it, into db [k].
+FALTUNG_API void bias_gradient(const ConstTensorView& dy, const TensorView& db,
+                               const ConvOptions& options = {});
+/// The same, lowered: run it as (dy, db).
+[[nodiscard]] FALTUNG_API Lowering lower_bias_gradient(const ConstTensorView& dy,
+                                                       const ConvOptions& options = {});
 
 /// For `conv_transpose`.
 struct ConvTransposeOptions {
@@ -220,65 +243,73 @@ struct ConvTransposeOptions {
 /// The transpose of `conv`, not its adjoint: complex filters are not conjugated, as in PyTorch.
 /// The Problem is of Pass::backward_data; run it as (x, w, result).
 /// Source: ONNX operator ConvTranspose, opset 11; torch.nn.ConvTranspose2d.
-[[nodiscard]] FALTUNG_API Problem conv_transpose(const Shape& x, const Shape& w,
-                                                 const ConvTransposeOptions& options = {},
-                                                 DType dtype = DType::f32);
+[[nodiscard]] FALTUNG_API Problem conv_transpose_problem(const Shape& x, const Shape& w,
+                                                         const ConvTransposeOptions& options = {},
+                                                         DType dtype = DType::f32);
 /// The same for operands of two types.
-[[nodiscard]] FALTUNG_API Problem conv_transpose(const Shape& x, const Shape& w,
-                                                 const ConvTransposeOptions& options, DType x_type,
-                                                 DType w_type);
+[[nodiscard]] FALTUNG_API Problem conv_transpose_problem(const Shape& x, const Shape& w,
+                                                         const ConvTransposeOptions& options,
+                                                         DType x_type, DType w_type);
 /// @param bias  [c], or empty for none
-[[nodiscard]] FALTUNG_API Tensor run_conv_transpose(const ConstTensorView& x,
-                                                    const ConstTensorView& w,
-                                                    const ConvTransposeOptions& options = {},
-                                                    const ConstTensorView& bias = {});
+[[nodiscard]] FALTUNG_API Tensor conv_transpose(const ConstTensorView& x, const ConstTensorView& w,
+                                                const ConvTransposeOptions& options = {},
+                                                const ConstTensorView& bias = {});
 /// Computes it, into y.
-FALTUNG_API void run_conv_transpose_into(const ConstTensorView& x, const ConstTensorView& w,
-                                         const TensorView& y,
-                                         const ConvTransposeOptions& options = {},
-                                         const ConstTensorView& bias = {});
+FALTUNG_API void conv_transpose(const ConstTensorView& x, const ConstTensorView& w,
+                                const TensorView& y, const ConvTransposeOptions& options = {},
+                                const ConstTensorView& bias = {});
+/// The same, lowered; with `bias` in the options the run takes one.
+[[nodiscard]] FALTUNG_API Lowering lower_conv_transpose(const ConstTensorView& x,
+                                                        const ConstTensorView& w,
+                                                        const ConvTransposeOptions& options = {});
 
 /// dx of conv_transpose from dy, which has the shape of its result, and w: a forward convolution,
 /// with conj(w) if the data are complex. Rules as for conv_data_gradient. Run it as (dy, w, dx).
 ///
 /// @param x  shape of dx
-[[nodiscard]] FALTUNG_API Problem
-conv_transpose_data_gradient(const Shape& x, const Shape& w,
-                             const ConvTransposeOptions& options = {}, DType dtype = DType::f32);
+[[nodiscard]] FALTUNG_API Problem conv_transpose_data_gradient_problem(
+    const Shape& x, const Shape& w, const ConvTransposeOptions& options = {},
+    DType dtype = DType::f32);
 /// The same for operands of two types.
-[[nodiscard]] FALTUNG_API Problem conv_transpose_data_gradient(const Shape& x, const Shape& w,
-                                                               const ConvTransposeOptions& options,
-                                                               DType dy_type, DType w_type);
+[[nodiscard]] FALTUNG_API Problem conv_transpose_data_gradient_problem(
+    const Shape& x, const Shape& w, const ConvTransposeOptions& options, DType dy_type,
+    DType w_type);
 /// Computes it, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor
-run_conv_transpose_data_gradient(const ConstTensorView& dy, const ConstTensorView& w,
-                                 const Shape& x, const ConvTransposeOptions& options = {});
+conv_transpose_data_gradient(const ConstTensorView& dy, const ConstTensorView& w, const Shape& x,
+                             const ConvTransposeOptions& options = {});
 /// Computes it, into dx.
-FALTUNG_API void run_conv_transpose_data_gradient_into(const ConstTensorView& dy,
-                                                       const ConstTensorView& w,
-                                                       const TensorView& dx,
-                                                       const ConvTransposeOptions& options = {});
+FALTUNG_API void conv_transpose_data_gradient(const ConstTensorView& dy, const ConstTensorView& w,
+                                              const TensorView& dx,
+                                              const ConvTransposeOptions& options = {});
+/// The same, lowered.
+[[nodiscard]] FALTUNG_API Lowering
+lower_conv_transpose_data_gradient(const ConstTensorView& dy, const ConstTensorView& w,
+                                   const Shape& x, const ConvTransposeOptions& options = {});
 
 /// dw of conv_transpose, likewise; with conj(x) if the data are complex. The operands keep the
 /// order of the pass, whose x is dy here: run the Problem as (dy, x, dw).
 ///
 /// @param w  shape of dw
-[[nodiscard]] FALTUNG_API Problem
-conv_transpose_filter_gradient(const Shape& x, const Shape& w,
-                               const ConvTransposeOptions& options = {}, DType dtype = DType::f32);
+[[nodiscard]] FALTUNG_API Problem conv_transpose_filter_gradient_problem(
+    const Shape& x, const Shape& w, const ConvTransposeOptions& options = {},
+    DType dtype = DType::f32);
 /// The same for operands of two types.
-[[nodiscard]] FALTUNG_API Problem
-conv_transpose_filter_gradient(const Shape& x, const Shape& w, const ConvTransposeOptions& options,
-                               DType dy_type, DType x_type);
+[[nodiscard]] FALTUNG_API Problem conv_transpose_filter_gradient_problem(
+    const Shape& x, const Shape& w, const ConvTransposeOptions& options, DType dy_type,
+    DType x_type);
 /// Computes it, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor
-run_conv_transpose_filter_gradient(const ConstTensorView& x, const ConstTensorView& dy,
-                                   const Shape& w, const ConvTransposeOptions& options = {});
+conv_transpose_filter_gradient(const ConstTensorView& x, const ConstTensorView& dy, const Shape& w,
+                               const ConvTransposeOptions& options = {});
 /// Computes it, into dw.
-FALTUNG_API void run_conv_transpose_filter_gradient_into(const ConstTensorView& x,
-                                                         const ConstTensorView& dy,
-                                                         const TensorView& dw,
-                                                         const ConvTransposeOptions& options = {});
+FALTUNG_API void conv_transpose_filter_gradient(const ConstTensorView& x, const ConstTensorView& dy,
+                                                const TensorView& dw,
+                                                const ConvTransposeOptions& options = {});
+/// The same, lowered.
+[[nodiscard]] FALTUNG_API Lowering
+lower_conv_transpose_filter_gradient(const ConstTensorView& x, const ConstTensorView& dy,
+                                     const Shape& w, const ConvTransposeOptions& options = {});
 
 // The gradient of the bias of conv_transpose is bias_gradient of its dy, too.
 
@@ -291,13 +322,17 @@ struct ZeroPoints {
 /// Quantised convolution: y = sum of (w - zero.w)(x - zero.x), exact in i32 and wrapping there.
 ///
 /// x and w are i8 or u8, in any combination; padding holds zero.x, so that it means 0. `w` must be
-/// on the CPU. Activation and output type are not available. nn_quantised.hpp has the form that is
-/// planned once and run often, and results requantised to bytes.
+/// on the CPU. Activation and output type are not available. Its sums are a convolution of a filter
+/// made of w and the zero points, and a bias: nn_quantised.hpp has the form that is planned once
+/// and run often, plan_conv_integer, and results requantised to bytes.
 ///
 /// Source: ONNX operator ConvInteger, opset 10.
-[[nodiscard]] FALTUNG_API Tensor run_conv_integer(const ConstTensorView& x,
-                                                  const ConstTensorView& w,
-                                                  const ZeroPoints& zero = {},
-                                                  const ConvOptions& options = {});
+[[nodiscard]] FALTUNG_API Tensor conv_integer(const ConstTensorView& x, const ConstTensorView& w,
+                                              const ZeroPoints& zero = {},
+                                              const ConvOptions& options = {});
+/// The same, into y of type i32.
+FALTUNG_API void conv_integer(const ConstTensorView& x, const ConstTensorView& w,
+                              const TensorView& y, const ZeroPoints& zero = {},
+                              const ConvOptions& options = {});
 
 }  // namespace faltung::nn

@@ -72,7 +72,7 @@ class FALTUNG_API QuantisedPlan {
   std::shared_ptr<const State> state_;
 };
 
-/// The planned form of run_conv_integer: y = sum of (w - zero.w)(x - zero.x), i32.
+/// The planned form of conv_integer: y = sum of (w - zero.w)(x - zero.x), i32.
 ///
 /// @param x  shape of x, whose type is `x_type`
 /// @throws InvalidProblem naming what breaks a rule, NoEngine if no engine can do it.
@@ -103,10 +103,13 @@ class FALTUNG_API QuantisedPlan {
                                                           const Device& device = Device::cpu());
 
 /// The same in one call; x may have any strides.
-[[nodiscard]] FALTUNG_API Tensor run_qlinear_conv(const ConstTensorView& x,
-                                                  const ConstTensorView& w,
-                                                  const Quantisation& quantisation,
-                                                  const ConstTensorView& bias = {},
-                                                  const ConvOptions& options = {});
+[[nodiscard]] FALTUNG_API Tensor qlinear_conv(const ConstTensorView& x, const ConstTensorView& w,
+                                              const Quantisation& quantisation,
+                                              const ConstTensorView& bias = {},
+                                              const ConvOptions& options = {});
+/// The same, into y, compact and of type quantisation.y.
+FALTUNG_API void qlinear_conv(const ConstTensorView& x, const ConstTensorView& w,
+                              const TensorView& y, const Quantisation& quantisation,
+                              const ConstTensorView& bias = {}, const ConvOptions& options = {});
 
 }  // namespace faltung::nn

@@ -7,7 +7,7 @@
 
 namespace faltung {
 
-/// Functions that take tensors and plan for themselves (convolve, image::gaussian, nn::run_conv and
+/// Functions that take tensors and plan for themselves (convolve, image::gaussian, nn::conv and
 /// their relatives) keep the plans they make and take them again for the same problem: for short
 /// data planning takes longer than the run. All threads of the process share what is kept.
 ///

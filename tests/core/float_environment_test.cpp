@@ -212,10 +212,10 @@ TEST_F(FloatEnvironmentTest, FrontEndsKeepIt) {
        [&] {
          return image::uniform(pixels, {.size = {1, 1, 3}});
        }},
-      {"run_qlinear_conv",
+      {"qlinear_conv",
        [&] {
-         return nn::run_qlinear_conv(pixels, layer,
-                                     {.x_scale = 0.1, .w_scale = {0.3, 0.7}, .y_scale = 0.9});
+         return nn::qlinear_conv(pixels, layer,
+                                 {.x_scale = 0.1, .w_scale = {0.3, 0.7}, .y_scale = 0.9});
        }},
       {"filters::gaussian_1d", [&] { return filters::gaussian_1d(1.7, 2); }},
       {"filters::gaussian", [&] { return filters::gaussian(1.7, 2); }},

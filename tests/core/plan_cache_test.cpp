@@ -91,7 +91,7 @@ TEST_F(PlanCacheTest, EveryFrontEndKeepsPlans) {
   EXPECT_EQ(twice([&] { (void)signal::choose_method(ramp(9), k); }), 1U);
   EXPECT_EQ(twice([&] { (void)image::correlate(image, image); }), 1U);
   EXPECT_GE(twice([&] { (void)image::gaussian(image, {.sigma = 1}); }), 2U);
-  EXPECT_EQ(twice([&] { (void)nn::run_conv(layer, w, {.padding = 1}); }), 1U);
+  EXPECT_EQ(twice([&] { (void)nn::conv(layer, w, {.padding = 1}); }), 1U);
 }
 
 TEST_F(PlanCacheTest, WhateverChangesAPlanIsPartOfItsKey) {
@@ -143,9 +143,9 @@ TEST_F(PlanCacheTest, AnAllocatorOfTheCallersIsNotKept) {
   const Allocator standard = Allocator::standard(Device::cpu());
   const Tensor x = std::move(ramp(16)).reshaped({1, 1, 4, 4});
   const Tensor w = std::move(ramp(4)).reshaped({1, 1, 2, 2});
-  (void)nn::run_conv(x, w, {.run = {.allocator = standard}});
+  (void)nn::conv(x, w, {.run = {.allocator = standard}});
   EXPECT_EQ(plan_cache_use().plans, 0U);
-  (void)nn::run_conv(x, w, {});
+  (void)nn::conv(x, w);
   EXPECT_EQ(plan_cache_use().plans, 1U);
 }
 

@@ -31,8 +31,8 @@ class DroppedBias : public ::testing::Test {
 };
 
 TEST_F(DroppedBias, OfAPlan) {
-  const Plan without = Plan::make(nn::conv(x.shape(), w.shape()));
-  const Plan with = Plan::make(nn::conv(x.shape(), w.shape(), {.bias = true}));
+  const Plan without = Plan::make(nn::conv_problem(x.shape(), w.shape()));
+  const Plan with = Plan::make(nn::conv_problem(x.shape(), w.shape(), {.bias = true}));
   EXPECT_REFUSED(without.run(x, w, y, {}, bias), "a bias of shape 3 is passed, but the problem");
   EXPECT_REFUSED(without.run(x, w, y, {}, scalar), "a bias of shape scalar is passed");
   EXPECT_REFUSED(without.run(x, w, y, {}, nothing), "a bias of shape 0 is passed");
@@ -50,28 +50,28 @@ TEST_F(DroppedBias, OfAPlan) {
 }
 
 TEST_F(DroppedBias, OfALayer) {
-  EXPECT_REFUSED(nn::run_conv(x, w, {.bias = true}), "bias is true, but no bias is passed");
-  EXPECT_REFUSED(nn::run_conv_into(x, w, y, {.bias = true}), "no bias is passed");
-  EXPECT_REFUSED(nn::run_conv(x, w, {}, scalar), "bias has shape scalar");
-  EXPECT_REFUSED(nn::run_conv(x, w, {}, nothing), "bias has shape 0");
-  EXPECT_EQ(nn::run_conv(x, w, {}, Tensor()).at<float>(0, 2, 1, 1), 0);
-  EXPECT_EQ(nn::run_conv(x, w, {.bias = true}, bias).at<float>(0, 2, 1, 1), 3);
+  EXPECT_REFUSED(nn::conv(x, w, {.bias = true}), "bias is true, but no bias is passed");
+  EXPECT_REFUSED(nn::conv(x, w, y, {.bias = true}), "no bias is passed");
+  EXPECT_REFUSED(nn::conv(x, w, {}, scalar), "bias has shape scalar");
+  EXPECT_REFUSED(nn::conv(x, w, {}, nothing), "bias has shape 0");
+  EXPECT_EQ(nn::conv(x, w, {}, Tensor()).at<float>(0, 2, 1, 1), 0);
+  EXPECT_EQ(nn::conv(x, w, {.bias = true}, bias).at<float>(0, 2, 1, 1), 3);
   const Tensor taps = Tensor::zeros(f32, {2, 3, 3, 3});
-  EXPECT_REFUSED(nn::run_conv_transpose(x, taps, {.bias = true}), "no bias is passed");
-  EXPECT_REFUSED(nn::run_conv_transpose(x, taps, {}, scalar), "bias has shape scalar");
-  EXPECT_EQ(nn::run_conv_transpose(x, taps, {}, Tensor()).at<float>(0, 2, 1, 1), 0);
+  EXPECT_REFUSED(nn::conv_transpose(x, taps, {.bias = true}), "no bias is passed");
+  EXPECT_REFUSED(nn::conv_transpose(x, taps, {}, scalar), "bias has shape scalar");
+  EXPECT_EQ(nn::conv_transpose(x, taps, {}, Tensor()).at<float>(0, 2, 1, 1), 0);
 }
 
 TEST_F(DroppedBias, OfAQuantisedLayer) {
   const Tensor bytes = Tensor::zeros(u8, x.shape()), taps = Tensor::zeros(u8, w.shape());
   const std::int32_t whole = 1;
   const ConstTensorView number = view(&whole, {});
-  EXPECT_REFUSED(nn::run_conv_integer(bytes, taps, {}, {.bias = true}), "no bias is passed");
-  EXPECT_REFUSED(nn::run_qlinear_conv(bytes, taps, {}, {}, {.bias = true}), "no bias is passed");
-  EXPECT_REFUSED(nn::run_qlinear_conv(bytes, taps, {}, number), "bias has shape scalar");
-  EXPECT_EQ(nn::run_qlinear_conv(bytes, taps, {}, Tensor()).at<std::uint8_t>(0, 2, 1, 1), 0);
+  EXPECT_REFUSED(nn::conv_integer(bytes, taps, {}, {.bias = true}), "no bias is passed");
+  EXPECT_REFUSED(nn::qlinear_conv(bytes, taps, {}, {}, {.bias = true}), "no bias is passed");
+  EXPECT_REFUSED(nn::qlinear_conv(bytes, taps, {}, number), "bias has shape scalar");
+  EXPECT_EQ(nn::qlinear_conv(bytes, taps, {}, Tensor()).at<std::uint8_t>(0, 2, 1, 1), 0);
   const Tensor sums = Tensor::from<std::int32_t>({1, 2, 3});
-  const Tensor result = nn::run_qlinear_conv(bytes, taps, {}, sums, {.bias = true});
+  const Tensor result = nn::qlinear_conv(bytes, taps, {}, sums, {.bias = true});
   EXPECT_EQ(result.at<std::uint8_t>(0, 2, 1, 1), 3);
 }
 
@@ -86,12 +86,12 @@ TEST(DroppedOptions, OfAQuantisedPlan) {
     EXPECT_REFUSED(nn::plan_conv_integer(x, u8, taps, {}, options), "takes them when it runs");
     EXPECT_REFUSED(nn::plan_qlinear_conv(x, u8, taps, {}, {}, options), "takes them when it runs");
   }
-  EXPECT_EQ(nn::run_qlinear_conv(Tensor::zeros(u8, x), taps, {}, {}, lent).size(), 27);
+  EXPECT_EQ(nn::qlinear_conv(Tensor::zeros(u8, x), taps, {}, {}, lent).size(), 27);
 }
 
 TEST_F(DroppedBias, OrOverwrittenByTheWorkspace) {
-  const Plan plan = Plan::make(nn::conv(x.shape(), w.shape(), {.bias = true}), Device::cpu(),
-                               {.engine = "cpu.reference"});
+  const Plan plan = Plan::make(nn::conv_problem(x.shape(), w.shape(), {.bias = true}),
+                               Device::cpu(), {.engine = "cpu.reference"});
   const std::size_t bytes = plan.workspace_bytes() + 256;
   Tensor memory(f32, {static_cast<std::int64_t>(bytes)});
   float* at = static_cast<float*>(memory.data());
@@ -113,7 +113,7 @@ TEST(DroppedOptions, OfThePlan) {
   Allocator half = Allocator::standard(Device::cpu());
   half.deallocate = nullptr;
   EXPECT_REFUSED(Plan::make(problem, Device::cpu(), {.allocator = half}), "no deallocate function");
-  EXPECT_REFUSED(nn::run_conv(x, w, {.run = {.allocator = half}}), "no deallocate function");
+  EXPECT_REFUSED(nn::conv(x, w, {.run = {.allocator = half}}), "no deallocate function");
   half = {.context = &there};
   EXPECT_REFUSED(Plan::make(problem, Device::cpu(), {.allocator = half}), "no allocate");
 }
@@ -229,19 +229,19 @@ TEST(OneBufferForAll, ConcatenatesInTheFrontEnd) {
   std::mt19937 random(6);
   for (const Layout layout : {Layout::channels_first, Layout::channels_last}) {
     const nn::ConvOptions options{.padding = 1, .layout = layout, .method = Method::direct};
-    const Problem p = nn::conv({2, 3, 6, 5}, {4, 3, 3, 3}, {.padding = 1});
+    const Problem p = nn::conv_problem({2, 3, 6, 5}, {4, 3, 3, 3}, {.padding = 1});
     const bool last = layout == Layout::channels_last;
     const auto ordered = [&](const Shape& s) { return last ? Shape{s[0], s[2], s[3], s[1]} : s; };
     Problem q = Problem::parse("op=fwd dtype=f32 n=2 c=3 in=6x5 k=4 f=3x3 pad=1");
     q.layout = layout;
     OneBuffer all(q, random);
-    nn::run_conv_into(all.operand(), all.filter(), all.result(), options);
-    const Tensor alone = nn::run_conv(all.compact_operand(), all.filter(), options);
+    nn::conv(all.operand(), all.filter(), all.result(), options);
+    const Tensor alone = nn::conv(all.compact_operand(), all.filter(), options);
     EXPECT_EQ(alone.shape(), ordered(p.y_shape()));
     EXPECT_EQ(values_of(all.result()), values_of(alone));
     const std::int64_t axis = last ? 3 : 1;
-    EXPECT_REFUSED(nn::run_conv_into(all.operand(), all.filter(),
-                                     all.buffer().slice(axis, {.start = 2, .stop = 6}), options),
+    EXPECT_REFUSED(nn::conv(all.operand(), all.filter(),
+                            all.buffer().slice(axis, {.start = 2, .stop = 6}), options),
                    "y overlaps x in memory");
   }
 }

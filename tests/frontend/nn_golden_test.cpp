@@ -27,25 +27,25 @@ void add_conv(std::vector<Case>& cases) {
   for (const auto& [name, padding] : rules) {
     for (const std::int64_t stride : {1, 2, 3}) {
       cases.push_back({"conv " + name + " " + std::to_string(stride), [=, pad = padding] {
-                         return run_conv(sequence<float>({1, 2, 7}), sequence<float>({3, 2, 4}),
-                                         {.stride = stride, .padding = pad});
+                         return conv(sequence<float>({1, 2, 7}), sequence<float>({3, 2, 4}),
+                                     {.stride = stride, .padding = pad});
                        }});
     }
   }
   cases.push_back({"conv dilated", [] {
-                     return run_conv(sequence<float>({2, 4, 6, 5}), sequence<float>({2, 2, 3, 2}),
-                                     {.stride = {2, 1},
-                                      .dilation = {1, 2},
-                                      .padding = Padding::onnx({1, 0, 2, 1}),
-                                      .groups = 2});
+                     return conv(sequence<float>({2, 4, 6, 5}), sequence<float>({2, 2, 3, 2}),
+                                 {.stride = {2, 1},
+                                  .dilation = {1, 2},
+                                  .padding = Padding::onnx({1, 0, 2, 1}),
+                                  .groups = 2});
                    }});
 }
 
 void add_transpose(std::vector<Case>& cases) {
   const auto add = [&](const std::string& name, const ConvTransposeOptions& options) {
     cases.push_back({"transpose" + name, [=] {
-                       return run_conv_transpose(sequence<float>({1, 2, 3, 3}),
-                                                 sequence<float>({2, 2, 3, 3}), options);
+                       return conv_transpose(sequence<float>({1, 2, 3, 3}),
+                                             sequence<float>({2, 2, 3, 3}), options);
                      }});
   };
   add("", {});
@@ -63,14 +63,13 @@ void add_transpose(std::vector<Case>& cases) {
 void add_integer(std::vector<Case>& cases) {
   const auto x = [] { return sequence<std::uint8_t>({1, 2, 4, 4}); };
   const auto w = [] { return sequence<std::int8_t>({3, 2, 2, 3}); };
-  cases.push_back({"integer", [=] { return run_conv_integer(x(), w()); }});
-  cases.push_back({"integer zero", [=] {
-                     return run_conv_integer(x(), w(), {.x = 40, .w = {-7}}, {.padding = 1});
-                   }});
+  cases.push_back({"integer", [=] { return conv_integer(x(), w()); }});
+  cases.push_back({"integer zero",
+                   [=] { return conv_integer(x(), w(), {.x = 40, .w = {-7}}, {.padding = 1}); }});
   cases.push_back({"integer zero u8", [=] {
-                     return run_conv_integer(x(), sequence<std::uint8_t>({3, 2, 2, 3}),
-                                             {.x = 255, .w = {3}},
-                                             {.padding = Padding::onnx({0, 1, 1, 0})});
+                     return conv_integer(x(), sequence<std::uint8_t>({3, 2, 2, 3}),
+                                         {.x = 255, .w = {3}},
+                                         {.padding = Padding::onnx({0, 1, 1, 0})});
                    }});
 }
 
@@ -79,12 +78,12 @@ void add_qlinear(std::vector<Case>& cases) {
   const auto w = [] { return sequence<std::int8_t>({3, 2, 2, 3}); };
   // ONNX's scales are of type float.
   cases.push_back({"qlinear halves", [=] {
-                     return run_qlinear_conv(
+                     return qlinear_conv(
                          x(), w(),
                          {.x_scale = 0.5, .w_scale = {0.25}, .y_scale = 16, .y_zero = 100});
                    }});
   cases.push_back({"qlinear channels", [=] {
-                     return run_qlinear_conv(
+                     return qlinear_conv(
                          x(), w(),
                          {.x_scale = 0.02f,
                           .x_zero = 40,
@@ -96,26 +95,26 @@ void add_qlinear(std::vector<Case>& cases) {
                          {.stride = {1, 2}, .padding = Padding::onnx({1, 0, 1, 2})});
                    }});
   cases.push_back({"qlinear i8", [] {
-                     return run_qlinear_conv(sequence<std::int8_t>({2, 4, 5, 4}),
-                                             sequence<std::int8_t>({4, 2, 2, 2}),
-                                             {.x_scale = 0.5,
-                                              .x_zero = -3,
-                                              .w_scale = {0.5, 0.125, 2, 0.25},
-                                              .y_scale = 8,
-                                              .y_zero = -20,
-                                              .y = i8},
-                                             {}, {.dilation = {2, 1}, .groups = 2});
+                     return qlinear_conv(sequence<std::int8_t>({2, 4, 5, 4}),
+                                         sequence<std::int8_t>({4, 2, 2, 2}),
+                                         {.x_scale = 0.5,
+                                          .x_zero = -3,
+                                          .w_scale = {0.5, 0.125, 2, 0.25},
+                                          .y_scale = 8,
+                                          .y_zero = -20,
+                                          .y = i8},
+                                         {}, {.dilation = {2, 1}, .groups = 2});
                    }});
   cases.push_back({"qlinear u8 to i8", [=] {
-                     return run_qlinear_conv(x(), sequence<std::uint8_t>({3, 2, 2, 3}),
-                                             {.x_scale = 0.1f,
-                                              .x_zero = 128,
-                                              .w_scale = {0.03f},
-                                              .w_zero = {90},
-                                              .y_scale = 0.7f,
-                                              .y_zero = 5,
-                                              .y = i8},
-                                             {}, {.padding = 1});
+                     return qlinear_conv(x(), sequence<std::uint8_t>({3, 2, 2, 3}),
+                                         {.x_scale = 0.1f,
+                                          .x_zero = 128,
+                                          .w_scale = {0.03f},
+                                          .w_zero = {90},
+                                          .y_scale = 0.7f,
+                                          .y_zero = 5,
+                                          .y = i8},
+                                         {}, {.padding = 1});
                    }});
 }
 

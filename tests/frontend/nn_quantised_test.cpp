@@ -44,7 +44,7 @@ TEST(PlanConvInteger, IsTheOneCallForEveryLayoutTypeAndBatch) {
           const Tensor w = bytes(wt, first ? Shape{6, 2, 3, 2} : Shape{6, 3, 2, 2}, random);
           const ZeroPoints zero = shifted ? ZeroPoints{17, {1, 2, 3, 4, 5, 6}} : ZeroPoints{};
           const ConvOptions options{.stride = {2, 1}, .padding = 1, .groups = 2, .layout = layout};
-          const Tensor want = run_conv_integer(x, w, zero, options);
+          const Tensor want = conv_integer(x, w, zero, options);
           const QuantisedPlan plan = plan_conv_integer(x.shape(), xt, w, zero, options);
           EXPECT_EQ(plan.y_dtype(), i32);
           ASSERT_EQ(plan.y_shape(), want.shape());
@@ -62,7 +62,7 @@ TEST(PlanConvInteger, IsTheOneCallForEveryLayoutTypeAndBatch) {
   }
 }
 
-// Against the formula, with sums from run_conv_integer: scales that make halves, and any.
+// Against the formula, with sums from conv_integer: scales that make halves, and any.
 TEST(QLinearConv, IsTheFormula) {
   std::mt19937 random = fresh();
   for (int round = 0; round < 100; ++round) {
@@ -88,7 +88,7 @@ TEST(QLinearConv, IsTheFormula) {
     for (int& b : bias.values<int>()) b = static_cast<int>(random() % 20000) - 10000;
     const ConvOptions options{.layout = layout};
 
-    const Tensor sums = run_conv_integer(x, w, {q.x_zero, q.w_zero}, options);
+    const Tensor sums = conv_integer(x, w, {q.x_zero, q.w_zero}, options);
     std::vector<double> want;
     const auto at = sums.values<int>();
     for (std::size_t i = 0; i < at.size(); ++i) {
@@ -99,7 +99,7 @@ TEST(QLinearConv, IsTheFormula) {
       const double low = q.y == i8 ? -128 : 0;
       want.push_back(std::clamp(y, low, low + 255));
     }
-    ASSERT_EQ(golden::numbers(run_qlinear_conv(x, w, q, bias, options)), want) << round;
+    ASSERT_EQ(golden::numbers(qlinear_conv(x, w, q, bias, options)), want) << round;
   }
 }
 
@@ -109,8 +109,8 @@ TEST(QLinearConv, ManyElementsAreSharedByThreads) {
     const bool first = layout == Layout::channels_first;
     const Tensor x = bytes(u8, first ? Shape{2, 1, 300, 301} : Shape{2, 300, 301, 1}, random);
     const Tensor w = Tensor::from<std::int8_t>({1, -1, 2}, {3, 1, 1, 1});
-    const Tensor y = run_qlinear_conv(x, w, {.w_scale = {1, 2, 0.25}, .y_zero = 3, .y = i8}, {},
-                                      {.layout = layout});
+    const Tensor y =
+        qlinear_conv(x, w, {.w_scale = {1, 2, 0.25}, .y_zero = 3, .y = i8}, {}, {.layout = layout});
     const auto xv = x.values<std::uint8_t>();
     for (std::size_t i = 0; i < y.values<std::int8_t>().size(); ++i) {
       const std::size_t space = 300 * 301;
@@ -127,7 +127,7 @@ TEST(QLinearConv, SumsWrapAndFactorsMayBeExtreme) {
   const Tensor w = Tensor::from<std::int8_t>({1}, {1, 1, 1});
   const Tensor bias = Tensor::from<std::int32_t>({std::numeric_limits<std::int32_t>::max()});
   const auto run = [&](const Quantisation& q) {
-    return golden::numbers(run_qlinear_conv(x, w, q, bias));
+    return golden::numbers(qlinear_conv(x, w, q, bias));
   };
   // max + 1 and max + 2 are the least values of i32.
   EXPECT_EQ(run({.y_scale = 0x1p24, .y_zero = 0, .y = i8}), (std::vector<double>{-128, -128}));
@@ -175,7 +175,7 @@ TEST(QLinearConv, RunsWithinALentWorkspace) {
 TEST(QLinearConv, RefusesWhatItCannotMean) {
   const Tensor x = Tensor::zeros(u8, {1, 1, 4}), w = Tensor::zeros(i8, {2, 1, 2});
   const auto run = [&](const Quantisation& q, const ConvOptions& o = {}) {
-    return run_qlinear_conv(x, w, q, {}, o);
+    return qlinear_conv(x, w, q, {}, o);
   };
   EXPECT_REFUSED(run({.x_scale = 0}), "x_scale is 0; a scale is finite and greater than 0");
   EXPECT_REFUSED(run({.y_scale = -1}), "y_scale is -1");
@@ -189,8 +189,8 @@ TEST(QLinearConv, RefusesWhatItCannotMean) {
   EXPECT_REFUSED(run({}, {.overflow = Overflow::saturate}), "overflow");
   EXPECT_REFUSED(run({}, {.activation = Activation::relu()}), "requantising");
   EXPECT_REFUSED(run({.x_zero = 256}), "x zero point 256");
-  EXPECT_REFUSED(run_qlinear_conv(x, w, {}, Tensor::zeros(i32, {3})), "bias has shape 3");
-  EXPECT_REFUSED(run_qlinear_conv(x, w, {}, Tensor::zeros(f32, {2})), "bias has type f32");
+  EXPECT_REFUSED(qlinear_conv(x, w, {}, Tensor::zeros(i32, {3})), "bias has shape 3");
+  EXPECT_REFUSED(qlinear_conv(x, w, {}, Tensor::zeros(f32, {2})), "bias has type f32");
   EXPECT_THROW((void)plan_qlinear_conv({1, 1, 4}, u8, w, {}, {}, {}, Device::cuda(0)), NoEngine);
 }
 
@@ -199,9 +199,9 @@ TEST(QLinearConv, ReadsStridedViewsAndEmptyOnes) {
   const Tensor nhwc = bytes(u8, {2, 5, 4, 3}, random), w = bytes(i8, {4, 3, 2, 2}, random);
   const Quantisation q{.x_zero = 9, .w_scale = {0.02}, .y_zero = 100};
   const ConstTensorView nchw = nhwc.permute({0, 3, 1, 2});
-  EXPECT_EQ(golden::numbers(run_qlinear_conv(nchw, w, q)),
-            golden::numbers(run_qlinear_conv(compact_copy(nchw, u8), w, q)));
-  EXPECT_EQ(run_qlinear_conv(Tensor(u8, {0, 3, 5, 4}), w, q).shape(), (Shape{0, 4, 4, 3}));
+  EXPECT_EQ(golden::numbers(qlinear_conv(nchw, w, q)),
+            golden::numbers(qlinear_conv(compact_copy(nchw, u8), w, q)));
+  EXPECT_EQ(qlinear_conv(Tensor(u8, {0, 3, 5, 4}), w, q).shape(), (Shape{0, 4, 4, 3}));
 }
 
 }  // namespace

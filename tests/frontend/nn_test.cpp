@@ -101,7 +101,7 @@ constexpr int rounds = 200;
 constexpr unsigned seed = 20240611;
 
 TEST(Conv, MakesTheProblemOfTheManual) {
-  const Problem p = conv({8, 3, 224, 224}, {64, 3, 7, 7}, {.stride = 2, .padding = 3}, f16);
+  const Problem p = conv_problem({8, 3, 224, 224}, {64, 3, 7, 7}, {.stride = 2, .padding = 3}, f16);
   EXPECT_EQ(p.pass, Pass::forward);
   EXPECT_EQ(p.y_shape(), (Shape{8, 64, 112, 112}));
   EXPECT_EQ(p.axes[1], (Axis{.input = 224, .filter = 7, .stride = 2, .pad_lo = 3, .pad_hi = 3}));
@@ -119,7 +119,7 @@ TEST(Conv, IsTheDefinition) {
     const auto xv = x.values<float>(), wv = w.values<float>();
     const auto yv = want.values<float>();
     g.for_each_product([&](auto xi, auto wi, auto yi) { yv[yi] += xv[xi] * wv[wi]; });
-    const Tensor y = run_conv(x, w, g.options());
+    const Tensor y = conv(x, w, g.options());
     ASSERT_EQ(y.shape(), g.y()) << "round " << round;
     ASSERT_EQ(golden::numbers(y), golden::numbers(want)) << "round " << round;
   }
@@ -138,11 +138,9 @@ TEST(Conv, GradientsAreTheAdjoints) {
       dxv[xi] += wv[wi] * dyv[yi];
       dwv[wi] += xv[xi] * dyv[yi];
     });
-    ASSERT_EQ(golden::numbers(run_conv_data_gradient(dy, w, g.x(), g.options())),
-              golden::numbers(dx))
+    ASSERT_EQ(golden::numbers(conv_data_gradient(dy, w, g.x(), g.options())), golden::numbers(dx))
         << "round " << round;
-    ASSERT_EQ(golden::numbers(run_conv_filter_gradient(x, dy, g.w(), g.options())),
-              golden::numbers(dw))
+    ASSERT_EQ(golden::numbers(conv_filter_gradient(x, dy, g.w(), g.options())), golden::numbers(dw))
         << "round " << round;
   }
 }
@@ -165,9 +163,9 @@ TEST(Conv, GradientsAreTheAdjointsUnderEveryBoundary) {
       options.boundary = b;
       const Tensor x = random_tensor(g.x(), random), w = random_tensor(g.w(), random);
       const Tensor dy = random_tensor(g.y(), random);
-      const double forward = dot(run_conv(x, w, options), dy);
-      ASSERT_EQ(forward, dot(x, run_conv_data_gradient(dy, w, g.x(), options))) << b << round;
-      ASSERT_EQ(forward, dot(w, run_conv_filter_gradient(x, dy, g.w(), options))) << b << round;
+      const double forward = dot(conv(x, w, options), dy);
+      ASSERT_EQ(forward, dot(x, conv_data_gradient(dy, w, g.x(), options))) << b << round;
+      ASSERT_EQ(forward, dot(w, conv_filter_gradient(x, dy, g.w(), options))) << b << round;
     }
   }
 }
@@ -181,7 +179,7 @@ TEST(Conv, BiasGradientSumsOverBatchAndSpace) {
     for (std::size_t i = 0; i < 120; ++i) {
       want[first ? i / 10 % 4 : i % 4] += double{dy.values<float>()[i]};
     }
-    const Tensor got = run_bias_gradient(dy, {.layout = layout});
+    const Tensor got = bias_gradient(dy, {.layout = layout});
     EXPECT_EQ(got.shape(), Shape{4});
     EXPECT_EQ(golden::numbers(got), want);
   }
@@ -193,7 +191,8 @@ TEST(Conv, SameKeepsTheExtentAndPutsTheOddElementWhereItSays) {
       for (std::int64_t s = 1; s <= 4; ++s) {
         for (std::int64_t d = 1; d <= 2; ++d) {
           const auto axis = [&](const Padding& padding) {
-            return conv({1, 1, n}, {1, 1, r}, {.stride = s, .dilation = d, .padding = padding})
+            return conv_problem({1, 1, n}, {1, 1, r},
+                                {.stride = s, .dilation = d, .padding = padding})
                 .axes[0];
           };
           const Axis upper = axis(Padding::same_upper());
@@ -215,11 +214,11 @@ TEST(Conv, SameKeepsTheExtentAndPutsTheOddElementWhereItSays) {
 TEST(Conv, CausalOutputsDependOnThePastOnly) {
   const Tensor w = Tensor::from<float>({1, 2, 4}, {1, 1, 3});
   const Tensor x = Tensor::from<float>({1, 0, 0, 0, 0, 1}, {1, 1, 6});
-  EXPECT_EQ(golden::numbers(run_conv(x, w, {.padding = Padding::causal()})),
+  EXPECT_EQ(golden::numbers(conv(x, w, {.padding = Padding::causal()})),
             (std::vector<double>{4, 2, 1, 0, 0, 4}));
-  EXPECT_EQ(golden::numbers(run_conv(x, w, {.dilation = 2, .padding = Padding::causal()})),
+  EXPECT_EQ(golden::numbers(conv(x, w, {.dilation = 2, .padding = Padding::causal()})),
             (std::vector<double>{4, 0, 2, 0, 1, 4}));
-  EXPECT_EQ(golden::numbers(run_conv(x, w, {.stride = 2, .padding = Padding::causal()})),
+  EXPECT_EQ(golden::numbers(conv(x, w, {.stride = 2, .padding = Padding::causal()})),
             (std::vector<double>{4, 1, 0}));
 }
 
@@ -228,7 +227,7 @@ TEST(Conv, BiasComesBeforeTheActivation) {
   const Tensor w = Tensor::from<float>({1, -1}, {2, 1, 1});
   const Tensor bias = Tensor::from<float>({-3, 5}, {2});
   const auto with = [&](const Activation& activation) {
-    return golden::numbers(run_conv(x, w, {.activation = activation}, bias));
+    return golden::numbers(conv(x, w, {.activation = activation}, bias));
   };
   EXPECT_EQ(with(Activation::none()), (std::vector<double>{-2, -5, 4, 7}));
   EXPECT_EQ(with(Activation::relu()), (std::vector<double>{0, 0, 4, 7}));
@@ -247,7 +246,7 @@ TEST(Conv, BiasComesBeforeTheActivation) {
 TEST(Conv, SmallIntegersSumIn32Bits) {
   const Tensor x = Tensor::from<std::uint8_t>({255, 255}, {1, 1, 2});
   const Tensor w = Tensor::from<std::int8_t>({-128, -128}, {1, 1, 2});
-  const Tensor y = run_conv(x, w);
+  const Tensor y = conv(x, w);
   EXPECT_EQ(y.dtype(), i32);
   EXPECT_EQ(y.values<std::int32_t>()[0], -65280);
 }
@@ -255,15 +254,18 @@ TEST(Conv, SmallIntegersSumIn32Bits) {
 TEST(Conv, TypesAreTheTable) {
   for (const DType type : all_dtypes) {
     const DType result = is_integer(type) && size_of(type) <= 2 ? i32 : type;
-    EXPECT_EQ(conv({1, 1, 4}, {1, 1, 2}, {}, type).output, result) << name(type);
-    EXPECT_EQ(conv_data_gradient({1, 1, 4}, {1, 1, 2}, {}, type).input, result) << name(type);
-    EXPECT_EQ(conv_filter_gradient({1, 1, 4}, {1, 1, 2}, {}, type).filter, result) << name(type);
-    EXPECT_EQ(conv_transpose({1, 1, 4}, {1, 1, 2}, {}, type).input, result) << name(type);
+    EXPECT_EQ(conv_problem({1, 1, 4}, {1, 1, 2}, {}, type).output, result) << name(type);
+    EXPECT_EQ(conv_data_gradient_problem({1, 1, 4}, {1, 1, 2}, {}, type).input, result)
+        << name(type);
+    EXPECT_EQ(conv_filter_gradient_problem({1, 1, 4}, {1, 1, 2}, {}, type).filter, result)
+        << name(type);
+    EXPECT_EQ(conv_transpose_problem({1, 1, 4}, {1, 1, 2}, {}, type).input, result) << name(type);
     if (is_integer(type) && size_of(type) == 8) continue;  // c128 could not hold it
-    EXPECT_EQ(conv({1, 1, 4}, {1, 1, 2}, {.output = c128}, type).output, c128) << name(type);
+    EXPECT_EQ(conv_problem({1, 1, 4}, {1, 1, 2}, {.output = c128}, type).output, c128)
+        << name(type);
   }
-  EXPECT_EQ(conv({1, 1, 4}, {1, 1, 2}, {.bias = true}, f16).bias_dtype(), f16);
-  EXPECT_EQ(conv({1, 1, 4}, {1, 1, 2}, {.bias = true}, i8).bias_dtype(), i32);
+  EXPECT_EQ(conv_problem({1, 1, 4}, {1, 1, 2}, {.bias = true}, f16).bias_dtype(), f16);
+  EXPECT_EQ(conv_problem({1, 1, 4}, {1, 1, 2}, {.bias = true}, i8).bias_dtype(), i32);
 }
 
 TEST(Conv, ReadsStridedViews) {
@@ -272,15 +274,15 @@ TEST(Conv, ReadsStridedViews) {
   const Tensor w = random_tensor(Shape{2, 3, 2, 2}, random);
   const ConstTensorView first{last.data(), f32, {2, 3, 5, 4}, {60, 1, 12, 3}, Device::cpu()};
   Tensor copy = compact_copy(first, f32);
-  EXPECT_EQ(golden::numbers(run_conv(first, w)), golden::numbers(run_conv(copy, w)));
+  EXPECT_EQ(golden::numbers(conv(first, w)), golden::numbers(conv(copy, w)));
 }
 
 TEST(Conv, RunsOnEmptyTensors) {
-  EXPECT_EQ(run_conv(Tensor(f32, {0, 3, 8, 8}), Tensor::zeros(f32, {4, 3, 3, 3})).shape(),
+  EXPECT_EQ(conv(Tensor(f32, {0, 3, 8, 8}), Tensor::zeros(f32, {4, 3, 3, 3})).shape(),
             (Shape{0, 4, 6, 6}));
-  const Tensor y = run_conv(Tensor(f32, {2, 0, 8, 8}), Tensor(f32, {4, 0, 3, 3}));
+  const Tensor y = conv(Tensor(f32, {2, 0, 8, 8}), Tensor(f32, {4, 0, 3, 3}));
   EXPECT_EQ(golden::numbers(y), std::vector<double>(2 * 4 * 36, 0.0));  // a sum of nothing
-  EXPECT_EQ(run_conv(Tensor(f32, {2, 3, 0}), Tensor::zeros(f32, {4, 3, 3}), {.padding = 1}).shape(),
+  EXPECT_EQ(conv(Tensor(f32, {2, 3, 0}), Tensor::zeros(f32, {4, 3, 3}), {.padding = 1}).shape(),
             (Shape{2, 4, 0}));
 }
 
@@ -314,7 +316,7 @@ TEST(ConvTranspose, ScattersEveryInput) {
       const auto space = static_cast<std::size_t>(g.input[0] * g.input[1]);
       yv[i] += bias.values<float>()[g.layout == Layout::channels_first ? i / space % c : i % c];
     }
-    const Tensor y = run_conv_transpose(
+    const Tensor y = conv_transpose(
         x, w,
         {.stride = {g.stride[0], g.stride[1]},
          .dilation = {g.dilation[0], g.dilation[1]},
@@ -332,15 +334,15 @@ TEST(ConvTranspose, DoesNotConjugate) {
   using C = std::complex<float>;
   const Tensor x = Tensor::from<C>({C(0, 1)}, {1, 1, 1});
   const Tensor w = Tensor::from<C>({C(1, 2)}, {1, 1, 1});
-  EXPECT_EQ(run_conv_transpose(x, w).values<C>()[0], C(-2, 1));
-  EXPECT_EQ(run_conv_data_gradient(x, w, {1, 1, 1}).values<C>()[0], C(2, 1));  // the adjoint does
+  EXPECT_EQ(conv_transpose(x, w).values<C>()[0], C(-2, 1));
+  EXPECT_EQ(conv_data_gradient(x, w, {1, 1, 1}).values<C>()[0], C(2, 1));  // the adjoint does
 }
 
 TEST(ConvTranspose, OutputShapeIsWhatWasAsked) {
   for (std::int64_t extent = 0; extent <= 12; ++extent) {
     for (const Padding& rule : {Padding(0), Padding::same_upper(), Padding::same_lower()}) {
-      const Problem p = conv_transpose({1, 1, 3}, {1, 1, 4},
-                                       {.stride = 2, .padding = rule, .output_shape = {extent}});
+      const Problem p = conv_transpose_problem(
+          {1, 1, 3}, {1, 1, 4}, {.stride = 2, .padding = rule, .output_shape = {extent}});
       EXPECT_EQ(p.result_shape(), (Shape{1, 1, extent}));
       EXPECT_EQ(p.y_shape(), (Shape{1, 1, 3}));
       const std::int64_t excess = std::max<std::int64_t>(8 - extent, 0);  // the full one has 8
@@ -372,7 +374,7 @@ TEST(ConvInteger, IsTheDefinitionForEveryTypeAndZeroPoint) {
         const std::int64_t zw = zero.w[channels == 1 ? 0 : wi / per_channel];
         want[yi] += static_cast<double>((wv[wi] - zw) * (xv[xi] - zero.x));
       });
-      ASSERT_EQ(golden::numbers(run_conv_integer(x, w, zero, g.options())), want);
+      ASSERT_EQ(golden::numbers(conv_integer(x, w, zero, g.options())), want);
     }
   };
   check(std::uint8_t{}, std::uint8_t{});

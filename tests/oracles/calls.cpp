@@ -157,26 +157,26 @@ Tensor conv_transpose(const Operands& operands, CallOptions& from) {
   from.read("output_shape", options.output_shape);
   from.read("groups", options.groups);
   from.read("engine", options.run.engine);
-  return nn::run_conv_transpose(operands.at(0), operands.at(1), options, optional_bias(operands));
+  return nn::conv_transpose(operands.at(0), operands.at(1), options, optional_bias(operands));
 }
 
 Tensor conv_data_gradient(const Operands& operands, CallOptions& from) {
   Shape x;
   from.read("shape", x);
-  return nn::run_conv_data_gradient(operands.at(0), operands.at(1), x, conv_options(from));
+  return nn::conv_data_gradient(operands.at(0), operands.at(1), x, conv_options(from));
 }
 
 Tensor conv_filter_gradient(const Operands& operands, CallOptions& from) {
   Shape w;
   from.read("shape", w);
-  return nn::run_conv_filter_gradient(operands.at(0), operands.at(1), w, conv_options(from));
+  return nn::conv_filter_gradient(operands.at(0), operands.at(1), w, conv_options(from));
 }
 
 Tensor conv_integer(const Operands& operands, CallOptions& from) {
   nn::ZeroPoints zero;
   from.read("zero_x", zero.x);
   from.read("zero_w", zero.w);
-  return nn::run_conv_integer(operands.at(0), operands.at(1), zero, conv_options(from));
+  return nn::conv_integer(operands.at(0), operands.at(1), zero, conv_options(from));
 }
 
 /// Any problem, in its notation.
@@ -211,37 +211,46 @@ Tensor binary(const Operands& operands, CallOptions& from) {
 
 // The overloads that return a tensor, as opposed to those that write into a view.
 template <typename Options>
-using UnaryImage = Tensor (*)(const ConstTensorView&, const Options&);
+using OneOperand = Tensor (*)(const ConstTensorView&, const Options&);
 template <typename Options>
-using BinaryImage = Tensor (*)(const ConstTensorView&, const ConstTensorView&, const Options&);
+using TwoOperands = Tensor (*)(const ConstTensorView&, const ConstTensorView&, const Options&);
 
-constexpr BinaryImage<image::FilterOptions> image_convolve = image::convolve;
-constexpr BinaryImage<image::FilterOptions> image_correlate = image::correlate;
-constexpr BinaryImage<image::Filter1dOptions> image_convolve1d = image::convolve1d;
-constexpr BinaryImage<image::Filter1dOptions> image_correlate1d = image::correlate1d;
-constexpr UnaryImage<image::GaussianOptions> image_gaussian = image::gaussian;
-constexpr UnaryImage<image::GaussianOptions> image_gaussian_laplace = image::gaussian_laplace;
-constexpr UnaryImage<image::GaussianOptions> image_gradient = image::gaussian_gradient_magnitude;
-constexpr UnaryImage<image::UniformOptions> image_uniform = image::uniform;
-constexpr UnaryImage<image::DerivativeOptions> image_sobel = image::sobel;
-constexpr UnaryImage<image::DerivativeOptions> image_prewitt = image::prewitt;
-constexpr UnaryImage<image::SumOptions> image_laplace = image::laplace;
-constexpr UnaryImage<image::SumOptions> image_sobel_magnitude = image::sobel_magnitude;
-constexpr UnaryImage<image::SumOptions> image_prewitt_magnitude = image::prewitt_magnitude;
+constexpr TwoOperands<image::FilterOptions> image_convolve = image::convolve;
+constexpr TwoOperands<image::FilterOptions> image_correlate = image::correlate;
+constexpr TwoOperands<image::Filter1dOptions> image_convolve1d = image::convolve1d;
+constexpr TwoOperands<image::Filter1dOptions> image_correlate1d = image::correlate1d;
+constexpr OneOperand<image::GaussianOptions> image_gaussian = image::gaussian;
+constexpr OneOperand<image::GaussianOptions> image_gaussian_laplace = image::gaussian_laplace;
+constexpr OneOperand<image::GaussianOptions> image_gradient = image::gaussian_gradient_magnitude;
+constexpr OneOperand<image::UniformOptions> image_uniform = image::uniform;
+constexpr OneOperand<image::DerivativeOptions> image_sobel = image::sobel;
+constexpr OneOperand<image::DerivativeOptions> image_prewitt = image::prewitt;
+constexpr OneOperand<image::SumOptions> image_laplace = image::laplace;
+constexpr OneOperand<image::SumOptions> image_sobel_magnitude = image::sobel_magnitude;
+constexpr OneOperand<image::SumOptions> image_prewitt_magnitude = image::prewitt_magnitude;
+
+constexpr TwoOperands<signal::ConvolveOptions> signal_convolve = signal::convolve;
+constexpr TwoOperands<signal::ConvolveOptions> signal_correlate = signal::correlate;
+constexpr TwoOperands<signal::FftConvolveOptions> signal_fftconvolve = signal::fftconvolve;
+constexpr TwoOperands<signal::FftConvolveOptions> signal_oaconvolve = signal::oaconvolve;
+constexpr TwoOperands<signal::Convolve2dOptions> signal_convolve2d = signal::convolve2d;
+constexpr TwoOperands<signal::Convolve2dOptions> signal_correlate2d = signal::correlate2d;
+constexpr TwoOperands<numpy::ConvolveOptions> numpy_convolve = numpy::convolve;
+constexpr TwoOperands<numpy::CorrelateOptions> numpy_correlate = numpy::correlate;
 
 const std::map<std::string, Function> functions = {
-    {"signal.convolve", binary<signal::convolve, convolve_options<signal::ConvolveOptions>>},
-    {"signal.correlate", binary<signal::correlate, convolve_options<signal::ConvolveOptions>>},
-    {"signal.fftconvolve", binary<signal::fftconvolve, fft_options>},
-    {"signal.oaconvolve", binary<signal::oaconvolve, fft_options>},
-    {"signal.convolve2d", binary<signal::convolve2d, convolve2d_options>},
-    {"signal.correlate2d", binary<signal::correlate2d, convolve2d_options>},
+    {"signal.convolve", binary<signal_convolve, convolve_options<signal::ConvolveOptions>>},
+    {"signal.correlate", binary<signal_correlate, convolve_options<signal::ConvolveOptions>>},
+    {"signal.fftconvolve", binary<signal_fftconvolve, fft_options>},
+    {"signal.oaconvolve", binary<signal_oaconvolve, fft_options>},
+    {"signal.convolve2d", binary<signal_convolve2d, convolve2d_options>},
+    {"signal.correlate2d", binary<signal_correlate2d, convolve2d_options>},
     {"signal.upfirdn", upfirdn},
     {"signal.resample_poly", resample_poly},
     {"signal.correlation_lags", correlation_lags},
     {"signal.convolution_matrix", convolution_matrix},
-    {"numpy.convolve", binary<numpy::convolve, convolve_options<numpy::ConvolveOptions>>},
-    {"numpy.correlate", binary<numpy::correlate, convolve_options<numpy::CorrelateOptions>>},
+    {"numpy.convolve", binary<numpy_convolve, convolve_options<numpy::ConvolveOptions>>},
+    {"numpy.correlate", binary<numpy_correlate, convolve_options<numpy::CorrelateOptions>>},
     {"image.convolve", binary<image_convolve, filter_options>},
     {"image.correlate", binary<image_correlate, filter_options>},
     {"image.convolve1d", binary<image_convolve1d, filter1d_options>},
@@ -257,8 +266,7 @@ const std::map<std::string, Function> functions = {
     {"image.prewitt_magnitude", unary<image_prewitt_magnitude, sum_options>},
     {"nn.conv",
      [](const Operands& operands, CallOptions& from) {
-       return nn::run_conv(operands.at(0), operands.at(1), conv_options(from),
-                           optional_bias(operands));
+       return nn::conv(operands.at(0), operands.at(1), conv_options(from), optional_bias(operands));
      }},
     {"nn.conv_transpose", conv_transpose},
     {"nn.conv_data_gradient", conv_data_gradient},

@@ -174,26 +174,28 @@ std::string judge_nn(const Case& c) {
   planned.output = type;
   planned.bias = bias.has_value();
   Problem problem =
-      is_data     ? nn::conv_data_gradient(x_shape, w_shape, planned, first.type(), second.type())
-      : is_filter ? nn::conv_filter_gradient(x_shape, w_shape, planned, first.type(), second.type())
-                  : nn::conv(x_shape, w_shape, planned, first.type(), second.type());
+      is_data
+          ? nn::conv_data_gradient_problem(x_shape, w_shape, planned, first.type(), second.type())
+      : is_filter
+          ? nn::conv_filter_gradient_problem(x_shape, w_shape, planned, first.type(), second.type())
+          : nn::conv_problem(x_shape, w_shape, planned, first.type(), second.type());
   const ConstTensorView bias_view = bias ? bias->view() : ConstTensorView{};
   Tensor fresh;
   TensorView result;
   if (into) {
     result = into->view();
     if (is_data) {
-      nn::run_conv_data_gradient_into(first.view(), second.view(), result, o);
+      nn::conv_data_gradient(first.view(), second.view(), result, o);
     } else if (is_filter) {
-      nn::run_conv_filter_gradient_into(first.view(), second.view(), result, o);
+      nn::conv_filter_gradient(first.view(), second.view(), result, o);
     } else {
-      nn::run_conv_into(first.view(), second.view(), result, o, bias_view);
+      nn::conv(first.view(), second.view(), result, o, bias_view);
     }
     if (!into->gaps_are_intact()) return "bytes between the elements of the result have changed";
   } else {
-    fresh = is_data     ? nn::run_conv_data_gradient(first.view(), second.view(), x_shape, o)
-            : is_filter ? nn::run_conv_filter_gradient(first.view(), second.view(), w_shape, o)
-                        : nn::run_conv(first.view(), second.view(), o, bias_view);
+    fresh = is_data     ? nn::conv_data_gradient(first.view(), second.view(), x_shape, o)
+            : is_filter ? nn::conv_filter_gradient(first.view(), second.view(), w_shape, o)
+                        : nn::conv(first.view(), second.view(), o, bias_view);
     result = fresh.view();
   }
   if (std::string form = check_form(result, type, in_layout(c, shape)); !form.empty()) return form;
@@ -214,7 +216,7 @@ std::string judge_bias_gradient(const Case& c) {
   const Grid grid = channels_first(c, dy.grid());
   nn::ConvOptions o = options_of(c, false);
   const DType type = result_type(c, dy.type(), dy.type());
-  const Tensor result = nn::run_bias_gradient(dy.view(), o);
+  const Tensor result = nn::bias_gradient(dy.view(), o);
   const std::int64_t channels = grid.shape[1];
   if (std::string form = check_form(result.view(), type, {channels}); !form.empty()) return form;
   std::vector<Sum> sums(static_cast<std::size_t>(channels));
@@ -223,7 +225,7 @@ std::string judge_bias_gradient(const Case& c) {
     sums[static_cast<std::size_t>(static_cast<std::int64_t>(i) / inner % channels)].add(
         grid.values[i], {1});
   }
-  Problem problem = nn::bias_gradient(dy.shape(), o, dy.type());
+  Problem problem = nn::bias_gradient_problem(dy.shape(), o, dy.type());
   if (!is_compact(dy.view())) problem.y_strides = dy.view().strides;
   Geometry g{.batch = grid.shape[0], .axes = {{.input = inner, .output = inner}}};
   return first_fault(

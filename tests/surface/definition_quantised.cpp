@@ -59,7 +59,7 @@ std::string judge_quantised(const Case& c) {
   if (c.front() == "nn.conv_integer") {
     const nn::ZeroPoints points{c.number("x_zero"),
                                 zeros.empty() ? std::vector<std::int64_t>{0} : zeros};
-    const Tensor result = nn::run_conv_integer(x.view(), w.view(), points, o);
+    const Tensor result = nn::conv_integer(x.view(), w.view(), points, o);
     if (std::string form = check_form(result.view(), i32, in_layout(c, shape)); !form.empty()) {
       return form;
     }
@@ -76,7 +76,7 @@ std::string judge_quantised(const Case& c) {
   std::optional<Operand> bias;
   if (c.has("bias")) bias.emplace(c, "bias");
   const Tensor result =
-      nn::run_qlinear_conv(x.view(), w.view(), q, bias ? bias->view() : ConstTensorView{}, o);
+      nn::qlinear_conv(x.view(), w.view(), q, bias ? bias->view() : ConstTensorView{}, o);
   if (std::string form = check_form(result.view(), q.y, in_layout(c, shape)); !form.empty()) {
     return form;
   }

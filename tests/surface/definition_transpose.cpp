@@ -109,26 +109,28 @@ std::string judge_transpose(const Case& c) {
   planned.bias = bias.has_value();
   const Shape xl = in_layout(c, x_shape), wl = in_layout(c, w_shape);
   Problem problem =
-      is_data     ? nn::conv_transpose_data_gradient(xl, wl, planned, first.type(), second.type())
-      : is_filter ? nn::conv_transpose_filter_gradient(xl, wl, planned, second.type(), first.type())
-                  : nn::conv_transpose(xl, wl, planned, first.type(), second.type());
+      is_data
+          ? nn::conv_transpose_data_gradient_problem(xl, wl, planned, first.type(), second.type())
+      : is_filter
+          ? nn::conv_transpose_filter_gradient_problem(xl, wl, planned, second.type(), first.type())
+          : nn::conv_transpose_problem(xl, wl, planned, first.type(), second.type());
   const ConstTensorView bias_view = bias ? bias->view() : ConstTensorView{};
   Tensor fresh;
   TensorView result;
   if (into) {
     result = into->view();
     if (is_data) {
-      nn::run_conv_transpose_data_gradient_into(first.view(), second.view(), result, o);
+      nn::conv_transpose_data_gradient(first.view(), second.view(), result, o);
     } else if (is_filter) {
-      nn::run_conv_transpose_filter_gradient_into(first.view(), second.view(), result, o);
+      nn::conv_transpose_filter_gradient(first.view(), second.view(), result, o);
     } else {
-      nn::run_conv_transpose_into(first.view(), second.view(), result, o, bias_view);
+      nn::conv_transpose(first.view(), second.view(), result, o, bias_view);
     }
     if (!into->gaps_are_intact()) return "bytes between the elements of the result have changed";
   } else {
-    fresh = is_data     ? nn::run_conv_transpose_data_gradient(first.view(), second.view(), xl, o)
-            : is_filter ? nn::run_conv_transpose_filter_gradient(first.view(), second.view(), wl, o)
-                        : nn::run_conv_transpose(first.view(), second.view(), o, bias_view);
+    fresh = is_data     ? nn::conv_transpose_data_gradient(first.view(), second.view(), xl, o)
+            : is_filter ? nn::conv_transpose_filter_gradient(first.view(), second.view(), wl, o)
+                        : nn::conv_transpose(first.view(), second.view(), o, bias_view);
     result = fresh.view();
   }
   if (std::string form = check_form(result, type, in_layout(c, shape)); !form.empty()) return form;

@@ -15,7 +15,7 @@ namespace faltung::test::surface {
 /// A grid of the case's layout as [outer, channels, spatial...], and such a shape in the layout.
 [[nodiscard]] Grid channels_first(const Case& c, const Grid& grid);
 [[nodiscard]] Shape in_layout(const Case& c, const Shape& first);
-/// What run_..._into plans with: views' strides are part of the problem.
+/// What the form with a result plans with: views' strides are part of the problem.
 void set_strides(Problem& problem, const ConstTensorView& first, const ConstTensorView& second,
                  const ConstTensorView& result);
 [[nodiscard]] Plan plan_like(const Case& c, const Problem& problem);
