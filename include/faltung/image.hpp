@@ -20,8 +20,12 @@
 /// Filters for images and volumes with the meaning of scipy.ndimage: the result has the extent of
 /// the input, and a boundary rule says what stands outside it.
 ///
-/// Every function comes twice: one writes into a view of the caller in stream order, one returns a
-/// new Tensor on the device of `x`. In both, `x` has any rank up to 8 and any strides.
+/// Every function comes three times, and gives the same bits each time: one writes into a view of
+/// the caller in stream order, one returns a new Tensor on the device of `x`, and one plans what is
+/// run often, for a compact result. Single convolutions are lowered (`lower_...`, lowering.hpp),
+/// with a copy of w if that is on the CPU; filters of several passes, whose number the planner
+/// settles, become a FilterPlan (`plan_...`, filter_plan.hpp). What plans reads no data but those
+/// of w, and x may have none. `x` has any rank up to 8 and any strides.
 ///
 /// Types. The result has the type of `x` unless `output` names another (or the given view has
 /// another). Sums are formed in f32 for f32, f16 and bf16 data, in f64 for f64 and integer data, in
@@ -88,7 +92,7 @@ FALTUNG_API void convolve(const ConstTensorView& x, const ConstTensorView& w, co
 /// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor convolve(const ConstTensorView& x, const ConstTensorView& w,
                                           const FilterOptions& options = {});
-/// The same, lowered.
+/// Lowered.
 [[nodiscard]] FALTUNG_API Lowering lower_convolve(const ConstTensorView& x,
                                                   const ConstTensorView& w,
                                                   const FilterOptions& options = {});
@@ -99,7 +103,7 @@ FALTUNG_API void correlate(const ConstTensorView& x, const ConstTensorView& w, c
 /// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor correlate(const ConstTensorView& x, const ConstTensorView& w,
                                            const FilterOptions& options = {});
-/// The same, lowered.
+/// Lowered.
 [[nodiscard]] FALTUNG_API Lowering lower_correlate(const ConstTensorView& x,
                                                    const ConstTensorView& w,
                                                    const FilterOptions& options = {});
@@ -122,7 +126,7 @@ FALTUNG_API void convolve1d(const ConstTensorView& x, const ConstTensorView& w, 
 /// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor convolve1d(const ConstTensorView& x, const ConstTensorView& w,
                                             const Filter1dOptions& options = {});
-/// The same, lowered.
+/// Lowered.
 [[nodiscard]] FALTUNG_API Lowering lower_convolve1d(const ConstTensorView& x,
                                                     const ConstTensorView& w,
                                                     const Filter1dOptions& options = {});
@@ -133,7 +137,7 @@ FALTUNG_API void correlate1d(const ConstTensorView& x, const ConstTensorView& w,
 /// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor correlate1d(const ConstTensorView& x, const ConstTensorView& w,
                                              const Filter1dOptions& options = {});
-/// The same, lowered.
+/// Lowered.
 [[nodiscard]] FALTUNG_API Lowering lower_correlate1d(const ConstTensorView& x,
                                                      const ConstTensorView& w,
                                                      const Filter1dOptions& options = {});

@@ -13,8 +13,8 @@ namespace faltung {
 ///
 /// A plan serves again if all of this is the same: the whole problem (types, shapes, strides,
 /// boundaries, epilogue), engine, method and limits asked for, device, and number of threads. A
-/// plan holds no data of a call and no pointer to any: filters are read anew each time. Calls with
-/// an Allocator of the caller's, and layers with a filter bound to them, are not kept.
+/// plan holds no data of a call and no pointer to any: filters are read anew each time. Plans
+/// that hold an Allocator of the caller's, and layers with a filter bound to them, are not kept.
 ///
 /// Plans of Plan::make belong to who makes them and are not kept either.
 

@@ -21,9 +21,10 @@
 /// result is NaN only where the rank falls among the NaN. (scipy.ndimage leaves windows with NaN
 /// undefined.) A NaN result is the quiet NaN without a sign.
 ///
-/// Every function that filters comes twice, as those of image.hpp do: one writes into a view of the
-/// caller, one returns a new Tensor. `x` has any rank up to 8 and any strides; images lie on the
-/// CPU. Threads as `faltung::threads()` says; results do not depend on them.
+/// Every function comes three times, as those of image.hpp do: one writes into a view of the
+/// caller, one returns a new Tensor, `plan_...` makes a FilterPlan. No window is a convolution, so
+/// there is nothing to lower. `x` has any rank up to 8 and any strides; images lie on the CPU.
+/// Threads as `faltung::threads()` says; results do not depend on them.
 ///
 /// Errors. All throw InvalidProblem for an option that breaks its rule, for complex data, for a
 /// result view whose shape is not that of `x`, and for overlapping memory; NoEngine for images on
@@ -90,9 +91,10 @@ struct OrderFilterOptions {
 [[nodiscard]] FALTUNG_API Tensor medfilt(const ConstTensorView& x,
                                          const PerAxis<std::int64_t>& kernel_size = 3,
                                          const OrderFilterOptions& options = {});
-/// The same, into y, and planned once.
+/// The same, into y.
 FALTUNG_API void medfilt(const ConstTensorView& x, const PerAxis<std::int64_t>& kernel_size,
                          const TensorView& y, const OrderFilterOptions& options = {});
+/// Planned once.
 [[nodiscard]] FALTUNG_API FilterPlan plan_medfilt(const ConstTensorView& x,
                                                   const PerAxis<std::int64_t>& kernel_size = 3,
                                                   const OrderFilterOptions& options = {});
@@ -101,9 +103,10 @@ FALTUNG_API void medfilt(const ConstTensorView& x, const PerAxis<std::int64_t>& 
 [[nodiscard]] FALTUNG_API Tensor medfilt2d(const ConstTensorView& x,
                                            const PerAxis<std::int64_t>& kernel_size = 3,
                                            const OrderFilterOptions& options = {});
-/// The same, into y, and planned once.
+/// The same, into y.
 FALTUNG_API void medfilt2d(const ConstTensorView& x, const PerAxis<std::int64_t>& kernel_size,
                            const TensorView& y, const OrderFilterOptions& options = {});
+/// Planned once.
 [[nodiscard]] FALTUNG_API FilterPlan plan_medfilt2d(const ConstTensorView& x,
                                                     const PerAxis<std::int64_t>& kernel_size = 3,
                                                     const OrderFilterOptions& options = {});
@@ -113,10 +116,11 @@ FALTUNG_API void medfilt2d(const ConstTensorView& x, const PerAxis<std::int64_t>
 [[nodiscard]] FALTUNG_API Tensor order_filter(const ConstTensorView& x,
                                               const ConstTensorView& domain, std::int64_t rank,
                                               const OrderFilterOptions& options = {});
-/// The same, into y, and planned once.
+/// The same, into y.
 FALTUNG_API void order_filter(const ConstTensorView& x, const ConstTensorView& domain,
                               std::int64_t rank, const TensorView& y,
                               const OrderFilterOptions& options = {});
+/// Planned once.
 [[nodiscard]] FALTUNG_API FilterPlan plan_order_filter(const ConstTensorView& x,
                                                        const ConstTensorView& domain,
                                                        std::int64_t rank,

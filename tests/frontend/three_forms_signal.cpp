@@ -1,0 +1,139 @@
+// The functions of `signal` and `numpy`.
+
+#include "tests/frontend/three_forms_table.hpp"
+
+namespace faltung::test {
+namespace {
+
+#define FALTUNG_ROW(call, lower)                                       \
+  [=](const auto& o) { return call(*x, *k, o); },                      \
+      [=](const TensorView& y, const auto& o) { call(*x, *k, y, o); }, \
+      [=](const TensorView& y, const auto& o) { run_planned(lower(*x, *k, o), *x, *k, y); }
+
+using Operand = std::shared_ptr<const Tensor>;
+
+Operand operand(DType dtype, const Shape& shape) {
+  return std::make_shared<const Tensor>(numbers_of(dtype, shape));
+}
+
+void add_convolutions(std::vector<Function>& all) {
+  using namespace signal;
+  Operand x = operand(f32, {3, 40}), k = operand(f32, {2, 9});
+  all.push_back(function("signal.convolve", ConvolveOptions{.mode = Mode::same},
+                         FALTUNG_ROW(convolve, lower_convolve)));
+  all.push_back(
+      function("signal.correlate", ConvolveOptions{}, FALTUNG_ROW(correlate, lower_correlate)));
+  all.push_back(function("signal.fftconvolve", FftConvolveOptions{},
+                         FALTUNG_ROW(fftconvolve, lower_fftconvolve)));
+  all.back().by_fft = all.back().fresh;
+  all.push_back(function("signal.oaconvolve", FftConvolveOptions{},
+                         FALTUNG_ROW(oaconvolve, lower_oaconvolve)));
+  all.back().by_fft = all.back().fresh;
+  const Convolve2dOptions wrapped{.mode = Mode::same, .boundary = Boundary::wrap()};
+  all.push_back(function("signal.convolve2d", wrapped, FALTUNG_ROW(convolve2d, lower_convolve2d)));
+  all.push_back(
+      function("signal.correlate2d", wrapped, FALTUNG_ROW(correlate2d, lower_correlate2d)));
+
+  // Operands that change places, so that the result is reversed and conjugated.
+  x = operand(c64, {5});
+  k = operand(c64, {9});
+  all.push_back(function("signal.correlate swapped", ConvolveOptions{},
+                         FALTUNG_ROW(correlate, lower_correlate)));
+  // Batches that fit into no dimension of a problem.
+  x = operand(f32, {2, 3, 2, 9, 2});
+  k = operand(f32, {2, 1, 2, 3, 1});
+  all.push_back(function("signal.fftconvolve loops", FftConvolveOptions{.axes = {3}},
+                         FALTUNG_ROW(fftconvolve, lower_fftconvolve)));
+  all.back().by_fft = all.back().fresh;
+
+  x = operand(f32, {40});
+  k = operand(f32, {9});
+  all.push_back(function("numpy.convolve", numpy::ConvolveOptions{.mode = Mode::same},
+                         FALTUNG_ROW(numpy::convolve, numpy::lower_convolve)));
+  all.push_back(function("numpy.correlate", numpy::CorrelateOptions{},
+                         FALTUNG_ROW(numpy::correlate, numpy::lower_correlate)));
+}
+
+void add_rates(std::vector<Function>& all) {
+  using namespace signal;
+  const Operand x = operand(f32, {2, 40}), h = operand(f32, {9});
+  const auto row = [&](const char* name, const UpfirdnOptions& options) {
+    return function(
+        name, options, [=](const auto& o) { return upfirdn(*h, *x, o); },
+        [=](const TensorView& y, const auto& o) { upfirdn(*h, *x, y, o); },
+        [=](const TensorView& y, const auto& o) {
+          run_planned(lower_upfirdn(*h, *x, o), *x, *h, y);
+        });
+  };
+  all.push_back(row("signal.upfirdn", {.up = 3, .down = 2}));
+  all.push_back(row("signal.upfirdn extended", {.mode = Extension::smooth}));
+  all.back().planned = {};
+  all.back().intermediate = true;
+  const auto resample = [&](const char* name, PadType padtype) {
+    Function f = function(
+        name, ResamplePolyOptions{.axis = 1, .padtype = padtype},
+        [=](const auto& o) { return resample_poly(*x, 3, 2, o); },
+        [=](const TensorView& y, const auto& o) { resample_poly(*x, 3, 2, y, o); },
+        [=](const TensorView& y, const auto& o) {
+          run_planned(lower_resample_poly(*x, 3, 2, o), *x, {}, y);
+        });
+    f.one_type = true;
+    return f;
+  };
+  all.push_back(resample("signal.resample_poly", PadType::constant));
+  all.push_back(resample("signal.resample_poly mean", PadType::mean));
+  all.back().planned = {};
+  all.back().intermediate = true;
+}
+
+void add_images(std::vector<Function>& all) {
+  using namespace signal;
+  const Operand x = operand(f32, {12, 10}), row = operand(f32, {5}), column = operand(f32, {7});
+  all.push_back(function(
+      "signal.sepfir2d", Sepfir2dOptions{},
+      [=](const auto& o) { return sepfir2d(*x, *row, *column, o); },
+      [=](const TensorView& y, const auto& o) { sepfir2d(*x, *row, *column, y, o); },
+      [](const TensorView&, const auto&) {}));
+  all.back().planned = {};
+  all.back().one_type = all.back().intermediate = true;
+  const auto windows = [&](Function f) {
+    f.engines = false;
+    all.push_back(std::move(f));
+  };
+  windows(function(
+      "signal.medfilt", OrderFilterOptions{}, [=](const auto& o) { return medfilt(*x, 3, o); },
+      [=](const TensorView& y, const auto& o) { medfilt(*x, 3, y, o); },
+      [=](const TensorView& y, const auto& o) { run_planned(plan_medfilt(*x, 3, o), *x, y); }));
+  windows(function(
+      "signal.medfilt2d", OrderFilterOptions{},
+      [=](const auto& o) {
+        return medfilt2d(*x, {3, 5}, o);
+      },
+      [=](const TensorView& y, const auto& o) {
+        medfilt2d(*x, {3, 5}, y, o);
+      },
+      [=](const TensorView& y, const auto& o) {
+        run_planned(plan_medfilt2d(*x, {3, 5}, o), *x, y);
+      }));
+  const auto domain = std::make_shared<const Tensor>(
+      Tensor::from<std::uint8_t>({0, 1, 0, 1, 1, 1, 0, 1, 0}, {3, 3}));
+  windows(function(
+      "signal.order_filter", OrderFilterOptions{},
+      [=](const auto& o) { return order_filter(*x, *domain, 1, o); },
+      [=](const TensorView& y, const auto& o) { order_filter(*x, *domain, 1, y, o); },
+      [=](const TensorView& y, const auto& o) {
+        run_planned(plan_order_filter(*x, *domain, 1, o), *x, y);
+      }));
+}
+
+}  // namespace
+
+std::vector<Function> signal_functions() {
+  std::vector<Function> all;
+  add_convolutions(all);
+  add_rates(all);
+  add_images(all);
+  return all;
+}
+
+}  // namespace faltung::test
