@@ -12,7 +12,8 @@ inline constexpr int band_columns = 4;  ///< column tiles of a warp
 /// The steps compiled: filters of up to 41 columns in planes, up to 137 in single rows.
 inline constexpr int band_steps[] = {1, 2, 3, 5, 9};
 inline constexpr int band_plane_steps = 3;
-inline constexpr int band_max_strip = 4;
+/// Most rows of a strip that the registers allow with so many steps.
+constexpr int band_strips(int steps) { return steps < 3 ? 4 : steps == 3 ? 2 : 1; }
 
 /// Dynamic shared memory of a block, so that two share a multiprocessor.
 constexpr std::int64_t half_shared(const GpuLimits& device) {
@@ -111,7 +112,7 @@ inline BandTiling band_tiling(const Geometry& g, const GpuLimits& device = {}) {
   t.left = static_cast<int>(divide_down(-window.offset, 8) * 8);
   t.before = -(t.left + t.offset);
   t.stage = t.before > 0 ? 8 : 0;
-  const int max_strip = t.steps >= 3 ? 2 : band_max_strip;  // registers
+  const int max_strip = band_strips(t.steps);
   t.strip = 1;
   while (t.strip < max_strip && 16 * t.strip < ay.output) t.strip *= 2;
   t.rows = static_cast<int>(std::min<std::int64_t>(16 * t.strip, ay.output));

@@ -1,9 +1,6 @@
-#include <algorithm>
-
 #include "cuda/depthwise/depthwise_launch.hpp"
 #include "cuda/depthwise/depthwise_policy.hpp"
 #include "cuda/depthwise/gather_kernel.cuh"
-#include "cuda/runtime/launch.hpp"
 
 namespace faltung::cuda::depthwise {
 

@@ -1,7 +1,6 @@
 #include "cuda/depthwise/depthwise_launch.hpp"
 #include "cuda/depthwise/depthwise_policy.hpp"
 #include "cuda/depthwise/gradient_kernel.cuh"
-#include "cuda/runtime/launch.hpp"
 
 namespace faltung::cuda::depthwise {
 

@@ -13,12 +13,6 @@ namespace faltung::cuda::depthwise {
 
 constexpr std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
-/// Blocks along x: kernels walk on where a grid ends.
-constexpr unsigned grid_of(std::int64_t blocks) {
-  constexpr std::int64_t max = 0x7fffffff;
-  return static_cast<unsigned>(std::min(blocks, max));
-}
-
 /// Instructions of single threads that a GPU issues in a microsecond.
 inline double issued_per_us(const GpuMachine& gpu) {
   return gpu.multiprocessors() * gpu.issued_per_us();

@@ -5,38 +5,23 @@
 #include "cpp/core/error_terms.hpp"
 #include "cpp/core/message.hpp"
 #include "cuda/depthwise/depthwise_launch.hpp"
+#include "cuda/primitives/alignment.cuh"
+#include "cuda/primitives/dispatch.cuh"
 #include "cuda/primitives/epilogue_lowering.cuh"
 #include "cuda/runtime/device_guard.hpp"
 #include "cuda/runtime/gpu_machine.hpp"
 
 namespace faltung::cuda::depthwise {
 
-/// The element type of a problem, as a call with its value.
-template <typename F>
-void visit_element(DType type, F&& f) {
-  switch (type) {
-    case DType::f16:
-      return f(Half{});
-    case DType::bf16:
-      return f(BFloat16{});
-    case DType::f64:
-      return f(double{});
-    default:
-      return f(float{});
-  }
-}
-
 inline Global<const unsigned char> bytes_of(const void* data) {
   return Global<const unsigned char>(static_cast<const unsigned char*>(data));
 }
 
-inline bool aligned(const void* p) { return reinterpret_cast<std::uintptr_t>(p) % 16 == 0; }
-
 /// `tiling` of rows that begin at multiples of 16 bytes, if the tensors that lie in them do.
 template <typename Tiling>
 Tiling with_vectors(Tiling tiling, const void* x, const void* y) {
-  tiling.x_vectors = tiling.x_vectors && aligned(x);
-  tiling.y_vectors = tiling.y_vectors && aligned(y);
+  tiling.x_vectors = tiling.x_vectors && is_aligned(x);
+  tiling.y_vectors = tiling.y_vectors && is_aligned(y);
   return tiling;
 }
 

@@ -20,8 +20,8 @@ class GatherTask final : public DepthwiseTask {
 
  private:
   void launch(const Arguments& arguments, const RunArguments&, LaunchQueue stream) const override {
-    visit_element(arguments.type,
-                  [&](auto element) { launch_gather<decltype(element)>(arguments, stream); });
+    visit_type<Half, BFloat16, float, double>(
+        arguments.type, [&](auto element) { launch_gather<decltype(element)>(arguments, stream); });
   }
 };
 
@@ -54,11 +54,9 @@ class BandTask final : public DepthwiseTask {
   void launch(const Arguments& arguments, const RunArguments& run,
               LaunchQueue stream) const override {
     const auto tiling = with_vectors(tiling_, run.first, run.result);
-    if (arguments.type == DType::f16) {
-      launch_band<Half>(arguments, tiling, stream);
-    } else {
-      launch_band<BFloat16>(arguments, tiling, stream);
-    }
+    visit_type<Half, BFloat16>(arguments.type, [&](auto element) {
+      launch_band<decltype(element)>(arguments, tiling, stream);
+    });
   }
   BandTiling tiling_;
 };
@@ -80,11 +78,9 @@ class WindowTask final : public DepthwiseTask {
   void launch(const Arguments& arguments, const RunArguments& run,
               LaunchQueue stream) const override {
     const auto tiling = with_vectors(tiling_, run.first, run.result);
-    if (arguments.type == DType::f32) {
-      launch_window<float>(arguments, tiling, stream);
-    } else {
-      launch_window<double>(arguments, tiling, stream);
-    }
+    visit_type<float, double>(arguments.type, [&](auto element) {
+      launch_window<decltype(element)>(arguments, tiling, stream);
+    });
   }
   WindowTiling tiling_;
 };
@@ -106,15 +102,11 @@ class ChannelsTask final : public DepthwiseTask {
   void launch(const Arguments& arguments, const RunArguments& run,
               LaunchQueue stream) const override {
     ChannelsTiling tiling = tiling_;
-    tiling.x_vectors = tiling.x_vectors && aligned(run.first);
-    tiling.y_words = tiling.y_words && aligned(run.result);
-    if (arguments.type == DType::f16) {
-      launch_channels<Half>(arguments, tiling, stream);
-    } else if (arguments.type == DType::bf16) {
-      launch_channels<BFloat16>(arguments, tiling, stream);
-    } else {
-      launch_channels<float>(arguments, tiling, stream);
-    }
+    tiling.x_vectors = tiling.x_vectors && is_aligned(run.first);
+    tiling.y_words = tiling.y_words && is_aligned(run.result);
+    visit_type<Half, BFloat16, float>(arguments.type, [&](auto element) {
+      launch_channels<decltype(element)>(arguments, tiling, stream);
+    });
   }
   ChannelsTiling tiling_;
 };

@@ -36,7 +36,7 @@ class GradientTask final : public DepthwiseTask {
  private:
   void launch(const Arguments& arguments, const RunArguments& run,
               LaunchQueue stream) const override {
-    visit_element(arguments.type, [&](auto element) {
+    visit_type<Half, BFloat16, float, double>(arguments.type, [&](auto element) {
       launch_gradient<decltype(element)>(arguments, cut_, run.workspace, stream);
     });
   }
@@ -79,11 +79,9 @@ class GradientMmaTask final : public DepthwiseTask {
   void launch(const Arguments& arguments, const RunArguments& run,
               LaunchQueue stream) const override {
     const auto tiling = with_vectors(tiling_, run.first, run.second);
-    if (arguments.type == DType::f16) {
-      launch_gradient_mma<Half>(arguments, tiling, run.workspace, stream);
-    } else {
-      launch_gradient_mma<BFloat16>(arguments, tiling, run.workspace, stream);
-    }
+    visit_type<Half, BFloat16>(arguments.type, [&](auto element) {
+      launch_gradient_mma<decltype(element)>(arguments, tiling, run.workspace, stream);
+    });
   }
   GradientTiling tiling_;
 };
@@ -112,11 +110,9 @@ class GradientWindowTask final : public DepthwiseTask {
   void launch(const Arguments& arguments, const RunArguments& run,
               LaunchQueue stream) const override {
     const auto tiling = with_vectors(tiling_, run.first, run.second);
-    if (arguments.type == DType::f32) {
-      launch_gradient_window<float>(arguments, tiling, run.workspace, stream);
-    } else {
-      launch_gradient_window<double>(arguments, tiling, run.workspace, stream);
-    }
+    visit_type<float, double>(arguments.type, [&](auto element) {
+      launch_gradient_window<decltype(element)>(arguments, tiling, run.workspace, stream);
+    });
   }
   double terms() const override {
     return static_cast<double>(geometry().batch) * static_cast<double>(geometry().positions());

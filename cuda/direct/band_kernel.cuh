@@ -62,8 +62,7 @@ __device__ __forceinline__ void load_band(const Arguments& a, const BandPlace& p
     const int x = place.column + i % vectors * vector;
     const Shared<T> to = window + i * vector;
     const Global<const T> from = a.x.template as<const T>() + (place.x + y * ay.x_stride + x);
-    if (y >= 0 && y < ay.input && x >= 0 && x + vector <= ax.input &&
-        reinterpret_cast<std::uintptr_t>(from.data()) % 16 == 0) {
+    if (y >= 0 && y < ay.input && x >= 0 && x + vector <= ax.input && is_aligned(from)) {
       copy_async<16>(to, from);
       continue;
     }
@@ -146,8 +145,7 @@ __device__ __forceinline__ bool store_rows(const Arguments& a, const BandPlace& 
       const bool inside = column + v >= begin && column + v < end;
       if (!to_element(inside ? value[v] : 0.0f, a.epilogue.rule, element[v])) good = false;
     }
-    if (column >= begin && column + wide <= end &&
-        reinterpret_cast<std::uintptr_t>(to.data()) % sizeof element == 0) {
+    if (column >= begin && column + wide <= end && is_aligned(to, sizeof element)) {
       to.template store<wide>(0, element);
     } else {
 #pragma unroll

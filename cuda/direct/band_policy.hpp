@@ -99,7 +99,7 @@ inline Tiling band_tiling(const Geometry& g, int input_bytes, const GpuLimits& d
   t.rows = static_cast<int>(std::clamp<std::int64_t>(rows, 64, 256));
   t.tiles_y = divide_up(g.axis[1].output, t.rows);
   t.tiles = t.tiles_x * t.tiles_y * planes;
-  t.blocks = std::min<std::int64_t>(t.tiles, 0x7fffffff);
+  t.blocks = t.tiles;
   return t;
 }
 

@@ -1,39 +1,20 @@
 #include "cuda/direct/band_kernel.cuh"
 #include "cuda/direct/direct_launch.hpp"
-#include "cuda/runtime/launch.hpp"
+#include "cuda/primitives/dispatch.cuh"
 
 namespace faltung::cuda::direct {
-namespace {
-
-template <typename T>
-void launch_typed(const Arguments& arguments, LaunchQueue stream) {
-  const LaunchConfig config{.name = "band_kernel",
-                            .grid = static_cast<unsigned>(arguments.tiling.blocks),
-                            .block = {32, band_warps},
-                            .stream = stream};
-  switch (band_pairs(arguments.geometry)) {
-    case 3:
-      return launch(band_kernel<T, 3, true>, config, arguments);
-    case 4:
-      return launch(band_kernel<T, 4, false>, config, arguments);
-    case 5:
-      return launch(band_kernel<T, 5, false>, config, arguments);
-    default:
-      return launch(band_kernel<T, 6, false>, config, arguments);
-  }
-}
-
-}  // namespace
 
 void launch_band(const Arguments& arguments, LaunchQueue stream) {
-  switch (arguments.x_type) {
-    case DType::u8:
-      return launch_typed<std::uint8_t>(arguments, stream);
-    case DType::f16:
-      return launch_typed<Half>(arguments, stream);
-    default:
-      return launch_typed<BFloat16>(arguments, stream);
-  }
+  visit_type<std::uint8_t, Half, BFloat16>(arguments.x_type, [&](auto element) {
+    visit_value<3, 4, 5, 6>(band_pairs(arguments.geometry), [&](auto pairs) {
+      launch(band_kernel<decltype(element), pairs(), pairs() == 3>,
+             {.name = "band_kernel",
+              .grid = grid_of(arguments.tiling.blocks),
+              .block = {32, band_warps},
+              .stream = stream},
+             arguments);
+    });
+  });
 }
 
 }  // namespace faltung::cuda::direct

@@ -4,6 +4,8 @@
 #include "cuda/direct/direct_choice.hpp"
 #include "cuda/direct/direct_launch.hpp"
 #include "cuda/direct/direct_lowering.hpp"
+#include "cuda/primitives/alignment.cuh"
+#include "cuda/primitives/dispatch.cuh"
 #include "cuda/primitives/epilogue_lowering.cuh"
 #include "cuda/runtime/device_guard.hpp"
 #include "cuda/runtime/gpu_machine.hpp"
@@ -15,25 +17,6 @@ using direct::Arguments;
 using direct::Choice;
 using direct::Geometry;
 using direct::Kernel;
-
-// The accumulator type of a problem, as a call with its value.
-template <typename F>
-decltype(auto) visit_accumulator(DType accumulator, F&& f) {
-  switch (accumulator) {
-    case DType::f64:
-      return f(double{});
-    case DType::c64:
-      return f(Complex<float>{});
-    case DType::c128:
-      return f(Complex<double>{});
-    case DType::i32:
-      return f(std::uint32_t{});
-    case DType::i64:
-      return f(std::uint64_t{});
-    default:
-      return f(float{});
-  }
-}
 
 class DirectTask final : public Task {
  public:
@@ -72,18 +55,15 @@ class DirectTask final : public Task {
         Global<const unsigned char>(static_cast<const unsigned char*>(run.bias));
     const DeviceGuard guard(device_.index);
     const auto stream = static_cast<cudaStream_t>(run.stream.handle);
-    const auto aligned = [](const void* p) {
-      return reinterpret_cast<std::uintptr_t>(p) % 16 == 0;
-    };
-    const Choice& choice = aligned(run.first) && aligned(run.result) ? choice_ : unaligned_;
+    const Choice& choice = is_aligned(run.first) && is_aligned(run.result) ? choice_ : unaligned_;
     arguments.tiling = choice.tiling;
     launch(choice.kernel, arguments, stream);
   }
 
  private:
   void launch(Kernel kernel, const Arguments& arguments, LaunchQueue stream) const {
-    visit_accumulator(accumulator_, [&](auto value) {
-      using Acc = decltype(value);
+    const auto start = [&](auto zero) {
+      using Acc = decltype(zero);
       if constexpr (std::is_floating_point_v<Acc> || std::is_same_v<Acc, std::uint32_t>) {
         if (kernel == Kernel::walk) return direct::launch_walk<Acc>(arguments, stream);
       }
@@ -96,7 +76,9 @@ class DirectTask final : public Task {
         if (kernel == Kernel::fir) return direct::launch_fir<Acc>(arguments, stream);
       }
       direct::launch_direct<Acc>(arguments, stream);
-    });
+    };
+    visit_type<float, double, Complex<float>, Complex<double>, std::uint32_t, std::uint64_t>(
+        accumulator_, start);
   }
 
   Device device_;

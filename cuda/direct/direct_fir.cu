@@ -1,6 +1,5 @@
 #include "cuda/direct/direct_launch.hpp"
 #include "cuda/direct/fir_kernel.cuh"
-#include "cuda/runtime/launch.hpp"
 
 namespace faltung::cuda::direct {
 
@@ -10,7 +9,7 @@ void launch_fir(const Arguments& arguments, LaunchQueue stream) {
   const auto elements = static_cast<std::size_t>(2 * t.window_size + t.taps_size);
   launch(fir_kernel<Acc>,
          {.name = "fir_kernel",
-          .grid = static_cast<unsigned>(t.blocks),
+          .grid = grid_of(t.blocks),
           .block = static_cast<unsigned>(t.threads_x),
           .shared_bytes = elements * sizeof(Acc),
           .stream = stream},

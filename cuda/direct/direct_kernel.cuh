@@ -2,6 +2,7 @@
 
 #include "cuda/direct/direct_geometry.hpp"
 #include "cuda/direct/direct_policy.hpp"
+#include "cuda/primitives/alignment.cuh"
 #include "cuda/primitives/definition.cuh"
 #include "cuda/primitives/epilogue.cuh"
 
@@ -246,8 +247,7 @@ __device__ bool store_vectors(const Arguments& a, const TileIndex& at,
   const std::int64_t base = row_offset(a, at, 0) + at.x;
   const bool fits =
       a.epilogue.plain && a.y_type == native_type<Acc> && ax.y_stride == 1 && base % v_count == 0 &&
-      (t.folded || ay.y_stride % v_count == 0) &&
-      reinterpret_cast<std::uintptr_t>(a.y.data()) % 16 == 0 &&
+      (t.folded || ay.y_stride % v_count == 0) && is_aligned(a.y) &&
       at.y + (t.folded ? 1 : t.rows) <= ay.output &&
       first_column(t, at, t.folded ? t.rows : 0) + (t.folded ? 0 : t.cols) <= ax.output;
   if (!fits) return false;

@@ -1,21 +1,19 @@
 #include "cuda/direct/direct_launch.hpp"
 #include "cuda/direct/slab_kernel.cuh"
-#include "cuda/runtime/launch.hpp"
+#include "cuda/primitives/dispatch.cuh"
 
 namespace faltung::cuda::direct {
 
 void launch_slab(const Arguments& arguments, LaunchQueue stream) {
-  const LaunchConfig config{.name = "slab_kernel",
-                            .grid = static_cast<unsigned>(arguments.tiling.blocks),
-                            .block = {32, slab_warps},
-                            .stream = stream};
-  const auto start = [&](auto* plain, auto* general) {
-    launch(arguments.tiling.general ? general : plain, config, arguments);
-  };
-  if (arguments.geometry.axis[0].filter == 3) {
-    return start(slab_kernel<3, false>, slab_kernel<3, true>);
-  }
-  start(slab_kernel<5, false>, slab_kernel<5, true>);
+  const Tiling& t = arguments.tiling;
+  visit_value<3, 5>(arguments.geometry.axis[0].filter, [&](auto size) {
+    launch(t.general ? slab_kernel<size(), true> : slab_kernel<size(), false>,
+           {.name = "slab_kernel",
+            .grid = grid_of(t.blocks),
+            .block = {32, slab_warps},
+            .stream = stream},
+           arguments);
+  });
 }
 
 }  // namespace faltung::cuda::direct

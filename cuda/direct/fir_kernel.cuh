@@ -33,18 +33,15 @@ __device__ __forceinline__ Span find_span(const Arguments& a, std::int64_t numbe
   const auto within = [](std::int64_t end, std::int64_t i) {
     return static_cast<int>(max(std::int64_t{0}, min(end, i)));
   };
-  const auto aligned = [](const auto* data) {
-    return reinterpret_cast<std::uintptr_t>(data) % 16 == 0;
-  };
   span.begin = within(size, -first);
   span.end = within(size, ax.input - first);
   span.outputs = within(a.tiling.cols, ax.output - at.x);
   const bool interior = span.begin == 0 && span.end == size;
-  span.whole_window = interior && a.x_type == native_type<Acc> &&
-                      aligned((a.x.template as<const Acc>() + span.x).data());
+  span.whole_window =
+      interior && a.x_type == native_type<Acc> && is_aligned(a.x.template as<const Acc>() + span.x);
   span.whole_result = interior && span.outputs == a.tiling.cols && a.epilogue.plain &&
                       a.y_type == native_type<Acc> && ax.y_stride == 1 &&
-                      aligned((a.y.template as<Acc>() + span.y).data());
+                      is_aligned(a.y.template as<Acc>() + span.y);
   return span;
 }
 

@@ -40,7 +40,7 @@ __device__ __forceinline__ void load_patch_window(const Arguments& a, const Tile
   const bool interior = slice_inside && first_row >= 0 && first_column >= 0 &&
                         first_row + a.tiling.window_rows <= ay.input &&
                         first_column + 4 * vectors <= ax.input && ay.x_stride % 4 == 0 &&
-                        reinterpret_cast<std::uintptr_t>(corner.data()) % 16 == 0;
+                        is_aligned(corner);
   int row = patch_thread() / vectors;
   int column = patch_thread() % vectors;
 #pragma unroll 1
@@ -199,8 +199,7 @@ __global__ void __launch_bounds__(patch_threads, patch_residents)
     const bool direct = checked == 0 && a.epilogue.plain && a.y_type == DType::f32 &&
                         g.axis[2].y_stride == 1 && g.axis[1].y_stride % 4 == 0 &&
                         at.y + patch_tile_rows <= g.axis[1].output &&
-                        at.x + patch_tile_columns <= g.axis[2].output &&
-                        reinterpret_cast<std::uintptr_t>(y.data()) % 16 == 0;
+                        at.x + patch_tile_columns <= g.axis[2].output && is_aligned(y);
     if (__syncthreads_and(direct ? 1 : 0) != 0) {
       store_patch(a, y, sum);
       continue;

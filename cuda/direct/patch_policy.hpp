@@ -71,7 +71,7 @@ inline Tiling patch_tiling(const Geometry& g) {
   t.tiles_y = divide_up(g.axis[1].output, t.rows);
   t.tiles = t.tiles_x * t.tiles_y * g.axis[0].output * g.groups * g.group_outputs;
   for (int i = 0; i < g.outer_count; ++i) t.tiles *= g.outer[i].extent;
-  t.blocks = std::min<std::int64_t>(t.tiles, 0x7fffffff);
+  t.blocks = t.tiles;
   return t;
 }
 

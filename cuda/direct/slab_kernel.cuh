@@ -30,8 +30,7 @@ __device__ __forceinline__ SlabWindow slab_place(const Arguments& a, const TileI
       (slab_channel(a.geometry, at) + w.row * ay.x_stride + w.column);
   w.interior = w.row >= 0 && w.row + slab_rows + size - 1 <= ay.input && w.column >= 0 &&
                w.column + slab_window <= ax.input && ay.x_stride % 4 == 0 &&
-               a.geometry.axis[0].x_stride % 4 == 0 &&
-               reinterpret_cast<std::uintptr_t>(corner.data()) % 16 == 0;
+               a.geometry.axis[0].x_stride % 4 == 0 && is_aligned(corner);
   return w;
 }
 
@@ -194,7 +193,7 @@ __device__ __forceinline__ void move_on(float (&sum)[size][slab_lane_rows][slab_
 /// The first `columns` outputs of a lane in one row.
 __device__ __forceinline__ void store_slice(Global<float> y, int columns,
                                             const float (&sum)[slab_columns]) {
-  if (columns == slab_columns && reinterpret_cast<std::uintptr_t>(y.data()) % 16 == 0) {
+  if (columns == slab_columns && is_aligned(y)) {
     y.template store<4>(0, {{sum[0], sum[1], sum[2], sum[3]}});
     return;
   }

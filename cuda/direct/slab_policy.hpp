@@ -64,7 +64,7 @@ inline Tiling slab_tiling(const Geometry& g, bool general, const GpuLimits& devi
     t.depth = depth;
     t.tiles = tiles;
   }
-  t.blocks = std::min<std::int64_t>(t.tiles, 0x7fffffff);
+  t.blocks = t.tiles;
   return t;
 }
 

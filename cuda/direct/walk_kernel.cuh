@@ -84,7 +84,7 @@ __device__ __forceinline__ void load_columns(Global<const In> x, WalkVector<In>&
   using Word = typename WalkVector<In>::Word;
   constexpr int words = WalkVector<In>::words;
   constexpr int wide = static_cast<int>(words * sizeof(Word) > 16 ? 16 / sizeof(Word) : words);
-  if (general && reinterpret_cast<std::uintptr_t>(x.data()) % (wide * sizeof(Word)) != 0) {
+  if (general && !is_aligned(x, wide * sizeof(Word))) {
 #pragma unroll
     for (int v = 0; v < walk_columns; ++v) to.set(v, x[v]);
     return;

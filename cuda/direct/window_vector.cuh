@@ -37,7 +37,7 @@ __device__ __forceinline__ void load_vector(const Arguments& a, std::int64_t cha
   const Global<const float> from =
       a.x.template as<const float>() +
       (channel + z * a.geometry.axis[0].x_stride + row * ay.x_stride + column);
-  if (reinterpret_cast<std::uintptr_t>(from.data()) % 16 == 0) {
+  if (is_aligned(from)) {
     copy_async<16>(to, from);
     return;
   }

@@ -23,9 +23,12 @@ template <typename Acc>
 using Wide = std::conditional_t<std::is_integral_v<Acc>, WideInteger,
                                 std::conditional_t<is_complex_value<Acc>, Complex<double>, double>>;
 
-/// The element type that an accumulator is stored as.
+/// The element type that values of a type, and accumulators, are stored as.
 template <typename Acc>
-inline constexpr DType native_type = std::is_same_v<Acc, float>             ? DType::f32
+inline constexpr DType native_type = std::is_same_v<Acc, std::uint8_t>      ? DType::u8
+                                     : std::is_same_v<Acc, Half>            ? DType::f16
+                                     : std::is_same_v<Acc, BFloat16>        ? DType::bf16
+                                     : std::is_same_v<Acc, float>           ? DType::f32
                                      : std::is_same_v<Acc, double>          ? DType::f64
                                      : std::is_same_v<Acc, Complex<float>>  ? DType::c64
                                      : std::is_same_v<Acc, Complex<double>> ? DType::c128

@@ -2,8 +2,10 @@
 
 #include <cuda_runtime.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <tuple>
 #include <utility>
 
@@ -26,6 +28,23 @@ struct LaunchQueue {
   cudaStream_t stream = nullptr;
   bool loads = false;
 };
+
+inline constexpr std::int64_t max_blocks = 0x7fffffff;  ///< of a grid along x
+
+/// A grid of so many blocks along x, or of as many as one holds: for kernels whose blocks walk on
+/// where it ends.
+inline unsigned grid_of(std::int64_t blocks) {
+  return static_cast<unsigned>(std::min(blocks, max_blocks));
+}
+
+/// A grid of exactly so many blocks along x: for kernels whose blocks do not walk.
+///
+/// @throws DeviceError if a grid holds fewer.
+inline unsigned exact_grid(std::int64_t blocks) {
+  if (blocks <= max_blocks) return static_cast<unsigned>(blocks);
+  throw DeviceError(message("the problem is cut into ", blocks, " blocks and a grid holds ",
+                            max_blocks, "; split the batch or use another engine"));
+}
 
 /// Where and how a kernel runs.
 struct LaunchConfig {

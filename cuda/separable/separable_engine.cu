@@ -8,6 +8,8 @@
 #include "cpp/core/message.hpp"
 #include "cpp/core/view_rules.hpp"
 #include "cpp/core/way.hpp"
+#include "cuda/primitives/alignment.cuh"
+#include "cuda/primitives/dispatch.cuh"
 #include "cuda/primitives/epilogue_lowering.cuh"
 #include "cuda/runtime/device_guard.hpp"
 #include "cuda/runtime/gpu_machine.hpp"
@@ -193,15 +195,12 @@ class SeparableTask final : public Task {
     arguments.bound = bytes_at(filter == nullptr ? nullptr : filter->factors.data());
     arguments.y = Global<unsigned char>(static_cast<unsigned char*>(run.result));
     arguments.epilogue.bias = bytes_at(run.bias);
-    const auto aligned = [](const void* p, std::size_t bytes) {
-      return reinterpret_cast<std::uintptr_t>(p) % bytes == 0;
-    };
     const auto x_vector = static_cast<std::size_t>(x_vector_);
     arguments.strips.x_vectors =
-        x_fits_ && aligned(run.first, x_vector * size_of(arguments.x_type));
+        x_fits_ && is_aligned(run.first, x_vector * size_of(arguments.x_type));
     const auto y_vector = static_cast<std::size_t>(y_vector_);
     arguments.strips.y_vectors =
-        y_fits_ && aligned(run.result, y_vector * size_of(arguments.y_type));
+        y_fits_ && is_aligned(run.result, y_vector * size_of(arguments.y_type));
     if (arguments.strips.x_vectors) {
       arguments.strips.shift =
           static_cast<int>(positive_remainder(-arguments.geometry.axis[2].pad_lo, x_vector_));
@@ -242,19 +241,10 @@ class SeparableTask final : public Task {
   static Global<const unsigned char> bytes_at(const void* data) {
     return Global<const unsigned char>(static_cast<const unsigned char*>(data));
   }
-  /// Calls f with a zero of the type that the kernels sum in.
+  // Calls f with a zero of the type that the kernels sum in.
   template <typename F>
   void visit_accumulator(const F& f) const {
-    switch (accumulator_) {
-      case DType::f64:
-        return f(double{});
-      case DType::i32:
-        return f(std::uint32_t{});
-      case DType::i64:
-        return f(std::uint64_t{});
-      default:
-        return f(float{});
-    }
+    visit_type<float, double, std::uint32_t, std::uint64_t>(accumulator_, f);
   }
 
   Device device_;

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <algorithm>
-
 #include "cuda/runtime/launch.hpp"
 #include "cuda/separable/plane_kernel.cuh"
 #include "cuda/separable/separable_launch.hpp"
@@ -24,9 +22,8 @@ void launch_volume(LaunchConfig config, const Arguments& arguments) {
 
 template <typename Acc>
 void launch_separable(const Arguments& arguments, LaunchQueue stream) {
-  constexpr std::int64_t max_blocks = 0x7fffffff;  // of a grid along x
   LaunchConfig config{.name = "plane_kernel",
-                      .grid = static_cast<unsigned>(std::min(arguments.strips.count, max_blocks)),
+                      .grid = grid_of(arguments.strips.count),
                       .block = threads,
                       .stream = stream};
   if (!arguments.volume) {
@@ -39,11 +36,10 @@ void launch_separable(const Arguments& arguments, LaunchQueue stream) {
 
 template <typename Acc>
 void launch_factors(const Arguments& arguments, Global<unsigned char> bound, LaunchQueue stream) {
-  constexpr std::int64_t max_blocks = 0x7fffffff;  // of a grid along x
   const Geometry& g = arguments.geometry;
   const LaunchConfig config{
       .name = "factor_kernel",
-      .grid = static_cast<unsigned>(std::min(g.channels, max_blocks)),
+      .grid = grid_of(g.channels),
       .block = threads,
       .shared_bytes = static_cast<std::size_t>(bound_shared_bytes(g, sizeof(Acc))),
       .stream = stream};

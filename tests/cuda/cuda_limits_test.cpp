@@ -10,7 +10,9 @@
 #include "cuda/depthwise/gradient_mma_policy.hpp"
 #include "cuda/depthwise/gradient_window_policy.hpp"
 #include "cuda/engine_list.hpp"
+#include "cuda/primitives/dispatch.cuh"
 #include "cuda/runtime/gpu_machine.hpp"
+#include "cuda/runtime/launch.hpp"
 #include "tests/emulator/emulated_device.hpp"
 #include "tests/emulator/emulator.hpp"
 #include "tests/emulator/kernel_resources.hpp"
@@ -129,6 +131,26 @@ TEST(KernelSuite, NamesWhatRuns) {
     }
   }
   EXPECT_EQ(problems, 26);
+}
+
+// Blocks that walk need no more than a grid holds; others need all of theirs.
+TEST(CudaLaunches, KeepWithinAGrid) {
+  EXPECT_EQ(grid_of(7), 7u);
+  EXPECT_EQ(grid_of(max_blocks + 1), 0x7fffffffu);
+  EXPECT_EQ(exact_grid(max_blocks), 0x7fffffffu);
+  EXPECT_THROW(exact_grid(max_blocks + 1), DeviceError);
+}
+
+// The instance that was compiled for a type or a size runs, and nothing in its place.
+TEST(CudaLaunches, FindTheInstanceOrSaySo) {
+  DType found = DType::u8;
+  visit_type<Half, float>(DType::f32, [&](auto zero) { found = native_type<decltype(zero)>; });
+  EXPECT_EQ(found, DType::f32);
+  EXPECT_THROW((visit_type<Half, float>(DType::f64, [](auto) {})), DeviceError);
+  int size = 0;
+  visit_value<3, 5>(5, [&](auto value) { size = value(); });
+  EXPECT_EQ(size, 5);
+  EXPECT_THROW((visit_value<3, 5>(4, [](auto) {})), DeviceError);
 }
 
 // What policies ask for, over all shapes that their kernels take.
