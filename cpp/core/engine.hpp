@@ -68,6 +68,9 @@ struct Offer {
   double estimate_us = 0;     ///< expected run time; only the order between engines matters
   /// Does all work that does not need the data, allocation included.
   std::function<std::unique_ptr<Task>()> prepare = {};
+  /// The same with a workspace of at most so many bytes, or the least that it can do with. Null
+  /// where the workspace is what it is.
+  std::function<std::unique_ptr<Task>(std::size_t)> prepare_within = {};
 };
 
 /// What documents and refusals say about one way of an engine; see way.hpp.

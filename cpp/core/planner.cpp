@@ -100,15 +100,23 @@ std::string broken_option(const Task& task, const PlanOptions& options) {
   return {};
 }
 
-// Null where memory runs out: another engine may do with less.
-std::unique_ptr<Task> prepare(const Offer& offer) {
+// Null, with the reason, where memory runs out or a library of the device fails: another engine may
+// do without.
+std::unique_ptr<Task> prepare(const Offer& offer, const PlanOptions& options, std::string& reason) {
   try {
+    const std::size_t limit = options.workspace_limit;
+    if (offer.prepare_within != nullptr && limit != PlanOptions{}.workspace_limit) {
+      return offer.prepare_within(limit);
+    }
     return offer.prepare();
   } catch (const std::bad_alloc&) {
-    return nullptr;
+    reason = "there is no memory for its tables";
   } catch (const std::length_error&) {
-    return nullptr;
+    reason = "there is no memory for its tables";
+  } catch (const DeviceError& error) {
+    reason = error.what();
   }
+  return nullptr;
 }
 
 }  // namespace
@@ -147,9 +155,8 @@ Choice choose_engine(const Problem& problem, const Device& device, const PlanOpt
   std::ranges::stable_sort(order, {}, [&](std::size_t i) { return offers[i].estimate_us; });
   for (const std::size_t i : order) {
     Candidate& candidate = choice.candidates[i];
-    auto task = prepare(offers[i]);
-    candidate.reason =
-        task == nullptr ? "there is no memory for its tables" : broken_option(*task, options);
+    auto task = prepare(offers[i], options, candidate.reason);
+    if (task != nullptr) candidate.reason = broken_option(*task, options);
     candidate.supported = candidate.reason.empty();
     if (!candidate.supported) continue;
     choice.engine = engines[i];
