@@ -25,21 +25,23 @@ struct MoveArguments {
   EpilogueArguments epilogue;  ///< of a store
 };
 
-/// Sums of products of spectra, each of `points` complex numbers:
+/// The number of a spectrum: group * steps.group + outer * steps.outer + inner * steps.inner.
+struct SpectrumSteps {
+  std::int64_t group = 0, outer = 0, inner = 0;
+};
+
+/// Sums of products of spectra, each of `points` complex numbers, as products of matrices:
 ///
-///     sum[p, g, m, n] = scale * sum over j of  a[...] b[...]  (+ sum before)
-///
-/// where index p, g, m, n, j of a and of b is the spectrum p * step[0] + g * step[1] + m * step[2]
-/// + n * step[3] + j * step[4].
+///     sum[group, row, column] = scale * ((sum before) + over j of  a[group, row, j] b[group,
+///     column, j])
 struct ProductArguments {
-  Global<const unsigned char> a, b;
-  Global<unsigned char> sum;
+  Global<const unsigned char> a = {}, b = {};
+  Global<unsigned char> sum = {};
   std::int64_t points = 0;
-  std::int64_t extent[4] = {1, 1, 1, 1};  ///< of p, g, m, n
-  std::int64_t terms = 1;                 ///< of j
-  std::int64_t a_step[5] = {}, b_step[5] = {};
+  std::int64_t groups = 1, rows = 1, columns = 1, terms = 1;
+  SpectrumSteps a_at, b_at, sum_at;
   bool conjugate_b = false;
-  bool add = false;
+  bool add = false;  ///< to the sum before
   double scale = 1;
 };
 

@@ -71,7 +71,13 @@ class FftEngine final : public Engine {
     if (gpu_machine_elsewhere() == nullptr && !cufft_library()) {
       return Offer::no(cufft_library().reason());
     }
-    return offer_of<Call>(all_ways, call, wanted);
+    Offer offer = offer_of<Call>(all_ways, call, wanted);
+    offer.prepare_within = [call](std::size_t limit) {
+      Call limited = call;
+      limited.limit = limit;
+      return fft::make_task(limited);
+    };
+    return offer;
   }
 };
 

@@ -12,8 +12,10 @@ namespace faltung::cuda::fft {
 
 inline constexpr int max_rank = 3;
 
-/// Sums that a thread of product_kernel forms at once, which share one of their two factors.
-inline constexpr int sums_of_thread = 4;
+/// Rows and columns of sums that a thread of product_kernel forms at once; one column, if that is
+/// all.
+inline constexpr int product_rows = 4;
+inline constexpr int product_columns = 4;
 
 /// How an axis is cut. With R' the reach of the filter, a block holds along it
 ///

@@ -88,10 +88,17 @@ void launch_store(Operand operand, const MoveArguments& a, DType accumulator, La
 
 template <typename Part>
 void launch_product(const ProductArguments& a, LaunchQueue queue) {
-  const std::int64_t work = a.extent[0] * a.extent[1] * pieces(a.extent[2], sums_of_thread) *
-                            a.extent[3] * pieces(a.points, threads);
-  launch(product_kernel<Part>,
-         {.name = "fft product", .grid = grid_of(work), .block = threads, .stream = queue}, a);
+  const auto launch_tiles = [&]<int columns>(std::integral_constant<int, columns>) {
+    const std::int64_t work = a.groups * pieces(a.rows, product_rows) * pieces(a.columns, columns) *
+                              pieces(a.points, threads);
+    launch(product_kernel<Part, columns>,
+           {.name = "fft product", .grid = grid_of(work), .block = threads, .stream = queue}, a);
+  };
+  if (a.columns == 1) {
+    launch_tiles(std::integral_constant<int, 1>{});
+  } else {
+    launch_tiles(std::integral_constant<int, product_columns>{});
+  }
 }
 
 }  // namespace faltung::cuda::fft

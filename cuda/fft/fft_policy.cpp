@@ -129,15 +129,22 @@ Work work_of(const Numbers& numbers, const Geometry& g) {
                  number(g.images * g.outputs()) * outputs * static_cast<double>(numbers.y_bytes) +
                  pairs * taps * static_cast<double>(numbers.w_bytes);
   work.inside = (x + y + pairs) * (points + transform);
-  // Of the two spectra of a product one serves sums_of_thread sums; each sum is written.
-  const auto sums = number(numbers.pass == Pass::backward_data ? g.group_inputs : g.group_outputs);
-  const double shared = std::ceil(sums / sums_of_thread) / sums;
-  const double results = numbers.pass == Pass::forward         ? y
-                         : numbers.pass == Pass::backward_data ? x
-                                                               : pairs;
-  work.inside += (units * pairs * (1 + shared) + results) * spectrum;
+  // A tile of sums reads its factors once; each sum is written.
+  const Batches batch = batches(numbers, g);
+  const bool data = numbers.pass == Pass::backward_data,
+             filter = numbers.pass == Pass::backward_filter;
+  const double rows = number(filter ? g.group_outputs : batch.units);
+  const double columns = number(filter || data ? g.group_inputs : g.group_outputs);
+  const double tiles =
+      std::ceil(columns / product_columns) / columns + std::ceil(rows / product_rows) / rows;
+  work.inside += (units * pairs * tiles + (filter ? pairs : data ? x : y)) * spectrum;
   work.products = units * pairs * spectrum / (2 * numbers.part());
   return work;
+}
+
+// The data gradient gathers from all blocks of an image.
+std::int64_t unit_step(const Numbers& numbers, const Geometry& g) {
+  return numbers.pass == Pass::backward_data ? g.blocks : 1;
 }
 
 double launches(const Numbers& numbers, const Geometry& g) {
@@ -236,7 +243,7 @@ Batches batches(const Numbers& numbers, const Geometry& g) {
   const double spectrum = number(spectrum_points(g, numbers.complex)) * 2 * numbers.part();
   const double points = number(g.points) * numbers.point();
   const auto channels = static_cast<double>(std::max(g.inputs(), g.outputs()));
-  const std::int64_t step = numbers.pass == Pass::backward_data ? g.blocks : 1;
+  const std::int64_t step = unit_step(numbers, g);
   const double unit =
       number(step) * (channels * points + number(g.inputs() + g.outputs()) * spectrum);
   const auto even = [](std::int64_t all, double fit) {  // as few batches, but of one size
@@ -250,6 +257,15 @@ Batches batches(const Numbers& numbers, const Geometry& g) {
       std::max(channels * number(result.units), batch_bytes / (points + spectrum));
   result.pairs = even(g.pairs(), arrays);
   return result;
+}
+
+Batches halved(const Batches& batches, const Numbers& numbers, const Geometry& g) {
+  const std::int64_t step = unit_step(numbers, g);
+  return {.units = (batches.units / step + 1) / 2 * step, .pairs = (batches.pairs + 1) / 2};
+}
+
+bool is_least(const Batches& batches, const Numbers& numbers, const Geometry& g) {
+  return batches.units == unit_step(numbers, g) && batches.pairs == 1;
 }
 
 }  // namespace faltung::cuda::fft

@@ -38,13 +38,16 @@ struct Numbers {
 /// problem alone.
 void cut(const Numbers& numbers, Geometry& g);
 
-/// How much is transformed at once. Results of the filter gradient depend on it, so it is the same
-/// on all devices.
+/// How much is transformed at once, the same on all devices.
 struct Batches {
   std::int64_t units = 1;  ///< blocks, with all their channels; whole images for the data gradient
   std::int64_t pairs = 1;  ///< filters
 };
 [[nodiscard]] Batches batches(const Numbers& numbers, const Geometry& g);
+
+/// For less workspace: about half as much at once, down to one unit (or image) and one filter.
+[[nodiscard]] Batches halved(const Batches& batches, const Numbers& numbers, const Geometry& g);
+[[nodiscard]] bool is_least(const Batches& batches, const Numbers& numbers, const Geometry& g);
 
 [[nodiscard]] double predict_us(const GpuMachine& gpu, const Numbers& numbers, const Geometry& g);
 

@@ -55,8 +55,12 @@ class FftTask final : public Task {
         spectrum_(spectrum_points(g_, is_complex_block)),
         bound_(fft::error_bound(p_, g_)) {
     const DeviceGuard guard(device_.index);
-    pool_ = std::make_unique<PlanPool>([&] { return make_plans(); });
-    set_layout();
+    for (;; batches_ = halved(batches_, call.numbers, g_)) {
+      if (workspace_at_least() > call.limit && !is_least(batches_, call.numbers, g_)) continue;
+      pool_ = std::make_unique<PlanPool>([&] { return make_plans(); });
+      set_layout(pool_->work_bytes());
+      if (layout_.end <= call.limit || is_least(batches_, call.numbers, g_)) break;
+    }
     const LaunchQueue queue = LaunchQueue::load_only();
     for (const Operand operand : {Operand::x, Operand::w, Operand::y}) {
       if (operand == result()) {
@@ -65,7 +69,11 @@ class FftTask final : public Task {
         launch_load<T>(operand, moved(), queue);
       }
     }
-    launch_product<Part>({}, queue);
+    for (const std::int64_t columns : {1, product_columns}) {
+      ProductArguments product;
+      product.columns = columns;
+      launch_product<Part>(product, queue);
+    }
   }
 
   ~FftTask() override {
@@ -123,16 +131,16 @@ class FftTask final : public Task {
     for (std::int64_t first = 0; first < g_.units(); first += batches_.units) {
       if (p_.pass == Pass::forward) {
         load(run, Operand::x, arguments.first, first);
-        multiply(run, layout_.x, w, layout_.y, false);
+        multiply(run, layout_.x, w, layout_.y, first);
         inverse(run, Operand::y, first);
       } else if (p_.pass == Pass::backward_data) {
         load(run, Operand::y, arguments.first, first);
-        multiply(run, layout_.y, w, layout_.x, false);
+        multiply(run, layout_.y, w, layout_.x, first);
         inverse(run, Operand::x, first);
       } else {
         load(run, Operand::x, arguments.first, first);
         load(run, Operand::y, arguments.second, first);
-        multiply(run, layout_.y, arguments.workspace + layout_.x, layout_.w, first != 0);
+        multiply(run, layout_.y, arguments.workspace + layout_.x, layout_.w, first);
       }
     }
     if (p_.pass != Pass::backward_filter) return;
@@ -166,8 +174,14 @@ class FftTask final : public Task {
             plan(Operand::y, batches_.units * g_.outputs()), plan(Operand::w, batches_.pairs)};
   }
 
+  // Without what cuFFT takes.
+  [[nodiscard]] std::size_t workspace_at_least() {
+    set_layout(0);
+    return layout_.end;
+  }
+
   // Filters are transformed in whole batches, of which the last may hold arrays of zeros.
-  void set_layout() {
+  void set_layout(std::size_t work_bytes) {
     std::size_t end = 0;
     const auto place = [&](std::int64_t count, std::size_t size) {
       const std::size_t begin = end;
@@ -181,7 +195,7 @@ class FftTask final : public Task {
     layout_.x = place(batches_.units * g_.inputs() * spectrum_, 2 * sizeof(Part));
     layout_.y = place(batches_.units * g_.outputs() * spectrum_, 2 * sizeof(Part));
     layout_.w = place(all * spectrum_, 2 * sizeof(Part));
-    layout_.work = place(static_cast<std::int64_t>(pool_->work_bytes()), 1);
+    layout_.work = place(static_cast<std::int64_t>(work_bytes), 1);
     layout_.end = end;
   }
 
@@ -236,7 +250,7 @@ class FftTask final : public Task {
 
   // Of one batch of units; see ProductArguments.
   void multiply(const Run& run, std::size_t a_spectra, const std::byte* b_spectra, std::size_t sums,
-                bool add) const {
+                std::int64_t first) const {
     const std::int64_t inputs = g_.inputs(), outputs = g_.outputs();
     const std::int64_t in = g_.group_inputs, out = g_.group_outputs;
     ProductArguments a;
@@ -244,33 +258,33 @@ class FftTask final : public Task {
     a.b = readable(b_spectra);
     a.sum = writable(run.arguments.workspace + sums);
     a.points = spectrum_;
-    a.scale = 1 / static_cast<double>(g_.points);
-    a.add = add;
+    // Sums over units go on from batch to batch, so that their bits do not depend on it.
+    const bool sum_of_units = p_.pass == Pass::backward_filter;
+    a.add = sum_of_units && first != 0;
+    const bool last = !sum_of_units || first + batches_.units >= g_.units();
+    a.scale = last ? 1 / static_cast<double>(g_.points) : 1;
     a.conjugate_b = p_.pass != Pass::forward;
-    const auto set = [](std::int64_t(&to)[5], std::int64_t p, std::int64_t g, std::int64_t m,
-                        std::int64_t n, std::int64_t j) {
-      const std::int64_t steps[5] = {p, g, m, n, j};
-      std::copy_n(steps, 5, to);
-    };
-    a.extent[1] = g_.groups;
+    a.groups = g_.groups;
+    a.rows = batches_.units;
     if (p_.pass == Pass::forward) {  // y[unit, k] = sum over c
-      a.extent[0] = batches_.units;
-      a.extent[2] = out;
+      a.columns = out;
       a.terms = in;
-      set(a.a_step, inputs, in, 0, 0, 1);
-      set(a.b_step, 0, out * in, in, 0, 1);
+      a.a_at = {in, inputs, 1};
+      a.b_at = {out * in, in, 1};
+      a.sum_at = {out, outputs, 1};
     } else if (p_.pass == Pass::backward_data) {  // x[unit, c] = sum over k
-      a.extent[0] = batches_.units;
-      a.extent[2] = in;
+      a.columns = in;
       a.terms = out;
-      set(a.a_step, outputs, out, 0, 0, 1);
-      set(a.b_step, 0, out * in, 1, 0, in);
+      a.a_at = {out, outputs, 1};
+      a.b_at = {out * in, 1, in};
+      a.sum_at = {in, inputs, 1};
     } else {  // w[k, c] = sum over units
-      a.extent[2] = out;
-      a.extent[3] = in;
+      a.rows = out;
+      a.columns = in;
       a.terms = batches_.units;
-      set(a.a_step, 0, out, 1, 0, outputs);
-      set(a.b_step, 0, in, 0, 1, inputs);
+      a.a_at = {out, 1, outputs};
+      a.b_at = {in, 1, inputs};
+      a.sum_at = {out * in, in, 1};
     }
     launch_product<Part>(a, run.stream);
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <limits>
 #include <memory>
 
 #include "cpp/core/engine.hpp"
@@ -14,6 +15,7 @@ struct Call {
   Numbers numbers;
   Geometry geometry;
   Device device;
+  std::size_t limit = std::numeric_limits<std::size_t>::max();  ///< of the workspace, in bytes
 };
 
 /// Makes all plans that its runs need.

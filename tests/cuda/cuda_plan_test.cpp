@@ -7,6 +7,7 @@
 
 #include "cpp/cpu/reference_engine.hpp"
 #include "cuda/engine_list.hpp"
+#include "tests/cuda/standins/cufft_standin.hpp"
 #include "tests/emulator/emulated_device.hpp"
 #include "tests/support/error_check.hpp"
 #include "tests/support/problem_file.hpp"
@@ -107,6 +108,32 @@ TEST_F(CudaPlan, TakesEmptyTensors) {
     EXPECT_TRUE(test::equal_elements(expected, result)) << p;
   }
   EXPECT_GE(taken, 3);
+}
+
+// The limit of the workspace reaches the engine, which does with less, or refuses with the least.
+TEST_F(CudaPlan, KeepsToItsWorkspaceLimit) {
+  const Problem p = Problem::parse("op=fwd dtype=f32 n=8 c=2 k=2 in=500 f=99 pad=49");
+  PlanOptions options{.engine = "cuda.fft"};
+  const std::size_t wish = Plan::make(p, gpu, options).workspace_bytes();
+  options.workspace_limit = wish / 2;
+  EXPECT_LE(Plan::make(p, gpu, options).workspace_bytes(), wish / 2);
+  options.workspace_limit = 1;
+  EXPECT_THROW((void)Plan::make(p, gpu, options), NoEngine);
+}
+
+// A vendor's library that fails while a plan is made costs its engine, not the plan.
+TEST_F(CudaPlan, FallsBackWhereALibraryFails) {
+  const Problem p = Problem::parse("op=fwd dtype=f32 in=1048576 f=4097 pad=2048");
+  ASSERT_EQ(Plan::make(p, gpu).engine(), "cuda.fft");
+  for (const auto& [status, words] :
+       {std::pair(5, "cufftCreate of cuFFT 12.0.0 failed: CUFFT_INTERNAL_ERROR (5)"),
+        std::pair(2, "no memory")}) {
+    test::cufft_standin().fail("cufftCreate", 1, status);
+    const Plan plan = Plan::make(p, gpu);
+    test::cufft_standin().fail("", 0, 0);
+    EXPECT_NE(plan.engine(), "cuda.fft");
+    EXPECT_NE(plan.explain().find(words), std::string::npos) << plan.explain();
+  }
 }
 
 }  // namespace
