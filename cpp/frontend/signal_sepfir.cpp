@@ -1,9 +1,11 @@
+#include <memory>
+
 #include <faltung/error.hpp>
-#include <faltung/image.hpp>
 #include <faltung/promotion.hpp>
 #include <faltung/signal.hpp>
 #include "cpp/core/message.hpp"
 #include "cpp/core/view_rules.hpp"
+#include "cpp/frontend/image_pass.hpp"
 #include "cpp/frontend/signal_lowering.hpp"
 
 namespace faltung::signal {
@@ -35,16 +37,27 @@ DType checked_type(const ConstTensorView& x, const ConstTensorView& hrow,
   return numpy_result_type(x.dtype, f32);
 }
 
-void filter(const ConstTensorView& x, const ConstTensorView& hrow, const ConstTensorView& hcol,
-            const TensorView& y, const Sepfir2dOptions& options) {
-  const image::Filter1dOptions along{
-      .boundary = Boundary::reflect(), .method = options.method, .run = options.run};
-  image::Filter1dOptions rows = along, columns = along;
-  rows.axis = 1;
-  columns.axis = 0;
-  Tensor between = new_tensor(y.dtype, x.shape, x.device, options.run);
-  image::convolve1d(x, hrow, between, rows);
-  image::convolve1d(between, hcol, y, columns);
+image::Pass along(std::size_t axis, const ConstTensorView& taps) {
+  return {.axes = {{axis, taps.shape[0] / 2, Boundary::reflect()}}, .w = taps, .flip = true};
+}
+
+// Rows, then columns.
+Steps make_steps(const ConstTensorView& x, const ConstTensorView& hrow, const ConstTensorView& hcol,
+                 const TensorView& y, const Sepfir2dOptions& options) {
+  const FloatEnvironment environment;
+  const image::Call call{.method = options.method, .run = options.run};
+  Steps steps(x, y);
+  const TensorView between = steps.view(Place::first);
+  const auto any = image::Locality::any;
+  steps.add(step_of(Place::x, Place::first, plan_pass(x, between, along(1, hrow), call, any)));
+  steps.add(step_of(Place::first, Place::y, plan_pass(between, y, along(0, hcol), call, any)));
+  return steps;
+}
+
+void check_on_cpu(const ConstTensorView& taps, std::string_view name) {
+  if (taps.device.kind == DeviceKind::cpu) return;
+  throw InvalidProblem(
+      message(name, " is on ", taps.device, ", a plan keeps a copy of it; pass it on the cpu"));
 }
 
 }  // namespace
@@ -53,17 +66,27 @@ Tensor sepfir2d(const ConstTensorView& x, const ConstTensorView& hrow, const Con
                 const Sepfir2dOptions& options) {
   const DType type = checked_type(x, hrow, hcol, options);
   Tensor y = new_tensor(type, x.shape, x.device, options.run);
-  filter(x, hrow, hcol, y, options);
+  run_steps(make_steps(x, hrow, hcol, y, options), x, y, options.run);
   return y;
 }
 
 void sepfir2d(const ConstTensorView& x, const ConstTensorView& hrow, const ConstTensorView& hcol,
               const TensorView& y, const Sepfir2dOptions& options) {
   check_result(y, x.shape, checked_type(x, hrow, hcol, options));
-  check_apart(y, "y", x, "x");
   check_apart(y, "y", hrow, "hrow");
   check_apart(y, "y", hcol, "hcol");
-  filter(x, hrow, hcol, y, options);
+  run_steps(make_steps(x, hrow, hcol, y, options), x, y, options.run);
+}
+
+FilterPlan plan_sepfir2d(const ConstTensorView& x, const ConstTensorView& hrow,
+                         const ConstTensorView& hcol, const Sepfir2dOptions& options) {
+  check_for_plan(options.run);
+  const DType type = checked_type(x, hrow, hcol, options);
+  check_on_cpu(hrow, "hrow");
+  check_on_cpu(hcol, "hcol");
+  const TensorView y{nullptr, type, x.shape, compact_strides(x.shape), x.device};
+  return FilterPlan(std::make_shared<const FilterPlan::State>(
+      FilterPlan::State{make_steps(x, hrow, hcol, y, options), options.run}));
 }
 
 }  // namespace faltung::signal

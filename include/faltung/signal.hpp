@@ -12,6 +12,7 @@
 #include <faltung/dtype.hpp>
 #include <faltung/execution.hpp>
 #include <faltung/export.hpp>
+#include <faltung/filter_plan.hpp>
 #include <faltung/lowering.hpp>
 #include <faltung/method.hpp>
 #include <faltung/plan.hpp>
@@ -242,7 +243,7 @@ struct Sepfir2dOptions {
 /// taps along each row, and one along each column. Any lengths, also beyond those of x. Type:
 /// numpy_result_type(x, f32).
 ///
-/// Two convolutions, so there is nothing to lower to; image::lower_convolve1d plans each once.
+/// Two convolutions, so there is nothing to lower to, but a FilterPlan.
 [[nodiscard]] FALTUNG_API Tensor sepfir2d(const ConstTensorView& x, const ConstTensorView& hrow,
                                           const ConstTensorView& hcol,
                                           const Sepfir2dOptions& options = {});
@@ -250,6 +251,11 @@ struct Sepfir2dOptions {
 FALTUNG_API void sepfir2d(const ConstTensorView& x, const ConstTensorView& hrow,
                           const ConstTensorView& hcol, const TensorView& y,
                           const Sepfir2dOptions& options = {});
+/// Planned once, with copies of hrow and hcol, which lie on the CPU.
+[[nodiscard]] FALTUNG_API FilterPlan plan_sepfir2d(const ConstTensorView& x,
+                                                   const ConstTensorView& hrow,
+                                                   const ConstTensorView& hcol,
+                                                   const Sepfir2dOptions& options = {});
 
 /// The Toeplitz matrix A with A v = numpy::convolve(a, v, mode) for every v of n elements: shape
 /// [extent of the mode, n], type of `a`. `a` has rank 1, is not empty and lies on the CPU; n >= 1.
