@@ -30,6 +30,14 @@ set(FALTUNG_CUDA_ENGINE_SOURCES
     cuda/fft/fft_lowering.cpp
     cuda/fft/fft_policy.cpp
     cuda/fft/fft_task.cu
+    cuda/im2col/im2col_columns.cu
+    cuda/im2col/im2col_engine.cpp
+    cuda/im2col/im2col_layout.cpp
+    cuda/im2col/im2col_lowering.cpp
+    cuda/im2col/im2col_policy.cpp
+    cuda/im2col/im2col_store.cu
+    cuda/im2col/im2col_task.cu
+    cuda/im2col/products.cpp
     cuda/separable/separable_engine.cu
     cuda/separable/separable_f32.cu
     cuda/separable/separable_f64.cu

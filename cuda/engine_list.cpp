@@ -3,6 +3,7 @@
 #include "cuda/depthwise/depthwise_engine.hpp"
 #include "cuda/direct/direct_engine.hpp"
 #include "cuda/fft/fft_engine.hpp"
+#include "cuda/im2col/im2col_engine.hpp"
 #include "cuda/separable/separable_engine.hpp"
 
 namespace faltung::cuda {
@@ -10,10 +11,7 @@ namespace faltung::cuda {
 // The only place to register a CUDA engine. Order breaks ties between estimates.
 std::span<const Engine* const> engine_list() {
   static const Engine* const engines[] = {
-      &direct_engine(),
-      &depthwise_engine(),
-      &separable_engine(),
-      &fft_engine(),
+      &direct_engine(), &depthwise_engine(), &separable_engine(), &fft_engine(), &im2col_engine(),
   };
   return engines;
 }

@@ -166,6 +166,8 @@ MatrixProduct::MatrixProduct(const ProductShape& shape, std::size_t max_workspac
   }
 }
 
+MatrixProduct::MatrixProduct(MatrixProduct&&) noexcept = default;
+MatrixProduct& MatrixProduct::operator=(MatrixProduct&&) noexcept = default;
 MatrixProduct::~MatrixProduct() = default;
 
 void MatrixProduct::run(cudaStream_t stream, const void* a, const void* b, void* d, bool add,

@@ -35,8 +35,8 @@ class MatrixProduct {
   /// @param max_workspace  bytes that a run may be lent
   /// @throws DeviceError naming the call and cuBLASLt's answer, bad_alloc if it has no memory
   MatrixProduct(const ProductShape& shape, std::size_t max_workspace);
-  MatrixProduct(MatrixProduct&&) noexcept = default;
-  MatrixProduct& operator=(MatrixProduct&&) noexcept = default;
+  MatrixProduct(MatrixProduct&&) noexcept;
+  MatrixProduct& operator=(MatrixProduct&&) noexcept;
   ~MatrixProduct();
 
   /// Whether the library has a kernel for it; if not, it cannot run.

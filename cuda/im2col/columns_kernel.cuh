@@ -1,0 +1,151 @@
+#pragma once
+
+#include "cuda/im2col/im2col_arguments.cuh"
+#include "cuda/primitives/definition.cuh"
+
+namespace faltung::cuda::im2col {
+
+/// The type that elements of T have in memory.
+template <typename T>
+inline constexpr DType stored_type = std::is_same_v<T, float>      ? DType::f32
+                                     : std::is_same_v<T, double>   ? DType::f64
+                                     : std::is_same_v<T, Half>     ? DType::f16
+                                     : std::is_same_v<T, BFloat16> ? DType::bf16
+                                                                   : DType::i8;
+
+/// An element as a factor. f16, bf16 and i8 are only ever what they are already.
+template <typename T>
+__device__ __forceinline__ T load_factor(Global<const unsigned char> data, DType type,
+                                         std::int64_t index) {
+  if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double>) {
+    if (type != stored_type<T>) return load_element<T>(data, type, index);
+  }
+  return detail::read_at<T>(data, index);
+}
+
+template <typename T>
+__device__ __forceinline__ T constant_factor(const Side& side) {
+  if constexpr (std::is_same_v<T, std::int8_t>) {
+    return static_cast<T>(side.integer);
+  } else if constexpr (std::is_same_v<T, double>) {
+    return side.real;
+  } else {
+    return from_float<T>(static_cast<float>(side.real));
+  }
+}
+
+/// What stands at a place that is no element. A rule is loaded wherever it is, since one that is
+/// only sometimes there costs a copy of zero in local memory.
+template <typename T>
+__device__ __forceinline__ T other_factor(const Geometry& g, const Place& place) {
+  const bool constant = place.what == Stands::constant;
+  const T value = constant_factor<T>(constant ? *place.side : g.axis[0].below);
+  return constant ? value : T{};
+}
+
+/// Columns of a chunk as [group][d][m]: neighbouring threads make neighbouring outputs. A thread
+/// finds the place of one tap of one output and copies it for many channels.
+///
+///   grid    x: columns / threads    y: taps    z: groups; all walk on
+///   block   threads
+template <typename T>
+__global__ void __launch_bounds__(threads)
+    columns_kernel(const __grid_constant__ ColumnsArguments a) {
+  const Geometry& g = a.geometry;
+  const std::int64_t columns = a.chunk.positions(), taps = g.taps(), depth = g.depth();
+  const Global<T> to = a.columns.as<T>();
+  for (std::int64_t m = std::int64_t{blockIdx.x} * threads + threadIdx.x; m < columns;
+       m += std::int64_t{gridDim.x} * threads) {
+    const Column column = column_at(g, a.chunk, m);
+    for (std::int64_t r = blockIdx.y; r < taps; r += gridDim.y) {
+      const Place place = place_at(g, column.output, tap_at(g, r));
+      const bool element = place.what == Stands::element;
+      const T other = other_factor<T>(g, place);
+      for (std::int64_t group = blockIdx.z; group < g.groups; group += gridDim.z) {
+        std::int64_t from = column.image.x + place.offset + group * g.group_inputs * g.x_channel;
+        std::int64_t at = group * a.matrices.group + g.row(0, r) * a.matrices.leading + m;
+        const std::int64_t step = g.row(1, 0) * a.matrices.leading;
+        for (std::int64_t c = 0; c < g.group_inputs; ++c) {
+          to[at] = element ? load_factor<T>(a.x, a.x_type, from) : other;
+          from += g.x_channel;
+          at += step;
+        }
+        if (r != 0) continue;
+        for (std::int64_t d = depth; d < a.depth; ++d) {
+          to[group * a.matrices.group + d * a.matrices.leading + m] = T{};
+        }
+      }
+    }
+  }
+}
+
+/// The same as [group][m][d]: some neighbouring threads share a tap of an output, and each copies
+/// `count` channels, then as many further on.
+///
+///   grid    x: columns, taps and lanes / threads    y: groups; both walk on
+///   block   threads
+template <typename T, int count>
+__global__ void __launch_bounds__(threads)
+    rows_kernel(const __grid_constant__ ColumnsArguments a, int lanes) {
+  const Geometry& g = a.geometry;
+  const std::int64_t taps = g.taps(), depth = g.depth(), step = g.row(1, 0);
+  const std::int64_t work = a.chunk.positions() * taps * lanes;
+  const Global<T> to = a.columns.as<T>();
+  for (std::int64_t i = std::int64_t{blockIdx.x} * threads + threadIdx.x; i < work;
+       i += std::int64_t{gridDim.x} * threads) {
+    const Quotient share = divide(i, lanes);
+    const Quotient pair = divide(share.whole, taps);
+    const std::int64_t m = pair.whole, r = pair.rest;
+    const Column column = column_at(g, a.chunk, m);
+    const Place place = place_at(g, column.output, tap_at(g, r));
+    const bool element = place.what == Stands::element;
+    const T other = other_factor<T>(g, place);
+    for (std::int64_t group = blockIdx.y; group < g.groups; group += gridDim.y) {
+      const std::int64_t from =
+          column.image.x + place.offset + group * g.group_inputs * g.x_channel;
+      const std::int64_t row = group * a.matrices.group + m * a.matrices.leading;
+      for (std::int64_t c = share.rest * count; c < g.group_inputs; c += lanes * count) {
+        if constexpr (count == 1) {
+          to[row + g.row(0, r) + c * step] =
+              element ? load_factor<T>(a.x, a.x_type, from + c * g.x_channel) : other;
+        } else {
+          Vec<T, count> values;
+          if (element) {
+            values = a.x.as<const T>().template load<count>(from + c);
+          } else {
+            for (int j = 0; j < count; ++j) values[j] = other;
+          }
+          to.template store<count>(row + g.row(0, r) + c, values);
+        }
+      }
+      if (r != 0) continue;
+      for (std::int64_t d = depth + share.rest; d < a.depth; d += lanes) to[row + d] = T{};
+    }
+  }
+}
+
+/// w as [group][k][d], zeros around it where there are more of either.
+///
+///   grid    elements / threads, walks on    block   threads
+template <typename T>
+__global__ void __launch_bounds__(threads)
+    filter_kernel(const __grid_constant__ FilterArguments a) {
+  const Geometry& g = a.geometry;
+  const std::int64_t work = g.groups * a.outputs * a.depth;
+  const Global<T> to = a.packed.as<T>();
+  for (std::int64_t i = std::int64_t{blockIdx.x} * threads + threadIdx.x; i < work;
+       i += std::int64_t{gridDim.x} * threads) {
+    const Quotient row = divide(i, a.depth);
+    const Quotient group = divide(row.whole, a.outputs);
+    if (group.rest >= g.group_outputs || row.rest >= g.depth()) {
+      to[i] = T{};
+      continue;
+    }
+    const Quotient d = divide(row.rest, g.channel_fastest ? g.group_inputs : g.taps());
+    const std::int64_t channel = g.channel_fastest ? d.rest : d.whole;
+    const std::int64_t tap = g.channel_fastest ? d.whole : d.rest;
+    to[i] = load_factor<T>(a.w, a.w_type, w_offset(g, group.whole, group.rest, channel, tap));
+  }
+}
+
+}  // namespace faltung::cuda::im2col

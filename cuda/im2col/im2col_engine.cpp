@@ -1,0 +1,98 @@
+#include "cuda/im2col/im2col_engine.hpp"
+
+#include <limits>
+
+#include "cpp/core/machine.hpp"
+#include "cpp/core/message.hpp"
+#include "cpp/core/way.hpp"
+#include "cuda/im2col/im2col_lowering.hpp"
+#include "cuda/im2col/im2col_task.hpp"
+#include "cuda/runtime/vendor_library.hpp"
+
+namespace faltung::cuda {
+namespace {
+
+using im2col::Call;
+
+double predicted_us(const Call& call) {
+  return im2col::predict_us(call.gpu, call.problem, call.geometry, call.cut, call.factors);
+}
+
+constexpr Way<Call> all_ways[] = {
+    {.name = "columns",
+     .takes = "forward problems and data gradients",
+     .serves = [](const Call& call) { return call.problem.pass != Pass::backward_filter; },
+     .us = predicted_us,
+     .make = im2col::make_task},
+    {.name = "filter_gradient",
+     .takes = "filter gradients",
+     .serves = [](const Call& call) { return call.problem.pass == Pass::backward_filter; },
+     .us = predicted_us,
+     .make = im2col::make_task},
+};
+
+// Why matrices of these sizes are not taken; empty if they are.
+std::string size_refusal(const im2col::Geometry& g) {
+  constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max() - 3;
+  if (g.depth() > most || g.group_outputs > most || g.groups > most) {
+    return message("a matrix of ", g.depth(), " x ", g.group_outputs, " in ", g.groups,
+                   " groups has an extent beyond 2^31");
+  }
+  return {};
+}
+
+// Why the library here cannot serve a device; empty if it can.
+std::string library_refusal(const GpuMachine& gpu) {
+  const OpenLibrary& library = cublaslt_library();
+  if (!library) return library.reason();
+  // Products beside other kernels may be wrong. Source: jax_plugins/cuda/__init__.py of JAX.
+  if (gpu.limits.major >= 10 && library.version() < LibraryVersion{13, 2, 0} &&
+      LibraryVersion{12, 8, 0} <= library.version()) {
+    return message("cuBLASLt ", to_string(library.version()), " in ", library.file(),
+                   " is known to be wrong on GPUs of compute capability 10 and above; use 13.2 or "
+                   "newer");
+  }
+  return {};
+}
+
+class Im2colEngine final : public Engine {
+ public:
+  std::string_view name() const override { return "cuda.im2col"; }
+  DeviceKind device_kind() const override { return DeviceKind::cuda; }
+  std::vector<WayText> ways() const override { return texts<Way<Call>>(all_ways); }
+
+ private:
+  Offer answer(const Problem& p, const Device& device, std::string_view wanted) const override {
+    std::string refusal = im2col::refusal(p);
+    if (!refusal.empty()) return Offer::no(std::move(refusal));
+    Call call;
+    call.problem = p;
+    call.geometry = im2col::lower(p);
+    call.factors = im2col::factor_type(p);
+    call.device = device;
+    call.gpu = gpu_machine(device.index);
+    refusal = size_refusal(call.geometry);
+    if (!refusal.empty()) return Offer::no(std::move(refusal));
+    // Another machine may have what this one lacks.
+    if (gpu_machine_elsewhere() == nullptr) refusal = library_refusal(call.gpu);
+    if (!refusal.empty()) return Offer::no(std::move(refusal));
+    // Chunks of the filter gradient are added, and so cut alike on every device.
+    const bool sums = p.pass == Pass::backward_filter;
+    call.columns_bytes = (sums ? reference_gpu_machine() : call.gpu).l2_bytes / 2;
+    call.cut = im2col::cut(p, call.geometry, call.factors, call.columns_bytes, true);
+    Offer offer = offer_of<Call>(all_ways, call, wanted);
+    offer.prepare_within = [call](std::size_t limit) {
+      return im2col::make_task_within(call, limit);
+    };
+    return offer;
+  }
+};
+
+}  // namespace
+
+const Engine& im2col_engine() {
+  static const Im2colEngine engine;
+  return engine;
+}
+
+}  // namespace faltung::cuda

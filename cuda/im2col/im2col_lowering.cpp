@@ -1,0 +1,107 @@
+#include "cuda/im2col/im2col_lowering.hpp"
+
+#include <utility>
+
+#include "cpp/core/message.hpp"
+#include "cuda/primitives/axis_lowering.hpp"
+
+namespace faltung::cuda::im2col {
+namespace {
+
+// Types of the two tensors that are read.
+std::pair<DType, DType> operand_types(const Problem& p) {
+  switch (p.pass) {
+    case Pass::forward:
+      return {p.input, p.filter};
+    case Pass::backward_data:
+      return {p.output, p.filter};
+    default:
+      return {p.input, p.output};
+  }
+}
+
+std::string type_refusal(const Problem& p) {
+  if (p.accumulator == DType::f32 || p.accumulator == DType::f64) return {};
+  const auto [first, second] = operand_types(p);
+  if (p.accumulator == DType::i32 && first == DType::i8 && second == DType::i8) {
+    return p.pass == Pass::backward_filter ? "the filter gradient of integers is not written yet"
+                                           : "";
+  }
+  return message("cuBLASLt sums f32, f64, and products of i8 in i32, not ", name(first), " times ",
+                 name(second), " in ", name(p.accumulator));
+}
+
+}  // namespace
+
+std::string refusal(const Problem& p) {
+  if (std::string reason = type_refusal(p); !reason.empty()) return reason;
+  const std::size_t rank = fold_axes(p, max_rank).left;
+  if (rank > max_rank) {
+    return message("has ", rank,
+                   " axes that are no batch (a filter extent, stride, input dilation "
+                   "or pad of its own), the kernels take ",
+                   max_rank);
+  }
+  for (std::size_t i = 0; p.pass == Pass::backward_data && i < p.rank(); ++i) {
+    if (std::string reason = gradient_refusal(p.axes[i], i); !reason.empty()) return reason;
+  }
+  return {};
+}
+
+Geometry lower(const Problem& problem) {
+  Problem p = problem;
+  if (p.pass == Pass::backward_filter) p.pass = Pass::forward;  // the same matrices
+  const bool forward = p.pass == Pass::forward;
+  const TensorStrides x = forward ? x_strides(p) : y_strides(p);
+  const TensorStrides y = forward ? y_strides(p) : x_strides(p);
+  const TensorStrides w = w_strides(p);
+  Geometry g;
+  g.groups = p.groups;
+  g.group_inputs = (forward ? p.in_channels : p.out_channels) / p.groups;
+  g.group_outputs = (forward ? p.out_channels : p.in_channels) / p.groups;
+  g.x_channel = x.channel;
+  g.y_channel = y.channel;
+  g.w_group = p.out_channels / p.groups * w.outer;
+  g.w_output = forward ? w.outer : w.channel;
+  g.w_input = forward ? w.channel : w.outer;
+  g.channel_fastest = p.layout == Layout::channels_last;
+  // Matrix instructions of i8 want both factors with the depth along them.
+  g.rows_fastest = g.channel_fastest || is_integer(p.accumulator);
+  lower_axes(p, fold_axes(p, max_rank), g);
+  return g;
+}
+
+Geometry gradient_columns(const Geometry& g) {
+  Geometry dy = g;
+  dy.group_inputs = g.group_outputs;
+  dy.x_channel = g.y_channel;
+  for (int i = 0; i < max_rank; ++i) {
+    AxisGeometry& axis = dy.axis[i] = {};
+    axis.input = axis.output = g.axis[i].output;
+    axis.x_stride = g.axis[i].y_stride;
+  }
+  for (int i = 0; i < g.outer_count; ++i) dy.outer[i].x_stride = g.outer[i].y_stride;
+  return dy;
+}
+
+DType factor_type(const Problem& p) {
+  if (is_integer(p.accumulator)) return DType::i8;
+  if (p.accumulator == DType::f64) return DType::f64;
+  const auto [first, second] = operand_types(p);
+  const bool half = first == DType::f16 || first == DType::bf16;
+  return half && first == second ? first : DType::f32;
+}
+
+bool has_zeros(const Geometry& g) {
+  for (const AxisGeometry& axis : g.axis) {
+    const std::int64_t last =
+        (axis.output - 1) * axis.stride + (axis.filter - 1) * axis.dilation - axis.pad_lo;
+    if (axis.input_dilation > 1 || (axis.pad_lo > 0 && axis.below.kind == BoundaryKind::zero) ||
+        (last >= axis.dilated_input() && axis.above.kind == BoundaryKind::zero)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace faltung::cuda::im2col

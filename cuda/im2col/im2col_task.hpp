@@ -1,0 +1,32 @@
+#pragma once
+
+#include <memory>
+
+#include "cpp/core/engine.hpp"
+#include "cuda/im2col/im2col_geometry.hpp"
+#include "cuda/im2col/im2col_policy.hpp"
+
+namespace faltung::cuda::im2col {
+
+/// A problem as matrices, and how they are cut.
+struct Call {
+  Problem problem;
+  Geometry geometry;
+  DType factors = DType::f32;
+  std::int64_t columns_bytes = 0;                 ///< of a chunk, see cut()
+  std::size_t product_bytes = product_workspace;  ///< beside the matrices
+  Cut cut;
+  Device device;
+  GpuMachine gpu;
+};
+
+/// Chooses the algorithms of all products.
+///
+/// @throws DeviceError if cuBLASLt fails or has none, bad_alloc if it has no memory.
+[[nodiscard]] std::unique_ptr<Task> make_task(const Call& call);
+
+/// The same with a workspace of at most `limit` bytes, or the least that it can do with: chunks of
+/// 64 columns, and products without a workspace.
+[[nodiscard]] std::unique_ptr<Task> make_task_within(const Call& call, std::size_t limit);
+
+}  // namespace faltung::cuda::im2col

@@ -1,0 +1,337 @@
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <faltung/error.hpp>
+#include <faltung/plan.hpp>
+
+#include "cpp/core/machine.hpp"
+#include "cpp/cpu/reference_engine.hpp"
+#include "cuda/im2col/im2col_engine.hpp"
+#include "cuda/im2col/im2col_lowering.hpp"
+#include "cuda/im2col/im2col_task.hpp"
+#include "tests/cuda/standins/cublaslt_standin.hpp"
+#include "tests/emulator/emulated_device.hpp"
+#include "tests/emulator/emulator.hpp"
+#include "tests/emulator/host_runtime.hpp"
+#include "tests/support/error_check.hpp"
+
+// cuda.im2col on the emulated device, with the library that stands in for cuBLASLt.
+namespace faltung::cuda {
+namespace {
+
+using emulator::Capture;
+using test::cublaslt_standin;
+
+im2col::Call call_of(const Problem& p, std::int64_t columns_bytes) {
+  im2col::Call call;
+  call.problem = p;
+  call.geometry = im2col::lower(p);
+  call.factors = im2col::factor_type(p);
+  call.columns_bytes = columns_bytes;
+  call.device = Device::cuda(0);
+  call.gpu = gpu_machine(0);
+  call.cut = im2col::cut(p, call.geometry, call.factors, columns_bytes, true);
+  return call;
+}
+
+// The engine as it were on a GPU with another L2.
+class SmallCache final : public Engine {
+ public:
+  explicit SmallCache(std::int64_t columns_bytes) : columns_bytes_(columns_bytes) {}
+  std::string_view name() const override { return "cuda.im2col"; }
+  DeviceKind device_kind() const override { return DeviceKind::cuda; }
+  std::vector<WayText> ways() const override { return im2col_engine().ways(); }
+
+ private:
+  Offer answer(const Problem& p, const Device&, std::string_view) const override {
+    if (std::string reason = im2col::refusal(p); !reason.empty()) return Offer::no(reason);
+    return {.prepare = [call = call_of(p, columns_bytes_)] { return im2col::make_task(call); }};
+  }
+  std::int64_t columns_bytes_;
+};
+
+// A run of it is within its bound of the reference, and equal on small integers.
+void expect_agreement(const Engine& engine, const std::string& line) {
+  SCOPED_TRACE(line);
+  const Problem p = Problem::parse(line);
+  const Offer offer = engine.offer(p, Device::cuda(0));
+  ASSERT_TRUE(offer) << offer.refusal;
+  const ErrorBound bound = offer.prepare()->error_bound();
+  for (const test::Fill fill : {test::Fill::small_integers, test::Fill::reals}) {
+    const test::Operands operands = test::filled_operands(p, fill, test::test_seed());
+    const test::Array expected =
+        test::run_guarded(test::cpu_device(), reference_engine(), p, operands);
+    const test::Array result = test::run_guarded(*test::test_devices()[0], engine, p, operands);
+    if (fill == test::Fill::small_integers) {
+      EXPECT_TRUE(test::equal_elements(expected, result));
+    } else {
+      EXPECT_LE(test::error_ratio(p, operands, expected, result, bound), 1);
+    }
+  }
+}
+void expect_agreement(const std::string& line) { expect_agreement(im2col_engine(), line); }
+
+std::string policy_of(const std::string& line) {
+  return im2col_engine().offer(Problem::parse(line), Device::cuda(0)).prepare()->policy();
+}
+
+TEST(CudaIm2col, LayoutsAndTypes) {
+  for (const char* pass : {"fwd", "dgrad", "wgrad"}) {
+    for (const char* rest :
+         {"n=2 c=3 k=4 in=9x11 f=4x3 pad=2:1x1 stride=2x1", "n=2 c=8 k=12 g=2 in=9 f=3 pad=1 dil=2",
+          "n=3 c=8 k=8 in=5x6x4 f=1x1x1", "n=1 c=16 k=8 in=7x7 f=1x1 stride=2",
+          "n=2 c=4 k=4 g=4 in=6x5 f=2x3 boundary=constant(2) pad=1"}) {
+      for (const char* type : {"f32", "f64", "f16", "bf16"}) {
+        for (const char* layout : {"nchw", "nhwc"}) {
+          expect_agreement(std::string("op=") + pass + " dtype=" + type + ' ' + rest +
+                           " layout=" + layout);
+        }
+      }
+    }
+  }
+}
+
+TEST(CudaIm2col, Integers) {
+  for (const char* rest : {"n=2 c=3 k=5 in=9x8 f=3x3 pad=1", "n=1 c=8 k=8 g=2 in=7 f=2 stride=2",
+                           "n=2 c=4 k=4 in=5x5 f=1x1 bias=1 act=relu"}) {
+    for (const char* layout : {"nchw", "nhwc"}) {
+      expect_agreement(std::string("op=fwd dtype=i8:i8:i32 ") + rest + " layout=" + layout);
+    }
+  }
+  expect_agreement("op=dgrad dtype=i8 n=2 c=3 k=5 in=9x8 f=3x3 pad=1");
+}
+
+// Chunks of many images, of one, and of a part of one, with a last one that is smaller.
+TEST(CudaIm2col, ChunksOfEverySize) {
+  for (const char* rest : {"n=5 c=3 k=4 in=8x10 f=3x3 pad=1", "n=2 c=4 k=6 g=2 in=150 f=5 pad=2",
+                           "n=5 c=4 k=8 in=9x9 f=1x1", "n=1 c=4 k=8 in=15x10 f=1x1"}) {
+    for (const char* pass : {"fwd", "dgrad", "wgrad"}) {
+      for (const char* layout : {"nchw", "nhwc"}) {
+        for (const std::int64_t bytes :
+             {std::int64_t{1}, std::int64_t{20000}, std::int64_t{1} << 20}) {
+          expect_agreement(SmallCache(bytes),
+                           std::string("op=") + pass + " dtype=f32 " + rest + " layout=" + layout);
+        }
+      }
+    }
+  }
+}
+
+// The engine with a workspace of so many bytes at most.
+class Limited final : public Engine {
+ public:
+  explicit Limited(std::size_t limit) : limit_(limit) {}
+  std::string_view name() const override { return "cuda.im2col"; }
+  DeviceKind device_kind() const override { return DeviceKind::cuda; }
+  std::vector<WayText> ways() const override { return im2col_engine().ways(); }
+
+ private:
+  Offer answer(const Problem& p, const Device& device, std::string_view) const override {
+    Offer offer = im2col_engine().offer(p, device);
+    offer.prepare = [within = offer.prepare_within, limit = limit_] { return within(limit); };
+    return offer;
+  }
+  std::size_t limit_;
+};
+
+// From all columns down to 64 of them, and from products with a workspace to those without.
+TEST(CudaIm2col, WorkspaceKeepsToItsLimit) {
+  for (const char* line : {"op=fwd dtype=f32 n=3 c=4 k=8 in=20x20 f=3x3 pad=1",
+                           "op=fwd dtype=f16 n=2 c=8 k=8 g=2 in=300 f=5 pad=2 layout=nhwc act=relu",
+                           "op=dgrad dtype=f64 n=3 c=4 k=8 in=20x20 f=3x3 pad=1",
+                           "op=wgrad dtype=f32 n=3 c=4 k=8 in=20x20 f=3x3 pad=1"}) {
+    SCOPED_TRACE(line);
+    const Offer offer = im2col_engine().offer(Problem::parse(line), Device::cuda(0));
+    const std::size_t wish = offer.prepare()->workspace_bytes();
+    const std::size_t least = offer.prepare_within(0)->workspace_bytes();
+    EXPECT_LT(4 * least, wish);
+    int within = 0;
+    for (std::size_t i = 0; i < 32; ++i) {
+      const std::size_t limit = wish * i / 31;
+      const std::size_t bytes = offer.prepare_within(limit)->workspace_bytes();
+      EXPECT_LE(bytes, std::max(limit, least)) << limit;
+      within += bytes <= limit ? 1 : 0;
+    }
+    EXPECT_GE(within, 22);
+    for (const std::size_t limit : {std::size_t{0}, wish / 5, wish / 2}) {
+      expect_agreement(Limited(limit), line);
+    }
+  }
+}
+
+TEST(CudaIm2col, TensorsThatAreMatricesAreNotCopied) {
+  EXPECT_NE(policy_of("op=fwd dtype=f32 n=2 c=8 k=8 in=6x6 f=1x1").find("x in place, y in place"),
+            std::string::npos);
+  EXPECT_NE(policy_of("op=fwd dtype=f16 n=2 c=8 k=8 g=2 in=6x6 f=1x1 layout=nhwc")
+                .find("x in place, y in place"),
+            std::string::npos);
+  EXPECT_EQ(policy_of("op=fwd dtype=f32 n=2 c=8 k=8 in=6x6 f=1x1 stride=2").find("x in place"),
+            std::string::npos);
+  EXPECT_EQ(policy_of("op=fwd dtype=f32 n=2 c=8 k=8 in=6x6 f=3x3 beta=1").find("in place"),
+            std::string::npos);
+  emulator::Recorder recorder;
+  expect_agreement("op=fwd dtype=f32 n=2 c=8 k=8 in=6x6 f=1x1 layout=nhwc");
+  for (const emulator::Report& report : recorder.reports()) {
+    EXPECT_FALSE(report.kernel.starts_with("im2col ")) << report.kernel;
+  }
+}
+
+TEST(CudaIm2col, EpiloguesInTheProductAndInTheStore) {
+  const std::string bias = "op=fwd dtype=f32 n=2 c=4 k=8 in=6x6 f=3x3 pad=1 bias=1 layout=nhwc";
+  EXPECT_NE(policy_of(bias).find("bias by cuBLASLt"), std::string::npos);
+  expect_agreement(bias);
+  // Which the library has not for f64, nor for columns of bias.
+  const std::string f64 = "op=fwd dtype=f64 n=2 c=4 k=8 in=6x6 f=3x3 pad=1 bias=1 layout=nhwc";
+  EXPECT_EQ(policy_of(f64).find("bias by cuBLASLt"), std::string::npos);
+  expect_agreement(f64);
+  expect_agreement("op=fwd dtype=f32 n=2 c=4 k=8 in=6x6 f=3x3 pad=1 bias=1");
+  expect_agreement("op=fwd dtype=f16 n=2 c=4 k=8 in=6x6 f=3x3 pad=1 bias=1 act=gelu layout=nhwc");
+  expect_agreement("op=dgrad dtype=f32 n=2 c=4 k=8 in=6x6 f=3x3 pad=1 alpha=0.5 beta=2");
+  expect_agreement("op=wgrad dtype=f32 n=2 c=4 k=8 in=6x6 f=3x3 pad=1 alpha=0.5 beta=2");
+}
+
+TEST(CudaIm2col, RefusesWhatItCannotDoRight) {
+  const auto refusal = [](const char* line) {
+    return im2col_engine().offer(Problem::parse(line), Device::cuda(0)).refusal;
+  };
+  EXPECT_NE(refusal("op=fwd dtype=c64 in=9 f=3").find("in c64"), std::string::npos);
+  EXPECT_NE(refusal("op=fwd dtype=u8:i8:i32 in=9 f=3").find("u8 times i8"), std::string::npos);
+  EXPECT_NE(refusal("op=wgrad dtype=i8:i32:i8 in=9 f=3 acc=i32").find("filter gradient"),
+            std::string::npos);
+  EXPECT_NE(refusal("op=fwd dtype=f32 in=9x9x9x9 f=2x2x2x2").find("4 axes"), std::string::npos);
+  EXPECT_NE(refusal("op=dgrad dtype=f32 in=9 f=3 pad=1 boundary=wrap").find("folds back"),
+            std::string::npos);
+}
+
+// NaN and infinity stay where the definition has them if no zeros of a frame are multiplied.
+TEST(CudaIm2col, SaysWhereNonFiniteValuesGo) {
+  const auto spreads = [](const char* line) {
+    return im2col_engine()
+        .offer(Problem::parse(line), Device::cuda(0))
+        .prepare()
+        ->facts()
+        .spreads_non_finite;
+  };
+  EXPECT_TRUE(spreads("op=fwd dtype=f32 c=2 k=2 in=9 f=3 pad=1"));
+  EXPECT_TRUE(spreads("op=dgrad dtype=f32 c=2 k=2 in=9 f=3"));
+  EXPECT_FALSE(spreads("op=fwd dtype=f32 c=2 k=2 in=9 f=3 pad=1 boundary=reflect"));
+  EXPECT_FALSE(spreads("op=fwd dtype=f32 c=2 k=2 in=9 f=3"));
+}
+
+// A task as it lies on the device, with operands that are set.
+struct Prepared {
+  explicit Prepared(const std::string& line)
+      : p(Problem::parse(line)),
+        task(im2col_engine().offer(p, Device::cuda(0)).prepare()),
+        x(Tensor::zeros(p.input, p.x_shape(), Device::cuda(0))),
+        w(Tensor::zeros(p.filter, p.w_shape(), Device::cuda(0))),
+        y(Tensor::zeros(p.output, p.y_shape(), Device::cuda(0))),
+        result(Tensor::zeros(p.result_dtype(), p.result_shape(), Device::cuda(0))),
+        workspace(DType::u8, Shape{static_cast<std::int64_t>(task->workspace_bytes())},
+                  Device::cuda(0)) {}
+  void run(cudaStream_t stream = nullptr) {
+    task->run({.stream = {Device::cuda(0), stream},
+               .first = (p.pass == Pass::backward_data ? y : x).data(),
+               .second = (p.pass == Pass::backward_filter ? y : w).data(),
+               .result = result.data(),
+               .workspace = static_cast<std::byte*>(workspace.data())});
+  }
+  Problem p;
+  std::unique_ptr<Task> task;
+  Tensor x, w, y, result, workspace;
+};
+
+TEST(CudaIm2col, IsCaptured) {
+  for (const char* line : {"op=fwd dtype=f32 n=2 c=2 k=2 in=9x9 f=3x3 pad=1",
+                           "op=wgrad dtype=f16 n=2 c=4 k=4 in=9x9 f=3x3 layout=nhwc"}) {
+    Prepared prepared(line);
+    cublaslt_standin().fail("", 0, 0);  // counts from here on
+    {
+      const Capture capture;
+      prepared.run();
+    }
+    EXPECT_EQ(cublaslt_standin().calls("cublasLtMatmul"), 1);
+    EXPECT_EQ(cublaslt_standin().calls("any"), 1);  // nothing is asked or made in a run
+    (void)cudaDeviceSynchronize();
+  }
+}
+
+// Every call of cuBLASLt fails in turn, in `prepare` and in `run`: an error that names it, or
+// memory that runs out; nothing is left behind, and the next run is right.
+TEST(CudaIm2col, EveryCallMayFail) {
+  (void)policy_of("op=fwd dtype=f32 in=9 f=3");  // the handle is there from now on
+  int faults = 0;
+  for (const char* line : {"op=fwd dtype=f32 n=2 c=2 k=2 in=9x9 f=3x3 pad=1",
+                           "op=dgrad dtype=f64 n=2 c=4 k=4 g=2 in=9 f=3 layout=nhwc",
+                           "op=wgrad dtype=f16 n=2 c=4 k=4 in=9x9 f=3x3"}) {
+    SCOPED_TRACE(line);
+    const int before = cublaslt_standin().open();
+    for (const int status : {1, 3, 7, 8, 11, 13, 14, 15, 16}) {
+      for (int nth = 1;; ++nth) {
+        cublaslt_standin().fail("any", nth, status);
+        bool failed = false;
+        try {
+          Prepared prepared(line);
+          prepared.run();
+          failed = cublaslt_standin().calls("any") >= nth;  // what destroys may fail unheard
+        } catch (const DeviceError& error) {
+          failed = true;
+          EXPECT_NE(std::string(error.what()).find("BLASLt"), std::string::npos) << error.what();
+        } catch (const std::bad_alloc&) {
+          failed = true;
+          EXPECT_EQ(status, 3);
+        }
+        (void)cudaDeviceSynchronize();
+        ASSERT_EQ(cublaslt_standin().open(), before);
+        if (!failed) break;
+        ++faults;
+      }
+    }
+    cublaslt_standin().fail("", 0, 0);
+    expect_agreement(line);
+  }
+  EXPECT_GE(faults, 700);
+  RecordProperty("faults", faults);
+}
+
+// What the copies move, against the least: each column is written once, and neighbours together.
+TEST(CudaIm2col, MovesNoMoreThanItMust) {
+  for (const char* line :
+       {"op=fwd dtype=f32 n=2 c=8 k=8 in=32x32 f=3x3 pad=1 beta=1",
+        "op=fwd dtype=f16 n=2 c=64 k=64 in=16x16 f=3x3 pad=1 beta=1 layout=nhwc"}) {
+    SCOPED_TRACE(line);
+    emulator::Recorder recorder;
+    Prepared prepared(line);
+    prepared.run();
+    (void)cudaDeviceSynchronize();
+    int kernels = 0;
+    for (const emulator::Report& report : recorder.reports()) {
+      if (!report.kernel.starts_with("im2col ")) continue;
+      ++kernels;
+      // The nine taps of an output read nine times what they share.
+      emulator::expect_within(report, {.read_sector_use = 0.8, .read_redundancy = 9.01});
+    }
+    EXPECT_EQ(kernels, 2);  // columns and store; the filter lies in order
+  }
+}
+
+TEST(CudaIm2colPolicy, ChunksStayInHalfOfL2) {
+  const Problem p = Problem::parse("op=fwd dtype=f16 n=64 c=256 k=256 in=56x56 f=3x3 pad=1");
+  const GpuMachine h200 = reference_gpu_machine();
+  const im2col::Geometry g = im2col::lower(p);
+  const im2col::Cut cut = im2col::cut(p, g, DType::f16, h200.l2_bytes / 2, true);
+  EXPECT_LE(cut.images * cut.outputs * g.depth() * 2, h200.l2_bytes / 2);
+  EXPECT_GE(2 * cut.images * cut.outputs * g.depth() * 2, h200.l2_bytes / 2);
+  // Products dominate: 64 x 56 x 56 x 256 x 2304 at the published rate of matrix instructions.
+  const double us = im2col::predict_us(h200, p, g, cut, DType::f16);
+  const double products =
+      64.0 * 56 * 56 * 256 * 2304 / (h200.multiprocessors() * h200.clock_mhz * h200.mma_products);
+  EXPECT_GT(us, products);
+  EXPECT_LT(us, 3 * products);
+}
+
+}  // namespace
+}  // namespace faltung::cuda
