@@ -47,7 +47,7 @@ std::string size_refusal(const Problem& p, const Geometry& g) {
   double points = 1;
   for (const fft::BlockAxis& block : g.block) points *= static_cast<double>(block.length);
   if (points >= max_points) return message("a transform of ", points, " points");
-  if (is_integer(p.accumulator) && !(fft::integer_error(p, g) < 0.5)) {
+  if (is_integer(p.accumulator) && !(faltung::fft::integer_error(p, fft::sizes_of(p, g)) < 0.5)) {
     return "sums of these integers can grow too large for a transform in f64 to give them exactly";
   }
   return {};
@@ -64,7 +64,7 @@ class FftEngine final : public Engine {
     std::string refusal = fft::refusal(p);
     if (!refusal.empty()) return Offer::no(std::move(refusal));
     Call call{p, fft::numbers_of(p), fft::lower(p), device};
-    fft::cut(call.numbers, call.geometry);
+    fft::cut(call.numbers, fft::needed_ranges(p), call.geometry);
     refusal = size_refusal(p, call.geometry);
     if (!refusal.empty()) return Offer::no(std::move(refusal));
     // Another machine may have what this one lacks.

@@ -9,11 +9,6 @@
 /// The launches that fft_f32.cu and fft_f64.cu make.
 namespace faltung::cuda::fft {
 
-/// Blocks of threads walk on where there are more pieces of work than this.
-inline unsigned grid_of(std::int64_t pieces) {
-  return static_cast<unsigned>(std::clamp<std::int64_t>(pieces, 1, std::int64_t{1} << 20));
-}
-
 inline std::int64_t pieces(std::int64_t elements, std::int64_t piece) {
   return (elements + piece - 1) / piece;
 }

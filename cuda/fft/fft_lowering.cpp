@@ -54,4 +54,15 @@ Geometry lower(const Problem& p) {
   return g;
 }
 
+Ranges needed_ranges(const Problem& p) {
+  Ranges ranges;
+  ranges.fill({0, 1, 1});
+  const FoldedAxes folded = fold_axes(p, max_rank);
+  std::size_t at = max_rank - folded.left;
+  for (std::size_t i = 0; i < p.rank(); ++i) {
+    if (!folded.leaves[i]) ranges[at++] = faltung::fft::needed_range(p, i);
+  }
+  return ranges;
+}
+
 }  // namespace faltung::cuda::fft

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "cuda/fft/fft_geometry.hpp"
+#include "cuda/fft/fft_policy.hpp"
 
 namespace faltung::cuda::fft {
 
@@ -11,5 +11,7 @@ namespace faltung::cuda::fft {
 
 /// A problem that is not refused, but for how its axes are cut.
 [[nodiscard]] Geometry lower(const Problem& problem);
+/// Of its axes, in the same order.
+[[nodiscard]] Ranges needed_ranges(const Problem& problem);
 
 }  // namespace faltung::cuda::fft

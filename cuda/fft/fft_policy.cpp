@@ -6,6 +6,7 @@
 #include <limits>
 #include <vector>
 
+#include "cpp/core/extended_axis.hpp"
 #include "cpp/core/machine.hpp"
 
 namespace faltung::cuda::fft {
@@ -19,34 +20,8 @@ constexpr double trip_points = 8192;
 
 double number(std::int64_t value) { return static_cast<double>(value); }
 
-bool has_constant(const AxisGeometry& axis) {
-  return axis.below.kind == BoundaryKind::constant || axis.above.kind == BoundaryKind::constant;
-}
-
 std::int64_t extended(const AxisGeometry& axis) {
   return (axis.output - 1) * axis.stride + reach(axis);
-}
-
-/// The part of an extended axis that a block over the whole of it looks at: zeros around it need no
-/// place of their own. Beside a slower axis with a constant they are none: where that axis is
-/// outside, the constant stands there too.
-struct Range {
-  std::int64_t begin, end;
-  std::int64_t points;  ///< that a block needs, so that what is wrapped around meets no output
-};
-Range needed_range(const Geometry& g, int a) {
-  const AxisGeometry& axis = g.axis[a];
-  const std::int64_t extent = extended(axis);
-  Range range{0, extent, extent};
-  if (std::any_of(g.axis, g.axis + a, has_constant)) return range;
-  if (axis.below.kind == BoundaryKind::zero) {
-    range.begin = std::clamp<std::int64_t>(axis.pad_lo, 0, reach(axis) - 1);
-  }
-  if (axis.above.kind == BoundaryKind::zero) {
-    range.end = std::clamp(axis.pad_lo + axis.dilated_input(), range.begin, extent);
-  }
-  range.points = std::max({range.end, extent - range.begin, reach(axis)});
-  return range;
 }
 
 /// The last axis that is transformed: real numbers have half a spectrum there.
@@ -56,9 +31,9 @@ int halved_axis(const Geometry& g) {
   return axis;
 }
 
-void set_length(Geometry& g, int a, std::int64_t length) {
+void set_length(const Ranges& ranges, Geometry& g, int a, std::int64_t length) {
   const AxisGeometry& axis = g.axis[a];
-  const Range range = needed_range(g, a);
+  const faltung::fft::AxisRange& range = ranges[static_cast<std::size_t>(a)];
   BlockAxis& block = g.block[a];
   block.length = length;
   if (length >= range.points) {
@@ -82,11 +57,12 @@ void set_counts(Geometry& g) {
 }
 
 /// Lengths that an axis may have; the last serves the whole of it.
-std::vector<std::int64_t> lengths_of(const Numbers& numbers, const Geometry& g, int a) {
+std::vector<std::int64_t> lengths_of(const Numbers& numbers, const Ranges& ranges,
+                                     const Geometry& g, int a) {
   const AxisGeometry& axis = g.axis[a];
   if (axis.filter == 1) return {1};  // each output is a block of its own
   const bool even = !numbers.complex && a == halved_axis(g);
-  const std::int64_t whole = good_length(needed_range(g, a).points, even);
+  const std::int64_t whole = good_length(ranges[static_cast<std::size_t>(a)].points, even);
   std::vector<std::int64_t> result;
   // The data gradient adds what neighbouring tiles have in common, which whole axes avoid.
   if (numbers.pass != Pass::backward_data) {
@@ -208,15 +184,15 @@ cufft::Shape shape_of(const Geometry& g, std::int64_t batch) {
 
 // Each axis in turn takes the length that is best beside the others', from two beginnings: whole
 // axes, and the shortest blocks.
-void cut(const Numbers& numbers, Geometry& g) {
+void cut(const Numbers& numbers, const Ranges& ranges, Geometry& g) {
   std::array<std::vector<std::int64_t>, max_rank> candidates;
   for (int a = 0; a < max_rank; ++a)
-    candidates[static_cast<std::size_t>(a)] = lengths_of(numbers, g, a);
+    candidates[static_cast<std::size_t>(a)] = lengths_of(numbers, ranges, g, a);
   const auto improved = [&](bool whole) {
     Geometry best = g;
     for (int a = 0; a < max_rank; ++a) {
       const auto& lengths = candidates[static_cast<std::size_t>(a)];
-      set_length(best, a, whole ? lengths.back() : lengths.front());
+      set_length(ranges, best, a, whole ? lengths.back() : lengths.front());
     }
     set_counts(best);
     double least = predict_us(reference_gpu_machine(), numbers, best);
@@ -224,7 +200,7 @@ void cut(const Numbers& numbers, Geometry& g) {
       for (int a = 0; a < max_rank; ++a) {
         for (const std::int64_t length : candidates[static_cast<std::size_t>(a)]) {
           Geometry trial = best;
-          set_length(trial, a, length);
+          set_length(ranges, trial, a, length);
           set_counts(trial);
           const double us = predict_us(reference_gpu_machine(), numbers, trial);
           if (us >= least) continue;
@@ -266,6 +242,21 @@ Batches halved(const Batches& batches, const Numbers& numbers, const Geometry& g
 
 bool is_least(const Batches& batches, const Numbers& numbers, const Geometry& g) {
   return batches.units == unit_step(numbers, g) && batches.pairs == 1;
+}
+
+faltung::fft::Sizes sizes_of(const Problem& p, const Geometry& g) {
+  faltung::fft::Sizes sizes{.length = number(g.points),
+                            .blocks = number(g.units()) / number(p.batch)};
+  for (const Axis& axis : p.axes) sizes.folds *= number(fold_multiplicity(axis));
+  for (int a = 0; a < max_rank; ++a) {
+    const AxisGeometry& axis = g.axis[a];
+    const BlockAxis& block = g.block[a];
+    const double step = number(block.tile) * number(axis.stride);
+    sizes.outputs *= number(block.tile);
+    sizes.taps *= number(axis.filter);
+    sizes.overlap *= std::min(number(block.tiles), std::ceil(number(block.length) / step));
+  }
+  return sizes;
 }
 
 }  // namespace faltung::cuda::fft

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
 #include <faltung/machine.hpp>
 #include <faltung/plan.hpp>
 
+#include "cpp/core/fft_blocks.hpp"
 #include "cuda/fft/fft_geometry.hpp"
 #include "cuda/runtime/cufft.hpp"
 
@@ -34,9 +36,12 @@ struct Numbers {
 /// The axes of a block as cuFFT takes them: those of more than one point.
 [[nodiscard]] cufft::Shape shape_of(const Geometry& g, std::int64_t batch);
 
+/// What a block over the whole of each axis of a Geometry looks at.
+using Ranges = std::array<faltung::fft::AxisRange, max_rank>;
+
 /// Cuts the axes into blocks, the cheapest way on the reference machine, so that it depends on the
 /// problem alone.
-void cut(const Numbers& numbers, Geometry& g);
+void cut(const Numbers& numbers, const Ranges& ranges, Geometry& g);
 
 /// How much is transformed at once, the same on all devices.
 struct Batches {
@@ -51,10 +56,8 @@ struct Batches {
 
 [[nodiscard]] double predict_us(const GpuMachine& gpu, const Numbers& numbers, const Geometry& g);
 
-/// As docs/bounds.md has it for cpu.fft.
-[[nodiscard]] ErrorBound error_bound(const Problem& problem, const Geometry& g);
-
-/// Largest error of a sum of integers in f64, whatever the data: below 0.5 rounded sums are exact.
-[[nodiscard]] double integer_error(const Problem& problem, const Geometry& g);
+/// What bounds ask for. Of cuFFT it is taken that on lengths of small factors its transforms are no
+/// worse than those of cpu.fft.
+[[nodiscard]] faltung::fft::Sizes sizes_of(const Problem& problem, const Geometry& g);
 
 }  // namespace faltung::cuda::fft

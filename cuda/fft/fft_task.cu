@@ -53,7 +53,7 @@ class FftTask final : public Task {
         device_(call.device),
         batches_(batches(call.numbers, g_)),
         spectrum_(spectrum_points(g_, is_complex_block)),
-        bound_(fft::error_bound(p_, g_)) {
+        bound_(normwise_bound(p_, sizes_of(p_, g_))) {
     const DeviceGuard guard(device_.index);
     for (;; batches_ = halved(batches_, call.numbers, g_)) {
       if (workspace_at_least() > call.limit && !is_least(batches_, call.numbers, g_)) continue;

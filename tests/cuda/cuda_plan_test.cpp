@@ -1,8 +1,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <faltung/error.hpp>
 #include <faltung/plan.hpp>
+#include <faltung/plan_cache.hpp>
 #include <faltung/signal.hpp>
 
 #include "cpp/cpu/reference_engine.hpp"
@@ -108,6 +110,21 @@ TEST_F(CudaPlan, TakesEmptyTensors) {
     EXPECT_TRUE(test::equal_elements(expected, result)) << p;
   }
   EXPECT_GE(taken, 3);
+}
+
+// What asks for transforms gets them on the GPU, too.
+TEST_F(CudaPlan, TransformsWhereAskedTo) {
+  const Tensor x = Tensor::from<double>({1, 2, 3, 4, -5, 6, 7}, {7});
+  const Tensor k = Tensor::from<double>({2, -1, 0.5}, {3});
+  const Tensor result = signal::fftconvolve(x.to(gpu), k.to(gpu)).to(Device::cpu());
+  const Tensor expected = signal::convolve(x, k, {.method = Method::direct});
+  ASSERT_EQ(result.shape(), expected.shape());
+  // 4 u log2(16) of the norms: docs/bounds.md.
+  const double allowed = 16 * 0x1p-53 * std::sqrt(140.0) * std::sqrt(5.25);
+  for (std::size_t i = 0; i < expected.values<double>().size(); ++i) {
+    EXPECT_NEAR(result.values<double>()[i], expected.values<double>()[i], allowed);
+  }
+  clear_plan_cache();  // with its plans of cuFFT
 }
 
 // The limit of the workspace reaches the engine, which does with less, or refuses with the least.

@@ -5,6 +5,11 @@
 
 #include <string>
 
+#include <faltung/device.hpp>
+#include <faltung/error.hpp>
+
+#include "cuda/runtime/vendor_library.hpp"
+
 // What cuda/runtime/cufft.hpp declares is what cuFFT's own headers declare.
 namespace faltung::cuda::cufft {
 namespace {
@@ -70,6 +75,20 @@ TEST(CufftAbi, NamesOfStatuses) {
         {CUFFT_NOT_IMPLEMENTED, "CUFFT_NOT_IMPLEMENTED"},
         {CUFFT_NOT_SUPPORTED, "CUFFT_NOT_SUPPORTED"}}) {
     EXPECT_EQ(name(Status{static_cast<int>(theirs)}), words);
+  }
+}
+
+// The real library, as far as it goes where nothing can run: opened, asked, and its answer told.
+TEST(CufftAbi, WithoutADriverItSaysWhatFailed) {
+  if (!cufft_library()) GTEST_SKIP() << cufft_library().reason();
+  if (cuda_unavailable_reason().empty()) GTEST_SKIP() << "there is a GPU";
+  try {
+    const Plan plan({.rank = 1, .n = {64, 1, 1}, .batch = 1}, Kind::real_to_complex, false);
+    ADD_FAILURE() << "a plan without a driver";
+  } catch (const DeviceError& error) {
+    EXPECT_EQ(std::string(error.what()), "cufftCreate of cuFFT " +
+                                             to_string(cufft_library().version()) +
+                                             " failed: CUFFT_INTERNAL_ERROR (5)");
   }
 }
 

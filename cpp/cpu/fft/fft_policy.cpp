@@ -10,10 +10,6 @@
 namespace faltung::fft {
 namespace {
 
-bool has_constant(const Axis& axis) {
-  return axis.below.kind == BoundaryKind::constant || axis.above.kind == BoundaryKind::constant;
-}
-
 BlockPlan without_lengths(const Problem& p) {
   BlockPlan plan{.problem = p,
                  .order = {},
@@ -213,22 +209,6 @@ class LengthChoice {
 
 }  // namespace
 
-AxisRange needed_range(const Problem& p, std::size_t a) {
-  const Axis& axis = p.axes[a];
-  const std::int64_t extent = extended_extent(axis);
-  AxisRange range{0, extent, extent};
-  if (std::any_of(p.axes.begin(), p.axes.begin() + a, has_constant)) return range;
-  // At most R'-1, so that every output has a place in the block.
-  if (axis.below.kind == BoundaryKind::zero) {
-    range.begin = std::clamp<std::int64_t>(axis.pad_lo, 0, axis.effective_filter() - 1);
-  }
-  if (axis.above.kind == BoundaryKind::zero) {
-    range.end = std::clamp(axis.pad_lo + axis.dilated_input(), range.begin, extent);
-  }
-  range.points = std::max({range.end, extent - range.begin, axis.effective_filter()});
-  return range;
-}
-
 double start_us() {
   constexpr double cycles = 155'400;
   return 1e-3 * cycles * cpu_machine().cycle_ns();
@@ -255,42 +235,6 @@ Sizes sizes(const BlockPlan& plan) {
     result.overlap *= std::min(static_cast<double>(plan.tiles[t]), std::ceil(length / step));
   }
   return result;
-}
-
-BlockCounts block_counts(const Problem& p, const Sizes& n) {
-  switch (p.pass) {
-    case Pass::backward_data:
-      return {n.outputs, n.taps};
-    case Pass::backward_filter:
-      return {n.length, n.outputs};
-    case Pass::forward:
-      break;
-  }
-  return {n.length, n.taps};
-}
-
-double largest_error_of_norms(const Problem& p, const Sizes& n, double first, double second,
-                              double products) {
-  const double terms = summed_transforms(p, n) * products;
-  const double folds = p.pass == Pass::backward_data ? n.folds : 1;
-  return terms * folds * first * second * (proven_error(n.length) + terms) *
-         unit_roundoff(DType::f64);
-}
-
-double largest_error(const Problem& p, const Sizes& n, double first, double second,
-                     double products) {
-  const BlockCounts counts = block_counts(p, n);
-  return largest_error_of_norms(p, n, first * std::sqrt(counts.first),
-                                second * std::sqrt(counts.second), products);
-}
-
-double integer_error(const Problem& p, const Sizes& n) {
-  const auto largest = [](DType type) {
-    return std::ldexp(1.0, static_cast<int>(8 * size_of(type)) - (is_signed(type) ? 1 : 0));
-  };
-  const DType first = p.pass == Pass::backward_data ? p.output : p.input;
-  const DType second = p.pass == Pass::backward_filter ? p.output : p.filter;
-  return largest_error(p, n, largest(first), largest(second));
 }
 
 std::optional<DigitChoice> choose_digits(const Problem& p, const Sizes& n, double first,

@@ -4,7 +4,6 @@
 #include <limits>
 
 #include "cpp/core/message.hpp"
-#include "cpp/cpu/error_terms.hpp"
 #include "cpp/cpu/parallel.hpp"
 
 namespace faltung::fft {
@@ -66,14 +65,7 @@ FftTask<T, Sum>::FftTask(const Problem& problem, const BlockPlan& blocks, const 
 
 template <typename T, typename Sum>
 ErrorBound FftTask<T, Sum>::error_bound() const {
-  if (is_integer(p_.accumulator)) return {};
-  const Sizes n = sizes(plan_);
-  const double fold = p_.pass == Pass::backward_data ? std::sqrt(n.folds) : 1;
-  // The norms of all blocks together exceed that of x where they overlap.
-  return {ErrorBound::Kind::normwise,
-          fold * std::sqrt(n.overlap) *
-              (expected_error(n.length) * unit_roundoff(p_.accumulator) +
-               sum_error(summed_transforms(p_, n), p_.accumulator))};
+  return normwise_bound(p_, sizes(plan_));
 }
 
 template <typename T, typename Sum>
