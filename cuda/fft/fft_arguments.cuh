@@ -12,7 +12,7 @@ enum class Operand : std::uint8_t { x, w, y };
 
 inline constexpr int threads = 256;
 /// Points or elements of one channel that a block of threads takes at a time.
-inline constexpr std::uint32_t chunk = 4 * threads;
+inline constexpr std::uint32_t chunk = 8 * threads;
 
 /// Elements of one tensor, and blocks of points: `arrays` of them, one behind the other, those of
 /// `count` units from `first` on, channel after channel; or of `count` pairs of channels, for w.

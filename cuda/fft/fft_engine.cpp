@@ -42,11 +42,16 @@ constexpr Way<Call> all_ways[] = {
 
 // Why transforms of these blocks cannot be made, or not exactly; empty if they can.
 std::string size_refusal(const Problem& p, const Geometry& g) {
-  // Index arithmetic within a block is of 32 bits.
+  // Index arithmetic within a block, and within an image that is stored, is of 32 bits.
   constexpr double max_points = 0x1p31;
   double points = 1;
   for (const fft::BlockAxis& block : g.block) points *= static_cast<double>(block.length);
   if (points >= max_points) return message("a transform of ", points, " points");
+  double elements = 1;
+  for (const AxisGeometry& axis : g.axis) elements *= static_cast<double>(axis.input);
+  if (p.pass == Pass::backward_data && elements >= max_points) {
+    return message("an image of ", elements, " elements");
+  }
   if (is_integer(p.accumulator) && !(faltung::fft::integer_error(p, fft::sizes_of(p, g)) < 0.5)) {
     return "sums of these integers can grow too large for a transform in f64 to give them exactly";
   }

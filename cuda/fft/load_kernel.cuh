@@ -6,61 +6,22 @@
 
 namespace faltung::cuda::fft {
 
-/// A point of a block.
-struct Point {
-  std::int64_t at[max_rank];
-};
-
-__device__ __forceinline__ Point point_at(const Geometry& g, std::uint32_t index) {
-  const auto columns = static_cast<std::uint32_t>(g.block[2].length);
-  const auto rows = static_cast<std::uint32_t>(g.block[1].length);
-  const std::uint32_t row = index / columns;
-  return {{row / rows, row % rows, index % columns}};
-}
-
-/// x at a point of a block, through the boundary map.
-template <typename T>
-__device__ __forceinline__ T x_at(const MoveArguments& a, const Unit& unit, std::int64_t channel,
-                                  const Point& point) {
-  const Geometry& g = a.geometry;
-  Place place{};
-#pragma unroll
-  for (int i = 0; i < max_rank; ++i) {
-    const AxisGeometry& axis = g.axis[i];
-    const BlockAxis& block = g.block[i];
-    if (point.at[i] >= window(axis, block, unit.tile[i])) return T{};
-    place = place_along(
-        axis, place,
-        unit.tile[i] * block.tile * axis.stride + block.origin + point.at[i] - axis.pad_lo);
+/// Calls f(i, row, column) for every threads-th i of [begin, end), which is row * columns + column.
+template <typename F>
+__device__ __forceinline__ void walk_chunk(std::uint32_t begin, std::uint32_t end,
+                                           std::uint32_t columns, const F& f) {
+  std::uint32_t i = begin + threadIdx.x;
+  std::uint32_t row = i / columns, column = i % columns;
+  const std::uint32_t rows_on = threads / columns, columns_on = threads % columns;
+  for (; i < end; i += threads) {
+    f(i, row, column);
+    row += rows_on;
+    column += columns_on;
+    if (column >= columns) {
+      column -= columns;
+      ++row;
+    }
   }
-  return value_at<T>(a.from, a.type, place, unit.x + channel * g.x_channel);
-}
-
-/// `place` in steps of `step`, as a whole number; negative if it is none, or before the first.
-/// Places are within a block, so that 32 bits hold them, and a longer step is as good as any.
-__device__ __forceinline__ std::int64_t steps_to(std::int64_t place, std::int64_t step) {
-  if (place < 0) return -1;
-  const auto distance = static_cast<std::uint32_t>(place);
-  const auto by = static_cast<std::uint32_t>(min(step, std::int64_t{1} << 31));
-  const std::uint32_t steps = distance / by;
-  return steps * by == distance ? static_cast<std::int64_t>(steps) : -1;
-}
-
-/// y at the places of outputs, 0 between them.
-template <typename T>
-__device__ __forceinline__ T y_at(const MoveArguments& a, const Unit& unit, std::int64_t channel,
-                                  const Point& point) {
-  const Geometry& g = a.geometry;
-  std::int64_t offset = unit.y + channel * g.y_channel;
-#pragma unroll
-  for (int i = 0; i < max_rank; ++i) {
-    const AxisGeometry& axis = g.axis[i];
-    const BlockAxis& block = g.block[i];
-    const std::int64_t o = steps_to(point.at[i] - output_place(axis, block, 0), axis.stride);
-    if (o < 0 || o >= outputs_of(axis, block, unit.tile[i])) return T{};
-    offset += (unit.tile[i] * block.tile + o) * axis.y_stride;
-  }
-  return load_element<T>(a.from, a.type, offset);
 }
 
 template <typename T>
@@ -71,24 +32,161 @@ __device__ __forceinline__ T conjugate_if(T value, bool yes) {
   return value;
 }
 
+/// An element of the operand that is loaded.
+template <typename T>
+__device__ __forceinline__ T element_at(const MoveArguments& a, std::int64_t index) {
+  if (a.type == native_type<T>) return a.from.template as<const T>()[index];
+  return load_element<T>(a.from, a.type, index);
+}
+
+/// One channel of x in a block, through the boundary map: what does not change along a row is found
+/// once for it.
+template <typename T>
+class RowsOfX {
+ public:
+  __device__ __forceinline__ RowsOfX(const MoveArguments& a, const Unit& unit, std::int64_t channel)
+      : a_(a), unit_(unit), image_(unit.x + channel * a.geometry.x_channel) {
+    const AxisGeometry& axis = a.geometry.axis[2];
+    const BlockAxis& block = a.geometry.block[2];
+    first_ = first(axis, block, unit.tile[2]);
+    window_ = window(axis, block, unit.tile[2]);
+  }
+  __device__ __forceinline__ void enter(std::uint32_t row) {
+    const Geometry& g = a_.geometry;
+    const auto rows = static_cast<std::uint32_t>(g.block[1].length);
+    const std::int64_t at[2] = {row / rows, row % rows};
+    place_ = Place{};
+    there_ = true;
+#pragma unroll
+    for (int i = 0; i < 2; ++i) {
+      there_ = there_ && at[i] < window(g.axis[i], g.block[i], unit_.tile[i]);
+      place_ = place_along(g.axis[i], place_, first(g.axis[i], g.block[i], unit_.tile[i]) + at[i]);
+    }
+  }
+  __device__ __forceinline__ T operator()(std::uint32_t column) const {
+    if (!there_ || column >= window_) return T{};
+    const AxisGeometry& axis = a_.geometry.axis[2];
+    const std::int64_t position = first_ + column;
+    if (place_.what == Stands::element && axis.input_dilation == 1 && position >= 0 &&
+        position < axis.input) {
+      return element_at<T>(a_, image_ + place_.offset + position * axis.x_stride);
+    }
+    return value_at<T>(a_.from, a_.type, place_along(axis, place_, position), image_);
+  }
+
+ private:
+  static __device__ __forceinline__ std::int64_t first(const AxisGeometry& axis,
+                                                       const BlockAxis& block, std::int64_t tile) {
+    return tile * block.tile * axis.stride + block.origin - axis.pad_lo;
+  }
+
+  const MoveArguments& a_;
+  const Unit& unit_;
+  std::int64_t image_, first_, window_;
+  Place place_;
+  bool there_ = false;
+};
+
+/// `place` in steps of `step`, as a whole number; negative if it is none, or before the first.
+/// Places are within a block, so that 32 bits hold them, and a longer step is as good as any.
+__device__ __forceinline__ std::int64_t steps_to(std::int64_t place, std::int64_t step) {
+  if (place < 0) return -1;
+  if (step == 1) return place;
+  const auto distance = static_cast<std::uint32_t>(place);
+  const auto by = static_cast<std::uint32_t>(min(step, std::int64_t{1} << 31));
+  const std::uint32_t steps = distance / by;
+  return steps * by == distance ? static_cast<std::int64_t>(steps) : -1;
+}
+
+/// One channel of y at the places of outputs, 0 between them.
+template <typename T>
+class RowsOfY {
+ public:
+  __device__ __forceinline__ RowsOfY(const MoveArguments& a, const Unit& unit, std::int64_t channel)
+      : a_(a), unit_(unit), image_(unit.y + channel * a.geometry.y_channel) {}
+  __device__ __forceinline__ void enter(std::uint32_t row) {
+    const auto rows = static_cast<std::uint32_t>(a_.geometry.block[1].length);
+    offset_ = image_;
+    there_ = add(0, row / rows, offset_) && add(1, row % rows, offset_);
+  }
+  __device__ __forceinline__ T operator()(std::uint32_t column) const {
+    std::int64_t offset = offset_;
+    return there_ && add(2, column, offset) ? element_at<T>(a_, offset) : T{};
+  }
+
+ private:
+  // Whether an output stands at a point of an axis; its offset then.
+  __device__ __forceinline__ bool add(int i, std::int64_t point, std::int64_t& offset) const {
+    const AxisGeometry& axis = a_.geometry.axis[i];
+    const BlockAxis& block = a_.geometry.block[i];
+    const std::int64_t o = steps_to(point - output_place(axis, block, 0), axis.stride);
+    offset += (unit_.tile[i] * block.tile + o) * axis.y_stride;
+    return o >= 0 && o < outputs_of(axis, block, unit_.tile[i]);
+  }
+
+  const MoveArguments& a_;
+  const Unit& unit_;
+  std::int64_t image_, offset_ = 0;
+  bool there_ = false;
+};
+
 /// Where the filter of a pair of channels begins.
 __device__ __forceinline__ std::int64_t filter_offset(const Geometry& g, std::int64_t pair) {
   return g.w_origin + pair / g.group_inputs * g.w_output + pair % g.group_inputs * g.w_input;
 }
 
-/// The filter at `offset` at the places of taps, 0 between them.
+/// The filter of a pair of channels at the places of taps, 0 between them.
 template <typename T>
-__device__ __forceinline__ T w_at(const MoveArguments& a, std::int64_t offset, const Point& point) {
-  const Geometry& g = a.geometry;
-#pragma unroll
-  for (int i = 0; i < max_rank; ++i) {
-    const AxisGeometry& axis = g.axis[i];
-    const std::int64_t tap = steps_to(reach(axis) - 1 - point.at[i], axis.dilation);
-    if (tap < 0) return T{};
-    offset += tap * axis.w_stride;
+class RowsOfW {
+ public:
+  __device__ __forceinline__ RowsOfW(const MoveArguments& a, std::int64_t pair)
+      : a_(a), begin_(filter_offset(a.geometry, pair)) {}
+  __device__ __forceinline__ void enter(std::uint32_t row) {
+    const auto rows = static_cast<std::uint32_t>(a_.geometry.block[1].length);
+    offset_ = begin_;
+    there_ = add(0, row / rows, offset_) && add(1, row % rows, offset_);
   }
-  return conjugate_if(load_element<T>(a.from, a.type, offset), g.conjugate);
+  __device__ __forceinline__ T operator()(std::uint32_t column) const {
+    std::int64_t offset = offset_;
+    if (!there_ || !add(2, column, offset)) return T{};
+    return conjugate_if(element_at<T>(a_, offset), a_.geometry.conjugate);
+  }
+
+ private:
+  __device__ __forceinline__ bool add(int i, std::int64_t point, std::int64_t& offset) const {
+    const AxisGeometry& axis = a_.geometry.axis[i];
+    const std::int64_t tap = steps_to(reach(axis) - 1 - point, axis.dilation);
+    offset += tap * axis.w_stride;
+    return tap >= 0;
+  }
+
+  const MoveArguments& a_;
+  std::int64_t begin_, offset_ = 0;
+  bool there_ = false;
+};
+
+/// Fills the points of a chunk of one array.
+template <typename T, typename Rows>
+__device__ __forceinline__ void fill_chunk(const MoveArguments& a, std::int64_t array,
+                                           std::uint32_t begin, Rows rows) {
+  const Geometry& g = a.geometry;
+  const auto end = static_cast<std::uint32_t>(min(std::int64_t{begin} + chunk, g.points));
+  const auto to = a.to.template as<T>() + array * g.points;
+  std::uint32_t entered = ~0u;
+  walk_chunk(begin, end, static_cast<std::uint32_t>(g.block[2].length),
+             [&](std::uint32_t i, std::uint32_t row, std::uint32_t column) {
+               if (row != entered) rows.enter(row);
+               entered = row;
+               to[i] = rows(column);
+             });
 }
+
+/// Rows of an array of which there is nothing.
+template <typename T>
+struct NoRows {
+  __device__ __forceinline__ void enter(std::uint32_t) {}
+  __device__ __forceinline__ T operator()(std::uint32_t) const { return T{}; }
+};
 
 /// Fills blocks with the elements of a tensor, and with zeros where it has none. Units past the
 /// last one are all zeros.
@@ -107,25 +205,15 @@ __global__ void __launch_bounds__(threads, 4) load_kernel(const __grid_constant_
        number += gridDim.x) {
     const std::int64_t array = number / chunks;
     const std::int64_t index = a.first + array / channels;
-    const bool there = index < last;
-    const std::int64_t channel = array % channels;
-    Unit unit;
-    std::int64_t filter = 0;
-    if constexpr (operand == Operand::w) {
-      filter = filter_offset(g, index);
-    } else if (there) {
-      unit = unit_at(g, index);
-    }
     const auto begin = static_cast<std::uint32_t>(number % chunks) * chunk;
-    for (std::uint32_t i = begin + threadIdx.x; i < begin + chunk && i < g.points; i += threads) {
-      T value{};
-      if (there) {
-        const Point point = point_at(g, i);
-        if constexpr (operand == Operand::x) value = x_at<T>(a, unit, channel, point);
-        if constexpr (operand == Operand::y) value = y_at<T>(a, unit, channel, point);
-        if constexpr (operand == Operand::w) value = w_at<T>(a, filter, point);
-      }
-      a.to.template as<T>()[array * g.points + i] = value;
+    if (index >= last) {
+      fill_chunk<T>(a, array, begin, NoRows<T>{});
+    } else if constexpr (operand == Operand::w) {
+      fill_chunk<T>(a, array, begin, RowsOfW<T>(a, index));
+    } else {
+      const Unit unit = unit_at(g, index);
+      using Rows = std::conditional_t<operand == Operand::x, RowsOfX<T>, RowsOfY<T>>;
+      fill_chunk<T>(a, array, begin, Rows(a, unit, array % channels));
     }
   }
 }

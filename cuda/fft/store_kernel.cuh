@@ -76,6 +76,74 @@ __device__ __noinline__ T folded(const MoveArguments& a, std::int64_t first, std
   return sum;
 }
 
+/// The elements of one channel of a result, row by row: what does not change along a row is found
+/// once for it.
+template <typename T, Operand operand>
+class RowsOfResult {
+ public:
+  __device__ __forceinline__ RowsOfResult(const MoveArguments& a, const Unit& unit,
+                                          std::int64_t array, std::int64_t begin)
+      : a_(a), unit_(unit), array_(array), begin_(begin) {}
+  __device__ __forceinline__ void enter(std::uint32_t row) {
+    const Geometry& g = a_.geometry;
+    const auto rows = static_cast<std::uint32_t>(extent(g, 1));
+    at_[0] = row / rows;
+    at_[1] = row % rows;
+    offset_ = begin_;
+    there_ = true;
+#pragma unroll
+    for (int i = 0; i < 2; ++i) {
+      offset_ += index(i, at_[i]) * stride(i);
+      there_ = there_ && has(i, at_[i]);
+      at_[i] = place(i, at_[i]);
+    }
+  }
+  /// Whether there is such an element; its place in the tensor and its value then.
+  __device__ __forceinline__ bool take(std::uint32_t column, std::int64_t& offset, T& value) const {
+    if (!there_ || !has(2, column)) return false;
+    offset = offset_ + index(2, column) * stride(2);
+    if constexpr (operand == Operand::x) {
+      value = folded<T>(a_, array_, at_[0], at_[1], column);
+    } else {
+      value = block_value<T>(a_, array_, {at_[0], at_[1], place(2, column)});
+    }
+    return true;
+  }
+  static __device__ __forceinline__ std::int64_t extent(const Geometry& g, int i) {
+    return operand == Operand::x   ? g.axis[i].input
+           : operand == Operand::y ? g.block[i].tile
+                                   : g.axis[i].filter;
+  }
+
+ private:
+  __device__ __forceinline__ std::int64_t index(int i, std::int64_t at) const {
+    return operand == Operand::y ? unit_.tile[i] * a_.geometry.block[i].tile + at : at;
+  }
+  __device__ __forceinline__ std::int64_t stride(int i) const {
+    const AxisGeometry& axis = a_.geometry.axis[i];
+    return operand == Operand::x   ? axis.x_stride
+           : operand == Operand::y ? axis.y_stride
+                                   : axis.w_stride;
+  }
+  __device__ __forceinline__ bool has(int i, std::int64_t at) const {
+    const Geometry& g = a_.geometry;
+    return operand != Operand::y || at < outputs_of(g.axis[i], g.block[i], unit_.tile[i]);
+  }
+  // In the block; of x it is found by `folded`.
+  __device__ __forceinline__ std::int64_t place(int i, std::int64_t at) const {
+    const AxisGeometry& axis = a_.geometry.axis[i];
+    return operand == Operand::x   ? at
+           : operand == Operand::y ? output_place(axis, a_.geometry.block[i], at)
+                                   : reach(axis) - 1 - at * axis.dilation;
+  }
+
+  const MoveArguments& a_;
+  const Unit& unit_;
+  std::int64_t array_, begin_, offset_ = 0;
+  std::int64_t at_[2] = {};
+  bool there_ = false;
+};
+
 /// Takes the elements of a result out of blocks, finishes and stores them. Units past the last one
 /// are passed over. Of x whole images are stored.
 ///
@@ -84,15 +152,10 @@ __device__ __noinline__ T folded(const MoveArguments& a, std::int64_t first, std
 template <typename T, typename Acc, Operand operand>
 __global__ void __launch_bounds__(threads, 1)
     store_kernel(const __grid_constant__ MoveArguments a) {
+  using Rows = RowsOfResult<T, operand>;
   const Geometry& g = a.geometry;
-  std::int64_t extent[max_rank];
-#pragma unroll
-  for (int i = 0; i < max_rank; ++i) {
-    extent[i] = operand == Operand::x   ? g.axis[i].input
-                : operand == Operand::y ? g.block[i].tile
-                                        : g.axis[i].filter;
-  }
-  const std::int64_t elements = extent[0] * extent[1] * extent[2];
+  const std::int64_t columns = Rows::extent(g, 2);
+  const std::int64_t elements = Rows::extent(g, 0) * Rows::extent(g, 1) * columns;
   const std::int64_t channels = operand == Operand::x   ? g.inputs()
                                 : operand == Operand::y ? g.outputs()
                                                         : 1;
@@ -101,43 +164,35 @@ __global__ void __launch_bounds__(threads, 1)
   const std::int64_t chunks = (elements + chunk - 1) / chunk;
   for (std::int64_t number = blockIdx.x; number < a.count / step * channels * chunks;
        number += gridDim.x) {
-    const std::int64_t array = number / chunks, channel = array % channels;
-    const std::int64_t index = a.first + array / channels * step;
+    const std::int64_t item = number / chunks, channel = item % channels;
+    const std::int64_t index = a.first + item / channels * step;
     if (index >= last) continue;
-    const Unit unit = operand == Operand::w ? Unit{} : unit_at(g, index);
-    const std::int64_t begin = number % chunks * chunk;
-    for (std::int64_t i = begin + threadIdx.x; i < begin + chunk && i < elements; i += threads) {
-      const std::int64_t at[max_rank] = {i / extent[2] / extent[1], i / extent[2] % extent[1],
-                                         i % extent[2]};
-      T value{};
-      std::int64_t offset = 0, result_channel = channel;
-      if constexpr (operand == Operand::x) {
-        value = folded<T>(a, (index - a.first) * g.inputs() + channel, at[0], at[1], at[2]);
-        offset = unit.x + channel * g.x_channel;
-        for (int d = 0; d < max_rank; ++d) offset += at[d] * g.axis[d].x_stride;
-      } else if constexpr (operand == Operand::y) {
-        std::int64_t place[max_rank];
-        bool there = true;
-        offset = unit.y + channel * g.y_channel;
-        for (int d = 0; d < max_rank; ++d) {
-          there = there && at[d] < outputs_of(g.axis[d], g.block[d], unit.tile[d]);
-          place[d] = output_place(g.axis[d], g.block[d], at[d]);
-          offset += (unit.tile[d] * g.block[d].tile + at[d]) * g.axis[d].y_stride;
-        }
-        if (!there) continue;
-        value = block_value<T>(a, array, place);
-      } else {
-        std::int64_t place[max_rank];
-        offset = filter_offset(g, index);
-        for (int d = 0; d < max_rank; ++d) {
-          place[d] = reach(g.axis[d]) - 1 - at[d] * g.axis[d].dilation;
-          offset += at[d] * g.axis[d].w_stride;
-        }
-        value = conjugate_if(block_value<T>(a, array, place), g.conjugate);
-        result_channel = index / g.group_inputs;
-      }
-      finish_element(a.epilogue, finished_sum<Acc>(value), result_channel, a.to, a.type, offset);
+    Unit unit;
+    std::int64_t array = item, begin = 0, result_channel = channel;
+    if constexpr (operand == Operand::w) {
+      begin = filter_offset(g, index);
+      result_channel = index / g.group_inputs;
+    } else {
+      unit = unit_at(g, index);
+      begin =
+          operand == Operand::x ? unit.x + channel * g.x_channel : unit.y + channel * g.y_channel;
     }
+    if constexpr (operand == Operand::x) array = (index - a.first) * channels + channel;
+    Rows rows(a, unit, array, begin);
+    const auto from = static_cast<std::uint32_t>(number % chunks) * chunk;
+    const auto to = static_cast<std::uint32_t>(min(std::int64_t{from} + chunk, elements));
+    std::uint32_t entered = ~0u;
+    walk_chunk(from, to, static_cast<std::uint32_t>(columns),
+               [&](std::uint32_t, std::uint32_t row, std::uint32_t column) {
+                 if (row != entered) rows.enter(row);
+                 entered = row;
+                 std::int64_t offset = 0;
+                 T value{};
+                 if (!rows.take(column, offset, value)) return;
+                 if constexpr (operand == Operand::w) value = conjugate_if(value, g.conjugate);
+                 finish_element(a.epilogue, finished_sum<Acc>(value), result_channel, a.to, a.type,
+                                offset);
+               });
   }
 }
 
