@@ -53,6 +53,9 @@ void launch_filter(const FilterArguments& arguments, LaunchQueue queue);
 /// Acc: float, double or std::uint32_t. Of y, and of dw.
 template <typename Acc>
 void launch_store(const StoreArguments& arguments, LaunchQueue queue);
+/// Of dx, from z; `geometry` is that of the forward problem, and `chunk` counts outputs of it.
+template <typename Acc>
+void launch_gather(const StoreArguments& arguments, LaunchQueue queue);
 template <typename Acc>
 void launch_store_filter(const StoreArguments& arguments, LaunchQueue queue);
 

@@ -14,21 +14,36 @@ namespace {
 
 using im2col::Call;
 
-double predicted_us(const Call& call) {
+// A problem in both forms; the second only for data gradients of real sums.
+struct Calls {
+  Call columns, gathered;
+};
+
+double us_of(const Call& call) {
   return im2col::predict_us(call.gpu, call.problem, call.geometry, call.cut, call.factors);
 }
+double columns_us(const Calls& calls) { return us_of(calls.columns); }
+std::unique_ptr<Task> make_columns(const Calls& calls) { return im2col::make_task(calls.columns); }
 
-constexpr Way<Call> all_ways[] = {
+constexpr Way<Calls> all_ways[] = {
+    {.name = "gather",
+     .takes = "data gradients of floating sums",
+     .serves = [](const Calls& calls) { return calls.gathered.gathers; },
+     .us = [](const Calls& calls) { return us_of(calls.gathered); },
+     .make = [](const Calls& calls) { return im2col::make_task(calls.gathered); },
+     .taken = Taken::if_faster},
     {.name = "columns",
      .takes = "forward problems and data gradients",
-     .serves = [](const Call& call) { return call.problem.pass != Pass::backward_filter; },
-     .us = predicted_us,
-     .make = im2col::make_task},
+     .serves =
+         [](const Calls& calls) { return calls.columns.problem.pass != Pass::backward_filter; },
+     .us = columns_us,
+     .make = make_columns},
     {.name = "filter_gradient",
      .takes = "filter gradients",
-     .serves = [](const Call& call) { return call.problem.pass == Pass::backward_filter; },
-     .us = predicted_us,
-     .make = im2col::make_task},
+     .serves =
+         [](const Calls& calls) { return calls.columns.problem.pass == Pass::backward_filter; },
+     .us = columns_us,
+     .make = make_columns},
 };
 
 // Why matrices of these sizes are not taken; empty if they are.
@@ -39,6 +54,13 @@ std::string size_refusal(const im2col::Geometry& g) {
                    " groups has an extent beyond 2^31");
   }
   return {};
+}
+
+void gather(Call& call) {
+  call.gathers = true;
+  call.forward = im2col::lower_forward(call.problem);
+  call.geometry = im2col::scattering(call.forward);
+  call.cut = im2col::cut_of(call, call.columns_bytes, false);
 }
 
 // Why the library here cannot serve a device; empty if it can.
@@ -59,7 +81,7 @@ class Im2colEngine final : public Engine {
  public:
   std::string_view name() const override { return "cuda.im2col"; }
   DeviceKind device_kind() const override { return DeviceKind::cuda; }
-  std::vector<WayText> ways() const override { return texts<Way<Call>>(all_ways); }
+  std::vector<WayText> ways() const override { return texts<Way<Calls>>(all_ways); }
 
  private:
   Offer answer(const Problem& p, const Device& device, std::string_view wanted) const override {
@@ -79,9 +101,12 @@ class Im2colEngine final : public Engine {
     // Chunks of the filter gradient are added, and so cut alike on every device.
     const bool sums = p.pass == Pass::backward_filter;
     call.columns_bytes = (sums ? reference_gpu_machine() : call.gpu).l2_bytes / 2;
-    call.cut = im2col::cut(p, call.geometry, call.factors, call.columns_bytes, true);
-    Offer offer = offer_of<Call>(all_ways, call, wanted);
-    offer.prepare_within = [call](std::size_t limit) {
+    call.cut = im2col::cut_of(call, call.columns_bytes, true);
+    Calls calls{call, call};
+    if (p.pass == Pass::backward_data && !is_integer(p.accumulator)) gather(calls.gathered);
+    Offer offer = offer_of<Calls>(all_ways, calls, wanted);
+    const bool gathers = offer.way == "gather";
+    offer.prepare_within = [call = gathers ? calls.gathered : calls.columns](std::size_t limit) {
       return im2col::make_task_within(call, limit);
     };
     return offer;

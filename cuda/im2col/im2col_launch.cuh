@@ -67,6 +67,17 @@ void launch_store(const StoreArguments& a, LaunchQueue queue) {
 }
 
 template <typename Acc>
+void launch_gather(const StoreArguments& a, LaunchQueue queue) {
+  const Geometry& g = a.geometry;
+  launch(gather_kernel<Acc>,
+         {.name = "im2col gather",
+          .grid = blocks_of(a.chunk.images * g.groups * g.group_inputs * inputs_of(g)),
+          .block = threads,
+          .stream = queue},
+         a);
+}
+
+template <typename Acc>
 void launch_store_filter(const StoreArguments& a, LaunchQueue queue) {
   const Geometry& g = a.geometry;
   launch(store_filter_kernel<Acc>,

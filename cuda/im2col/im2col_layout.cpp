@@ -25,7 +25,7 @@ Operand copied(const Call& call, std::int64_t channels, DType type) {
 }
 
 Operand filter(const Call& call, std::int64_t depth, std::int64_t outputs, DType type) {
-  const Geometry& g = call.geometry;
+  const Geometry& g = call.gathers ? call.forward : call.geometry;
   Side side;
   side.leading = depth;
   side.group = depth * outputs;
@@ -55,7 +55,8 @@ Layout lay_out(const Call& call) {
   o.y = cut.y_in_place
             ? Operand{side_of_y(g), library_type(gradient ? call.factors : p.result_dtype()), true}
             : copied(call, o.outputs, y);
-  o.w = filter(call, o.depth, o.outputs, w);
+  // Rows of w are those of the forward problem.
+  o.w = call.gathers ? filter(call, o.outputs, o.depth, w) : filter(call, o.depth, o.outputs, w);
   const auto take = [&](const Operand& operand, DType type) {
     const std::size_t at = layout.bytes;
     if (operand.in_place) return at;

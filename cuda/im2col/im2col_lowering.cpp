@@ -92,6 +92,17 @@ DType factor_type(const Problem& p) {
   return half && first == second ? first : DType::f32;
 }
 
+Geometry lower_forward(Problem p) {
+  p.pass = Pass::forward;
+  return lower(p);
+}
+
+Geometry scattering(const Geometry& forward) {
+  Geometry g = gradient_columns(forward);
+  g.group_outputs = forward.depth();
+  return g;
+}
+
 bool has_zeros(const Geometry& g) {
   for (const AxisGeometry& axis : g.axis) {
     const std::int64_t last =

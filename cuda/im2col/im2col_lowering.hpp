@@ -15,6 +15,16 @@ namespace faltung::cuda::im2col {
 /// The same for dy of the filter gradient: a filter of one tap, so that its columns are dy.
 [[nodiscard]] Geometry gradient_columns(const Geometry& g);
 
+/// The data gradient as a product for each output, and a sum of those that meet in an element:
+///
+///     z[d, m] = sum over k of  w[k, d] dy[k, m]        dx[c, i] = sum over d, m that meet i of
+///     z[d, m]
+///
+/// Its product: dy as columns, and as many outputs as the forward problem has rows d.
+[[nodiscard]] Geometry scattering(const Geometry& forward);
+/// The forward problem's matrices, of the data gradient too.
+[[nodiscard]] Geometry lower_forward(Problem p);
+
 /// What the factors become before they are multiplied: f16 or bf16 if both are that, i8, f64, else
 /// f32.
 [[nodiscard]] DType factor_type(const Problem& p);

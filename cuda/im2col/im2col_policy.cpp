@@ -171,6 +171,16 @@ double product_rate(const GpuMachine& gpu, DType factors) {
 
 }  // namespace
 
+Cut cut_scattering(const Problem& p, const Geometry& g, const Geometry& forward, DType factors,
+                   std::int64_t columns_bytes) {
+  Cut cut;
+  cut.x_in_place = p.output == factors && x_is_columns(g);
+  cut.w_in_place = p.filter == factors && w_is_matrix(forward);
+  cut_columns(cut, g, column_bytes(p, g, factors, cut), columns_bytes);
+  cut.outputs = g.outputs();
+  return cut;
+}
+
 std::int64_t chunk_count(const Geometry& g, const Cut& cut) {
   return ceil_divide(g.images(), cut.images) * ceil_divide(g.outputs(), cut.outputs);
 }

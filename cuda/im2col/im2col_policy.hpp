@@ -33,6 +33,9 @@ struct Side {
 /// @param offers_bias    whether the library may have a product that adds a bias
 [[nodiscard]] Cut cut(const Problem& p, const Geometry& g, DType factors,
                       std::int64_t columns_bytes, bool offers_bias);
+/// The same for the product of `scattering`, whose chunks are whole images.
+[[nodiscard]] Cut cut_scattering(const Problem& p, const Geometry& g, const Geometry& forward,
+                                 DType factors, std::int64_t columns_bytes);
 
 /// Chunks, product after product.
 [[nodiscard]] std::int64_t chunk_count(const Geometry& g, const Cut& cut);

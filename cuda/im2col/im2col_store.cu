@@ -2,6 +2,9 @@
 
 namespace faltung::cuda::im2col {
 
+template void launch_gather<float>(const StoreArguments&, LaunchQueue);
+template void launch_gather<double>(const StoreArguments&, LaunchQueue);
+
 #define FALTUNG_INSTANCES(Acc)                                         \
   template void launch_store<Acc>(const StoreArguments&, LaunchQueue); \
   template void launch_store_filter<Acc>(const StoreArguments&, LaunchQueue)

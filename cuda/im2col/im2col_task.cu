@@ -54,26 +54,24 @@ class Im2colTask final : public Task {
     const auto terms = gradient_
                            ? static_cast<double>(g.images()) * static_cast<double>(g.outputs())
                            : static_cast<double>(g.depth());
-    double error = sum_error(terms, p.accumulator);
-    if (call_.factors == DType::f16 || call_.factors == DType::bf16) {
-      // Matrix instructions add at least 8 products to a sum and cut it off: two units of the last
-      // place each. The sums of up to 32 parts of a long product are added in f32.
-      error = std::max(error, (std::ceil(terms / 8) + 32) * 0x1p-23);
+    if (call_.gathers) {
+      const auto taps = static_cast<double>(call_.forward.taps());
+      return {ErrorBound::Kind::elementwise, product_error(terms) + sum_error(taps, p.accumulator)};
     }
-    return {ErrorBound::Kind::elementwise, error};
+    return {ErrorBound::Kind::elementwise, product_error(terms)};
   }
 
   std::string policy() const override {
     const Cut& cut = call_.cut;
     return message(chunk_count(call_.geometry, cut), " products of ", cut.images * cut.outputs,
                    " columns x ", layout_.operands.depth, " rows",
-                   cut.x_in_place ? ", x in place" : "", cut.y_in_place ? ", y in place" : "",
-                   cut.adds_bias ? ", bias by cuBLASLt" : "");
+                   call_.gathers ? ", gathered" : "", cut.x_in_place ? ", x in place" : "",
+                   cut.y_in_place ? ", y in place" : "", cut.adds_bias ? ", bias by cuBLASLt" : "");
   }
 
   PlanFacts facts() const override {
     PlanFacts facts;
-    facts.spreads_non_finite = has_zeros(call_.geometry);
+    facts.spreads_non_finite = has_zeros(call_.geometry);  // never where products are gathered
     // Tensors that are less aligned get another algorithm, which may add in another order.
     facts.bitwise_reproducible = variants_ == 1;
     if (!call_.cut.x_in_place || !call_.cut.y_in_place) facts.memory_passes = 2;
@@ -86,6 +84,17 @@ class Im2colTask final : public Task {
   }
 
  private:
+  // Of a sum of so many products.
+  [[nodiscard]] double product_error(double terms) const {
+    double error = sum_error(terms, call_.problem.accumulator);
+    if (call_.factors == DType::f16 || call_.factors == DType::bf16) {
+      // Matrix instructions add at least 8 products to a sum and cut it off: two units of the last
+      // place each. The sums of up to 32 parts of a long product are added in f32.
+      error = std::max(error, (std::ceil(terms / 8) + 32) * 0x1p-23);
+    }
+    return error;
+  }
+
   // Of full chunks and of the last one; each for tensors that begin at multiples of 16 bytes, and
   // for others.
   void make_products() {
@@ -136,12 +145,13 @@ class Im2colTask final : public Task {
 
   void pack_filter(const RunArguments& arguments, LaunchQueue queue) const {
     FilterArguments a;
-    a.geometry = call_.geometry;
+    a.geometry = call_.gathers ? call_.forward : call_.geometry;
     a.w = readable(arguments.second);
     a.w_type = call_.problem.filter;
     a.packed = writable(arguments.workspace + layout_.w);
-    a.outputs = layout_.operands.outputs;
-    a.depth = layout_.operands.depth;
+    const Operands& o = layout_.operands;
+    a.outputs = call_.gathers ? o.depth : o.outputs;
+    a.depth = call_.gathers ? o.outputs : o.depth;
     visit_factors([&](auto zero) { launch_filter<decltype(zero)>(a, queue); });
   }
 
@@ -171,7 +181,7 @@ class Im2colTask final : public Task {
 
   void store(const RunArguments& arguments, const Chunk& chunk, LaunchQueue queue) const {
     StoreArguments a;
-    a.geometry = call_.geometry;
+    a.geometry = call_.gathers ? call_.forward : call_.geometry;
     a.chunk = chunk;
     const Side& side = gradient_ ? layout_.operands.w.side : layout_.operands.y.side;
     a.sums = readable(arguments.workspace + (gradient_ ? layout_.w : layout_.y));
@@ -180,6 +190,10 @@ class Im2colTask final : public Task {
     a.type = call_.problem.result_dtype();
     a.epilogue = epilogue_arguments(call_.problem);
     a.epilogue.bias = readable(arguments.bias);
+    if (call_.gathers) {
+      return visit_type<float, double>(call_.problem.accumulator,
+                                       [&](auto zero) { launch_gather<decltype(zero)>(a, queue); });
+    }
     visit_type<float, double, std::uint32_t>(call_.problem.accumulator, [&](auto zero) {
       using Acc = decltype(zero);
       gradient_ ? launch_store_filter<Acc>(a, queue) : launch_store<Acc>(a, queue);
@@ -208,8 +222,8 @@ class Im2colTask final : public Task {
     auto* const second = static_cast<std::byte*>(const_cast<void*>(arguments.second));
     auto* const result = static_cast<std::byte*>(arguments.result);
     if (!gradient_ && !cut.w_in_place) pack_filter(arguments, stream);
-    const std::int64_t w_origin =
-        g.w_origin * static_cast<std::int64_t>(size_of(call_.problem.filter));
+    const std::int64_t w_origin = (call_.gathers ? call_.forward : g).w_origin *
+                                  static_cast<std::int64_t>(size_of(call_.problem.filter));
     std::byte* const w =
         cut.w_in_place ? (gradient_ ? result : second) + w_origin : space + layout_.w;
     bool first = true;
@@ -263,11 +277,18 @@ class Im2colTask final : public Task {
 
 }  // namespace
 
+Cut cut_of(const Call& call, std::int64_t columns_bytes, bool offers_bias) {
+  if (call.gathers) {
+    return cut_scattering(call.problem, call.geometry, call.forward, call.factors, columns_bytes);
+  }
+  return cut(call.problem, call.geometry, call.factors, columns_bytes, offers_bias);
+}
+
 std::unique_ptr<Task> make_task(const Call& call) {
   auto task = std::make_unique<Im2colTask>(call);
   if (!task->offered() && call.cut.adds_bias) {  // our store does
     Call other = call;
-    other.cut = cut(call.problem, call.geometry, call.factors, call.columns_bytes, false);
+    other.cut = cut_of(call, call.columns_bytes, false);
     task = std::make_unique<Im2colTask>(other);
   }
   if (!task->offered()) {
@@ -281,10 +302,10 @@ std::unique_ptr<Task> make_task_within(const Call& call, std::size_t limit) {
   Call limited = call;
   const auto copies = [&] { return lay_out(limited).bytes; };
   // Without bias by the product, where what replaces it might not fit.
-  limited.cut = cut(call.problem, call.geometry, call.factors, limited.columns_bytes, false);
+  limited.cut = cut_of(call, limited.columns_bytes, false);
   while (copies() > limit && limited.columns_bytes > 0) {
     limited.columns_bytes /= 2;
-    limited.cut = cut(call.problem, call.geometry, call.factors, limited.columns_bytes, false);
+    limited.cut = cut_of(call, limited.columns_bytes, false);
   }
   const std::size_t taken = copies();
   limited.product_bytes = std::min(call.product_bytes, limit > taken ? limit - taken : 0);

@@ -12,6 +12,9 @@ namespace faltung::cuda::im2col {
 struct Call {
   Problem problem;
   Geometry geometry;
+  /// The data gradient sums products of `scattering(forward)`, which is `geometry`.
+  bool gathers = false;
+  Geometry forward = {};
   DType factors = DType::f32;
   std::int64_t columns_bytes = 0;                 ///< of a chunk, see cut()
   std::size_t product_bytes = product_workspace;  ///< beside the matrices
@@ -19,6 +22,9 @@ struct Call {
   Device device;
   GpuMachine gpu;
 };
+
+/// How its matrices are cut when a chunk may take so much.
+[[nodiscard]] Cut cut_of(const Call& call, std::int64_t columns_bytes, bool offers_bias);
 
 /// Chooses the algorithms of all products.
 ///

