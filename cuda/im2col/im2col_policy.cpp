@@ -158,8 +158,9 @@ Cut cut(const Problem& p, const Geometry& g, DType factors, std::int64_t columns
 namespace {
 
 // Products a microsecond of matrix instructions, or of what else there is.
-double product_rate(const GpuMachine& gpu, DType factors) {
+double product_rate(const GpuMachine& gpu, DType factors, bool tf32) {
   const double tensor = gpu.multiprocessors() * gpu.clock_mhz * gpu.mma_products;
+  if (tf32) return tensor / 2;  // data sheets: half that of f16
   if (is_half(factors)) return tensor;
   if (factors == DType::i8) return 2 * tensor;  // data sheets: twice that of f16 since sm_80
   // Matrix instructions of f64 are twice as fast as lanes on sm_80 and sm_90: data sheets of A100
@@ -202,7 +203,8 @@ double predict_us(const GpuMachine& gpu, const Problem& p, const Geometry& g, co
   const double products = number(g.groups) * (gradient ? columns * whole(depth) * whole(outputs)
                                                        : whole(columns) * depth * whole(outputs));
   return launches * gpu.launch_us + p.bytes() / gpu.moved_bytes_per_us() +
-         inside / gpu.l2_bytes_per_us + products / product_rate(gpu, factors);
+         inside / gpu.l2_bytes_per_us +
+         products / product_rate(gpu, factors, cuts_factors(p, factors));
 }
 
 }  // namespace faltung::cuda::im2col

@@ -37,6 +37,11 @@ struct Side {
 [[nodiscard]] Cut cut_scattering(const Problem& p, const Geometry& g, const Geometry& forward,
                                  DType factors, std::int64_t columns_bytes);
 
+/// Whether factors of f32 are cut to tf32, which `math=fast` allows.
+[[nodiscard]] inline bool cuts_factors(const Problem& p, DType factors) {
+  return p.math == Math::fast && factors == DType::f32;
+}
+
 /// Chunks, product after product.
 [[nodiscard]] std::int64_t chunk_count(const Geometry& g, const Cut& cut);
 

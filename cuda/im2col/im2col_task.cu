@@ -87,11 +87,14 @@ class Im2colTask final : public Task {
   // Of a sum of so many products.
   [[nodiscard]] double product_error(double terms) const {
     double error = sum_error(terms, call_.problem.accumulator);
-    if (call_.factors == DType::f16 || call_.factors == DType::bf16) {
-      // Matrix instructions add at least 8 products to a sum and cut it off: two units of the last
-      // place each. The sums of up to 32 parts of a long product are added in f32.
-      error = std::max(error, (std::ceil(terms / 8) + 32) * 0x1p-23);
+    const bool tf32 = cuts_factors(call_.problem, call_.factors);
+    if (tf32 || call_.factors == DType::f16 || call_.factors == DType::bf16) {
+      // Matrix instructions add at least 8 products (4 of tf32) to a sum and cut it off: two units
+      // of the last place each. The sums of up to 32 parts of a long product are added in f32.
+      error = std::max(error, (std::ceil(terms / (tf32 ? 4 : 8)) + 32) * 0x1p-23);
     }
+    // Both factors lose what is beyond 10 bits of mantissa: 2^-10 of each, and the product of that.
+    if (tf32) error += 0x1p-9 + 0x1p-20;
     return error;
   }
 

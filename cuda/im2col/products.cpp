@@ -72,6 +72,7 @@ ProductShape shape(const Call& call, const Operands& o, const Counting& counting
   const std::int64_t w_slow = call.gathers ? o.depth : o.outputs;
   const MatrixShape w = matrix(o.w, w_fast, w_slow, counting.loop.w, counting.batch.w);
   ProductShape product;
+  product.tf32 = cuts_factors(call.problem, call.factors);
   product.batch = static_cast<std::int32_t>(counting.batch.count);
   if (gradient) {
     product.a = x;

@@ -29,8 +29,8 @@ enum class Status : int {
 
 /// cudaDataType, of elements, bias and factors.
 enum class Type : int { f32 = 0, f64 = 1, f16 = 2, i8 = 3, i32 = 10, bf16 = 14 };
-/// cublasComputeType_t, of sums.
-enum class Compute : int { f32 = 68, f64 = 70, i32 = 72 };
+/// cublasComputeType_t, of sums; `tf32` sums products of f32 factors cut to tf32 in f32.
+enum class Compute : int { f32 = 68, f64 = 70, i32 = 72, tf32 = 77 };
 /// cublasOperation_t.
 enum class Operation : int { plain = 0, transposed = 1 };
 /// cublasLtEpilogue_t.

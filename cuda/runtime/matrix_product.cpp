@@ -59,16 +59,18 @@ using OwnedProduct = Owned<ProductDescription, &Functions::product_destroy>;
 using OwnedMatrix = Owned<MatrixDescription, &Functions::matrix_destroy>;
 using OwnedPreference = Owned<Preference, &Functions::preference_destroy>;
 
-Compute compute_of(Type operand) {
+Compute compute_of(Type operand, bool tf32) {
+  if (tf32) return Compute::tf32;
   return operand == Type::f64 ? Compute::f64 : operand == Type::i8 ? Compute::i32 : Compute::f32;
 }
 Type scale_of(Type operand) {
   return operand == Type::f64 ? Type::f64 : operand == Type::i8 ? Type::i32 : Type::f32;
 }
 
-// What may compute it: nothing that rounds operands or sums.
-std::uint64_t implementations_of(Type operand) {
+// What may compute it: nothing that rounds operands, unless that is asked for, or sums.
+std::uint64_t implementations_of(Type operand, bool tf32) {
   using namespace implementation;  // NOLINT
+  if (tf32) return fma | tensor | sums_f32 | of_tf32 | of_f32;
   switch (operand) {
     case Type::f64:
       return fma | tensor | sums_f64 | of_f64;
@@ -100,7 +102,8 @@ void set(Preference preference, PreferenceAttribute attribute, const T& value) {
 }
 
 void describe(OwnedProduct& to, const ProductShape& shape, const void* bias) {
-  check(functions().product_create(to.to(), compute_of(shape.a.type), scale_of(shape.a.type)),
+  check(functions().product_create(to.to(), compute_of(shape.a.type, shape.tf32),
+                                   scale_of(shape.a.type)),
         "cublasLtMatmulDescCreate");
   const auto operation = [](bool transposed) {
     return transposed ? Operation::transposed : Operation::plain;
@@ -129,7 +132,7 @@ void describe(OwnedPreference& to, const ProductShape& shape, std::uint64_t max_
   set(to.get(), PreferenceAttribute::min_alignment_b, shape.b.alignment);
   set(to.get(), PreferenceAttribute::min_alignment_c, shape.d.alignment);
   set(to.get(), PreferenceAttribute::min_alignment_d, shape.d.alignment);
-  set(to.get(), PreferenceAttribute::implementations, implementations_of(shape.a.type));
+  set(to.get(), PreferenceAttribute::implementations, implementations_of(shape.a.type, shape.tf32));
 }
 
 }  // namespace

@@ -18,11 +18,12 @@ struct MatrixShape {
   std::uint32_t alignment = 1;  ///< of the first element in bytes: what every run promises
 };
 
-/// D = finish(op(A) op(B) [+ D] + bias). Sums of f16, bf16 and f32 are f32, never through tf32;
-/// those of f64 are f64, those of i8 are i32.
+/// D = finish(op(A) op(B) [+ D] + bias). Sums of f16, bf16 and f32 are f32, those of f64 are f64,
+/// those of i8 are i32.
 struct ProductShape {
   MatrixShape a, b, d;
   bool transpose_a = false, transpose_b = false;
+  bool tf32 = false;  ///< factors of f32 may be cut to tf32; they are not without
   std::int32_t batch = 1;
   cublaslt::Finish finish = cublaslt::Finish::none;
 };

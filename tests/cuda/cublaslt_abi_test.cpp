@@ -97,7 +97,8 @@ static_assert(same(Type::f32, CUDA_R_32F) && same(Type::f64, CUDA_R_64F) &&
               same(Type::f16, CUDA_R_16F) && same(Type::bf16, CUDA_R_16BF) &&
               same(Type::i8, CUDA_R_8I) && same(Type::i32, CUDA_R_32I));
 static_assert(same(Compute::f32, CUBLAS_COMPUTE_32F) && same(Compute::f64, CUBLAS_COMPUTE_64F) &&
-              same(Compute::i32, CUBLAS_COMPUTE_32I));
+              same(Compute::i32, CUBLAS_COMPUTE_32I) &&
+              same(Compute::tf32, CUBLAS_COMPUTE_32F_FAST_TF32));
 static_assert(same(Operation::plain, CUBLAS_OP_N) && same(Operation::transposed, CUBLAS_OP_T));
 static_assert(same(Finish::none, CUBLASLT_EPILOGUE_DEFAULT) &&
               same(Finish::relu, CUBLASLT_EPILOGUE_RELU) &&

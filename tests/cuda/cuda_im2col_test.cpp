@@ -127,6 +127,25 @@ TEST(CudaIm2col, DataGradientsBothWays) {
       std::string::npos);
 }
 
+// tf32 where it is allowed, within its own bound; never where it is not.
+TEST(CudaIm2col, FastMathIsTf32) {
+  for (const char* pass : {"fwd", "dgrad", "wgrad"}) {
+    for (const char* layout : {"nchw", "nhwc"}) {
+      const auto line = [&](const char* type) {
+        return std::string("op=") + pass + " dtype=" + type +
+               " n=2 c=8 k=8 in=9x9 f=3x3 pad=1 layout=" + layout;
+      };
+      expect_agreement(line("tf32"));
+      const auto bound = [&](const char* type) {
+        const Offer offer = im2col_engine().offer(Problem::parse(line(type)), Device::cuda(0));
+        return offer.prepare()->error_bound().constant;
+      };
+      EXPECT_GT(bound("tf32"), 0x1p-9);
+      EXPECT_LT(bound("f32"), 0x1p-12);
+    }
+  }
+}
+
 TEST(CudaIm2col, Integers) {
   for (const char* rest : {"n=2 c=3 k=5 in=9x8 f=3x3 pad=1", "n=1 c=8 k=8 g=2 in=7 f=2 stride=2",
                            "n=2 c=4 k=4 in=5x5 f=1x1 bias=1 act=relu"}) {

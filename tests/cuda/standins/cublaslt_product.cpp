@@ -3,6 +3,7 @@
 #include <cuda_runtime.h>
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 #include <vector>
 
@@ -94,6 +95,13 @@ struct Factor {
       : values(load(data, matrix, batch)),
         row_step(operation == Operation::plain ? 1 : matrix.rows),
         column_step(operation == Operation::plain ? matrix.rows : 1) {}
+  // To the 10 bits of mantissa that tf32 has, as matrix instructions do.
+  void cut() {
+    for (double& value : values) {
+      const auto bits = std::bit_cast<std::uint32_t>(static_cast<float>(value));
+      value = std::bit_cast<float>(bits & 0xffffe000U);
+    }
+  }
   [[nodiscard]] const double* at(std::uint64_t row, std::uint64_t column) const {
     return values.data() + row * row_step + column * column_step;
   }
@@ -167,7 +175,8 @@ Status CublasltProduct::check() const {
   if (a.type != b.type || c.type != d.type) return Status::not_supported;
   const bool half = a.type == Type::f16 || a.type == Type::bf16;
   if (half || a.type == Type::f32) {
-    const bool sums = how.compute == Compute::f32 && how.scale == Type::f32;
+    const bool cut = how.compute == Compute::tf32 && a.type == Type::f32;
+    const bool sums = (how.compute == Compute::f32 || cut) && how.scale == Type::f32;
     const bool result = d.type == Type::f32 || (half && d.type == a.type);
     return sums && result ? Status::success : Status::not_supported;
   }
@@ -196,6 +205,9 @@ std::uint64_t CublasltProduct::implementation() const {
     case Type::i8:
       return 4 | implementation::sums_i32 | implementation::of_i8;
     default:
+      if (how.compute == Compute::tf32) {
+        return 2 | implementation::sums_f32 | implementation::of_tf32;
+      }
       return implementation::fma | implementation::sums_f32 | implementation::of_f32;
   }
 }
@@ -238,7 +250,11 @@ void CublasltProduct::run(const void* alpha, const void* a_data, const void* b_d
   const auto compute = [&] {
     std::vector<std::vector<double>> all;
     for (std::int64_t batch = 0; batch < d.batch; ++batch) {
-      auto values = multiply(*this, {a_data, a, how.a, batch}, {b_data, b, how.b, batch});
+      Factor left(a_data, a, how.a, batch), right(b_data, b, how.b, batch);
+      if (how.compute == Compute::tf32) {
+        for (Factor* factor : {&left, &right}) factor->cut();
+      }
+      auto values = multiply(*this, left, right);
       for (double& value : values) value *= scale;
       if (keep != 0) {
         const auto old = ::faltung::test::load(c_data, c, batch);
