@@ -9,6 +9,7 @@
 
 #include "cpp/cpu/reference_engine.hpp"
 #include "cuda/engine_list.hpp"
+#include "tests/cuda/standins/cublaslt_standin.hpp"
 #include "tests/cuda/standins/cufft_standin.hpp"
 #include "tests/emulator/emulated_device.hpp"
 #include "tests/support/error_check.hpp"
@@ -130,12 +131,14 @@ TEST_F(CudaPlan, TransformsWhereAskedTo) {
 // The limit of the workspace reaches the engine, which does with less, or refuses with the least.
 TEST_F(CudaPlan, KeepsToItsWorkspaceLimit) {
   const Problem p = Problem::parse("op=fwd dtype=f32 n=8 c=2 k=2 in=500 f=99 pad=49");
-  PlanOptions options{.engine = "cuda.fft"};
-  const std::size_t wish = Plan::make(p, gpu, options).workspace_bytes();
-  options.workspace_limit = wish / 2;
-  EXPECT_LE(Plan::make(p, gpu, options).workspace_bytes(), wish / 2);
-  options.workspace_limit = 1;
-  EXPECT_THROW((void)Plan::make(p, gpu, options), NoEngine);
+  for (const char* engine : {"cuda.fft", "cuda.im2col"}) {
+    PlanOptions options{.engine = engine};
+    const std::size_t wish = Plan::make(p, gpu, options).workspace_bytes();
+    options.workspace_limit = wish / 2;
+    EXPECT_LE(Plan::make(p, gpu, options).workspace_bytes(), wish / 2) << engine;
+    options.workspace_limit = 1;
+    EXPECT_THROW((void)Plan::make(p, gpu, options), NoEngine) << engine;
+  }
 }
 
 // A vendor's library that fails while a plan is made costs its engine, not the plan.
@@ -149,6 +152,23 @@ TEST_F(CudaPlan, FallsBackWhereALibraryFails) {
     const Plan plan = Plan::make(p, gpu);
     test::cufft_standin().fail("", 0, 0);
     EXPECT_NE(plan.engine(), "cuda.fft");
+    EXPECT_NE(plan.explain().find(words), std::string::npos) << plan.explain();
+  }
+}
+
+TEST_F(CudaPlan, FallsBackWhereCublasltFails) {
+  const Problem p =
+      Problem::parse("op=fwd dtype=f16 n=8 c=64 k=64 in=28x28 f=3x3 pad=1 layout=nhwc");
+  ASSERT_EQ(Plan::make(p, gpu).engine(), "cuda.im2col");
+  for (const auto& [status, words] :
+       {std::pair(14,
+                  "cublasLtMatmulAlgoGetHeuristic of cuBLASLt 13.2.0 failed: "
+                  "CUBLAS_STATUS_INTERNAL_ERROR (14)"),
+        std::pair(15, "cuBLASLt has no algorithm"), std::pair(3, "no memory")}) {
+    test::cublaslt_standin().fail("cublasLtMatmulAlgoGetHeuristic", 1, status);
+    const Plan plan = Plan::make(p, gpu);
+    test::cublaslt_standin().fail("", 0, 0);
+    EXPECT_NE(plan.engine(), "cuda.im2col");
     EXPECT_NE(plan.explain().find(words), std::string::npos) << plan.explain();
   }
 }
