@@ -38,17 +38,17 @@ constexpr std::uint64_t seed = 20261120;
 class Handle {
  public:
   explicit Handle(const Stream& stream) {
-    check_cudnn(cudnn().create(&handle_), "start");
-    check_cudnn(cudnn().set_stream(handle_, static_cast<cudaStream_t>(stream.handle)),
-                "use a stream");
+    cudnn::check(cudnn::functions().create(&handle_), "cudnnCreate");
+    cudnn::check(cudnn::functions().set_stream(handle_, static_cast<cudaStream_t>(stream.handle)),
+                 "cudnnSetStream");
   }
   Handle(const Handle&) = delete;
   Handle& operator=(const Handle&) = delete;
-  ~Handle() { (void)cudnn().destroy(handle_); }
-  [[nodiscard]] cudnnHandle_t get() const { return handle_; }
+  ~Handle() { (void)cudnn::functions().destroy(handle_); }
+  [[nodiscard]] cudnn::Handle get() const { return handle_; }
 
  private:
-  cudnnHandle_t handle_ = nullptr;
+  cudnn::Handle handle_ = nullptr;
 };
 
 // The tensors of a problem on the device, by their roles.
@@ -75,18 +75,17 @@ Placed place(const Problem& problem, const Device& device) {
 Summary time_algorithm(const Algorithm& algorithm, const Placed& placed, const Handle& handle,
                        const Device& device, Timer& timer) {
   const Tensor workspace(u8, {static_cast<std::int64_t>(algorithm.workspace_bytes)}, device);
-  const std::array<std::int64_t, 3> uids = {x_uid, w_uid, y_uid};
+  const std::array<std::int64_t, 3> ids = {cudnn::x_id, cudnn::w_id, cudnn::y_id};
   const std::array<const void*, 3> data = {placed.x.data(), placed.w.data(), placed.y.data()};
-  Descriptor variant(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
-  variant
-      .set(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, CUDNN_TYPE_INT64,
-           std::span<const std::int64_t>(uids))
-      .set(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR,
+  Descriptor pack(cudnn::Kind::variant_pack);
+  pack.set(cudnn::Attribute::pack_ids, cudnn::ValueType::int64, std::span<const std::int64_t>(ids))
+      .set(cudnn::Attribute::pack_pointers, cudnn::ValueType::pointer,
            std::span<const void* const>(data))
-      .set(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, workspace.data())
+      .set(cudnn::Attribute::pack_workspace, cudnn::ValueType::pointer, workspace.data())
       .finalize();
   const auto work = [&] {
-    check_cudnn(cudnn().execute(handle.get(), algorithm.plan.get(), variant.get()), "run a plan");
+    cudnn::check(cudnn::functions().execute(handle.get(), algorithm.plan.get(), pack.get()),
+                 "cudnnBackendExecute");
   };
   return measure(timer, work, Cache::cold, effort);
 }
@@ -100,10 +99,11 @@ Json json_of(const Summary& times, const Algorithm& algorithm) {
 
 // Both layouts of the same problem, every algorithm of each.
 Json time_problem(const Entry& entry, const Device& device, const Handle& handle, Timer& timer) {
+  const Descriptor described = cudnn::device_of(device.index);
   Json peers = Json::object(), failed = Json::object();
   const Problem* const given = entry.problem();
   const std::string reason =
-      given == nullptr ? "the meaning of a front end" : unsupported_reason(*given);
+      given == nullptr ? "the meaning of a front end" : cudnn::unsupported_reason(*given);
   if (!reason.empty()) failed["cudnn"] = "cuDNN has no convolution with " + reason;
   for (const Layout layout : {Layout::channels_first, Layout::channels_last}) {
     if (!reason.empty()) break;
@@ -112,7 +112,7 @@ Json time_problem(const Entry& entry, const Device& device, const Handle& handle
     const std::string prefix = layout == Layout::channels_first ? "cudnn_nchw_" : "cudnn_nhwc_";
     try {
       const Placed placed = place(problem, device);
-      for (const Algorithm& one : algorithms(handle.get(), problem, ranked)) {
+      for (const Algorithm& one : algorithms(described, problem, ranked)) {
         try {
           peers[prefix + one.name] =
               json_of(time_algorithm(one, placed, handle, device, timer), one);
@@ -130,7 +130,7 @@ Json time_problem(const Entry& entry, const Device& device, const Handle& handle
 Json machine(const Device& device) {
   cudaDeviceProp properties{};
   cuda::check(cudaGetDeviceProperties(&properties, device.index), "describe device ", device.index);
-  return {{"gpu", properties.name}, {"cudnn", cudnn().version()}};
+  return {{"gpu", properties.name}, {"cudnn", cudnn::functions().version()}};
 }
 
 std::string today() {
@@ -152,7 +152,7 @@ void run(const std::string& path) {
   }
   const Json report = {{"device", "cuda"},
                        {"threads", 1},
-                       {"versions", {{"cudnn", std::to_string(cudnn().version())}}},
+                       {"versions", {{"cudnn", std::to_string(cudnn::functions().version())}}},
                        {"missing", Json::object()},
                        {"machine", machine(device)},
                        {"date", today()},

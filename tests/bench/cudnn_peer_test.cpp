@@ -15,7 +15,7 @@ namespace {
 
 TEST(CudnnPeer, TakesTheLayersOfTheStandardSuite) {
   try {
-    (void)cudnn();
+    (void)cudnn::functions();
   } catch (const DeviceError& error) {
     GTEST_SKIP() << error.what();
   }
@@ -25,10 +25,10 @@ TEST(CudnnPeer, TakesTheLayersOfTheStandardSuite) {
   for (std::string line; std::getline(file, line);) {
     if (line.empty() || line.front() == '#') continue;
     Problem problem = Problem::parse(line);
-    if (!unsupported_reason(problem).empty()) continue;
+    if (!cudnn::unsupported_reason(problem).empty()) continue;
     for (const Layout layout : {Layout::channels_first, Layout::channels_last}) {
       problem.layout = layout;
-      EXPECT_NO_THROW((void)operation(problem)) << line;
+      EXPECT_NO_THROW((void)cudnn::graph_of(problem, 256)) << line;
       ++described;
     }
   }
@@ -36,9 +36,12 @@ TEST(CudnnPeer, TakesTheLayersOfTheStandardSuite) {
 }
 
 TEST(CudnnPeer, SaysWhyItCannotDoAProblem) {
-  const auto reason = [](const char* text) { return unsupported_reason(Problem::parse(text)); };
+  const auto reason = [](const char* text) {
+    return cudnn::unsupported_reason(Problem::parse(text));
+  };
   EXPECT_EQ(reason("op=fwd dtype=f32 n=1 c=1 in=8x8 k=1 f=3x3 pad=1"), "");
-  EXPECT_EQ(reason("op=fwd dtype=c64 n=1 c=1 k=1 in=8 f=3"), "not a real floating type");
+  EXPECT_EQ(reason("op=fwd dtype=c64 n=1 c=1 k=1 in=8 f=3"),
+            "a type that is not f16, bf16, f32 or f64");
   EXPECT_EQ(reason("op=fwd dtype=f32 n=1 c=1 k=1 in=8 f=3 pad=1 boundary=wrap"),
             "a boundary other than zero");
   EXPECT_EQ(reason("op=fwd dtype=f32 n=1 c=1 k=1 in=8 f=3 pad=-1"), "a negative pad");
