@@ -1,0 +1,80 @@
+#include "cuda/cudnn/cudnn_engine.hpp"
+
+#include <algorithm>
+
+#include "cpp/core/machine.hpp"
+#include "cpp/core/message.hpp"
+#include "cpp/core/way.hpp"
+#include "cuda/cudnn/cudnn_task.hpp"
+#include "cuda/runtime/cudnn_convolution.hpp"
+#include "cuda/runtime/gpu_machine.hpp"
+
+namespace faltung::cuda {
+namespace {
+
+using cudnn::Call;
+
+double round_up(std::int64_t value, std::int64_t step) {
+  return static_cast<double>((value + step - 1) / step * step);
+}
+
+// A product of matrices, in tiles that are padded with zeros: what docs/engines/cuda-cudnn.md says.
+double predict_us(const Call& call) {
+  const Problem& p = call.problem;
+  const GpuMachine gpu = gpu_machine(call.device.index);
+  const bool half = p.input == DType::f16 || p.input == DType::bf16;
+  const std::int64_t in = p.in_channels / p.groups, out = p.out_channels / p.groups;
+  const double padded =
+      half ? round_up(in, 8) * round_up(out, 64) : static_cast<double>(in) * round_up(out, 16);
+  const double products = p.multiply_adds() / (static_cast<double>(in) * static_cast<double>(out));
+  const double rate = half ? gpu.multiprocessors() * gpu.clock_mhz * gpu.mma_products
+                           : gpu.products_per_us(p.accumulator);
+  return gpu.launch_us + std::max(products * padded / rate, p.bytes() / gpu.moved_bytes_per_us());
+}
+
+constexpr Way<Call> all_ways[] = {
+    {.name = "ranked",
+     .takes = "what cuDNN has a convolution for, by the first of its proposals that is as accurate "
+              "as asked for",
+     .serves = [](const Call&) { return true; },
+     .us = predict_us,
+     .make = cudnn::make_task},
+};
+
+class CudnnEngine final : public Engine {
+ public:
+  std::string_view name() const override { return "cuda.cudnn"; }
+  DeviceKind device_kind() const override { return DeviceKind::cuda; }
+  std::vector<WayText> ways() const override { return texts<Way<Call>>(all_ways); }
+
+ private:
+  Offer answer(const Problem& p, const Device& device, std::string_view wanted) const override {
+    if (const std::string reason = cudnn::unsupported_reason(p); !reason.empty()) {
+      return Offer::no(message("cuDNN is not asked for ", reason));
+    }
+    const OpenLibrary& library = cudnn_library();
+    // Another machine may have what this one lacks.
+    if (gpu_machine_elsewhere() == nullptr) {
+      if (!library) return Offer::no(library.reason());
+      std::string refusal = cudnn::version_refusal(p, library.version());
+      if (!refusal.empty()) return Offer::no(std::move(refusal));
+    }
+    const Call call{p, device};
+    Offer offer = offer_of<Call>(all_ways, call, wanted);
+    if (offer) {
+      offer.prepare_within = [call](std::size_t limit) {
+        return cudnn::make_task_within(call, limit);
+      };
+    }
+    return offer;
+  }
+};
+
+}  // namespace
+
+const Engine& cudnn_engine() {
+  static const CudnnEngine engine;
+  return engine;
+}
+
+}  // namespace faltung::cuda

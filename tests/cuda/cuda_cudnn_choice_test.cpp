@@ -1,0 +1,109 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <limits>
+#include <set>
+#include <string>
+
+#include <faltung/machine.hpp>
+
+#include "cuda/cudnn/cudnn_choice.hpp"
+#include "tests/cuda/standins/cudnn_standin.hpp"
+
+// What the real cuDNN chooses for GPUs that are not here, from a text that describes them.
+namespace faltung::cuda::cudnn {
+namespace {
+
+constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
+
+constexpr const char* problems[] = {
+    "op=fwd dtype=f32 n=32 c=64 k=64 in=56x56 f=3x3 pad=1",
+    "op=fwd dtype=f32 n=32 c=64 k=64 in=56x56 f=3x3 pad=1 layout=nhwc",
+    "op=dgrad dtype=f32 n=32 c=64 k=64 in=56x56 f=3x3 pad=1",
+    "op=wgrad dtype=f32 n=32 c=64 k=64 in=56x56 f=3x3 pad=1",
+    "op=fwd dtype=f16 n=64 c=256 k=256 in=28x28 f=3x3 pad=1 layout=nhwc",
+    "op=fwd dtype=f16 n=64 c=256 k=256 in=28x28 f=3x3 pad=1",
+    "op=dgrad dtype=f16 n=64 c=256 k=256 in=28x28 f=3x3 pad=1 layout=nhwc",
+    "op=wgrad dtype=bf16 n=64 c=256 k=256 in=28x28 f=3x3 pad=1 layout=nhwc",
+    "op=fwd dtype=f16 n=16 c=64 k=64 g=64 in=56x56 f=7x7 pad=3 layout=nhwc",
+    "op=fwd dtype=f64 n=8 c=64 k=64 in=56x56 f=3x3 pad=1",
+    "op=fwd dtype=f32 n=4 c=8 k=8 in=1000 f=31 pad=15",
+    "op=fwd dtype=bf16 n=2 c=16 k=16 in=20x20x20 f=3x3x3 pad=1"};
+
+Descriptor device_named(const char* name) {
+  return device_of(device_text(find_gpu_machine(name).value()));
+}
+
+// As accurate as asked for, in a fixed order, and compiled already.
+TEST(CudnnChoice, KeepsToWhatIsStrictOnEveryGpu) {
+  FALTUNG_NEEDS_CUDNN();
+  for (const char* gpu : {"h200", "a100", "b200"}) {
+    const Descriptor device = device_named(gpu);
+    for (const char* line : problems) {
+      SCOPED_TRACE(std::string(gpu) + ": " + line);
+      const Problem p = Problem::parse(line);
+      const Choice choice = choose(p, device, full_alignment, no_limit);
+      for (const char* word : {"nondeterministic", "reduced", "down_convert", "fft", "winograd"}) {
+        EXPECT_EQ(choice.notes.find(word), std::string::npos) << choice.notes;
+      }
+      EXPECT_TRUE(p.input != DType::f32 || !choice.tensor_core);  // it would be TF32
+      EXPECT_NE(choice.plan.find("\"engineId\":" + std::to_string(choice.engine)),
+                std::string::npos);
+      std::printf("%s: engine %ld %s, workspace %zu [%s]\n", gpu, static_cast<long>(choice.engine),
+                  choice.notes.c_str(), choice.workspace_bytes, line);
+    }
+  }
+}
+
+TEST(CudnnChoice, DenseHalfLayersRunOnTensorCores) {
+  FALTUNG_NEEDS_CUDNN();
+  for (const char* gpu : {"h200", "a100", "b200"}) {
+    const Choice choice =
+        choose(Problem::parse(problems[4]), device_named(gpu), full_alignment, no_limit);
+    EXPECT_TRUE(choice.tensor_core) << gpu;
+  }
+}
+
+// What is proposed first for f32 is TF32: allowed when it is asked for.
+TEST(CudnnChoice, FastSumsOfF32MayBeTf32) {
+  FALTUNG_NEEDS_CUDNN();
+  const std::string line = problems[1];
+  const Descriptor device = device_named("h200");
+  EXPECT_TRUE(
+      choose(Problem::parse(line + " math=fast"), device, full_alignment, no_limit).tensor_core);
+  EXPECT_FALSE(choose(Problem::parse(line), device, full_alignment, no_limit).tensor_core);
+}
+
+// 32 limits from none to the wish: no more than the limit, or the least there is.
+TEST(CudnnChoice, KeepsToTheLimitOfTheWorkspace) {
+  FALTUNG_NEEDS_CUDNN();
+  const Descriptor device = device_named("h200");
+  int smaller = 0;
+  for (const char* line : problems) {
+    const Problem p = Problem::parse(line);
+    const std::size_t wish = choose(p, device, full_alignment, no_limit).workspace_bytes;
+    const std::size_t least = choose(p, device, full_alignment, 0).workspace_bytes;
+    EXPECT_LE(least, wish) << line;
+    smaller += least < wish ? 1 : 0;
+    for (std::size_t i = 0; i < 32; ++i) {
+      const std::size_t limit = wish * i / 31;
+      EXPECT_LE(choose(p, device, full_alignment, limit).workspace_bytes, std::max(limit, least))
+          << line;
+    }
+  }
+  EXPECT_GT(smaller, 0);
+}
+
+// The text gives the plan back.
+TEST(CudnnChoice, PlansAreMadeOfTheirText) {
+  FALTUNG_NEEDS_CUDNN();
+  const Descriptor device = device_named("a100");
+  const Choice choice = choose(Problem::parse(problems[4]), device, full_alignment, no_limit);
+  const Descriptor plan = plan_of(choice.plan, device);
+  EXPECT_EQ(plan.value(Attribute::plan_workspace),
+            static_cast<std::int64_t>(choice.workspace_bytes));
+}
+
+}  // namespace
+}  // namespace faltung::cuda::cudnn
