@@ -157,8 +157,8 @@ TEST_F(CudaPlan, FallsBackWhereALibraryFails) {
 }
 
 TEST_F(CudaPlan, FallsBackWhereCublasltFails) {
-  const Problem p =
-      Problem::parse("op=fwd dtype=f16 n=8 c=64 k=64 in=28x28 f=3x3 pad=1 layout=nhwc");
+  const Problem p = Problem::parse(
+      "op=fwd dtype=f16 n=8 c=64 k=64 in=28x28 f=3x3 pad=1 boundary=nearest layout=nhwc");
   ASSERT_EQ(Plan::make(p, gpu).engine(), "cuda.im2col");
   for (const auto& [status, words] :
        {std::pair(14,
