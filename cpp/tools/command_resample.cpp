@@ -111,6 +111,11 @@ void refuse_if_given(const std::string& option, const std::string& value, const 
 void resample_array(const Options& options) {
   refuse_if_given("--rate", options.rate, "arrays have no rate; use --up and --down");
   refuse_if_given("--format", options.format, "arrays keep their type; it is for sound");
+  if (options.allow_truncated) {
+    throw InvalidProblem(
+        "--allow-truncated takes what is there of a recording; an array file that is cut short is "
+        "refused, so leave it out");
+  }
   const Ratio ratio = given_ratio(options);
   signal::ResamplePolyOptions call = call_options(options);
   const Window window(options.window);

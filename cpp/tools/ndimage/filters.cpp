@@ -44,7 +44,7 @@ PerAxis<Boundary> boundaries(const FilterText& text) {
     side = outside;
     used = true;
   }
-  if (!used) {
+  if (!used || text.mode.find(':') != std::string::npos) {
     throw InvalidProblem(fmt::format(
         "--cval {}: --mode {} has no place for it; use --mode constant, or leave --cval out",
         text.cval, text.mode.empty() ? "reflect" : text.mode));
@@ -64,6 +64,11 @@ CallOptions call_options(const FilterText& text) {
     if (!text.order.empty()) call.order = parse_integers("--order", text.order);
     if (!text.truncate.empty()) {
       call.truncate = parse_number("--truncate", text.truncate, 0, infinity);
+    }
+    if (!text.radius.empty() && !text.truncate.empty()) {
+      throw InvalidProblem(fmt::format(
+          "--truncate {} and --radius {} both say how far the filter reaches; use one of them",
+          text.truncate, text.radius));
     }
     if (!text.radius.empty()) call.radius = parse_integers("--radius", text.radius);
   }
