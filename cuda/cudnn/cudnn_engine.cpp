@@ -23,12 +23,13 @@ double predict_us(const Call& call) {
   const Problem& p = call.problem;
   const GpuMachine gpu = gpu_machine(call.device.index);
   const bool half = p.input == DType::f16 || p.input == DType::bf16;
+  const bool tf32 = p.input == DType::f32 && p.math == Math::fast;  // at half the speed
   const std::int64_t in = p.in_channels / p.groups, out = p.out_channels / p.groups;
-  const double padded =
-      half ? round_up(in, 8) * round_up(out, 64) : static_cast<double>(in) * round_up(out, 16);
+  const double padded = half || tf32 ? round_up(in, 8) * round_up(out, 64)
+                                     : static_cast<double>(in) * round_up(out, 16);
   const double products = p.multiply_adds() / (static_cast<double>(in) * static_cast<double>(out));
-  const double rate = half ? gpu.multiprocessors() * gpu.clock_mhz * gpu.mma_products
-                           : gpu.products_per_us(p.accumulator);
+  const double matrix = gpu.multiprocessors() * gpu.clock_mhz * gpu.mma_products;
+  const double rate = half ? matrix : tf32 ? matrix / 2 : gpu.products_per_us(p.accumulator);
   return gpu.launch_us + std::max(products * padded / rate, p.bytes() / gpu.moved_bytes_per_us());
 }
 
