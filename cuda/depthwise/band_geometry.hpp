@@ -11,17 +11,15 @@ namespace faltung::cuda::depthwise {
 /// the left of the tile's first output column. Column tile n of 8 outputs begins at shared column
 /// 8 n + offset, and its window, 16 steps wide, at 8 n: output column v meets tap s at window
 /// column v + s + offset - pad.
-struct BandTiling {
-  int strip = 1;   ///< output rows of one of the 16 strips: matrix row m holds strip m
-  int steps = 1;   ///< of 16 window columns
-  int offset = 0;  ///< shared column of the first output of column tile 0
-  int left = 0;    ///< input column of shared column 0 less the tile's first output column
-  int before = 0;  ///< outputs of column tile 0 that lie before the tile
-  int stage = 0;   ///< results wait for their store this many columns further right
-  int rows = 1;    ///< output rows of a tile
-  int cols = 8;    ///< output columns of a tile
-  int tiles = 1;   ///< column tiles of 8 outputs
-  int strips = 1;  ///< of `rows`
+struct BandTiling : TileGrid {
+  int strip = 1;         ///< output rows of one of the 16 strips: matrix row m holds strip m
+  int steps = 1;         ///< of 16 window columns
+  int offset = 0;        ///< shared column of the first output of column tile 0
+  int left = 0;          ///< input column of shared column 0 less the tile's first output column
+  int before = 0;        ///< outputs of column tile 0 that lie before the tile
+  int stage = 0;         ///< results wait for their store this many columns further right
+  int column_tiles = 1;  ///< of 8 outputs
+  int strips = 1;        ///< of `rows`
   int smem_rows = 1, halves = 3;
   int pitch = 24;      ///< between shared rows
   int skew = 0;        ///< more after every strip, so that 8 strips lie in different banks
@@ -30,34 +28,11 @@ struct BandTiling {
   int tile_size = 0;   ///< of one tile of x
   int groups = 1;      ///< of warps, each with a plane of its own
   int group_warps = 1;
-  int run = 1;  ///< tiles that a group computes one after the other
-  std::int64_t tiles_x = 1, tiles_y = 1;
-  std::int64_t count = 1;  ///< tiles of all planes
+  int run = 1;             ///< tiles that a group computes one after the other
   bool folded = false;     ///< the rows are consecutive pieces of one row, `cols` long
   bool x_vectors = false;  ///< rows of x lie so that its pieces are 16 aligned bytes
   bool y_vectors = false;  ///< those of y
 };
-
-/// Where a tile lies: tiles of a plane, then images, then channels, so that a run keeps its filter.
-struct BandTile {
-  std::int64_t k, b, z;
-  int y, x;  ///< first output
-};
-
-FALTUNG_HOST_DEVICE constexpr BandTile band_tile(const Geometry& g, const BandTiling& t,
-                                                 std::int64_t number) {
-  BandTile at{};
-  const Quotient column = divide(number, t.tiles_x);
-  const Quotient row = divide(column.whole, t.tiles_y);
-  const Quotient slice = divide(row.whole, g.axis[0].output);
-  const Quotient image = divide(slice.whole, g.batch);
-  at.x = static_cast<int>(column.rest) * t.cols * (t.folded ? t.rows : 1);
-  at.y = static_cast<int>(row.rest) * t.rows;
-  at.z = slice.rest;
-  at.b = image.rest;
-  at.k = image.whole;
-  return at;
-}
 
 /// Place of a column of a shared row.
 FALTUNG_HOST_DEVICE constexpr int band_place(const BandTiling& t, int row, int column) {

@@ -17,7 +17,7 @@ struct BandGroup {
 /// Starts to load a tile of x: whole pieces of 8 columns by cp.async, what touches the frame or is
 /// not aligned an element at a time.
 template <typename T>
-__device__ void load_band_tile(const Arguments& a, const BandTiling& t, const BandTile& at,
+__device__ void load_band_tile(const Arguments& a, const BandTiling& t, const PlaneTile& at,
                                const BandGroup<T>& group, Shared<T> tile) {
   const Geometry& g = a.geometry;
   const AxisGeometry& ay = g.axis[1];
@@ -119,7 +119,7 @@ __device__ __forceinline__ void sum_band(const BandTiling& t, int filter_rows, i
       if (row < p || row - p >= filter_rows) continue;
 #pragma unroll
       for (int n = 0; n < band_columns; ++n) {
-        if (first_tile + n >= t.tiles) continue;
+        if (first_tile + n >= t.column_tiles) continue;
 #pragma unroll
         for (int k = 0; k < steps; ++k) {
           mma_m16n8k16<T>(
@@ -148,7 +148,7 @@ __device__ __forceinline__ void stage_band(const Arguments& a, const BandTiling&
   for (int p = 0; p < strip; ++p) {
 #pragma unroll
     for (int n = 0; n < band_columns; ++n) {
-      if (first_tile + n >= t.tiles) continue;
+      if (first_tile + n >= t.column_tiles) continue;
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
         const int m = lane / 4 + 8 * half;
@@ -164,7 +164,7 @@ __device__ __forceinline__ void stage_band(const Arguments& a, const BandTiling&
 
 /// The staged tile into y.
 template <typename T>
-__device__ void store_band_tile(const Arguments& a, const BandTiling& t, const BandTile& at,
+__device__ void store_band_tile(const Arguments& a, const BandTiling& t, const PlaneTile& at,
                                 const BandGroup<T>& group, Shared<T> tile) {
   const Geometry& g = a.geometry;
   const AxisGeometry& ay = g.axis[1];
@@ -245,9 +245,9 @@ __global__ void __launch_bounds__(32 * band_warps, band_blocks(strip, steps))
   const int first_tile = group.thread / 32 * band_columns;
   const std::int64_t first = (std::int64_t{blockIdx.x} * t.groups + number) * t.run;
   const int runs =
-      static_cast<int>(max(std::int64_t{0}, min(std::int64_t{t.run}, t.count - first)));
+      static_cast<int>(max(std::int64_t{0}, min(std::int64_t{t.run}, t.tiles - first)));
   if (runs > 0) {
-    const BandTile at = band_tile(g, t, first);
+    const PlaneTile at = plane_tile(g, t, first);
     load_band_taps(a, t, at.k, group);
     load_band_tile(a, t, at, group, group.tiles);
   }
@@ -259,22 +259,22 @@ __global__ void __launch_bounds__(32 * band_warps, band_blocks(strip, steps))
     copy_async_wait<0>();
     __syncthreads();  // the tile is there, and the one before has left
     if (i + 1 < runs) {
-      load_band_tile(a, t, band_tile(g, t, first + i + 1), group,
+      load_band_tile(a, t, plane_tile(g, t, first + i + 1), group,
                      group.tiles + (i + 1) % 2 * t.tile_size);
     }
     copy_async_commit();
     float sum[strip][band_columns][4] = {};
-    const bool works = i < runs && first_tile < t.tiles;
+    const bool works = i < runs && first_tile < t.column_tiles;
     if (works) {
       sum_band<T, strip, steps>(t, static_cast<int>(g.axis[1].filter), first_tile, tile, group.taps,
                                 sum);
     }
     __syncthreads();  // the inputs have been read
     // Where the tile lies is found again: kept, it would take registers from the sums.
-    const BandTile at = band_tile(g, t, first + i);
+    const PlaneTile at = plane_tile(g, t, first + i);
     if (works) stage_band<T, strip>(a, t, at.k, first_tile, tile, sum);
     if (i + 1 < runs) {
-      const std::int64_t k = band_tile(g, t, first + i + 1).k;
+      const std::int64_t k = plane_tile(g, t, first + i + 1).k;
       if (k != at.k) load_band_taps(a, t, k, group);
     }
     __syncthreads();

@@ -21,13 +21,6 @@ constexpr std::int64_t half_shared(const GpuLimits& device) {
                                 device.shared_of_multiprocessor / 2 - device.shared_reserved);
 }
 
-constexpr std::int64_t round_up(std::int64_t a, std::int64_t b) { return divide_up(a, b) * b; }
-
-/// Quotient towards minus infinity.
-constexpr std::int64_t divide_down(std::int64_t a, std::int64_t b) {
-  return a >= 0 ? a / b : -divide_up(-a, b);
-}
-
 /// Steps of 16 window columns that 8 outputs and a filter of `size` columns need, and where the
 /// outputs then begin: at an even column, so that two results make an aligned word, if possible at
 /// a multiple of 8.
@@ -86,20 +79,14 @@ inline bool can_band(const Problem& p, const Geometry& g) {
     return false;
   }
   const AxisGeometry &ay = g.axis[1], &ax = g.axis[2];
-  return light_epilogue(p.epilogue) && g.inputs == 1 && has_plain_planes(g) && ay.filter <= 64 &&
-         band_window(ax.filter, ax.pad_lo, band_folds(g)).steps > 0;
+  return light_epilogue(p.epilogue) && g.group_inputs == 1 && has_plain_planes(g) &&
+         ay.filter <= 64 && band_window(ax.filter, ax.pad_lo, band_folds(g)).steps > 0;
 }
 
-/// Whether rows that are `step` apart along each axis all begin at multiples of `vector`.
+/// Whether all rows begin at multiples of `vector` elements, if the tensor does.
 constexpr bool rows_aligned(const Geometry& g, int vector, std::int64_t batch, std::int64_t channel,
                             std::int64_t AxisGeometry::*step) {
-  bool aligned =
-      (g.batch == 1 || batch % vector == 0) && (g.channels == 1 || channel % vector == 0);
-  for (int i = 0; i < 2; ++i) {
-    if (g.axis[i].output == 1 && g.axis[i].input == 1) continue;
-    aligned = aligned && g.axis[i].*step % vector == 0;
-  }
-  return aligned;
+  return (g.batch == 1 || batch % vector == 0) && steps_are_multiples(g, channel, step, vector);
 }
 
 inline BandTiling band_tiling(const Geometry& g, const GpuLimits& device = {}) {
@@ -129,8 +116,8 @@ inline BandTiling band_tiling(const Geometry& g, const GpuLimits& device = {}) {
     const bool whole = ax.output + t.before <= 8 * max_tiles;
     t.cols = whole ? static_cast<int>(ax.output) : max_cols;
   }
-  t.tiles = static_cast<int>(divide_up(t.cols + t.before, 8));
-  t.halves = t.tiles + 2 * t.steps - 1;
+  t.column_tiles = static_cast<int>(divide_up(t.cols + t.before, 8));
+  t.halves = t.column_tiles + 2 * t.steps - 1;
   t.pitch = 8 * t.halves;
   t.skew = t.strip * t.halves % 2 == 0 ? 8 : 0;
   t.tile_size = t.smem_rows * t.pitch + static_cast<int>(divide_up(t.smem_rows, t.strip)) * t.skew;
@@ -138,17 +125,18 @@ inline BandTiling band_tiling(const Geometry& g, const GpuLimits& device = {}) {
   t.tap_size = static_cast<int>(ay.filter) * 2 * t.tap_pitch;
   // As many groups as have columns for their warps and room for their tiles.
   t.groups = band_warps;
-  while (t.groups > 1 && (t.tiles * t.groups > band_columns * band_warps ||
+  while (t.groups > 1 && (t.column_tiles * t.groups > band_columns * band_warps ||
                           t.groups * band_group_size(t) * 2 > half_shared(device))) {
     t.groups /= 2;
   }
   t.group_warps = band_warps / t.groups;
   t.tiles_x = divide_up(ax.output, t.folded ? t.cols * t.rows : t.cols);
   t.tiles_y = t.folded ? 1 : divide_up(ay.output, t.rows);
-  t.count = t.tiles_x * t.tiles_y * az.output * g.batch * g.channels;
+  t.tiles_z = az.output;
+  t.tiles = t.tiles_x * t.tiles_y * t.tiles_z * g.batch * g.channels;
   // Eight blocks on a multiprocessor, each with at most 16 tiles in a row.
   const std::int64_t blocks = std::int64_t{device.multiprocessors} * 8 * t.groups;
-  t.run = static_cast<int>(std::clamp<std::int64_t>(t.count / blocks, 1, 16));
+  t.run = static_cast<int>(std::clamp<std::int64_t>(t.tiles / blocks, 1, 16));
   t.x_vectors = rows_aligned(g, 8, g.x_batch, g.x_channel, &AxisGeometry::x_stride);
   t.y_vectors = rows_aligned(g, 8, g.y_batch, g.y_channel, &AxisGeometry::y_stride);
   return t;
@@ -160,14 +148,15 @@ struct BandCounts {
 };
 inline BandCounts band_counts(const Geometry& g, const BandTiling& t) {
   const auto filter = static_cast<double>(g.axis[1].filter);
-  const double passes = static_cast<double>(divide_up(t.tiles, band_columns));
+  const double passes = static_cast<double>(divide_up(t.column_tiles, band_columns));
   const double loads = 4 * ((band_columns + 2 * t.steps) / 2);
   BandCounts counts;
   const double taps = filter * 2 * static_cast<double>(divide_up(band_length(t.steps), 32));
   counts.wavefronts = t.smem_rows * t.halves / 8.0 + taps / t.run +
                       passes * ((filter + t.strip - 1) * loads + filter * 2 * t.steps) +
-                      2.0 * t.strip * t.tiles + t.rows * static_cast<double>(divide_up(t.tiles, 8));
-  counts.mma = filter * t.strip * t.tiles * t.steps;
+                      2.0 * t.strip * t.column_tiles +
+                      t.rows * static_cast<double>(divide_up(t.column_tiles, 8));
+  counts.mma = filter * t.strip * t.column_tiles * t.steps;
   return counts;
 }
 
@@ -187,7 +176,7 @@ inline double predict_band_us(const GpuMachine& gpu, const Geometry& g, const Ba
                               double bytes) {
   const BandCounts counts = band_counts(g, t);
   const double slots = gpu.multiprocessors() * gpu.clock_mhz;
-  const double rounds = std::max(gpu.multiprocessors(), static_cast<double>(t.count));
+  const double rounds = std::max(gpu.multiprocessors(), static_cast<double>(t.tiles));
   // Single elements take 40 instructions to load and 20 to store, counted by hand.
   const double issue = ((t.x_vectors ? 0 : 40.0 * t.smem_rows * t.pitch) +
                         (t.y_vectors ? 0 : 20.0 * t.rows * t.cols)) /

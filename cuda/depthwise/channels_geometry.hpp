@@ -8,43 +8,19 @@ namespace faltung::cuda::depthwise {
 /// of f32 or two of a half type. A tile is an area of outputs times `words` words of channels; its
 /// input lies in shared memory pixel by pixel. Sub-tiles, one column of them after the other, are
 /// what a thread computes at a time.
-struct ChannelsTiling {
+struct ChannelsTiling : TileGrid {
   int size = 3;                      ///< of the compiled filter, which holds the problem's
   int stride = 1;                    ///< of both axes
   int words = 32;                    ///< 16 or 32
-  int rows = 1, cols = 1;            ///< outputs of a tile, whole sub-tiles
   int smem_rows = 1, smem_cols = 1;  ///< pixels
   int pitch = 0;                     ///< words between shared rows
   int tile_size = 0;                 ///< words
   int run = 1;                       ///< tiles that a block computes one after the other
-  std::int64_t tiles_x = 1, tiles_y = 1, groups = 1;
-  std::int64_t count = 1;  ///< tiles of all images and groups of channels
+  std::int64_t groups = 1;           ///< of channels, for each of which there are tiles
   bool x_vectors =
       false;             ///< pixels of x begin at multiples of 16 bytes, and their channels end so
   bool y_words = false;  ///< those of y of 4 bytes
 };
-
-/// Where a tile lies: tiles of a slice, slices, images, then groups of channels, so that a run
-/// keeps its filters.
-struct ChannelsTile {
-  std::int64_t b, z, group;
-  std::int64_t y, x;  ///< first output
-};
-
-FALTUNG_HOST_DEVICE constexpr ChannelsTile channels_tile(const Geometry& g, const ChannelsTiling& t,
-                                                         std::int64_t number) {
-  ChannelsTile at{};
-  const Quotient column = divide(number, t.tiles_x);
-  const Quotient row = divide(column.whole, t.tiles_y);
-  const Quotient slice = divide(row.whole, g.axis[0].output);
-  const Quotient image = divide(slice.whole, g.batch);
-  at.x = column.rest * t.cols;
-  at.y = row.rest * t.rows;
-  at.z = slice.rest;
-  at.b = image.rest;
-  at.group = image.whole;
-  return at;
-}
 
 /// Output rows and columns of a sub-tile. A step to the next one along y is 2 or 4 input rows,
 /// which `pitch` places 16 banks on: lanes of two sub-tiles then read different ones.

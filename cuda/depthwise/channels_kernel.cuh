@@ -26,13 +26,13 @@ __device__ __forceinline__ void split_word(std::uint32_t word, float (&value)[ch
 
 /// Starts to load a tile of x: 16 bytes at a time, or single elements where pixels are not aligned.
 template <typename T>
-__device__ void load_channels_tile(const Arguments& a, const ChannelsTiling& t,
-                                   const ChannelsTile& at, Shared<T> tile) {
+__device__ void load_channels_tile(const Arguments& a, const ChannelsTiling& t, const PlaneTile& at,
+                                   Shared<T> tile) {
   constexpr int each = channels_each<T>;
   constexpr int vector = static_cast<int>(16 / sizeof(T));
   const Geometry& g = a.geometry;
   const int pieces = t.words / 4;
-  const std::int64_t channel = at.group * t.words * each;
+  const std::int64_t channel = at.k * t.words * each;
   const Global<const T> image = a.x.template as<const T>() + at.b * g.x_batch;
   for (int i = static_cast<int>(threadIdx.x); i < t.smem_rows * t.smem_cols * pieces;
        i += channels_threads) {
@@ -94,7 +94,7 @@ __device__ __forceinline__ void load_channels_taps(const Arguments& a, std::int6
 /// Outputs of one thread that are not finite, by the definition: zeros of the compiled filter or
 /// beyond the input may have spoilt them.
 template <typename T>
-__device__ __noinline__ void mend_channels(const Arguments& a, const ChannelsTile& at,
+__device__ __noinline__ void mend_channels(const Arguments& a, const PlaneTile& at,
                                            std::int64_t channel, int rows, int columns) {
   const Geometry& g = a.geometry;
 #pragma unroll 1
@@ -115,7 +115,7 @@ __device__ __noinline__ void mend_channels(const Arguments& a, const ChannelsTil
 /// Stores a sub-tile; `at` is its first output.
 template <typename T, int rows>
 __device__ __forceinline__ void store_channels(
-    const Arguments& a, const ChannelsTiling& t, const ChannelsTile& at, std::int64_t channel,
+    const Arguments& a, const ChannelsTiling& t, const PlaneTile& at, std::int64_t channel,
     const float (&sum)[rows][channels_columns][channels_each<T>]) {
   constexpr int each = channels_each<T>;
   const Geometry& g = a.geometry;
@@ -199,7 +199,7 @@ __device__ __forceinline__ void add_channels(
 /// The next tile is on its way while one is summed. Boundaries and input dilation are resolved
 /// when a tile is loaded.
 ///
-///   grid    x: t.count / t.run, in the order of channels_tile
+///   grid    x: t.tiles / t.run, in the order of channels_tile
 ///   block   channels_threads: t.words lanes to a sub-tile
 ///   shared  2 t.tile_size words
 ///
@@ -220,8 +220,8 @@ __global__ void __launch_bounds__(channels_threads, channels_blocks(size))
   const int sub_step = channels_threads / t.words;
   const int subs_y = t.rows / rows, subs = subs_y * (t.cols / channels_columns);
   const std::int64_t first = std::int64_t{blockIdx.x} * t.run;
-  const int runs = static_cast<int>(min(std::int64_t{t.run}, t.count - first));
-  load_channels_tile<T>(a, t, channels_tile(g, t, first), shared.template as<T>());
+  const int runs = static_cast<int>(min(std::int64_t{t.run}, t.tiles - first));
+  load_channels_tile<T>(a, t, plane_tile(g, t, first), shared.template as<T>());
   copy_async_commit();
   float w[size][size][each];
   std::int64_t group = -1;
@@ -230,21 +230,21 @@ __global__ void __launch_bounds__(channels_threads, channels_blocks(size))
     copy_async_wait<0>();
     __syncthreads();  // the tile is there, and the one before has been read
     if (i + 1 < runs) {
-      load_channels_tile<T>(a, t, channels_tile(g, t, first + i + 1),
+      load_channels_tile<T>(a, t, plane_tile(g, t, first + i + 1),
                             (shared + (i + 1) % 2 * t.tile_size).template as<T>());
     }
     copy_async_commit();
-    const ChannelsTile at = channels_tile(g, t, first + i);
-    const std::int64_t channel = (at.group * t.words + word) * each;
-    if (at.group != group) {
-      group = at.group;
+    const PlaneTile at = plane_tile(g, t, first + i);
+    const std::int64_t channel = (at.k * t.words + word) * each;
+    if (at.k != group) {
+      group = at.k;
       load_channels_taps<T, size>(a, channel, w);
     }
     if (channel >= g.channels) continue;
 #pragma unroll 1
     for (int sub = sub_first; sub < subs; sub += sub_step) {
       const int sub_x = sub / subs_y, sub_y = sub - sub_x * subs_y;
-      ChannelsTile own = at;
+      PlaneTile own = at;
       own.y += sub_y * rows;
       own.x += sub_x * channels_columns;
       if (own.y >= g.axis[1].output || own.x >= g.axis[2].output) continue;

@@ -19,7 +19,7 @@ inline bool can_channels(const Problem& p, const Geometry& g) {
   const bool plane = az.filter == 1 && az.pad_lo == 0 && az.stride == 1 && az.input_dilation == 1 &&
                      az.output <= az.input;
   return p.pass != Pass::backward_filter && p.input != DType::f64 && light_epilogue(p.epilogue) &&
-         g.channels_last && g.inputs == 1 && g.multiplier == 1 && g.x_channel == 1 &&
+         g.channels_last && g.group_inputs == 1 && g.group_outputs == 1 && g.x_channel == 1 &&
          g.y_channel == 1 && g.channels >= 8 && plane && steps && spread(ax) <= 7 &&
          spread(ay) <= 7;
 }
@@ -61,9 +61,10 @@ inline ChannelsTiling channels_tiling(const Geometry& g, int bytes, const GpuLim
   }
   t.tiles_x = divide_up(ax.output, t.cols);
   t.tiles_y = divide_up(ay.output, t.rows);
-  t.count = t.tiles_x * t.tiles_y * az.output * g.batch * t.groups;
+  t.tiles_z = az.output;
+  t.tiles = t.tiles_x * t.tiles_y * t.tiles_z * g.batch * t.groups;
   t.run = static_cast<int>(
-      std::clamp<std::int64_t>(t.count / (std::int64_t{device.multiprocessors} * 8), 1, 16));
+      std::clamp<std::int64_t>(t.tiles / (std::int64_t{device.multiprocessors} * 8), 1, 16));
   bool aligned = g.channels * bytes % 16 == 0 && g.x_batch * bytes % 16 == 0;
   bool words_aligned = g.channels % each == 0 && g.y_batch % each == 0;
   for (const AxisGeometry& axis : g.axis) {
@@ -81,7 +82,7 @@ inline ChannelsTiling channels_tiling(const Geometry& g, int bytes, const GpuLim
 inline double predict_channels_us(const GpuMachine& gpu, const Problem& p,
                                   const ChannelsTiling& t) {
   const int bytes = static_cast<int>(size_of(p.input));
-  const double tiles = static_cast<double>(t.count);
+  const double tiles = static_cast<double>(t.tiles);
   const double pixels = static_cast<double>(t.smem_rows) * t.smem_cols;
   const double copies = pixels * t.words / 4 * (t.x_vectors ? 25 : 25.0 * 16 / bytes);
   const double outputs = static_cast<double>(t.rows) * t.cols * t.words;

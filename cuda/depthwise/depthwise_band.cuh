@@ -10,7 +10,7 @@ template <typename T>
 void launch_band(const Arguments& arguments, const BandTiling& t, LaunchQueue stream) {
   const LaunchConfig config{
       .name = "depthwise_band",
-      .grid = exact_grid(divide_up(t.count, std::int64_t{t.groups} * t.run)),
+      .grid = exact_grid(divide_up(t.tiles, std::int64_t{t.groups} * t.run)),
       .block = 32 * band_warps,
       .shared_bytes = static_cast<std::size_t>(t.groups * band_group_size(t)) * sizeof(T),
       .stream = stream};

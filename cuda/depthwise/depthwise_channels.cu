@@ -9,7 +9,7 @@ void launch_channels(const Arguments& arguments, const ChannelsTiling& t, Launch
   visit_value<3, 5, 7>(t.size, [&](auto size) {
     launch(t.stride == 1 ? channels_kernel<T, size(), 1> : channels_kernel<T, size(), 2>,
            {.name = "depthwise_channels",
-            .grid = exact_grid(divide_up(t.count, t.run)),
+            .grid = exact_grid(divide_up(t.tiles, t.run)),
             .block = channels_threads,
             .shared_bytes = 2 * static_cast<std::size_t>(t.tile_size) * 4,
             .stream = stream},

@@ -2,39 +2,17 @@
 
 #include <cstdint>
 
-#include "cuda/primitives/place.hpp"
+#include "cuda/primitives/geometry.hpp"
 
 namespace faltung::cuda::depthwise {
 
-inline constexpr int max_rank = 3;
-
-/// One filter per channel, free of layouts, passes, flips and missing axes. Result channel k reads
-/// `inputs` channels of x, from k / multiplier inputs on:
-///
-///     y[b,k,o] = sum over m < inputs, and r:  w[k,m,r] X[b, k / multiplier inputs + m,
-///                                                        o stride + r dilation - lo]
-///
-/// The forward pass has one input to a result and `multiplier` results to an input; the data
-/// gradient, where x is dy, has it the other way round.
-struct Geometry {
-  AxisGeometry axis[max_rank];  ///< slowest first; missing axes come first and have extent 1
-  std::int64_t batch = 1, channels = 1;  ///< of the result
-  std::int64_t multiplier = 1, inputs = 1;
-  std::int64_t x_batch = 0, x_channel = 0, y_batch = 0, y_channel = 0;  ///< strides
-  std::int64_t w_channel = 0, w_input = 0, w_origin = 0;
+/// One filter per channel: the forward pass has one input to a result and several results to an
+/// input; the data gradient, where x is dy, has it the other way round.
+struct Geometry : BaseGeometry {
+  std::int64_t batch = 1;
+  std::int64_t x_batch = 0, y_batch = 0, w_channel = 0;  ///< strides
   int thin = 1;                ///< 2: only results of even rows and columns are kept; see dense()
   bool channels_last = false;  ///< neighbouring results are neighbouring channels
-
-  FALTUNG_HOST_DEVICE constexpr std::int64_t positions() const {
-    return axis[0].output * axis[1].output * axis[2].output;
-  }
-  FALTUNG_HOST_DEVICE constexpr std::int64_t taps() const {
-    return axis[0].filter * axis[1].filter * axis[2].filter;
-  }
-  /// The first channel of x that result channel k reads.
-  FALTUNG_HOST_DEVICE constexpr std::int64_t first_input(std::int64_t k) const {
-    return multiplier == 1 ? k * inputs : k / multiplier * inputs;
-  }
 };
 
 /// Extent of a filter with its dilation: the taps between are zeros.
@@ -54,17 +32,27 @@ FALTUNG_HOST_DEVICE constexpr Geometry dense(Geometry g) {
   return g;
 }
 
-struct Quotient {
-  std::int64_t whole, rest;
+/// Where a tile of one plane lies.
+struct PlaneTile {
+  std::int64_t k;  ///< channel, or group of channels
+  std::int64_t b, z;
+  std::int64_t y, x;  ///< first output
 };
 
-/// n / d for n >= 0, d > 0; in 32 bits where both fit, since 64-bit division is a long loop.
-FALTUNG_HOST_DEVICE constexpr Quotient divide(std::int64_t n, std::int64_t d) {
-  if (((n | d) >> 32) == 0) {
-    const auto a = static_cast<std::uint32_t>(n), b = static_cast<std::uint32_t>(d);
-    return {a / b, a % b};
+/// Tiles of a plane, slices or runs of them, images, then channels, so that a run keeps its filter.
+/// The rows of a `folded` tiling are consecutive pieces of one row.
+template <typename Tiling>
+FALTUNG_HOST_DEVICE constexpr PlaneTile plane_tile(const Geometry& g, const Tiling& t,
+                                                   std::int64_t number) {
+  const Quotient column = divide(number, t.tiles_x);
+  const Quotient row = divide(column.whole, t.tiles_y);
+  const Quotient slice = divide(row.whole, t.tiles_z);
+  const Quotient image = divide(slice.whole, g.batch);
+  PlaneTile at{image.whole, image.rest, slice.rest, row.rest * t.rows, column.rest * t.cols};
+  if constexpr (requires { t.folded; }) {
+    if (t.folded) at.x *= t.rows;
   }
-  return {n / d, n % d};
+  return at;
 }
 
 /// One result.

@@ -1,18 +1,14 @@
 #pragma once
 
 #include "cuda/depthwise/depthwise_geometry.hpp"
-#include "cuda/primitives/epilogue.cuh"
+#include "cuda/primitives/operands.cuh"
 
 /// What the kernels of this folder share. x, w and y hold elements of one type T; sums are formed
 /// in Sum<T>.
 namespace faltung::cuda::depthwise {
 
-struct Arguments {
-  Global<const unsigned char> x, w;
-  Global<unsigned char> y;
+struct Arguments : Operands {
   Geometry geometry;
-  EpilogueArguments epilogue;
-  DType type = DType::f32;
 };
 
 template <typename T>
@@ -43,7 +39,7 @@ __device__ __forceinline__ void finish(const Arguments& a, Sum<T> sum, std::int6
   if (a.epilogue.plain) {
     a.y.template as<T>()[index] = from_sum<T>(sum);
   } else {
-    finish_element(a.epilogue, sum, channel, a.y, a.type, index);
+    finish_element(a.epilogue, sum, channel, a.y, a.y_type, index);
   }
 }
 

@@ -11,8 +11,6 @@
 
 namespace faltung::cuda::depthwise {
 
-constexpr std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-
 /// Instructions of single threads that a GPU issues in a microsecond.
 inline double issued_per_us(const GpuMachine& gpu) {
   return gpu.multiprocessors() * gpu.issued_per_us();
@@ -36,7 +34,7 @@ inline double more_slots(const GpuMachine& gpu, DType type) {
 inline double predict_gather_us(const GpuMachine& gpu, const Problem& p, const Geometry& g) {
   const double outputs = static_cast<double>(g.batch) * static_cast<double>(g.channels) *
                          static_cast<double>(g.positions());
-  const double terms = static_cast<double>(g.inputs) * static_cast<double>(g.taps());
+  const double terms = static_cast<double>(g.group_inputs) * static_cast<double>(g.taps());
   const double slow = p.input == DType::f64 ? 1.5 : 1;
   const double tap = GatherCost::tap * slow + more_slots(gpu, p.input);
   const double instructions = outputs * (terms * tap + GatherCost::output);

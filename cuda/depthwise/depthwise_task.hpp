@@ -7,15 +7,11 @@
 #include "cuda/depthwise/depthwise_launch.hpp"
 #include "cuda/primitives/alignment.cuh"
 #include "cuda/primitives/dispatch.cuh"
-#include "cuda/primitives/epilogue_lowering.cuh"
+#include "cuda/primitives/operands_lowering.cuh"
 #include "cuda/runtime/device_guard.hpp"
 #include "cuda/runtime/gpu_machine.hpp"
 
 namespace faltung::cuda::depthwise {
-
-inline Global<const unsigned char> bytes_of(const void* data) {
-  return Global<const unsigned char>(static_cast<const unsigned char*>(data));
-}
 
 /// `tiling` of rows that begin at multiples of 16 bytes, if the tensors that lie in them do.
 template <typename Tiling>
@@ -39,8 +35,7 @@ class DepthwiseTask : public Task {
  public:
   explicit DepthwiseTask(const Call& call) : sums_(call.problem.accumulator), device_(call.device) {
     arguments_.geometry = call.geometry;
-    arguments_.epilogue = epilogue_arguments(call.problem);
-    arguments_.type = call.problem.input;
+    describe(call.problem, arguments_);
   }
 
   ErrorBound error_bound() const override {
@@ -53,10 +48,7 @@ class DepthwiseTask : public Task {
   }
   void run(const RunArguments& run) const final {
     Arguments arguments = arguments_;
-    arguments.x = bytes_of(run.first);
-    arguments.w = bytes_of(run.second);
-    arguments.y = Global<unsigned char>(static_cast<unsigned char*>(run.result));
-    arguments.epilogue.bias = bytes_of(run.bias);
+    locate(run, arguments);
     const DeviceGuard guard(device_.index);
     launch(arguments, run, static_cast<cudaStream_t>(run.stream.handle));
   }
@@ -64,7 +56,7 @@ class DepthwiseTask : public Task {
  protected:
   const Geometry& geometry() const { return arguments_.geometry; }
   virtual double terms() const {
-    return static_cast<double>(geometry().inputs) * static_cast<double>(geometry().taps());
+    return static_cast<double>(geometry().group_inputs) * static_cast<double>(geometry().taps());
   }
   DType sums_;
   Arguments arguments_;

@@ -20,8 +20,9 @@ class GatherTask final : public DepthwiseTask {
 
  private:
   void launch(const Arguments& arguments, const RunArguments&, LaunchQueue stream) const override {
-    visit_type<Half, BFloat16, float, double>(
-        arguments.type, [&](auto element) { launch_gather<decltype(element)>(arguments, stream); });
+    visit_type<Half, BFloat16, float, double>(arguments.x_type, [&](auto element) {
+      launch_gather<decltype(element)>(arguments, stream);
+    });
   }
 };
 
@@ -54,7 +55,7 @@ class BandTask final : public DepthwiseTask {
   void launch(const Arguments& arguments, const RunArguments& run,
               LaunchQueue stream) const override {
     const auto tiling = with_vectors(tiling_, run.first, run.result);
-    visit_type<Half, BFloat16>(arguments.type, [&](auto element) {
+    visit_type<Half, BFloat16>(arguments.x_type, [&](auto element) {
       launch_band<decltype(element)>(arguments, tiling, stream);
     });
   }
@@ -78,7 +79,7 @@ class WindowTask final : public DepthwiseTask {
   void launch(const Arguments& arguments, const RunArguments& run,
               LaunchQueue stream) const override {
     const auto tiling = with_vectors(tiling_, run.first, run.result);
-    visit_type<float, double>(arguments.type, [&](auto element) {
+    visit_type<float, double>(arguments.x_type, [&](auto element) {
       launch_window<decltype(element)>(arguments, tiling, stream);
     });
   }
@@ -104,7 +105,7 @@ class ChannelsTask final : public DepthwiseTask {
     ChannelsTiling tiling = tiling_;
     tiling.x_vectors = tiling.x_vectors && is_aligned(run.first);
     tiling.y_words = tiling.y_words && is_aligned(run.result);
-    visit_type<Half, BFloat16, float>(arguments.type, [&](auto element) {
+    visit_type<Half, BFloat16, float>(arguments.x_type, [&](auto element) {
       launch_channels<decltype(element)>(arguments, tiling, stream);
     });
   }

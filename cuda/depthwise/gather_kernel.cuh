@@ -85,7 +85,7 @@ __global__ void __launch_bounds__(gather_threads, 2)
     const Output at = output_at(g, number);
     const Window window = window_of(g, at.o);
     Sum<T> sum{};
-    for (std::int64_t m = 0; m < g.inputs; ++m) {
+    for (std::int64_t m = 0; m < g.group_inputs; ++m) {
       const auto x =
           a.x.template as<const T>() + (at.b * g.x_batch + (g.first_input(at.k) + m) * g.x_channel);
       const auto w = a.w.template as<const T>() + (g.w_origin + at.k * g.w_channel + m * g.w_input);

@@ -10,11 +10,11 @@ namespace faltung::cuda::depthwise {
 /// A tile of dy lies in shared memory as `blocks` x 16 rows of y_pitch, that of x with the rows
 /// that its taps meet beside it. Column 0 of the shared x is input column 8 `first` to the right
 /// of the tile's first column of dy, so that dy piece j meets its taps in x pieces j, j + 1, ...
-struct GradientTiling {
-  int rows = 1, cols = 8;  ///< of dy in a tile
-  int blocks = 1;          ///< of 16 rows in a tile
-  int planes = 1;          ///< tiles that are loaded together
-  int pieces = 1;          ///< of dy in a row
+/// Rows, columns and tiles are those of dy, tiles those of one channel.
+struct GradientTiling : TileGrid {
+  int blocks = 1;  ///< of 16 rows in a tile
+  int planes = 1;  ///< tiles that are loaded together
+  int pieces = 1;  ///< of dy in a row
   int first = 0;
   int x_rows = 1, x_pieces = 1;  ///< that hold something; the rest of the memory is zero
   int x_height = 1;              ///< shared rows of x
@@ -25,8 +25,6 @@ struct GradientTiling {
   int warp_groups = 1;  ///< groups of taps that the warps of a block share out; divides the warps
   int grid_groups = 1;  ///< blocks that share out the rest
   int run = 1;          ///< loads of a block
-  std::int64_t tiles_x = 1, tiles_y = 1;
-  std::int64_t tiles = 1;   ///< of one channel
   std::int64_t chunks = 1;  ///< blocks of one channel and one group
   bool folded = false;      ///< the rows are consecutive pieces of one row, `cols` long
   bool x_vectors = false, y_vectors = false;  ///< rows begin at multiples of 16 bytes
@@ -61,25 +59,6 @@ FALTUNG_HOST_DEVICE constexpr GradientTaps gradient_group(const Geometry& g,
   taps.column = begin > 0 ? begin : 0;
   taps.columns = (end < filter_columns ? end : filter_columns) - taps.column;
   return taps;
-}
-
-/// Where a tile of one channel lies.
-struct GradientTile {
-  std::int64_t b, z;
-  std::int64_t y, x;  ///< first row and column of dy
-};
-
-FALTUNG_HOST_DEVICE constexpr GradientTile gradient_tile(const Geometry& g, const GradientTiling& t,
-                                                         std::int64_t number) {
-  GradientTile at{};
-  const Quotient column = divide(number, t.tiles_x);
-  const Quotient row = divide(column.whole, t.tiles_y);
-  const Quotient slice = divide(row.whole, g.axis[0].output);
-  at.x = column.rest * t.cols * (t.folded ? t.rows : 1);
-  at.y = row.rest * t.rows;
-  at.z = slice.rest;
-  at.b = slice.whole;
-  return at;
 }
 
 /// What one block sums: loads [first, last) of channel k, its taps from `group` on.

@@ -11,7 +11,7 @@ namespace faltung::cuda::depthwise {
 /// the frame or is not aligned an element at a time.
 template <typename T>
 __device__ void load_gradient_x(const Arguments& a, const GradientTiling& t, std::int64_t k,
-                                const GradientTile& at, Shared<T> tile) {
+                                const PlaneTile& at, Shared<T> tile) {
   const Geometry& g = a.geometry;
   const AxisGeometry& ay = g.axis[1];
   const AxisGeometry& ax = g.axis[2];
@@ -40,7 +40,7 @@ __device__ void load_gradient_x(const Arguments& a, const GradientTiling& t, std
 /// The same for dy, which is zero beyond its ends.
 template <typename T>
 __device__ void load_gradient_dy(const Arguments& a, const GradientTiling& t, std::int64_t k,
-                                 const GradientTile& at, Shared<T> tile) {
+                                 const PlaneTile& at, Shared<T> tile) {
   const Geometry& g = a.geometry;
   const AxisGeometry& ay = g.axis[1];
   const AxisGeometry& ax = g.axis[2];
@@ -212,7 +212,7 @@ __global__ void __launch_bounds__(32 * gradient_mma_warps, tap_rows == 8 ? 3 : 4
     for (int i = 0; i < t.planes; ++i) {
       const std::int64_t tile = number * t.planes + i;
       if (tile >= t.tiles) break;
-      const GradientTile at = gradient_tile(g, t, tile);
+      const PlaneTile at = plane_tile(g, t, tile);
       const Shared<T> to = shared + (static_cast<int>(number % 2) * t.planes + i) * tile_size;
       load_gradient_x(a, t, work.k, at, to);
       load_gradient_dy(a, t, work.k, at, to + t.x_size);

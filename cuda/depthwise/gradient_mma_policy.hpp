@@ -98,7 +98,8 @@ inline GradientTiling gradient_mma_tiling(const Geometry& g) {
   while (t.planes < 16 && 2 * t.planes * (t.x_size + t.y_size) < 8 * 1024) t.planes *= 2;
   t.tiles_x = divide_up(ax.output, t.folded ? t.cols * t.rows : t.cols);
   t.tiles_y = t.folded ? 1 : divide_up(ay.output, t.rows);
-  t.tiles = t.tiles_x * t.tiles_y * az.output * g.batch;
+  t.tiles_z = az.output;
+  t.tiles = t.tiles_x * t.tiles_y * t.tiles_z * g.batch;
   // Eight blocks on a multiprocessor; by the shape alone, so that results do not depend on more.
   const std::int64_t loads = std::max<std::int64_t>(1, divide_up(t.tiles, t.planes));
   const std::int64_t wanted =

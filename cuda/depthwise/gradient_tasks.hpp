@@ -36,7 +36,7 @@ class GradientTask final : public DepthwiseTask {
  private:
   void launch(const Arguments& arguments, const RunArguments& run,
               LaunchQueue stream) const override {
-    visit_type<Half, BFloat16, float, double>(arguments.type, [&](auto element) {
+    visit_type<Half, BFloat16, float, double>(arguments.x_type, [&](auto element) {
       launch_gradient<decltype(element)>(arguments, cut_, run.workspace, stream);
     });
   }
@@ -79,7 +79,7 @@ class GradientMmaTask final : public DepthwiseTask {
   void launch(const Arguments& arguments, const RunArguments& run,
               LaunchQueue stream) const override {
     const auto tiling = with_vectors(tiling_, run.first, run.second);
-    visit_type<Half, BFloat16>(arguments.type, [&](auto element) {
+    visit_type<Half, BFloat16>(arguments.x_type, [&](auto element) {
       launch_gradient_mma<decltype(element)>(arguments, tiling, run.workspace, stream);
     });
   }
@@ -110,7 +110,7 @@ class GradientWindowTask final : public DepthwiseTask {
   void launch(const Arguments& arguments, const RunArguments& run,
               LaunchQueue stream) const override {
     const auto tiling = with_vectors(tiling_, run.first, run.second);
-    visit_type<float, double>(arguments.type, [&](auto element) {
+    visit_type<float, double>(arguments.x_type, [&](auto element) {
       launch_gradient_window<decltype(element)>(arguments, tiling, run.workspace, stream);
     });
   }

@@ -8,8 +8,8 @@ namespace faltung::cuda::depthwise {
 /// Starts to copy the part of dy that a thread owns, zeros beyond its ends. `at` is its own first
 /// element; its rows lie `step` apart in `to`.
 template <typename T, int rows>
-__device__ void load_gradient_window(const Arguments& a, const WindowTiling& t,
-                                     const WindowTile& at, Shared<T> to, int step) {
+__device__ void load_gradient_window(const Arguments& a, const WindowTiling& t, const PlaneTile& at,
+                                     Shared<T> to, int step) {
   constexpr int columns = window_columns<T>;
   const Geometry& g = a.geometry;
   const Global<const T> dy = a.w.template as<const T>() +
@@ -108,8 +108,7 @@ __global__ void __launch_bounds__(window_threads, 2)
   const auto load = [&](int i) {
     if (works(i)) {
       const Shared<T> stage = shared + i % 2 * stage_size;
-      WindowTile at =
-          window_tile(g, t, work.whole * cut.slices + first + std::int64_t{i} * t.slots);
+      PlaneTile at = plane_tile(g, t, work.whole * cut.slices + first + std::int64_t{i} * t.slots);
       const Place slice = place_along(g.axis[0], Place{}, at.z);
       load_window_tile<T, 1, size>(a, t, at, slice, stage + own_tile, thread);
       at.y += thread_y * rows;

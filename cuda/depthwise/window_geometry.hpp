@@ -7,8 +7,7 @@ namespace faltung::cuda::depthwise {
 /// How window_kernel cuts the work. A slot, a part of a block, walks through slices: images of one
 /// channel, or the third axis of a volume. A tile of a slice lies in shared memory with its halo;
 /// shared column 0 is input column `x - left` of a tile that begins at output column x.
-struct WindowTiling {
-  int rows = 1, cols = 1;            ///< output rows and columns of a tile
+struct WindowTiling : TileGrid {
   int threads_x = 1, threads_y = 1;  ///< of a slot
   int slots = 1;
   int left = 0;    ///< halo columns to the left, whole vectors
@@ -17,33 +16,10 @@ struct WindowTiling {
   int skew = 0;       ///< vectors after the rows of each thread row: neighbours meet other banks
   int tile_size = 0;  ///< elements
   int run = 1;        ///< output slices that a slot computes one after the other
-  std::int64_t tiles_x = 1, tiles_y = 1, tiles_z = 1;
-  std::int64_t count = 1;                     ///< planes: slices to distribute; volumes: runs
   bool x_vectors = false, y_vectors = false;  ///< rows begin at multiples of 16 bytes
 
   FALTUNG_HOST_DEVICE constexpr int threads() const { return threads_x * threads_y * slots; }
 };
-
-/// Where a tile lies: tiles of a slice, slices or runs of them, images, channels.
-struct WindowTile {
-  std::int64_t k, b, z;
-  std::int64_t y, x;  ///< first output
-};
-
-FALTUNG_HOST_DEVICE constexpr WindowTile window_tile(const Geometry& g, const WindowTiling& t,
-                                                     std::int64_t number) {
-  WindowTile at{};
-  const Quotient column = divide(number, t.tiles_x);
-  const Quotient row = divide(column.whole, t.tiles_y);
-  const Quotient slice = divide(row.whole, t.tiles_z);
-  const Quotient image = divide(slice.whole, g.batch);
-  at.x = column.rest * t.cols;
-  at.y = row.rest * t.rows;
-  at.z = slice.rest;
-  at.b = image.rest;
-  at.k = image.whole;
-  return at;
-}
 
 /// Vectors of a shared row that a thread reads: `columns` outputs and their taps, from a whole
 /// vector on.

@@ -24,7 +24,7 @@ __device__ __forceinline__ void copy_place(Shared<T> to, Global<const T> image,
 /// Starts to load a tile of the slice that stands at `slice`: whole vectors within the rows, what
 /// touches the frame or is not aligned an element at a time.
 template <typename T, int depth, int size>
-__device__ void load_window_tile(const Arguments& a, const WindowTiling& t, const WindowTile& at,
+__device__ void load_window_tile(const Arguments& a, const WindowTiling& t, const PlaneTile& at,
                                  const Place& slice, Shared<T> tile, int thread) {
   constexpr int columns = window_columns<T>;
   const Geometry& g = a.geometry;
@@ -59,7 +59,7 @@ __device__ void load_window_tile(const Arguments& a, const WindowTiling& t, cons
 /// Outputs of one thread that an infinite tap beyond a zero boundary or an infinite element between
 /// dilated taps has spoilt, by the definition.
 template <typename T>
-__device__ __noinline__ void mend_window(const Arguments& a, const WindowTile& at, std::int64_t z,
+__device__ __noinline__ void mend_window(const Arguments& a, const PlaneTile& at, std::int64_t z,
                                          int rows, int columns) {
   const Geometry& g = a.geometry;
   const auto x =
@@ -80,7 +80,7 @@ __device__ __noinline__ void mend_window(const Arguments& a, const WindowTile& a
 /// Stores the outputs of one thread in slice z; `at` is its own first output.
 template <typename T, int rows>
 __device__ __forceinline__ void store_window(const Arguments& a, const WindowTiling& t,
-                                             const WindowTile& at, std::int64_t z,
+                                             const PlaneTile& at, std::int64_t z,
                                              const T (&sum)[rows][window_columns<T>]) {
   constexpr int columns = window_columns<T>;
   const Geometry& g = a.geometry;
@@ -201,22 +201,22 @@ __global__ void __launch_bounds__(window_threads, sizeof(T) * size > 40 ? 1 : 2)
   const std::int64_t first = depth == 1 ? share * t.run : share;
   // A plane is a walk of one slice after the other; a volume of its slices, those beyond included.
   const auto tile_at = [&](int i) {
-    WindowTile at = window_tile(g, t, depth == 1 ? first + i : first);
+    PlaneTile at = plane_tile(g, t, depth == 1 ? first + i : first);
     at.z = depth == 1 ? at.z : at.z * t.run;
     return at;
   };
-  const auto slice_at = [&](const WindowTile& at, int i) {
+  const auto slice_at = [&](const PlaneTile& at, int i) {
     return place_along(az, Place{}, at.z - az.pad_lo + (depth == 1 ? 0 : i));
   };
   int steps = 0, outputs = 0;
-  if (slot < t.slots && first < t.count) {
+  if (slot < t.slots && first < t.tiles) {
     outputs = static_cast<int>(
-        min(std::int64_t{t.run}, depth == 1 ? t.count - first : az.output - tile_at(0).z));
+        min(std::int64_t{t.run}, depth == 1 ? t.tiles - first : az.output - tile_at(0).z));
     steps = outputs + depth - 1;
   }
   const auto load = [&](int i) {
     if (i < steps) {
-      const WindowTile at = tile_at(i);
+      const PlaneTile at = tile_at(i);
       const Place slice = slice_at(at, i);
       if (slice.what != Stands::nothing) {
         load_window_tile<T, depth, size>(a, t, at, slice,
@@ -235,7 +235,7 @@ __global__ void __launch_bounds__(window_threads, sizeof(T) * size > 40 ? 1 : 2)
     __syncthreads();  // the slice is there, and the one before has been read
     load(i + stages - 1);
     if (i >= steps) continue;
-    WindowTile at = tile_at(i);
+    PlaneTile at = tile_at(i);
     if (at.k != channel) {
       channel = at.k;
       const auto taps = a.w.template as<const T>() + (g.w_origin + channel * g.w_channel);

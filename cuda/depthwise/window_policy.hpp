@@ -43,7 +43,7 @@ constexpr bool unit_steps(const Geometry& g) {
 inline bool can_window(const Problem& p, const Geometry& g) {
   const bool steps = g.axis[1].stride == g.axis[2].stride && g.axis[2].stride <= 2;
   return p.pass != Pass::backward_filter && window_shape(p, g) && light_epilogue(p.epilogue) &&
-         g.inputs == 1 && (unit_steps(g) || (g.axis[0].filter == 1 && steps));
+         g.group_inputs == 1 && (unit_steps(g) || (g.axis[0].filter == 1 && steps));
 }
 
 /// Tiles for as many slots as `budget` bytes of shared memory hold, and runs that keep
@@ -91,7 +91,7 @@ inline WindowTiling cut_windows(const Geometry& g, int bytes, int multiprocessor
         std::min(az.output, std::max<std::int64_t>(16, std::min<std::int64_t>(even, 64))));
     t.tiles_z = divide_up(az.output, t.run);
   }
-  t.count = planes * t.tiles_z;
+  t.tiles = planes * t.tiles_z;
   t.x_vectors = ay.input_dilation == 1 && ax.input_dilation == 1 &&
                 rows_aligned(g, columns, g.x_batch, g.x_channel, &AxisGeometry::x_stride);
   t.y_vectors =
@@ -105,7 +105,7 @@ inline WindowTiling window_tiling(const Geometry& g, int bytes, const GpuLimits&
 
 /// Blocks of a launch.
 inline std::int64_t window_blocks(const Geometry& g, const WindowTiling& t) {
-  return divide_up(t.count, std::int64_t{t.slots} * (g.axis[0].filter == 1 ? t.run : 1));
+  return divide_up(t.tiles, std::int64_t{t.slots} * (g.axis[0].filter == 1 ? t.run : 1));
 }
 
 /// f32 or f64 products a microsecond: three quarters of a thread's instructions are FMAs.

@@ -31,18 +31,19 @@ struct BandPlace {
 };
 
 template <typename T>
-__device__ __forceinline__ BandPlace band_place(const Arguments& a, std::int64_t number) {
+__device__ __forceinline__ BandPlace band_place(const Arguments& a, const BandTiling& t,
+                                                std::int64_t number) {
   const Geometry& g = a.geometry;
   BandPlace place{};
   TileIndex& at = place.at;
-  at = tile_index(g, a.tiling, number);
-  const std::int64_t pad = g.axis[2].pad_lo + a.tiling.lead;
+  at = tile_index(g, t, number);
+  const std::int64_t pad = g.axis[2].pad_lo + t.lead;
   at.x -= band_shift(pad, sizeof(T));
   place.column = static_cast<int>(at.x - pad);
   place.row = at.y - g.axis[1].pad_lo;
-  place.rows = static_cast<int>(min(std::int64_t{a.tiling.rows}, g.axis[1].output - at.y));
-  place.x = at.x_image + at.k / g.group_outputs * g.x_channel + at.z * g.axis[0].x_stride;
-  place.y = at.y_image + at.k * g.y_channel + at.z * g.axis[0].y_stride;
+  place.rows = static_cast<int>(min(std::int64_t{t.rows}, g.axis[1].output - at.y));
+  place.x = at.x_image + at.z * g.axis[0].x_stride;
+  place.y = at.y_image + at.z * g.axis[0].y_stride;
   return place;
 }
 
@@ -217,14 +218,14 @@ struct BandMemory {
 
 /// Walks down one strip; false if sums must be mended.
 template <typename T, typename F, int pairs, bool narrow, int terms>
-__device__ __forceinline__ bool walk_band(const Arguments& a, const BandMemory<T>& memory,
-                                          float scale, float inverse) {
+__device__ __forceinline__ bool walk_band(const Arguments& a, const BandTiling& t,
+                                          const BandMemory<T>& memory, float scale, float inverse) {
   constexpr int halves = narrow ? 1 : 2;
   constexpr int chunk = band_chunk(pairs);  // pairs of input rows
   constexpr int size = 2 * chunk * band_window;
   const int lane = static_cast<int>(threadIdx.x);
   Band<F, pairs, halves, terms> band;
-  load_taps(a, BandPlace(memory.place[0]).at.k, scale, band);
+  load_taps(a, t.lead, BandPlace(memory.place[0]).at.k, scale, band);
   const int outputs = (BandPlace(memory.place[0]).rows + 1) / 2;  // pairs
   const int inputs = outputs + pairs - 1;                         // pairs
   const int column = static_cast<int>(threadIdx.y) * band_patches * band_columns + lane / 4 * 4;
@@ -287,7 +288,7 @@ __device__ __forceinline__ bool walk_band(const Arguments& a, const BandMemory<T
 ///   block   32 x band_warps
 template <typename T, int pairs, bool narrow>
 __global__ void __launch_bounds__(32 * band_warps, band_residents(pairs, sizeof(T)))
-    band_kernel(const __grid_constant__ Arguments a) {
+    band_kernel(const __grid_constant__ Arguments a, const __grid_constant__ BandTiling t) {
   constexpr int rows = 2 * band_chunk(pairs);
   FALTUNG_SHARED(T, windows, 2 * rows * band_window);
   FALTUNG_SHARED(float, stage, rows* band_pitch);
@@ -295,19 +296,19 @@ __global__ void __launch_bounds__(32 * band_warps, band_residents(pairs, sizeof(
   FALTUNG_SHARED(BandPlace, places, 1);
   const BandMemory<T> memory{windows, stage, places};
   for (int i = band_thread(); i < rows * band_pitch; i += 32 * band_warps) stage[i] = 0;
-  for (std::int64_t number = blockIdx.x; number < a.tiling.tiles; number += gridDim.x) {
+  for (std::int64_t number = blockIdx.x; number < t.tiles; number += gridDim.x) {
     __syncthreads();  // the strip before has been stored
-    if (threadIdx.x == 0 && threadIdx.y == 0) places[0] = band_place<T>(a, number);
+    if (threadIdx.x == 0 && threadIdx.y == 0) places[0] = band_place<T>(a, t, number);
     __syncthreads();
     bool good = false;
     if constexpr (sizeof(T) == 2) {
-      good = walk_band<T, T, pairs, narrow, 1>(a, memory, 1, 1);
+      good = walk_band<T, T, pairs, narrow, 1>(a, t, memory, 1, 1);
     } else {
       const BandScale scale = band_scale(a, BandPlace(places[0]).at.k);
       if (scale.fits) {
-        good = walk_band<T, Half, pairs, narrow, 2>(a, memory, scale.scale, scale.inverse);
+        good = walk_band<T, Half, pairs, narrow, 2>(a, t, memory, scale.scale, scale.inverse);
       } else {
-        good = walk_band<T, BFloat16, pairs, narrow, 3>(a, memory, 1, 1);
+        good = walk_band<T, BFloat16, pairs, narrow, 3>(a, t, memory, 1, 1);
       }
     }
     if (!good) mend_band(a, places[0]);

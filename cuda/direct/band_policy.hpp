@@ -81,25 +81,26 @@ constexpr bool can_band(const Geometry& g) {
          ax.y_stride == 1 && ax.input < limit && ax.output < limit;
 }
 
+struct BandTiling : TileGrid {
+  int lead = 0;  ///< columns of zeros before the taps
+};
+
 /// Strips: as high as keeps all multiprocessors busy, at least 64 rows, at most 256.
-inline Tiling band_tiling(const Geometry& g, int input_bytes, const GpuLimits& device = {}) {
+inline BandTiling band_tiling(const Geometry& g, int input_bytes, const GpuLimits& device = {}) {
   const std::int64_t blocks =
       std::int64_t{device.multiprocessors} * band_residents(band_pairs(g), input_bytes);
-  Tiling t;
-  t.threads_x = 32;
-  t.threads_y = band_warps;
+  BandTiling t;
   t.cols = band_strip;
   t.lead = band_lead(g);
   const int shift = band_shift(g.axis[2].pad_lo + t.lead, input_bytes);
-  t.tiles_x = divide_up(g.axis[2].output + shift, band_strip);
-  std::int64_t planes = g.axis[0].output * g.groups * g.group_outputs;
-  for (int i = 0; i < g.outer_count; ++i) planes *= g.outer[i].extent;
-  const std::int64_t strips = std::max<std::int64_t>(1, blocks / (t.tiles_x * planes));
+  const std::int64_t tiles_x = divide_up(g.axis[2].output + shift, band_strip);
+  const std::int64_t planes = g.axis[0].output * g.images();
+  const std::int64_t strips = std::max<std::int64_t>(1, blocks / (tiles_x * planes));
   const std::int64_t rows = divide_up(divide_up(g.axis[1].output, strips), 2) * 2;
   t.rows = static_cast<int>(std::clamp<std::int64_t>(rows, 64, 256));
-  t.tiles_y = divide_up(g.axis[1].output, t.rows);
-  t.tiles = t.tiles_x * t.tiles_y * planes;
-  t.blocks = t.tiles;
+  count_tiles(g, t);
+  t.tiles_x = tiles_x;  // they begin before the first output
+  t.blocks = t.tiles = t.tiles_x * t.tiles_y * planes;
   return t;
 }
 
@@ -119,7 +120,7 @@ inline double band_error(const Geometry& g) {
 ///
 ///     u8 3x4320x7680 5x5     203 MB, 4.9e6 instructions    57 us (target 70): memory
 ///     u8 2160x3840 11x11      17 MB, 1.8e6 instructions    17 us (20)
-inline double predict_band_us(const GpuMachine& gpu, const Geometry& g, const Tiling& t,
+inline double predict_band_us(const GpuMachine& gpu, const Geometry& g, const BandTiling& t,
                               DType filter, double bytes) {
   const int pairs = band_pairs(g);
   const double per_pair = band_terms(filter) * (band_narrow(g) ? 1 : 2) * pairs;

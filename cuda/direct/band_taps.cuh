@@ -61,12 +61,12 @@ struct Band {
 /// K index k of half h of pair j is row 2j + k / 8, column k % 8 of the patch if halves is 1, else
 /// row 2j + h, column k; N index n is the output in row n / 4, column n % 4.
 template <typename F, int pairs, int halves, int terms>
-__device__ __forceinline__ void load_taps(const Arguments& a, std::int64_t k, float scale,
+__device__ __forceinline__ void load_taps(const Arguments& a, int lead, std::int64_t k, float scale,
                                           Band<F, pairs, halves, terms>& band) {
   const int n = static_cast<int>(threadIdx.x) / 4;
   const auto tap = [&](int row, int column) {
     row -= n / 4;
-    column -= n % 4 + a.tiling.lead;
+    column -= n % 4 + lead;
     const bool taken = row >= 0 && row < a.geometry.axis[1].filter && column >= 0 &&
                        column < a.geometry.axis[2].filter;
     return taken ? tap_at<float>(a, k, 0, 0, row, column) * scale : 0.0f;

@@ -2,11 +2,6 @@
 
 #include "cpp/core/error_terms.hpp"
 #include "cpp/core/message.hpp"
-#include "cuda/direct/band_policy.hpp"
-#include "cuda/direct/direct_policy.hpp"
-#include "cuda/direct/fir_policy.hpp"
-#include "cuda/direct/patch_policy.hpp"
-#include "cuda/direct/slab_policy.hpp"
 
 namespace faltung::cuda::direct {
 namespace {
@@ -32,8 +27,8 @@ bool is_fir(const Call& call) {
 
 Choice cut_fir(const Call& call, bool) {
   const auto& [p, g, gpu] = call;
-  const Tiling t = fir_tiling(g, sum_bytes(p), gpu.limits);
-  return {Kernel::fir, t, predict_fir_us(gpu, g, t, p.accumulator, p.bytes())};
+  const auto t = fir_tiling(g, sum_bytes(p), gpu.limits);
+  return {t, predict_fir_us(gpu, g, t, p.accumulator, p.bytes())};
 }
 
 // Matrix instructions take taps and elements of one half type, or any taps with bytes.
@@ -49,8 +44,8 @@ bool is_band(const Call& call) {
 
 Choice cut_band(const Call& call, bool) {
   const auto& [p, g, gpu] = call;
-  const Tiling t = band_tiling(g, static_cast<int>(size_of(x_type(p))), gpu.limits);
-  return {Kernel::band, t, predict_band_us(gpu, g, t, p.filter, p.bytes())};
+  const auto t = band_tiling(g, static_cast<int>(size_of(x_type(p))), gpu.limits);
+  return {t, predict_band_us(gpu, g, t, p.filter, p.bytes())};
 }
 
 bool walks(const Call& call) {
@@ -65,8 +60,8 @@ bool walks(const Call& call) {
 Choice cut_walk(const Call& call, bool aligned) {
   const auto& [p, g, gpu] = call;
   const bool general = !(aligned && native(p) && walk_aligned(g, sum_bytes(p)));
-  const Tiling t = walk_tiling(g, general, gpu.limits);
-  return {Kernel::walk, t, predict_walk_us(gpu, g, t, p.accumulator, p.multiply_adds(), p.bytes())};
+  const auto t = walk_tiling(g, general, gpu.limits);
+  return {t, predict_walk_us(gpu, g, t, p.accumulator, p.multiply_adds(), p.bytes())};
 }
 
 bool floats(const Problem& p) { return p.accumulator == DType::f32 && x_type(p) == DType::f32; }
@@ -75,23 +70,23 @@ bool is_slab(const Call& call) { return floats(call.problem) && can_slab(call.ge
 
 Choice cut_slab(const Call& call, bool) {
   const auto& [p, g, gpu] = call;
-  const Tiling t = slab_tiling(g, !(native(p) && g.axis[2].y_stride == 1), gpu.limits);
-  return {Kernel::slab, t, predict_slab_us(gpu, g, t, p.bytes())};
+  const auto t = slab_tiling(g, !(native(p) && g.axis[2].y_stride == 1), gpu.limits);
+  return {t, predict_slab_us(gpu, g, t, p.bytes())};
 }
 
 bool is_patch(const Call& call) { return floats(call.problem) && can_patch(call.geometry); }
 
 Choice cut_patch(const Call& call, bool) {
-  const Tiling t = patch_tiling(call.geometry);
-  return {Kernel::patch, t, predict_patch_us(call.gpu, call.geometry, t, call.problem.bytes())};
+  const auto t = patch_tiling(call.geometry);
+  return {t, predict_patch_us(call.gpu, call.geometry, t, call.problem.bytes())};
 }
 
 bool is_tile(const Call&) { return true; }
 
 Choice cut_tile(const Call& call, bool) {
   const auto& [p, g, gpu] = call;
-  const Tiling t = choose_tiling(g, sum_bytes(p));
-  return {Kernel::tile, t, predict_us(gpu, g, t, p.accumulator, p.multiply_adds(), p.bytes())};
+  const auto t = choose_tiling(g, sum_bytes(p));
+  return {t, predict_us(gpu, g, t, p.accumulator, p.multiply_adds(), p.bytes())};
 }
 
 template <Choice (*cut)(const Call&, bool)>
@@ -122,37 +117,42 @@ constexpr KernelWay all_ways[] = {
     way<cut_tile>("tile", "everything else", is_tile),
 };
 
+// One line for Plan::explain.
+std::string words(const WalkTiling& t) {
+  return message("strips of ", t.rows, 'x', t.cols, ", taps in registers",
+                 t.general ? ", sums finished in order" : "");
+}
+std::string words(const FirTiling& t) {
+  return message("rows of ", t.cols, ", ", t.threads, " threads, the next row on its way");
+}
+std::string words(const BandTiling& t) {
+  return message("strips of ", t.rows, 'x', t.cols, " on tensor cores, taps in registers");
+}
+std::string words(const SlabTiling& t) {
+  return message("slabs of ", t.depth, 'x', t.rows, 'x', t.cols, ", a slice at a time",
+                 t.general ? ", sums finished in order" : "");
+}
+std::string words(const PatchTiling& t) {
+  return message("tiles of ", t.rows, 'x', t.cols, ", patches of ", patch_rows, 'x', patch_columns,
+                 " in registers");
+}
+std::string words(const ChunkTiling& t) {
+  return message("tiles of ", t.rows, 'x', t.cols, t.folded ? " in one row" : "", ", ", t.threads(),
+                 " threads, ", t.chunk_rows, 'x', t.chunk_cols, " taps at a time",
+                 t.dense ? ", vectors" : "");
+}
+
 }  // namespace
 
 double Choice::error(const Problem& p, const Geometry& g) const {
-  if (kernel == Kernel::band) return band_error(g);
+  if (std::holds_alternative<BandTiling>(tiling)) return band_error(g);
   double terms = static_cast<double>(g.group_inputs);
   for (const AxisGeometry& axis : g.axis) terms *= static_cast<double>(axis.filter);
   return sum_error(terms, p.accumulator);
 }
 
 std::string Choice::policy() const {
-  const Tiling& t = tiling;
-  switch (kernel) {
-    case Kernel::walk:
-      return message("strips of ", t.rows, 'x', t.cols, ", taps in registers",
-                     t.general ? ", sums finished in order" : "");
-    case Kernel::fir:
-      return message("rows of ", t.cols, ", ", t.threads(), " threads, the next row on its way");
-    case Kernel::band:
-      return message("strips of ", t.rows, 'x', t.cols, " on tensor cores, taps in registers");
-    case Kernel::slab:
-      return message("slabs of ", t.depth, 'x', t.rows, 'x', t.cols, ", a slice at a time",
-                     t.general ? ", sums finished in order" : "");
-    case Kernel::patch:
-      return message("tiles of ", t.rows, 'x', t.cols, ", patches of ", patch_rows, 'x',
-                     patch_columns, " in registers");
-    case Kernel::tile:
-      break;
-  }
-  return message("tiles of ", t.rows, 'x', t.cols, t.folded ? " in one row" : "", ", ", t.threads(),
-                 " threads, ", t.chunk_rows, 'x', t.chunk_cols, " taps at a time",
-                 t.dense ? ", vectors" : "");
+  return std::visit([](const auto& t) { return words(t); }, tiling);
 }
 
 std::span<const KernelWay> ways() { return all_ways; }

@@ -3,33 +3,34 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 
 #include "cpp/core/machine.hpp"
 #include "cpp/core/way.hpp"
-#include "cuda/direct/direct_geometry.hpp"
+#include "cuda/direct/band_policy.hpp"
+#include "cuda/direct/fir_policy.hpp"
+#include "cuda/direct/patch_policy.hpp"
+#include "cuda/direct/slab_policy.hpp"
+#include "cuda/direct/walk_policy.hpp"
 #include "cuda/runtime/gpu_machine.hpp"
 
 #include <faltung/problem.hpp>
 
 namespace faltung::cuda::direct {
 
-/// The kernels of this folder.
-enum class Kernel : std::uint8_t {
-  tile,  ///< direct_kernel: anything
-  walk,  ///< walk_kernel: 3x3, 5x5, 7x7 in f32 and f64, and of short integers
-  fir,   ///< fir_kernel: short filters along rows
-  band,  ///< band_kernel: short 2-D filters of u8, f16 and bf16 on tensor cores
-  slab,  ///< slab_kernel: 3x3x3 and 5x5x5 in f32
-  patch  ///< patch_kernel: 6 to 15 columns of taps in f32
-};
+/// What a kernel is asked to do: the alternative names it.
+using Tiling =
+    std::variant<ChunkTiling, WalkTiling, FirTiling, BandTiling, SlabTiling, PatchTiling>;
 
-/// A kernel, how it is cut, and its predicted time.
+/// A kernel and how it is cut, and its predicted time.
 struct Choice {
-  Kernel kernel = Kernel::tile;
   Tiling tiling;
   double us = 0;
   /// Whether x and y must be multiples of 16 bytes.
-  [[nodiscard]] bool needs_alignment() const { return kernel == Kernel::walk && !tiling.general; }
+  [[nodiscard]] bool needs_alignment() const {
+    const auto* walk = std::get_if<WalkTiling>(&tiling);
+    return walk != nullptr && !walk->general;
+  }
   /// Relative error of a sum beside its own magnitudes.
   [[nodiscard]] double error(const Problem& problem, const Geometry& geometry) const;
   /// One line for Plan::explain.

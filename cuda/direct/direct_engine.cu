@@ -5,8 +5,7 @@
 #include "cuda/direct/direct_launch.hpp"
 #include "cuda/direct/direct_lowering.hpp"
 #include "cuda/primitives/alignment.cuh"
-#include "cuda/primitives/dispatch.cuh"
-#include "cuda/primitives/epilogue_lowering.cuh"
+#include "cuda/primitives/operands_lowering.cuh"
 #include "cuda/runtime/device_guard.hpp"
 #include "cuda/runtime/gpu_machine.hpp"
 
@@ -15,32 +14,26 @@ namespace {
 
 using direct::Arguments;
 using direct::Choice;
-using direct::Geometry;
-using direct::Kernel;
 
 class DirectTask final : public Task {
  public:
   DirectTask(const direct::Call& call, const direct::KernelWay& way, const Device& device)
-      : device_(device), accumulator_(call.problem.accumulator) {
+      : device_(device) {
     const Problem& p = call.problem;
-    arguments_.x_type = p.pass == Pass::forward ? p.input : p.output;
-    arguments_.y_type = p.result_dtype();
-    arguments_.w_type = p.filter;
+    describe(p, arguments_);
     arguments_.geometry = call.geometry;
-    arguments_.epilogue = epilogue_arguments(p);
     choice_ = way.cut(call, true);
     unaligned_ = choice_.needs_alignment() ? way.cut(call, false) : choice_;
     error_ =
         std::max(choice_.error(p, arguments_.geometry), unaligned_.error(p, arguments_.geometry));
     const DeviceGuard guard(device.index);
     for (const Choice* choice : {&choice_, &unaligned_}) {
-      arguments_.tiling = choice->tiling;
-      launch(choice->kernel, arguments_, LaunchQueue::load_only());
+      start(*choice, arguments_, LaunchQueue::load_only());
     }
   }
 
   ErrorBound error_bound() const override {
-    if (is_integer(accumulator_)) return {};
+    if (is_integer(arguments_.accumulator)) return {};
     return {ErrorBound::Kind::elementwise, error_};
   }
 
@@ -48,41 +41,19 @@ class DirectTask final : public Task {
 
   void run(const RunArguments& run) const override {
     Arguments arguments = arguments_;
-    arguments.x = Global<const unsigned char>(static_cast<const unsigned char*>(run.first));
-    arguments.w = Global<const unsigned char>(static_cast<const unsigned char*>(run.second));
-    arguments.y = Global<unsigned char>(static_cast<unsigned char*>(run.result));
-    arguments.epilogue.bias =
-        Global<const unsigned char>(static_cast<const unsigned char*>(run.bias));
+    locate(run, arguments);
     const DeviceGuard guard(device_.index);
-    const auto stream = static_cast<cudaStream_t>(run.stream.handle);
-    const Choice& choice = is_aligned(run.first) && is_aligned(run.result) ? choice_ : unaligned_;
-    arguments.tiling = choice.tiling;
-    launch(choice.kernel, arguments, stream);
+    const bool aligned = is_aligned(run.first) && is_aligned(run.result);
+    start(aligned ? choice_ : unaligned_, arguments, static_cast<cudaStream_t>(run.stream.handle));
   }
 
  private:
-  void launch(Kernel kernel, const Arguments& arguments, LaunchQueue stream) const {
-    const auto start = [&](auto zero) {
-      using Acc = decltype(zero);
-      if constexpr (std::is_floating_point_v<Acc> || std::is_same_v<Acc, std::uint32_t>) {
-        if (kernel == Kernel::walk) return direct::launch_walk<Acc>(arguments, stream);
-      }
-      if constexpr (std::is_same_v<Acc, float>) {
-        if (kernel == Kernel::band) return direct::launch_band(arguments, stream);
-        if (kernel == Kernel::slab) return direct::launch_slab(arguments, stream);
-        if (kernel == Kernel::patch) return direct::launch_patch(arguments, stream);
-      }
-      if constexpr (std::is_floating_point_v<Acc> || std::is_same_v<Acc, Complex<float>>) {
-        if (kernel == Kernel::fir) return direct::launch_fir<Acc>(arguments, stream);
-      }
-      direct::launch_direct<Acc>(arguments, stream);
-    };
-    visit_type<float, double, Complex<float>, Complex<double>, std::uint32_t, std::uint64_t>(
-        accumulator_, start);
+  static void start(const Choice& choice, const Arguments& arguments, LaunchQueue stream) {
+    std::visit([&](const auto& tiling) { direct::start(arguments, tiling, stream); },
+               choice.tiling);
   }
 
   Device device_;
-  DType accumulator_;
   Arguments arguments_;
   Choice choice_, unaligned_;
   double error_ = 0;

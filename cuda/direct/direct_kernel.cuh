@@ -3,18 +3,12 @@
 #include "cuda/direct/direct_geometry.hpp"
 #include "cuda/direct/direct_policy.hpp"
 #include "cuda/primitives/alignment.cuh"
-#include "cuda/primitives/definition.cuh"
-#include "cuda/primitives/epilogue.cuh"
+#include "cuda/primitives/operands.cuh"
 
 namespace faltung::cuda::direct {
 
-struct Arguments {
-  Global<const unsigned char> x, w;
-  Global<unsigned char> y;
-  DType x_type = DType::f32, w_type = DType::f32, y_type = DType::f32;
+struct Arguments : Operands {
   Geometry geometry;
-  Tiling tiling;
-  EpilogueArguments epilogue;
 };
 
 template <typename Acc>
@@ -25,21 +19,13 @@ __device__ __forceinline__ Acc conjugate(Acc value, bool conjugated) {
   return value;
 }
 
-/// X at a place; 0 where nothing stands.
-template <typename Acc>
-__device__ __forceinline__ Acc value_at(const Arguments& a, const Place& place,
-                                        std::int64_t image) {
-  return value_at<Acc>(a.x, a.x_type, place, image);
-}
-
 /// Tap r = (z, y, x) of output channel k and the c-th input channel of its group.
 template <typename Acc>
 __device__ __forceinline__ Acc tap_at(const Arguments& a, std::int64_t k, std::int64_t c,
                                       std::int64_t z, std::int64_t y, std::int64_t x) {
   const Geometry& g = a.geometry;
-  const std::int64_t index =
-      g.w_origin + k / g.group_outputs * g.w_group + k % g.group_outputs * g.w_output +
-      c * g.w_input + z * g.axis[0].w_stride + y * g.axis[1].w_stride + x * g.axis[2].w_stride;
+  const std::int64_t index = g.filter_of(k) + c * g.w_input + z * g.axis[0].w_stride +
+                             y * g.axis[1].w_stride + x * g.axis[2].w_stride;
   return conjugate(load_element<Acc>(a.w, a.w_type, index), g.conjugate);
 }
 
@@ -53,9 +39,8 @@ struct Chunk {
 
 /// Loads the window that the tile meets with the taps of the chunk; false if it touches the frame.
 template <typename Acc>
-__device__ bool load_window(const Arguments& a, const TileIndex& at, const Chunk& chunk,
-                            Shared<Acc> window) {
-  const Tiling& t = a.tiling;
+__device__ bool load_window(const Arguments& a, const ChunkTiling& t, const TileIndex& at,
+                            const Chunk& chunk, Shared<Acc> window) {
   const AxisGeometry& ay = a.geometry.axis[1];
   const AxisGeometry& ax = a.geometry.axis[2];
   const std::int64_t first_y = at.y * ay.stride + chunk.y * ay.dilation - ay.pad_lo;
@@ -102,9 +87,8 @@ __device__ bool load_window(const Arguments& a, const TileIndex& at, const Chunk
 }
 
 template <typename Acc>
-__device__ void load_taps(const Arguments& a, const TileIndex& at, std::int64_t c, std::int64_t z,
-                          const Chunk& chunk, Shared<Acc> taps) {
-  const Tiling& t = a.tiling;
+__device__ void load_taps(const Arguments& a, const ChunkTiling& t, const TileIndex& at,
+                          std::int64_t c, std::int64_t z, const Chunk& chunk, Shared<Acc> taps) {
   const int thread = static_cast<int>(threadIdx.y) * t.threads_x + static_cast<int>(threadIdx.x);
   for (int i = thread; i < chunk.rows * t.tap_pitch; i += t.threads()) {
     const int row = i / t.tap_pitch;
@@ -143,7 +127,7 @@ __device__ __forceinline__ void add_columns(Acc (&sum)[rows][v_count], const Chu
 
 /// Neighbouring outputs and taps meet neighbouring values: whole vectors slide along the rows.
 template <typename Acc, int rows, int v_count>
-__device__ __forceinline__ void add_dense(Acc (&sum)[rows][v_count], const Tiling& t,
+__device__ __forceinline__ void add_dense(Acc (&sum)[rows][v_count], const ChunkTiling& t,
                                           const Chunk& chunk, Shared<Acc> window,
                                           Shared<Acc> taps) {
   const int first =
@@ -176,7 +160,7 @@ __device__ __forceinline__ void add_dense(Acc (&sum)[rows][v_count], const Tilin
 
 /// Any distance between outputs and between taps: one value at a time.
 template <typename Acc, int rows, int v_count>
-__device__ __forceinline__ void add_sparse(Acc (&sum)[rows][v_count], const Tiling& t,
+__device__ __forceinline__ void add_sparse(Acc (&sum)[rows][v_count], const ChunkTiling& t,
                                            const Chunk& chunk, Shared<Acc> window,
                                            Shared<Acc> taps) {
   for (int r = 0; r < chunk.rows; ++r) {
@@ -206,8 +190,7 @@ __device__ __noinline__ Acc sum_of_terms(const Arguments& a, const TileIndex& at
   const Geometry& g = a.geometry;
   Acc sum{};
   for (std::int64_t c = 0; c < g.group_inputs; ++c) {
-    const std::int64_t channel =
-        at.x_image + (at.k / g.group_outputs * g.group_inputs + c) * g.x_channel;
+    const std::int64_t channel = at.x_image + c * g.x_channel;
     sum = add_terms(
         g.axis, {at.z, y, x}, [&](const Place& place) { return value_at<Acc>(a, place, channel); },
         [&](std::int64_t q, std::int64_t r, std::int64_t s) {
@@ -220,31 +203,30 @@ __device__ __noinline__ Acc sum_of_terms(const Arguments& a, const TileIndex& at
 
 /// The first column of a thread, and the distance between its columns.
 template <bool dense, int v_count>
-__device__ __forceinline__ int column_of(const Tiling& t, int v) {
+__device__ __forceinline__ int column_of(const ChunkTiling& t, int v) {
   return dense ? static_cast<int>(threadIdx.x) * v_count + v
                : static_cast<int>(threadIdx.x) + v * t.threads_x;
 }
 
 /// Offset in y of row `row` of the tile, and the first column there.
-__device__ __forceinline__ std::int64_t row_offset(const Arguments& a, const TileIndex& at,
-                                                   int row) {
+__device__ __forceinline__ std::int64_t row_offset(const Arguments& a, const ChunkTiling& t,
+                                                   const TileIndex& at, int row) {
   const Geometry& g = a.geometry;
-  return at.y_image + at.k * g.y_channel + at.z * g.axis[0].y_stride +
-         (at.y + (a.tiling.folded ? 0 : row)) * g.axis[1].y_stride;
+  return at.y_image + at.z * g.axis[0].y_stride +
+         (at.y + (t.folded ? 0 : row)) * g.axis[1].y_stride;
 }
-__device__ __forceinline__ std::int64_t first_column(const Tiling& t, const TileIndex& at,
+__device__ __forceinline__ std::int64_t first_column(const ChunkTiling& t, const TileIndex& at,
                                                      int row) {
   return at.x + (t.folded ? std::int64_t{row} * t.cols : 0);
 }
 
 /// Whole vectors straight from the registers, where the tile and its memory allow; else false.
 template <typename Acc, int rows, int v_count>
-__device__ bool store_vectors(const Arguments& a, const TileIndex& at,
+__device__ bool store_vectors(const Arguments& a, const ChunkTiling& t, const TileIndex& at,
                               const Acc (&sum)[rows][v_count]) {
-  const Tiling& t = a.tiling;
   const AxisGeometry& ay = a.geometry.axis[1];
   const AxisGeometry& ax = a.geometry.axis[2];
-  const std::int64_t base = row_offset(a, at, 0) + at.x;
+  const std::int64_t base = row_offset(a, t, at, 0) + at.x;
   const bool fits =
       a.epilogue.plain && a.y_type == native_type<Acc> && ax.y_stride == 1 && base % v_count == 0 &&
       (t.folded || ay.y_stride % v_count == 0) && is_aligned(a.y) &&
@@ -258,7 +240,8 @@ __device__ bool store_vectors(const Arguments& a, const TileIndex& at,
 #pragma unroll
     for (int v = 0; v < v_count; ++v) vector[v] = sum[m][v];
     a.y.template as<Acc>().template store<v_count>(
-        row_offset(a, at, row) + first_column(t, at, row) + column_of<true, v_count>(t, 0), vector);
+        row_offset(a, t, at, row) + first_column(t, at, row) + column_of<true, v_count>(t, 0),
+        vector);
   }
   return true;
 }
@@ -266,9 +249,8 @@ __device__ bool store_vectors(const Arguments& a, const TileIndex& at,
 /// Any result: the sums go through shared memory, so that neighbouring threads finish and store
 /// neighbouring elements, and the epilogue is compiled once.
 template <typename Acc, bool dense, int rows, int v_count>
-__device__ void store_tile(const Arguments& a, const TileIndex& at, bool framed, Shared<Acc> stage,
-                           const Acc (&sum)[rows][v_count]) {
-  const Tiling& t = a.tiling;
+__device__ void store_tile(const Arguments& a, const ChunkTiling& t, const TileIndex& at,
+                           bool framed, Shared<Acc> stage, const Acc (&sum)[rows][v_count]) {
   const AxisGeometry& ay = a.geometry.axis[1];
   const AxisGeometry& ax = a.geometry.axis[2];
   __syncthreads();  // the window has been read
@@ -301,7 +283,7 @@ __device__ void store_tile(const Arguments& a, const TileIndex& at, bool framed,
       Acc value = stage[row * t.cols + col];
       if (framed && !is_finite(value)) value = sum_of_terms<Acc>(a, at, y, x);
       finish_element(a.epilogue, value, at.k, a.y, a.y_type,
-                     row_offset(a, at, row) + x * ax.y_stride);
+                     row_offset(a, t, at, row) + x * ax.y_stride);
     }
     col += cols_on;
     if (col >= t.cols) {
@@ -317,27 +299,25 @@ __device__ void store_tile(const Arguments& a, const TileIndex& at, bool framed,
 /// that they meet and the taps lie in shared memory; the window is loaded through the boundary map.
 ///
 ///   grid    x: tiles, in the order of tile_index, as often as needed
-///   block   tiling.threads_x x tiling.threads_y
-///   shared  tiling.window_size + tiling.taps_size accumulators
+///   block   t.threads_x x t.threads_y
+///   shared  t.window_size + t.taps_size accumulators
 template <typename Acc, bool dense>
 __global__ void __launch_bounds__(max_threads, 2)
-    direct_kernel(const __grid_constant__ Arguments a) {
+    direct_kernel(const __grid_constant__ Arguments a, const __grid_constant__ ChunkTiling t) {
   constexpr int rows = Shape<sizeof(Acc)>::rows;
   constexpr int cols = Shape<sizeof(Acc)>::cols;
   const Geometry& g = a.geometry;
-  const Tiling& t = a.tiling;
   SharedMemory memory;
   const Shared<Acc> window = memory.take<Acc>(t.window_size);
   const Shared<Acc> taps = memory.take<Acc>(t.taps_size);
   for (std::int64_t number = blockIdx.x; number < t.tiles; number += gridDim.x) {
     const TileIndex at = tile_index(g, t, number);
-    const std::int64_t first_channel = at.k / g.group_outputs * g.group_inputs;
     Acc sum[rows][cols] = {};
     bool framed = false;
     for (std::int64_t c = 0; c < g.group_inputs; ++c) {
       for (std::int64_t z = 0; z < g.axis[0].filter; ++z) {
         Chunk chunk{};
-        chunk.channel = at.x_image + (first_channel + c) * g.x_channel;
+        chunk.channel = at.x_image + c * g.x_channel;
         chunk.slice =
             place_along(g.axis[0], Place{},
                         at.z * g.axis[0].stride + z * g.axis[0].dilation - g.axis[0].pad_lo);
@@ -349,8 +329,8 @@ __global__ void __launch_bounds__(max_threads, 2)
             chunk.cols =
                 static_cast<int>(min(std::int64_t{t.chunk_cols}, g.axis[2].filter - chunk.x));
             __syncthreads();  // the chunk before has been read
-            load_taps(a, at, c, z, chunk, taps);
-            if (!load_window(a, at, chunk, window)) framed = true;
+            load_taps(a, t, at, c, z, chunk, taps);
+            if (!load_window(a, t, at, chunk, window)) framed = true;
             __syncthreads();
             if constexpr (dense) {
               add_dense(sum, t, chunk, window, taps);
@@ -362,9 +342,9 @@ __global__ void __launch_bounds__(max_threads, 2)
       }
     }
     if constexpr (dense) {
-      if (!framed && store_vectors(a, at, sum)) continue;
+      if (!framed && store_vectors(a, t, at, sum)) continue;
     }
-    store_tile<Acc, dense>(a, at, framed, window, sum);
+    store_tile<Acc, dense>(a, t, at, framed, window, sum);
   }
 }
 

@@ -1,31 +1,31 @@
 #pragma once
 
+#include "cuda/direct/band_policy.hpp"
 #include "cuda/direct/direct_kernel.cuh"
+#include "cuda/direct/fir_policy.hpp"
+#include "cuda/direct/patch_policy.hpp"
+#include "cuda/direct/slab_policy.hpp"
+#include "cuda/direct/walk_policy.hpp"
 #include "cuda/runtime/launch.hpp"
 
+/// Starts the kernel that a tiling is for, with the instance for the types of the operands. Each is
+/// compiled in a file of its own.
 namespace faltung::cuda::direct {
 
-/// Starts direct_kernel for accumulators of one type: direct_kernels.cu has them all.
-template <typename Acc>
-void launch_direct(const Arguments& arguments, LaunchQueue stream);
+/// Any types.
+void start(const Arguments& arguments, const ChunkTiling& t, LaunchQueue stream);
 
-/// Starts walk_kernel for arguments whose tiling is a walk_tiling; float, double or
-/// std::uint32_t.
-template <typename Acc>
-void launch_walk(const Arguments& arguments, LaunchQueue stream);
+/// Sums in f32, f64 or i32.
+void start(const Arguments& arguments, const WalkTiling& t, LaunchQueue stream);
 
-/// Starts fir_kernel for arguments whose tiling is a fir_tiling; float, double or Complex<float>.
-template <typename Acc>
-void launch_fir(const Arguments& arguments, LaunchQueue stream);
+/// Sums in f32, f64 or c64.
+void start(const Arguments& arguments, const FirTiling& t, LaunchQueue stream);
 
-/// Starts band_kernel for arguments whose tiling is a band_tiling; inputs of u8, f16 or bf16, sums
-/// in float.
-void launch_band(const Arguments& arguments, LaunchQueue stream);
+/// Inputs of u8, f16 or bf16, sums in f32.
+void start(const Arguments& arguments, const BandTiling& t, LaunchQueue stream);
 
-/// Starts slab_kernel for arguments whose tiling is a slab_tiling; inputs and sums in float.
-void launch_slab(const Arguments& arguments, LaunchQueue stream);
-
-/// Starts patch_kernel for arguments whose tiling is a patch_tiling; inputs and sums in float.
-void launch_patch(const Arguments& arguments, LaunchQueue stream);
+/// Inputs and sums in f32.
+void start(const Arguments& arguments, const SlabTiling& t, LaunchQueue stream);
+void start(const Arguments& arguments, const PatchTiling& t, LaunchQueue stream);
 
 }  // namespace faltung::cuda::direct

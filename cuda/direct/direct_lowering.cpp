@@ -21,21 +21,9 @@ std::string refusal(const Problem& p) {
 }
 
 Geometry lower(const Problem& p) {
-  const bool forward = p.pass == Pass::forward;
-  const TensorStrides x = forward ? x_strides(p) : y_strides(p);
-  const TensorStrides y = forward ? y_strides(p) : x_strides(p);
-  const TensorStrides w = w_strides(p);
   Geometry g;
-  g.groups = p.groups;
-  g.group_inputs = (forward ? p.in_channels : p.out_channels) / p.groups;
-  g.group_outputs = (forward ? p.out_channels : p.in_channels) / p.groups;
-  g.x_channel = x.channel;
-  g.y_channel = y.channel;
-  g.w_group = p.out_channels / p.groups * w.outer;
-  g.w_output = forward ? w.outer : w.channel;
-  g.w_input = forward ? w.channel : w.outer;
-  g.conjugate = p.conjugate == forward;
-  lower_axes(p, fold_axes(p, max_rank), g);
+  lower_batch(p, fold_axes(p, max_rank), g);
+  g.conjugate = p.conjugate == (p.pass == Pass::forward);
   return g;
 }
 

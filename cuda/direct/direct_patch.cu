@@ -4,8 +4,7 @@
 
 namespace faltung::cuda::direct {
 
-void launch_patch(const Arguments& arguments, LaunchQueue stream) {
-  const Tiling& t = arguments.tiling;
+void start(const Arguments& arguments, const PatchTiling& t, LaunchQueue stream) {
   visit_value<7, 9, 11, 13, 15>(patch_width(arguments.geometry.axis[2].filter), [&](auto width) {
     launch(patch_kernel<width()>,
            {.name = "patch_kernel",
@@ -13,7 +12,7 @@ void launch_patch(const Arguments& arguments, LaunchQueue stream) {
             .block = {32, patch_warps},
             .shared_bytes = static_cast<std::size_t>(t.window_size + t.taps_size) * sizeof(float),
             .stream = stream},
-           arguments);
+           arguments, t);
   });
 }
 

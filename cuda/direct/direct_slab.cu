@@ -4,15 +4,14 @@
 
 namespace faltung::cuda::direct {
 
-void launch_slab(const Arguments& arguments, LaunchQueue stream) {
-  const Tiling& t = arguments.tiling;
+void start(const Arguments& arguments, const SlabTiling& t, LaunchQueue stream) {
   visit_value<3, 5>(arguments.geometry.axis[0].filter, [&](auto size) {
     launch(t.general ? slab_kernel<size(), true> : slab_kernel<size(), false>,
            {.name = "slab_kernel",
             .grid = grid_of(t.blocks),
             .block = {32, slab_warps},
             .stream = stream},
-           arguments);
+           arguments, t);
   });
 }
 

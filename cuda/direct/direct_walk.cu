@@ -3,33 +3,29 @@
 
 namespace faltung::cuda::direct {
 
-extern template void launch_walk_of<float, float, true>(const Arguments&, LaunchQueue);
-extern template void launch_walk_of<double, double, true>(const Arguments&, LaunchQueue);
-extern template void launch_walk_of<float, std::uint8_t, true>(const Arguments&, LaunchQueue);
-extern template void launch_walk_of<float, std::uint16_t, true>(const Arguments&, LaunchQueue);
-extern template void launch_walk_of<std::uint32_t, std::uint8_t, true>(const Arguments&,
-                                                                       LaunchQueue);
-extern template void launch_walk_of<std::uint32_t, std::uint16_t, true>(const Arguments&,
-                                                                        LaunchQueue);
+extern FALTUNG_WALK(float, float, true);
+extern FALTUNG_WALK(double, double, true);
+extern FALTUNG_WALK(float, std::uint8_t, true);
+extern FALTUNG_WALK(float, std::uint16_t, true);
+extern FALTUNG_WALK(std::uint32_t, std::uint8_t, true);
+extern FALTUNG_WALK(std::uint32_t, std::uint16_t, true);
 
-template <typename Acc>
-void launch_walk(const Arguments& arguments, LaunchQueue stream) {
-  if constexpr (std::is_floating_point_v<Acc>) {
-    if (arguments.x_type == native_type<Acc>) {
-      return arguments.tiling.general ? launch_walk_of<Acc, Acc, true>(arguments, stream)
-                                      : launch_walk_of<Acc, Acc, false>(arguments, stream);
+void start(const Arguments& arguments, const WalkTiling& t, LaunchQueue stream) {
+  visit_type<float, double, std::uint32_t>(arguments.accumulator, [&](auto zero) {
+    using Acc = decltype(zero);
+    if constexpr (std::is_floating_point_v<Acc>) {
+      if (arguments.x_type == native_type<Acc>) {
+        return t.general ? launch_walk<Acc, Acc, true>(arguments, t, stream)
+                         : launch_walk<Acc, Acc, false>(arguments, t, stream);
+      }
     }
-  }
-  if constexpr (sizeof(Acc) == 4) {
-    if (size_of(arguments.x_type) == 1) {
-      return launch_walk_of<Acc, std::uint8_t, true>(arguments, stream);
+    if constexpr (sizeof(Acc) == 4) {
+      if (size_of(arguments.x_type) == 1) {
+        return launch_walk<Acc, std::uint8_t, true>(arguments, t, stream);
+      }
+      launch_walk<Acc, std::uint16_t, true>(arguments, t, stream);
     }
-    launch_walk_of<Acc, std::uint16_t, true>(arguments, stream);
-  }
+  });
 }
-
-template void launch_walk<float>(const Arguments&, LaunchQueue);
-template void launch_walk<double>(const Arguments&, LaunchQueue);
-template void launch_walk<std::uint32_t>(const Arguments&, LaunchQueue);
 
 }  // namespace faltung::cuda::direct

@@ -2,7 +2,7 @@
 
 namespace faltung::cuda::direct {
 
-template void launch_walk_of<float, float, true>(const Arguments&, LaunchQueue);
-template void launch_walk_of<double, double, true>(const Arguments&, LaunchQueue);
+FALTUNG_WALK(float, float, true);
+FALTUNG_WALK(double, double, true);
 
 }  // namespace faltung::cuda::direct

@@ -2,9 +2,9 @@
 
 namespace faltung::cuda::direct {
 
-template void launch_walk_of<float, std::uint8_t, true>(const Arguments&, LaunchQueue);
-template void launch_walk_of<float, std::uint16_t, true>(const Arguments&, LaunchQueue);
-template void launch_walk_of<std::uint32_t, std::uint8_t, true>(const Arguments&, LaunchQueue);
-template void launch_walk_of<std::uint32_t, std::uint16_t, true>(const Arguments&, LaunchQueue);
+FALTUNG_WALK(float, std::uint8_t, true);
+FALTUNG_WALK(float, std::uint16_t, true);
+FALTUNG_WALK(std::uint32_t, std::uint8_t, true);
+FALTUNG_WALK(std::uint32_t, std::uint16_t, true);
 
 }  // namespace faltung::cuda::direct

@@ -18,28 +18,27 @@ struct Span {
 };
 
 template <typename Acc>
-__device__ __forceinline__ Span find_span(const Arguments& a, std::int64_t number) {
+__device__ __forceinline__ Span find_span(const Arguments& a, const FirTiling& t,
+                                          std::int64_t number) {
   const Geometry& g = a.geometry;
   const AxisGeometry& ax = g.axis[2];
-  const std::int64_t size = a.tiling.window_cols;
+  const std::int64_t size = t.window_size;
   Span span;
-  span.at = tile_index(g, a.tiling, number);
+  span.at = tile_index(g, t, number);
   const TileIndex& at = span.at;
   const std::int64_t first = at.x - ax.pad_lo;
-  span.x = at.x_image + at.k / g.group_outputs * g.x_channel + at.z * g.axis[0].x_stride +
-           at.y * g.axis[1].x_stride + first;
-  span.y = at.y_image + at.k * g.y_channel + at.z * g.axis[0].y_stride + at.y * g.axis[1].y_stride +
-           at.x * ax.y_stride;
+  span.x = at.x_image + at.z * g.axis[0].x_stride + at.y * g.axis[1].x_stride + first;
+  span.y = at.y_image + at.z * g.axis[0].y_stride + at.y * g.axis[1].y_stride + at.x * ax.y_stride;
   const auto within = [](std::int64_t end, std::int64_t i) {
     return static_cast<int>(max(std::int64_t{0}, min(end, i)));
   };
   span.begin = within(size, -first);
   span.end = within(size, ax.input - first);
-  span.outputs = within(a.tiling.cols, ax.output - at.x);
+  span.outputs = within(t.cols, ax.output - at.x);
   const bool interior = span.begin == 0 && span.end == size;
   span.whole_window =
       interior && a.x_type == native_type<Acc> && is_aligned(a.x.template as<const Acc>() + span.x);
-  span.whole_result = interior && span.outputs == a.tiling.cols && a.epilogue.plain &&
+  span.whole_result = interior && span.outputs == t.cols && a.epilogue.plain &&
                       a.y_type == native_type<Acc> && ax.y_stride == 1 &&
                       is_aligned(a.y.template as<Acc>() + span.y);
   return span;
@@ -47,14 +46,14 @@ __device__ __forceinline__ Span find_span(const Arguments& a, std::int64_t numbe
 
 /// The window of a tile, element by element, through the boundary map where it leaves the row.
 template <typename Acc>
-__device__ __noinline__ void load_any_span(const Arguments& a, Shared<const Span> place,
-                                           Shared<Acc> window) {
+__device__ __noinline__ void load_any_span(const Arguments& a, const FirTiling& t,
+                                           Shared<const Span> place, Shared<Acc> window) {
   const Span span = place[0];
   const AxisGeometry& ax = a.geometry.axis[2];
   const std::int64_t first = span.at.x - ax.pad_lo;
   const Global<const Acc> x = a.x.template as<const Acc>() + span.x;
 #pragma unroll 1
-  for (int i = static_cast<int>(threadIdx.x); i < a.tiling.window_cols; i += a.tiling.threads_x) {
+  for (int i = static_cast<int>(threadIdx.x); i < t.window_size; i += t.threads) {
     if (i < span.begin || i >= span.end) {
       window[i] = value_at<Acc>(a, place_along(ax, Place{}, first + i), span.x - first);
     } else if (a.x_type == native_type<Acc>) {
@@ -68,21 +67,21 @@ __device__ __noinline__ void load_any_span(const Arguments& a, Shared<const Span
 /// Starts to bring the window of a tile into shared memory; whole after copy_async_wait and a
 /// barrier.
 template <typename Acc>
-__device__ __forceinline__ void load_span(const Arguments& a, Shared<const Span> place,
-                                          Shared<Acc> window) {
+__device__ __forceinline__ void load_span(const Arguments& a, const FirTiling& t,
+                                          Shared<const Span> place, Shared<Acc> window) {
   constexpr int vector = static_cast<int>(16 / sizeof(Acc));
   const Span span = place[0];
   if (span.whole_window) {
     const int first = static_cast<int>(threadIdx.x) * vector;
-    const int step = a.tiling.threads_x * vector;
+    const int step = t.threads * vector;
     Global<const Acc> x = a.x.template as<const Acc>() + (span.x + first);
 #pragma unroll 4
-    for (int i = first; i < a.tiling.window_cols; i += step) {
+    for (int i = first; i < t.window_size; i += step) {
       copy_async<16>(window + i, x);
       x = x + step;
     }
   } else {
-    load_any_span(a, place, window);
+    load_any_span(a, t, place, window);
   }
   copy_async_commit();
 }
@@ -133,10 +132,11 @@ __device__ __forceinline__ void slide(Acc (&sum)[outputs], Shared<Acc> window, S
 
 /// Any result: the sums of a warp in `stage`, the outputs of a tile from column `first` on.
 template <typename Acc>
-__device__ __noinline__ void finish_span(const Arguments& a, Shared<const Span> place, int first,
-                                         int count, Shared<Acc> stage) {
+__device__ __noinline__ void finish_span(const Arguments& a, const FirTiling& t,
+                                         Shared<const Span> place, int first, int count,
+                                         Shared<Acc> stage) {
   const Span span = place[0];
-  const bool framed = span.begin != 0 || span.end != a.tiling.window_cols;
+  const bool framed = span.begin != 0 || span.end != t.window_size;
 #pragma unroll 1
   for (int i = static_cast<int>(threadIdx.x) % 32; i < count && first + i < span.outputs; i += 32) {
     Acc value = stage[i];
@@ -150,8 +150,9 @@ __device__ __noinline__ void finish_span(const Arguments& a, Shared<const Span> 
 
 /// Stores the sums of a warp, which passes them through `stage` so that its lanes store neighbours.
 template <typename Acc, int vector, int outputs>
-__device__ __forceinline__ void store_span(const Arguments& a, Shared<const Span> place,
-                                           Shared<Acc> stage, const Acc (&sum)[outputs]) {
+__device__ __forceinline__ void store_span(const Arguments& a, const FirTiling& t,
+                                           Shared<const Span> place, Shared<Acc> stage,
+                                           const Acc (&sum)[outputs]) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const int first = static_cast<int>(threadIdx.x) / 32 * 32 * outputs;  // of the warp
   stage = stage + first;
@@ -165,7 +166,7 @@ __device__ __forceinline__ void store_span(const Arguments& a, Shared<const Span
   __syncwarp();
   const Span span = place[0];
   if (!span.whole_result) {
-    return finish_span(a, place, first, 32 * outputs, stage);
+    return finish_span(a, t, place, first, 32 * outputs, stage);
   }
   const Global<Acc> to = a.y.template as<Acc>() + (span.y + first + lane * vector);
 #pragma unroll
@@ -176,32 +177,32 @@ __device__ __forceinline__ void store_span(const Arguments& a, Shared<const Span
 
 /// Brings the taps of channel `k` into shared memory, unless they are there.
 template <typename Acc>
-__device__ __forceinline__ void load_row_taps(const Arguments& a, Shared<const Span> place,
-                                              Shared<Acc> taps, std::int64_t& loaded) {
+__device__ __forceinline__ void load_row_taps(const Arguments& a, const FirTiling& t,
+                                              Shared<const Span> place, Shared<Acc> taps,
+                                              std::int64_t& loaded) {
   const std::int64_t k = Span(place[0]).at.k;
   if (k == loaded) return;
   loaded = k;
   const int count = static_cast<int>(a.geometry.axis[2].filter);
-  for (int i = static_cast<int>(threadIdx.x); i < a.tiling.taps_size; i += a.tiling.threads_x) {
+  for (int i = static_cast<int>(threadIdx.x); i < t.taps_size; i += t.threads) {
     taps[i] = i < count ? tap_at<Acc>(a, k, 0, 0, 0, i) : Acc{};
   }
   __syncthreads();
 }
 
-/// A short filter along rows. A block walks over tiles of `tiling.cols` outputs of one row; a
+/// A short filter along rows. A block walks over tiles of `t.cols` outputs of one row; a
 /// thread computes fir_vectors 16-byte vectors of neighbours, the window and the taps in shared
 /// memory. While one tile is summed, the window of the next is on its way.
 ///
 ///   grid    x: as many blocks as are resident; tiles in the order of tile_index
-///   block   tiling.threads_x
-///   shared  two windows of tiling.window_size, tiling.taps_size taps
+///   block   t.threads_x
+///   shared  two windows of t.window_size, t.taps_size taps
 template <typename Acc>
 __global__ void __launch_bounds__(fir_threads, fir_residents)
-    fir_kernel(const __grid_constant__ Arguments a) {
+    fir_kernel(const __grid_constant__ Arguments a, const __grid_constant__ FirTiling t) {
   constexpr int vector = static_cast<int>(16 / sizeof(Acc));
   constexpr int outputs = fir_vectors * vector;
   const Geometry& g = a.geometry;
-  const Tiling& t = a.tiling;
   SharedMemory memory;
   const Shared<Acc> windows = memory.take<Acc>(2 * t.window_size);
   const Shared<Acc> taps = memory.take<Acc>(t.taps_size);
@@ -211,9 +212,9 @@ __global__ void __launch_bounds__(fir_threads, fir_residents)
   int finder = 0;
   const auto find = [&](std::int64_t number, int slot) {
     if (static_cast<int>(threadIdx.x) == finder && number < t.tiles) {
-      places[slot] = find_span<Acc>(a, number);
+      places[slot] = find_span<Acc>(a, t, number);
     }
-    finder = finder + 32 == t.threads_x ? 0 : finder + 32;
+    finder = finder + 32 == t.threads ? 0 : finder + 32;
   };
   std::int64_t number = blockIdx.x;
   int slot = 0;
@@ -221,7 +222,7 @@ __global__ void __launch_bounds__(fir_threads, fir_residents)
   find(number, 0);
   find(number + gridDim.x, 1);
   __syncthreads();
-  load_span<Acc>(a, places, windows);
+  load_span<Acc>(a, t, places, windows);
   std::int64_t loaded = -1;  // the channel whose taps are in shared memory
 #pragma unroll 1
   for (; number < t.tiles; number += gridDim.x) {
@@ -229,14 +230,14 @@ __global__ void __launch_bounds__(fir_threads, fir_residents)
     copy_async_wait<0>();
     __syncthreads();  // the window is whole, and the other has been stored from
     if (number + gridDim.x < t.tiles)
-      load_span<Acc>(a, places + next, windows + (t.window_size - window));
+      load_span<Acc>(a, t, places + next, windows + (t.window_size - window));
     find(number + 2 * std::int64_t{gridDim.x}, next == 2 ? 0 : next + 1);
-    load_row_taps(a, places + slot, taps, loaded);
+    load_row_taps(a, t, places + slot, taps, loaded);
     Acc sum[outputs] = {};
     slide<Acc, vector>(sum, windows + (window + static_cast<int>(threadIdx.x) * outputs), taps,
                        static_cast<int>(g.axis[2].filter));
     __syncthreads();  // the window has been read
-    store_span<Acc, vector>(a, places + slot, windows + window, sum);
+    store_span<Acc, vector>(a, t, places + slot, windows + window, sum);
     window = t.window_size - window;
     slot = next;
   }

@@ -29,33 +29,34 @@ constexpr bool can_fir(const Geometry& g) {
          ax.x_stride == 1 && ax.output >= 512;
 }
 
+struct FirTiling : TileGrid {
+  int threads = 32;
+  int window_size = 1, taps_size = 1;  ///< elements of a window, of which there are two, and taps
+};
+
 /// Tiles of one row, with the number of threads that sums the fewest outputs beyond the row's end
 /// and loads the fewest samples twice, a quarter as dear.
-inline Tiling fir_tiling(const Geometry& g, int accumulator_bytes, const GpuLimits& device = {}) {
+inline FirTiling fir_tiling(const Geometry& g, int accumulator_bytes,
+                            const GpuLimits& device = {}) {
   const AxisGeometry& ax = g.axis[2];
   const int vector = 16 / accumulator_bytes;
-  Tiling t;
+  FirTiling t;
   std::int64_t min = -1;
   for (int threads = fir_threads; threads >= 32; threads -= 32) {
     const std::int64_t cols = std::int64_t{threads} * fir_vectors * vector;
     const std::int64_t cost = divide_up(ax.output, cols) * (cols + ax.filter / 4);
     if (min >= 0 && cost >= min) continue;
     min = cost;
-    t.threads_x = threads;
+    t.threads = threads;
     t.cols = static_cast<int>(cols);
   }
-  t.threads_y = 1;
-  t.tiles_x = divide_up(ax.output, t.cols);
-  t.tiles_y = g.axis[1].output;
-  t.tiles = t.tiles_x * t.tiles_y * g.axis[0].output * g.groups * g.group_outputs;
-  for (int i = 0; i < g.outer_count; ++i) t.tiles *= g.outer[i].extent;
-  t.tap_pitch = t.taps_size = static_cast<int>(divide_up(ax.filter, vector) * vector);
+  count_tiles(g, t);
+  t.taps_size = static_cast<int>(divide_up(ax.filter, vector) * vector);
   // A thread reads whole vectors, the last of them beyond its last tap.
-  t.window_cols = t.window_size = t.cols + t.taps_size;
-  t.dense = true;
+  t.window_size = t.cols + t.taps_size;
   // All blocks are resident, and none has more than one tile more than others.
   const std::int64_t residents =
-      std::int64_t{device.multiprocessors} * (fir_residents * fir_threads / t.threads_x);
+      std::int64_t{device.multiprocessors} * (fir_residents * fir_threads / t.threads);
   t.blocks = divide_up(t.tiles, divide_up(t.tiles, residents));
   return t;
 }
@@ -63,22 +64,22 @@ inline Tiling fir_tiling(const Geometry& g, int accumulator_bytes, const GpuLimi
 /// Instructions of a thread for one tile beside its multiply-adds, as the machine code has them:
 /// two vector reads for a vector of taps, a loop of 7 for a ring of them, 10 for each vector that
 /// comes, 3 for each that goes, and 150 for barriers and the place of the tile.
-constexpr double fir_overhead(const Tiling& t, int vector) {
+constexpr double fir_overhead(const FirTiling& t, int vector) {
   const double steps = static_cast<double>(t.taps_size) / vector;
-  const double copies = static_cast<double>(t.window_cols) / (t.threads_x * vector);
+  const double copies = static_cast<double>(t.window_size) / (t.threads * vector);
   return steps * (2 + 7.0 / fir_ring) + 10 * copies + 3 * fir_vectors + 150;
 }
 
 /// Predicted microseconds; not measured on a GPU: the instructions of all tiles, at one for each of
 /// 128 lanes and clocks, multiply-adds by the lanes of their type, or the bytes.
-inline double predict_fir_us(const GpuMachine& gpu, const Geometry& g, const Tiling& t,
+inline double predict_fir_us(const GpuMachine& gpu, const Geometry& g, const FirTiling& t,
                              DType accumulator, double bytes) {
   const int vector = 16 / static_cast<int>(size_of(accumulator));
   const double terms =
       gpu.slots(accumulator) * fir_vectors * vector * static_cast<double>(g.axis[2].filter);
   const double idle = std::max(1.0, gpu.multiprocessors() / static_cast<double>(t.tiles));
   const double thread = terms + fir_overhead(t, vector);
-  const double instructions = static_cast<double>(t.tiles) * t.threads_x * thread;
+  const double instructions = static_cast<double>(t.tiles) * t.threads * thread;
   return gpu.launch_us +
          idle * std::max(instructions / (gpu.multiprocessors() * gpu.issued_per_us()),
                          bytes / gpu.moved_bytes_per_us());

@@ -21,8 +21,8 @@ __device__ __forceinline__ int patch_column() {
 
 /// Starts to bring slice `z` of the window of a tile into shared memory.
 template <int width>
-__device__ __forceinline__ void load_patch_window(const Arguments& a, const TileIndex& at,
-                                                  std::int64_t channel, int z,
+__device__ __forceinline__ void load_patch_window(const Arguments& a, const PatchTiling& t,
+                                                  const TileIndex& at, std::int64_t channel, int z,
                                                   Shared<float> window) {
   constexpr int vectors = patch_window(width);
   constexpr int pitch = patch_pitch(width);
@@ -32,19 +32,19 @@ __device__ __forceinline__ void load_patch_window(const Arguments& a, const Tile
   const AxisGeometry& ay = a.geometry.axis[1];
   const AxisGeometry& ax = a.geometry.axis[2];
   const std::int64_t first_row = at.y - ay.pad_lo;
-  const std::int64_t first_column = at.x - ax.pad_lo - a.tiling.lead - patch_shift(width);
+  const std::int64_t first_column = at.x - ax.pad_lo - t.lead - patch_shift(width);
   const bool slice_inside = z >= 0 && z < az.input;
   const Global<const float> corner =
       a.x.template as<const float>() +
       (channel + z * az.x_stride + first_row * ay.x_stride + first_column);
   const bool interior = slice_inside && first_row >= 0 && first_column >= 0 &&
-                        first_row + a.tiling.window_rows <= ay.input &&
+                        first_row + t.window_rows <= ay.input &&
                         first_column + 4 * vectors <= ax.input && ay.x_stride % 4 == 0 &&
                         is_aligned(corner);
   int row = patch_thread() / vectors;
   int column = patch_thread() % vectors;
 #pragma unroll 1
-  for (; row < a.tiling.window_rows; row += rows_on) {
+  for (; row < t.window_rows; row += rows_on) {
     const Shared<float> to = window + (row * pitch + 4 * column);
     if (interior) {
       copy_async<16>(to, corner + (row * ay.x_stride + 4 * column));
@@ -62,12 +62,13 @@ __device__ __forceinline__ void load_patch_window(const Arguments& a, const Tile
 
 /// Taps of one slice in shared memory, rows of patch_tap_pitch, zeros in the leading columns.
 template <int width>
-__device__ __forceinline__ void load_patch_taps(const Arguments& a, std::int64_t k, std::int64_t c,
-                                                std::int64_t z, Shared<float> taps) {
+__device__ __forceinline__ void load_patch_taps(const Arguments& a, const PatchTiling& t,
+                                                std::int64_t k, std::int64_t c, std::int64_t z,
+                                                Shared<float> taps) {
   constexpr int pitch = patch_tap_pitch(width);
-  const int count = a.tiling.taps_size;
+  const int count = t.taps_size;
   for (int i = patch_thread(); i < count; i += patch_threads) {
-    const int column = i % pitch - a.tiling.lead;
+    const int column = i % pitch - t.lead;
     taps[i] = column >= 0 && column < a.geometry.axis[2].filter
                   ? tap_at<float>(a, k, c, z, i / pitch, column)
                   : 0.0f;
@@ -145,8 +146,7 @@ __device__ __noinline__ inline void finish_patches(const Arguments& a, const Til
     float value = stage[i];
     if (!is_finite(value)) value = sum_of_terms<float>(a, at, y, x);
     finish_element(a.epilogue, value, at.k, a.y, a.y_type,
-                   at.y_image + at.k * g.y_channel + at.z * g.axis[0].y_stride + y * ay.y_stride +
-                       x * ax.y_stride);
+                   at.y_image + at.z * g.axis[0].y_stride + y * ay.y_stride + x * ax.y_stride);
   }
 }
 
@@ -156,31 +156,30 @@ __device__ __noinline__ inline void finish_patches(const Arguments& a, const Til
 ///
 ///   grid    x: tiles in the order of tile_index, as often as needed
 ///   block   32 x patch_warps
-///   shared  tiling.window_size + tiling.taps_size floats
+///   shared  t.window_size + t.taps_size floats
 template <int width>
 __global__ void __launch_bounds__(patch_threads, patch_residents)
-    patch_kernel(const __grid_constant__ Arguments a) {
+    patch_kernel(const __grid_constant__ Arguments a, const __grid_constant__ PatchTiling t) {
   static_assert(patch_pitch(width) % 8 == 4 &&
                 patch_shift(width) + width + patch_columns - 1 <= 4 * patch_vectors(width));
   const Geometry& g = a.geometry;
   const AxisGeometry& az = g.axis[0];
   SharedMemory memory;
-  const Shared<float> window = memory.take<float>(a.tiling.window_size);
-  const Shared<float> taps = memory.take<float>(a.tiling.taps_size);
-  for (std::int64_t number = blockIdx.x; number < a.tiling.tiles; number += gridDim.x) {
-    const TileIndex at = tile_index(g, a.tiling, number);
+  const Shared<float> window = memory.take<float>(t.window_size);
+  const Shared<float> taps = memory.take<float>(t.taps_size);
+  for (std::int64_t number = blockIdx.x; number < t.tiles; number += gridDim.x) {
+    const TileIndex at = tile_index(g, t, number);
     float sum[patch_rows][patch_columns] = {};
 #pragma unroll 1
     for (std::int64_t c = 0; c < g.group_inputs; ++c) {
-      const std::int64_t channel =
-          at.x_image + (at.k / g.group_outputs * g.group_inputs + c) * g.x_channel;
+      const std::int64_t channel = at.x_image + c * g.x_channel;
 #pragma unroll 1
       for (std::int64_t q = 0; q < az.filter; ++q) {
         const std::int64_t z = at.z * az.stride + q * az.dilation - az.pad_lo;
         if (place_along(az, Place{}, z).what == Stands::nothing) continue;
         __syncthreads();  // the window before has been read
-        load_patch_window<width>(a, at, channel, static_cast<int>(z), window);
-        load_patch_taps<width>(a, at.k, c, q, taps);
+        load_patch_window<width>(a, t, at, channel, static_cast<int>(z), window);
+        load_patch_taps<width>(a, t, at.k, c, q, taps);
         copy_async_wait<0>();
         __syncthreads();
         add_patch<width>(sum, static_cast<int>(g.axis[1].filter),
@@ -194,7 +193,7 @@ __global__ void __launch_bounds__(patch_threads, patch_residents)
       for (int v = 0; v < patch_columns; ++v) checked += sum[m][v] - sum[m][v];
     }
     const Global<float> y = a.y.template as<float>() +
-                            (at.y_image + at.k * g.y_channel + at.z * az.y_stride +
+                            (at.y_image + at.z * az.y_stride +
                              (at.y + patch_row()) * g.axis[1].y_stride + at.x + patch_column());
     const bool direct = checked == 0 && a.epilogue.plain && a.y_type == DType::f32 &&
                         g.axis[2].y_stride == 1 && g.axis[1].y_stride % 4 == 0 &&

@@ -56,22 +56,22 @@ constexpr bool can_patch(const Geometry& g) {
   return good;
 }
 
-inline Tiling patch_tiling(const Geometry& g) {
+struct PatchTiling : TileGrid {
+  int lead = 0;         ///< columns of zeros before the taps
+  int window_rows = 1;  ///< of the input in shared memory
+  int window_size = 1, taps_size = 1;
+};
+
+inline PatchTiling patch_tiling(const Geometry& g) {
   const int width = patch_width(g.axis[2].filter);
-  Tiling t;
-  t.threads_x = 32;
-  t.threads_y = patch_warps;
+  PatchTiling t;
   t.rows = patch_tile_rows;
   t.cols = patch_tile_columns;
   t.lead = width - static_cast<int>(g.axis[2].filter);
   t.window_rows = t.rows + static_cast<int>(g.axis[1].filter) - 1;
   t.window_size = t.window_rows * patch_pitch(width);
   t.taps_size = static_cast<int>(g.axis[1].filter) * patch_tap_pitch(width);
-  t.tiles_x = divide_up(g.axis[2].output, t.cols);
-  t.tiles_y = divide_up(g.axis[1].output, t.rows);
-  t.tiles = t.tiles_x * t.tiles_y * g.axis[0].output * g.groups * g.group_outputs;
-  for (int i = 0; i < g.outer_count; ++i) t.tiles *= g.outer[i].extent;
-  t.blocks = t.tiles;
+  count_tiles(g, t);
   return t;
 }
 
@@ -86,7 +86,7 @@ constexpr double patch_overhead(int width, std::int64_t filter_rows) {
 
 /// Predicted microseconds; not measured on a GPU: the instructions of the fullest multiprocessor,
 /// at one for each of its 128 lanes and clocks.
-inline double predict_patch_us(const GpuMachine& gpu, const Geometry& g, const Tiling& t,
+inline double predict_patch_us(const GpuMachine& gpu, const Geometry& g, const PatchTiling& t,
                                double bytes) {
   const int width = patch_width(g.axis[2].filter);
   const auto rows = static_cast<double>(g.axis[1].filter);

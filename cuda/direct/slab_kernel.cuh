@@ -9,11 +9,6 @@ __device__ __forceinline__ int slab_thread() {
   return static_cast<int>(threadIdx.y) * 32 + static_cast<int>(threadIdx.x);
 }
 
-/// Offset of the channel of a tile in x.
-__device__ __forceinline__ std::int64_t slab_channel(const Geometry& g, const TileIndex& at) {
-  return at.x_image + at.k / g.group_outputs * g.x_channel;
-}
-
 /// Where the window of a tile begins, and whether all of it lies within the rows and columns of the
 /// input, in vectors of 16 bytes whatever the slice.
 struct SlabWindow {
@@ -26,8 +21,7 @@ __device__ __forceinline__ SlabWindow slab_place(const Arguments& a, const TileI
   const AxisGeometry& ax = a.geometry.axis[2];
   SlabWindow w{at.y - ay.pad_lo, at.x - ax.pad_lo - (slab_columns - size / 2), false};
   const Global<const float> corner =
-      a.x.template as<const float>() +
-      (slab_channel(a.geometry, at) + w.row * ay.x_stride + w.column);
+      a.x.template as<const float>() + (at.x_image + w.row * ay.x_stride + w.column);
   w.interior = w.row >= 0 && w.row + slab_rows + size - 1 <= ay.input && w.column >= 0 &&
                w.column + slab_window <= ax.input && ay.x_stride % 4 == 0 &&
                a.geometry.axis[0].x_stride % 4 == 0 && is_aligned(corner);
@@ -126,21 +120,22 @@ __device__ __forceinline__ void add_slice(float (&sum)[size][slab_lane_rows][sla
 /// Where row `row` of the outputs of a warp begins in y, in the slice of `at`.
 __device__ __forceinline__ std::int64_t slab_output(const Geometry& g, const TileIndex& at,
                                                     std::int64_t row) {
-  return at.y_image + at.k * g.y_channel + at.z * g.axis[0].y_stride +
-         (at.y + row) * g.axis[1].y_stride + at.x * g.axis[2].y_stride;
+  return at.y_image + at.z * g.axis[0].y_stride + (at.y + row) * g.axis[1].y_stride +
+         at.x * g.axis[2].y_stride;
 }
 
 /// Sums that an infinite tap spoilt where nothing stands are formed again, by the definition.
-__device__ __noinline__ inline void mend_slab(const Arguments& a, std::int64_t number) {
+__device__ __noinline__ inline void mend_slab(const Arguments& a, const SlabTiling& t,
+                                              std::int64_t number) {
   const Geometry& g = a.geometry;
-  const TileIndex at = tile_index(g, a.tiling, number);
+  const TileIndex at = tile_index(g, t, number);
   const std::int64_t column = at.x + static_cast<int>(threadIdx.x) * slab_columns;
 #pragma unroll 1
   for (int m = 0; m < slab_lane_rows; ++m) {
     const int row = static_cast<int>(threadIdx.y) * slab_lane_rows + m;
     if (at.y + row >= g.axis[1].output) return;
 #pragma unroll 1
-    for (TileIndex place = at; place.z < min(at.z + a.tiling.depth, g.axis[0].output); ++place.z) {
+    for (TileIndex place = at; place.z < min(at.z + t.depth, g.axis[0].output); ++place.z) {
       const Global<float> to = a.y.template as<float>() + (slab_output(g, place, row) - at.x);
 #pragma unroll 1
       for (std::int64_t x = column; x < min(column + slab_columns, g.axis[2].output); ++x) {
@@ -211,7 +206,7 @@ __device__ __forceinline__ void store_slice(Global<float> y, int columns,
 ///   block   32 x slab_warps
 template <int size, bool general>
 __global__ void __launch_bounds__(slab_threads, slab_residents(general))
-    slab_kernel(const __grid_constant__ Arguments a) {
+    slab_kernel(const __grid_constant__ Arguments a, const __grid_constant__ SlabTiling t) {
   constexpr int slice = (slab_rows + size - 1) * slab_window;
   // Sums take turns in `size` places, or move on after each slice, so that there is one call.
   constexpr int phases = general ? 1 : size;
@@ -224,18 +219,17 @@ __global__ void __launch_bounds__(slab_threads, slab_residents(general))
   const int lane = static_cast<int>(threadIdx.x);
   const int warp = static_cast<int>(threadIdx.y);
   const int row = warp * slab_lane_rows;
-  for (std::int64_t number = blockIdx.x; number < a.tiling.tiles; number += gridDim.x) {
+  for (std::int64_t number = blockIdx.x; number < t.tiles; number += gridDim.x) {
     __syncthreads();  // the slab before has been summed
-    if (slab_thread() == 0) places[0] = tile_index(g, a.tiling, number);
+    if (slab_thread() == 0) places[0] = tile_index(g, t, number);
     __syncthreads();
     const SlabWindow place = slab_place<size>(a, places[0]);
-    const std::int64_t channel = slab_channel(g, places[0]);
+    const std::int64_t channel = TileIndex(places[0]).x_image;
     const int top = static_cast<int>(TileIndex(places[0]).z - g.axis[0].pad_lo);
     load_cube<size>(a, TileIndex(places[0]).k, taps);
     load_slice<size>(a, place, channel, top, windows);
     load_slice<size>(a, place, channel, top + 1, windows + slice);
-    const int depth =
-        static_cast<int>(min(a.tiling.depth, g.axis[0].output - TileIndex(places[0]).z));
+    const int depth = static_cast<int>(min(t.depth, g.axis[0].output - TileIndex(places[0]).z));
     const int slices = depth + size - 1;
     const auto within = [](std::int64_t end, std::int64_t count) {
       return static_cast<int>(max(std::int64_t{0}, min(end, count)));
@@ -293,7 +287,7 @@ __global__ void __launch_bounds__(slab_threads, slab_residents(general))
         }
       }
     }
-    if (!general && checked != 0) mend_slab(a, number);
+    if (!general && checked != 0) mend_slab(a, t, number);
   }
 }
 

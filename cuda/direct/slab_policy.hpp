@@ -39,21 +39,21 @@ constexpr bool can_slab(const Geometry& g) {
   return good;
 }
 
+struct SlabTiling : TileGrid {
+  bool general = false;  ///< sums are finished in order, whatever the epilogue and result
+};
+
 /// Slabs as deep as leaves the fewest slices to the block that has most, each slab walking over
 /// size - 1 slices of the next, with all blocks resident.
-inline Tiling slab_tiling(const Geometry& g, bool general, const GpuLimits& device = {}) {
+inline SlabTiling slab_tiling(const Geometry& g, bool general, const GpuLimits& device = {}) {
   const std::int64_t size = g.axis[0].filter;
   const std::int64_t blocks = std::int64_t{device.multiprocessors} * slab_residents(general);
-  Tiling t;
+  SlabTiling t;
   t.general = general;
-  t.threads_x = 32;
-  t.threads_y = slab_warps;
   t.rows = slab_rows;
   t.cols = slab_width;
-  t.tiles_x = divide_up(g.axis[2].output, t.cols);
-  t.tiles_y = divide_up(g.axis[1].output, t.rows);
-  std::int64_t columns = t.tiles_x * t.tiles_y * g.groups * g.group_outputs;
-  for (int i = 0; i < g.outer_count; ++i) columns *= g.outer[i].extent;
+  const std::int64_t columns =
+      divide_up(g.axis[2].output, t.cols) * divide_up(g.axis[1].output, t.rows) * g.images();
   std::int64_t min = -1;
   for (std::int64_t slabs = 1; slabs <= 16; ++slabs) {
     const std::int64_t depth = divide_up(g.axis[0].output, slabs);
@@ -62,9 +62,8 @@ inline Tiling slab_tiling(const Geometry& g, bool general, const GpuLimits& devi
     if (min >= 0 && cost >= min) continue;
     min = cost;
     t.depth = depth;
-    t.tiles = tiles;
   }
-  t.blocks = t.tiles;
+  count_tiles(g, t);
   return t;
 }
 
@@ -86,7 +85,7 @@ constexpr double slab_instructions(std::int64_t size, bool general, double slots
 ///
 ///     f32 512^3 3x3x3          1074 MB      3624e6 multiply-adds   290 us (target 300): memory
 ///     f32 100x1000x1000 5x5x5   800 MB     12500e6                 550 us (560)
-inline double predict_slab_us(const GpuMachine& gpu, const Geometry& g, const Tiling& t,
+inline double predict_slab_us(const GpuMachine& gpu, const Geometry& g, const SlabTiling& t,
                               double bytes) {
   const std::int64_t size = g.axis[0].filter;
   const std::int64_t blocks = std::int64_t{gpu.limits.multiprocessors} * slab_residents(t.general);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "cuda/direct/direct_kernel.cuh"
+#include "cuda/direct/walk_policy.hpp"
 
 namespace faltung::cuda::direct {
 
@@ -64,7 +65,7 @@ __device__ __forceinline__ In map_constant(const AxisGeometry& axis, std::int64_
   return constant_of<In>(code == map_below ? axis.below : axis.above);
 }
 
-/// The task of one warp: a strip of walk_strip columns, tiling.rows outputs high.
+/// The task of one warp: a strip of walk_strip columns, t.rows outputs high.
 template <typename In>
 struct Walk {
   Global<const In> x;  ///< the first column of this lane in row 0
@@ -194,7 +195,7 @@ __device__ __noinline__ void finish_rows(const Arguments& a, const TileIndex& at
   const int count = static_cast<int>(min(std::int64_t{walk_strip}, ax.output - at.x));
 #pragma unroll 1
   for (int row = max(first, 0); row < last; ++row) {
-    const std::int64_t y = at.y_image + at.k * g.y_channel + at.z * g.axis[0].y_stride +
+    const std::int64_t y = at.y_image + at.z * g.axis[0].y_stride +
                            (at.y + row) * g.axis[1].y_stride + at.x * ax.y_stride;
 #pragma unroll 1
     for (int i = static_cast<int>(threadIdx.x); i < count; i += 32) {
@@ -226,8 +227,7 @@ __device__ __forceinline__ Walk<In> start_walk(const Arguments& a, const TileInd
   };
   walk.own_edge = outside_row(walk.column);
   walk.halo_edge = outside_row(walk.column + walk.beyond);
-  walk.x = a.x.template as<const In>() + (at.x_image + at.k / g.group_outputs * g.x_channel +
-                                          at.z * g.axis[0].x_stride + walk.column);
+  walk.x = a.x.template as<const In>() + (at.x_image + at.z * g.axis[0].x_stride + walk.column);
   __syncwarp();  // the walk before has read its map
 #pragma unroll 1
   for (int i = walk.lane; i < rows; i += 32) {
@@ -271,7 +271,7 @@ __device__ __noinline__ void mend(const Arguments& a, const TileIndex& at, Globa
 ///   block   32 x walk_warps
 template <typename Acc, typename In, int size, bool general>
 __global__ void __launch_bounds__(32 * walk_warps, walk_blocks(size, sizeof(Acc), general))
-    walk_kernel(const __grid_constant__ Arguments a) {
+    walk_kernel(const __grid_constant__ Arguments a, const __grid_constant__ WalkTiling t) {
   constexpr int half = size / 2;
   constexpr int ahead_rows = sizeof(Acc) == 4 ? walk_ahead : walk_ahead - 1;
   constexpr int map_size = walk_rows + size - 1;
@@ -285,10 +285,10 @@ __global__ void __launch_bounds__(32 * walk_warps, walk_blocks(size, sizeof(Acc)
   const AxisGeometry& ax = a.geometry.axis[2];
   const Shared<Acc> stage = stages + (general ? warp * size * walk_strip : 0);
   const int sign = a.x_type == DType::i16 ? 0x8000 : a.x_type == DType::i8 ? 0x80 : 0;
-  for (std::int64_t number = std::int64_t{blockIdx.x} * walk_warps + warp; number < a.tiling.tiles;
+  for (std::int64_t number = std::int64_t{blockIdx.x} * walk_warps + warp; number < t.tiles;
        number += std::int64_t{gridDim.x} * walk_warps) {
-    const TileIndex at = tile_index(a.geometry, a.tiling, number);
-    const int outputs = static_cast<int>(min(std::int64_t{a.tiling.rows}, ay.output - at.y));
+    const TileIndex at = tile_index(a.geometry, t, number);
+    const int outputs = static_cast<int>(min(std::int64_t{t.rows}, ay.output - at.y));
     const int rows = outputs + size - 1;
     const Walk<In> walk = start_walk<half, In>(a, at, rows, map);
     Acc w[size][size];
@@ -309,9 +309,8 @@ __global__ void __launch_bounds__(32 * walk_warps, walk_blocks(size, sizeof(Acc)
     Acc sum[size][walk_columns] = {};
     Acc checked{};  // stays 0 while all sums are finite
     const Global<Acc> first_y =
-        a.y.template as<Acc>() +
-        (at.y_image + at.k * a.geometry.y_channel + at.z * a.geometry.axis[0].y_stride +
-         at.y * ay.y_stride + at.x + walk.lane * walk_columns);
+        a.y.template as<Acc>() + (at.y_image + at.z * a.geometry.axis[0].y_stride +
+                                  at.y * ay.y_stride + at.x + walk.lane * walk_columns);
     Global<Acc> y = first_y;
     for (int first = 0; first < rows; first += size) {
 #pragma unroll

@@ -10,7 +10,7 @@
 #include "cpp/core/element.hpp"
 #include "cpp/core/geometry.hpp"
 #include "cpp/core/message.hpp"
-#include "cuda/primitives/place.hpp"
+#include "cuda/primitives/geometry.hpp"
 
 /// Axes of a Problem as kernels walk them.
 namespace faltung::cuda {
@@ -85,33 +85,65 @@ inline FoldedAxes fold_axes(const Problem& p, std::size_t kept) {
   return result;
 }
 
-/// Fills the axes of a kernel's Geometry: `axis`, of which missing ones come first, `outer` and
-/// `w_origin`. At most as many axes are left as there are. The data gradient is a forward problem:
-/// strides become input dilation, and taps run backwards.
+/// The strides of what is gathered and of the result.
+struct GatheredStrides {
+  explicit GatheredStrides(const Problem& p)
+      : x(p.pass == Pass::backward_data ? y_strides(p) : x_strides(p)),
+        y(p.pass == Pass::backward_data ? x_strides(p) : y_strides(p)) {}
+  TensorStrides x, y;
+};
+
+/// Fills the axes of a geometry: `axis`, of which missing ones come first, `w_origin`, and `outer`
+/// if it has a batch of several axes. At most as many axes are left as there are. The data gradient
+/// is a forward problem: strides become input dilation, and taps run backwards. A filter gradient
+/// is described by its forward problem.
 template <typename Geometry>
 void lower_axes(const Problem& p, const FoldedAxes& folded, Geometry& g) {
-  const bool forward = p.pass == Pass::forward;
-  const TensorStrides x = forward ? x_strides(p) : y_strides(p);
-  const TensorStrides y = forward ? y_strides(p) : x_strides(p);
+  const bool gradient = p.pass == Pass::backward_data;
+  const auto [x, y] = GatheredStrides(p);
   const TensorStrides w = w_strides(p);
-  g.outer[g.outer_count++] = {p.batch, x.outer, y.outer};
+  if constexpr (requires { g.outer; }) g.outer[g.outer_count++] = {p.batch, x.outer, y.outer};
   std::size_t at = std::size(g.axis) - folded.left;
   for (std::size_t i = 0; i < p.rank(); ++i) {
     const Axis& axis = p.axes[i];
     if (folded.leaves[i]) {
-      g.outer[g.outer_count++] = {axis.input, x.spatial[i], y.spatial[i]};
+      if constexpr (requires { g.outer; }) {
+        g.outer[g.outer_count++] = {axis.input, x.spatial[i], y.spatial[i]};
+      }
       continue;
     }
     AxisGeometry& to = g.axis[at++];
-    to = forward ? forward_axis(axis, p.input) : backward_axis(axis);
+    to = gradient ? backward_axis(axis) : forward_axis(axis, p.input);
     to.x_stride = x.spatial[i];
     to.y_stride = y.spatial[i];
     to.w_stride = w.spatial[i];
-    if (p.flip == forward) {  // taps run backwards
+    if (p.flip != gradient) {  // taps run backwards
       g.w_origin += (axis.filter - 1) * w.spatial[i];
       to.w_stride = -w.spatial[i];
     }
   }
+}
+
+/// Fills the channels that every geometry has.
+inline void lower_channels(const Problem& p, BaseGeometry& g) {
+  const bool gradient = p.pass == Pass::backward_data;
+  const auto [x, y] = GatheredStrides(p);
+  const TensorStrides w = w_strides(p);
+  g.channels = gradient ? p.in_channels : p.out_channels;
+  g.group_inputs = (gradient ? p.out_channels : p.in_channels) / p.groups;
+  g.group_outputs = g.channels / p.groups;
+  g.x_channel = x.channel;
+  g.y_channel = y.channel;
+  g.w_input = gradient ? w.outer : w.channel;
+}
+
+/// All of a geometry with filters of groups.
+inline void lower_batch(const Problem& p, const FoldedAxes& folded, BatchGeometry& g) {
+  lower_channels(p, g);
+  lower_axes(p, folded, g);
+  const TensorStrides w = w_strides(p);
+  g.w_group = p.out_channels / p.groups * w.outer;
+  g.w_output = p.pass == Pass::backward_data ? w.channel : w.outer;
 }
 
 }  // namespace faltung::cuda

@@ -14,9 +14,9 @@ namespace faltung::cuda::separable {
 ///
 /// @param y, x  the first output of the warp
 template <typename Acc>
-__device__ __forceinline__ void finish_warp(const Arguments& a, const StripIndex& at,
-                                            bool separable, std::int64_t y, std::int64_t x,
-                                            int rows, Shared<Acc> kept, const Block<Acc>& sum) {
+__device__ __forceinline__ void finish_warp(const Arguments& a, const TileIndex& at, bool separable,
+                                            std::int64_t y, std::int64_t x, int rows,
+                                            Shared<Acc> kept, const Block<Acc>& sum) {
   constexpr int columns = Shape<sizeof(Acc)>::columns;
   constexpr int across = 32 * columns;
   const Geometry& g = a.geometry;
@@ -47,10 +47,10 @@ struct Lines {
 
 /// Sums the rows of a step into the rings, from ring row `first` on.
 template <typename Acc>
-__device__ __forceinline__ void sum_step_rows(const Arguments& a, const Lines<Acc>& lines,
-                                              Shared<Acc> stage, int first) {
+__device__ __forceinline__ void sum_step_rows(const Arguments& a, const PlaneTiling& s,
+                                              const Lines<Acc>& lines, Shared<Acc> stage,
+                                              int first) {
   using Mine = Shape<sizeof(Acc)>;
-  const Strips& s = a.strips;
   const int filter = static_cast<int>(a.geometry.axis[2].filter);
   const int row = static_cast<int>(threadIdx.x) % step_rows;
   const int column = static_cast<int>(threadIdx.x) / step_rows * Mine::run;
@@ -78,9 +78,10 @@ __device__ __forceinline__ void sum_step_rows(const Arguments& a, const Lines<Ac
 
 /// Sums the rings down the columns from `own` on, from ring row `from` on.
 template <typename Acc>
-__device__ __forceinline__ void sum_step_columns(const Arguments& a, const Lines<Acc>& lines,
-                                                 int from, int own, Block<Acc>& sum) {
-  const int pitch = a.strips.ring_pitch;
+__device__ __forceinline__ void sum_step_columns(const Arguments& a, const PlaneTiling& s,
+                                                 const Lines<Acc>& lines, int from, int own,
+                                                 Block<Acc>& sum) {
+  const int pitch = s.ring_pitch;
   const int filter = static_cast<int>(a.geometry.axis[1].filter);
 #pragma unroll 1
   for (int term = 0; term < a.geometry.terms; ++term) {
@@ -127,15 +128,14 @@ __device__ __forceinline__ void map_rows(const AxisGeometry& axis, Shared<int> r
 ///     limit       31.4 us, the bytes at 4.27 TB/s
 ///     predicted   41.4 us with launch and factors, not measured yet; target 42
 ///
-///   grid    x: strips in the order of strip_index, as often as needed
+///   grid    x: strips in the order of tile_index, as often as needed
 ///   block   threads
 ///   shared  shared_bytes(geometry, sizeof(Acc))
 template <typename Acc>
-__global__ void __launch_bounds__(threads, resident_blocks(sizeof(Acc)))
-    plane_kernel(const __grid_constant__ Arguments a) {
+__global__ void __launch_bounds__(threads, resident_blocks)
+    plane_kernel(const __grid_constant__ Arguments a, const __grid_constant__ PlaneTiling s) {
   using Mine = Shape<sizeof(Acc)>;
   const Geometry& g = a.geometry;
-  const Strips& s = a.strips;
   const AxisGeometry& ay = g.axis[1];
   const AxisGeometry& ax = g.axis[2];
   constexpr int warps_across = Mine::strip / (32 * Mine::columns);
@@ -161,8 +161,8 @@ __global__ void __launch_bounds__(threads, resident_blocks(sizeof(Acc)))
   map.count = step_rows;
   const Factors<Acc> factors{{taps_z, taps_y, taps_x + s.shift}, {0, padded_y, padded_x}};
 
-  for (std::int64_t number = blockIdx.x; number < s.count; number += gridDim.x) {
-    const StripIndex at = strip_index(g, s, number);
+  for (std::int64_t number = blockIdx.x; number < s.tiles; number += gridDim.x) {
+    const TileIndex at = tile_index(g, s, number);
     const int outputs = static_cast<int>(min(std::int64_t{s.rows}, ay.output - at.y));
     const int inputs = outputs + static_cast<int>(ay.filter) - 1;
     const int steps = (outputs + s.lag + step_rows - 1) / step_rows;
@@ -187,7 +187,7 @@ __global__ void __launch_bounds__(threads, resident_blocks(sizeof(Acc)))
     }
     __syncthreads();
     map.rows = rows;
-    load_stage(a, map, stage);
+    load_stage(a, s, map, stage);
     copy_async_commit();
     const bool separable = get_factors<Acc, true>(a, at.k, factors);
     if (separable && g.terms == 1) {
@@ -201,11 +201,11 @@ __global__ void __launch_bounds__(threads, resident_blocks(sizeof(Acc)))
       __syncthreads();  // the step before has read the ring and the other stage
       if (step + 1 < steps) {
         map.rows = rows + (step + 1) % 2 * step_rows;
-        load_stage(a, map, stage + (step + 1) % 2 * stage_size);
+        load_stage(a, s, map, stage + (step + 1) % 2 * stage_size);
         copy_async_commit();
       }
       if (step + 2 < steps) map_rows(ay, rows, top, step + 2, inputs);
-      if (separable) sum_step_rows(a, lines, stage + step % 2 * stage_size, first);
+      if (separable) sum_step_rows(a, s, lines, stage + step % 2 * stage_size, first);
       __syncthreads();
       // A warp takes 8 rows of a quarter or half of the strip.
       const int row = warp / warps_across * Mine::rows;
@@ -217,7 +217,7 @@ __global__ void __launch_bounds__(threads, resident_blocks(sizeof(Acc)))
         if (from >= s.ring_rows) from -= s.ring_rows;
         const int own = column + lane * Mine::columns;
         Block<Acc> sum = {};
-        if (separable) sum_step_columns(a, lines, from, own, sum);
+        if (separable) sum_step_columns(a, s, lines, from, own, sum);
         const int height = min(Mine::rows, outputs - done);
         const bool fast = s.y_vectors && separable && all_within<Acc>(a.max, sum);
         const std::int64_t y = at.y + done;

@@ -1,7 +1,6 @@
 #pragma once
 
-#include "cuda/primitives/definition.cuh"
-#include "cuda/primitives/epilogue.cuh"
+#include "cuda/primitives/operands.cuh"
 #include "cuda/separable/separable_geometry.hpp"
 #include "cuda/separable/separable_lowering.hpp"
 
@@ -14,18 +13,11 @@ struct NarrowRule {
   bool nearest = false;
 };
 
-struct Arguments {
-  Global<const unsigned char> x, w;
-  Global<unsigned char> y;
-  DType x_type = DType::f32, w_type = DType::f32, y_type = DType::f32;
+struct Arguments : Operands {
   Geometry geometry;
-  Strips strips;
   Tolerance tolerance;
-  EpilogueArguments epilogue;
-  bool volume = false;  ///< three axes: for volume_kernel, else plane_kernel
-  bool plain = true;    ///< results are sums, stored as they are
-  NarrowRule narrow;    ///< for integer results of Finish::narrow
-  double max = 0;       ///< in magnitude, of sums that plane_kernel finishes the fast way
+  NarrowRule narrow;  ///< for integer results of Finish::narrow
+  double max = 0;     ///< in magnitude, of sums that plane_kernel finishes the fast way
   /// From factor_kernel, bound_size() accumulators for each channel; null if no filter is bound.
   Global<const unsigned char> bound;
 };
@@ -40,19 +32,18 @@ template <typename Acc>
 __device__ __forceinline__ Acc tap_at(const Arguments& a, std::int64_t k, std::int64_t z,
                                       std::int64_t y, std::int64_t x) {
   const Geometry& g = a.geometry;
-  const std::int64_t index = g.w_origin + k / g.group_outputs * g.w_group +
-                             k % g.group_outputs * g.w_output + z * g.axis[0].w_stride +
-                             y * g.axis[1].w_stride + x * g.axis[2].w_stride;
+  const std::int64_t index =
+      g.filter_of(k) + z * g.axis[0].w_stride + y * g.axis[1].w_stride + x * g.axis[2].w_stride;
   return load_element<Acc>(a.w, a.w_type, index);
 }
 
 /// One output by the definition: taps that meet nothing are passed over.
 template <typename Acc>
-__device__ __forceinline__ Acc sum_of_terms(const Arguments& a, const StripIndex& at,
-                                            std::int64_t z, std::int64_t y, std::int64_t x) {
+__device__ __forceinline__ Acc sum_of_terms(const Arguments& a, const TileIndex& at, std::int64_t z,
+                                            std::int64_t y, std::int64_t x) {
   return add_terms(
       a.geometry.axis, {z, y, x},
-      [&](const Place& place) { return value_at<Acc>(a.x, a.x_type, place, at.x_image); },
+      [&](const Place& place) { return value_at<Acc>(a, place, at.x_image); },
       [&](std::int64_t q, std::int64_t r, std::int64_t s) { return tap_at<Acc>(a, at.k, q, r, s); },
       Acc{});
 }

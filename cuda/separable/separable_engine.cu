@@ -10,7 +10,7 @@
 #include "cpp/core/way.hpp"
 #include "cuda/primitives/alignment.cuh"
 #include "cuda/primitives/dispatch.cuh"
-#include "cuda/primitives/epilogue_lowering.cuh"
+#include "cuda/primitives/operands_lowering.cuh"
 #include "cuda/runtime/device_guard.hpp"
 #include "cuda/runtime/gpu_machine.hpp"
 #include "cuda/separable/separable_launch.hpp"
@@ -24,9 +24,8 @@ namespace {
 using separable::Arguments;
 using separable::Finish;
 using separable::Geometry;
-using separable::Strips;
-
-DType input_type(const Problem& p) { return p.pass == Pass::forward ? p.input : p.output; }
+using separable::PlaneTiling;
+using separable::VolumeTiling;
 
 int accumulator_bytes(const Problem& p) { return static_cast<int>(size_of(p.accumulator)); }
 
@@ -91,17 +90,24 @@ struct Call {
 
 bool is_volume(const Call& call) { return separable::is_volume(call.problem); }
 
-Strips cut(const Call& call) {
-  const auto& [p, g, device, gpu] = call;
-  return is_volume(call) ? separable::choose_tiles(g, accumulator_bytes(p), plain(p), gpu.limits)
-                         : separable::choose_strips(g, accumulator_bytes(p), gpu.limits);
+PlaneTiling cut_plane(const Call& call) {
+  return separable::choose_strips(call.geometry, accumulator_bytes(call.problem), call.gpu.limits);
+}
+
+VolumeTiling cut_volume(const Call& call) {
+  const Problem& p = call.problem;
+  return separable::choose_tiles(call.geometry, accumulator_bytes(p), plain(p), call.gpu.limits);
 }
 
 double predicted_us(const Call& call) {
   const Problem& p = call.problem;
-  const auto predict = is_volume(call) ? separable::predict_volume_us : separable::predict_us;
-  return predict(call.gpu, call.geometry, cut(call), p.accumulator, size_of(input_type(p)),
-                 size_of(p.result_dtype()), finish_of(p));
+  const auto predict = [&](auto predict_us, const auto& tiling) {
+    const DType input = p.pass == Pass::forward ? p.input : p.output;
+    return predict_us(call.gpu, call.geometry, tiling, p.accumulator, size_of(input),
+                      size_of(p.result_dtype()), finish_of(p));
+  };
+  return is_volume(call) ? predict(separable::predict_volume_us, cut_volume(call))
+                         : predict(separable::predict_us, cut_plane(call));
 }
 
 // Why the kernels have no room for the problem on a device; empty if they do.
@@ -121,19 +127,6 @@ std::string size_refusal(const Problem& p, const Geometry& g, const GpuLimits& d
                  max);
 }
 
-bool all_multiples(const Geometry& g, bool of_x, int count) {
-  const auto fits = [&](std::int64_t extent, std::int64_t stride) {
-    return extent == 1 || stride % count == 0;
-  };
-  bool result = fits(g.channels, of_x ? g.x_channel : g.y_channel);
-  result = result && fits(g.axis[0].input, of_x ? g.axis[0].x_stride : g.axis[0].y_stride);
-  result = result && fits(2, of_x ? g.axis[1].x_stride : g.axis[1].y_stride);
-  for (int i = 0; i < g.outer_count; ++i) {
-    result = result && fits(g.outer[i].extent, of_x ? g.outer[i].x_stride : g.outer[i].y_stride);
-  }
-  return result && (of_x ? g.axis[2].x_stride : g.axis[2].y_stride) == 1;
-}
-
 // A copy of the taps, for outputs that are formed by the definition, and their factors.
 struct BoundFilter final : PreparedFilter {
   Tensor taps;
@@ -141,74 +134,69 @@ struct BoundFilter final : PreparedFilter {
   Tensor factors;
 };
 
+std::string words(const PlaneTiling& t, int terms) {
+  return message("strips of ", t.rows, 'x', t.cols, ", ", separable::step_rows,
+                 " rows a step, both axes in one pass",
+                 terms > 1 ? message(", ", terms, " outer products") : "");
+}
+std::string words(const VolumeTiling& t, int) {
+  return message("tiles of ", t.depth, 'x', t.rows, 'x', t.cols,
+                 ", a slice a step, all axes in one pass");
+}
+
+template <typename Tiling>
 class SeparableTask final : public Task {
  public:
-  explicit SeparableTask(const Call& call)
-      : device_(call.device),
-        accumulator_(call.problem.accumulator),
-        w_rule_(w_rule(call.problem)) {
+  SeparableTask(const Call& call, const Tiling& tiling)
+      : device_(call.device), w_rule_(w_rule(call.problem)), tiling_(tiling) {
     const Problem& p = call.problem;
-    arguments_.x_type = input_type(p);
-    arguments_.y_type = p.result_dtype();
-    arguments_.w_type = p.filter;
-    arguments_.geometry = call.geometry;
+    const Geometry& g = call.geometry;
+    describe(p, arguments_);
+    arguments_.geometry = g;
     arguments_.tolerance = separable::tolerance_of(p);
-    arguments_.epilogue = epilogue_arguments(p);
-    const Geometry& g = arguments_.geometry;
-    arguments_.strips = cut(call);
-    arguments_.volume = separable::is_volume(p);
-    arguments_.plain = plain(p);
     arguments_.narrow = narrow_rule(p);
     arguments_.max = largest_value(p);
     bound_ = bound_of(p, g);
     x_vector_ = 16 / accumulator_bytes(p);
     y_vector_ = 8 / accumulator_bytes(p);
-    x_fits_ = all_multiples(g, true, x_vector_);
-    y_fits_ = all_multiples(g, false, y_vector_) && finish_of(p) != Finish::any;
+    x_fits_ = x_rows_aligned(g, x_vector_);
+    y_fits_ = y_rows_aligned(g, y_vector_) && finish_of(p) != Finish::any;
     const DeviceGuard guard(device_.index);
     visit_accumulator([&](auto zero) {
       using Acc = decltype(zero);
-      separable::launch_separable<Acc>(arguments_, LaunchQueue::load_only());
+      separable::start<Acc>(arguments_, tiling_, LaunchQueue::load_only());
       separable::launch_factors<Acc>(arguments_, {}, LaunchQueue::load_only());
     });
   }
 
   ErrorBound error_bound() const override { return bound_; }
 
-  std::string policy() const override {
-    const Strips& s = arguments_.strips;
-    if (arguments_.volume) {
-      return message("tiles of ", s.slices, 'x', s.rows, 'x', s.columns,
-                     ", a slice a step, all axes in one pass");
-    }
-    const int terms = arguments_.geometry.terms;
-    return message("strips of ", s.rows, 'x', s.columns, ", ", separable::step_rows,
-                   " rows a step, both axes in one pass",
-                   terms > 1 ? message(", ", terms, " outer products") : "");
-  }
+  std::string policy() const override { return words(tiling_, arguments_.geometry.terms); }
 
   void run(const RunArguments& run) const override {
     Arguments arguments = arguments_;
-    arguments.x = bytes_at(run.first);
-    const auto* filter = static_cast<const BoundFilter*>(run.prepared);
-    arguments.w = bytes_at(filter == nullptr ? run.second : filter->first);
-    arguments.bound = bytes_at(filter == nullptr ? nullptr : filter->factors.data());
-    arguments.y = Global<unsigned char>(static_cast<unsigned char*>(run.result));
-    arguments.epilogue.bias = bytes_at(run.bias);
-    const auto x_vector = static_cast<std::size_t>(x_vector_);
-    arguments.strips.x_vectors =
-        x_fits_ && is_aligned(run.first, x_vector * size_of(arguments.x_type));
-    const auto y_vector = static_cast<std::size_t>(y_vector_);
-    arguments.strips.y_vectors =
-        y_fits_ && is_aligned(run.result, y_vector * size_of(arguments.y_type));
-    if (arguments.strips.x_vectors) {
-      arguments.strips.shift =
+    locate(run, arguments);
+    if (const auto* filter = static_cast<const BoundFilter*>(run.prepared)) {
+      arguments.w = bytes_at(filter->first);
+      arguments.bound = bytes_at(static_cast<const void*>(filter->factors.data()));
+    }
+    Tiling tiling = tiling_;
+    const auto aligned = [](const void* data, int elements, DType type) {
+      return is_aligned(data, static_cast<std::size_t>(elements) * size_of(type));
+    };
+    tiling.x_vectors = x_fits_ && aligned(run.first, x_vector_, arguments.x_type);
+    if (tiling.x_vectors) {
+      tiling.shift =
           static_cast<int>(positive_remainder(-arguments.geometry.axis[2].pad_lo, x_vector_));
     }
+    if constexpr (std::is_same_v<Tiling, PlaneTiling>) {
+      tiling.y_vectors = y_fits_ && aligned(run.result, y_vector_, arguments.y_type);
+    }
     const DeviceGuard guard(device_.index);
-    const auto stream = static_cast<cudaStream_t>(run.stream.handle);
-    visit_accumulator(
-        [&](auto zero) { separable::launch_separable<decltype(zero)>(arguments, stream); });
+    visit_accumulator([&](auto zero) {
+      separable::start<decltype(zero)>(arguments, tiling,
+                                       static_cast<cudaStream_t>(run.stream.handle));
+    });
   }
 
   std::unique_ptr<PreparedFilter> prepare_filter(const Stream& stream,
@@ -224,11 +212,11 @@ class SeparableTask final : public Task {
     filter->first = static_cast<const std::byte*>(filter->taps.data()) +
                     (static_cast<const std::byte*>(w) - span.begin);
     const Geometry& g = arguments_.geometry;
-    const auto size = static_cast<std::int64_t>(size_of(accumulator_));
+    const auto size = static_cast<std::int64_t>(size_of(arguments_.accumulator));
     filter->factors = Tensor(DType::u8, {g.channels * separable::bound_size(g) * size}, device_);
     Arguments arguments = arguments_;
     arguments.w = bytes_at(filter->first);
-    const Global<unsigned char> to(static_cast<unsigned char*>(filter->factors.data()));
+    const auto to = bytes_at(static_cast<void*>(filter->factors.data()));
     const DeviceGuard guard(device_.index);
     visit_accumulator([&](auto zero) {
       separable::launch_factors<decltype(zero)>(arguments, to,
@@ -238,37 +226,37 @@ class SeparableTask final : public Task {
   }
 
  private:
-  static Global<const unsigned char> bytes_at(const void* data) {
-    return Global<const unsigned char>(static_cast<const unsigned char*>(data));
-  }
   // Calls f with a zero of the type that the kernels sum in.
   template <typename F>
   void visit_accumulator(const F& f) const {
-    visit_type<float, double, std::uint32_t, std::uint64_t>(accumulator_, f);
+    visit_type<float, double, std::uint32_t, std::uint64_t>(arguments_.accumulator, f);
   }
 
   Device device_;
-  DType accumulator_;
   ViewRule w_rule_;
   Arguments arguments_;
+  Tiling tiling_;
   ErrorBound bound_;
   int x_vector_ = 1, y_vector_ = 1;  ///< elements that move at once
   bool x_fits_ = false, y_fits_ = false;
 };
 
-std::unique_ptr<Task> make(const Call& call) { return std::make_unique<SeparableTask>(call); }
+template <typename Tiling, Tiling (*cut)(const Call&)>
+std::unique_ptr<Task> make(const Call& call) {
+  return std::make_unique<SeparableTask<Tiling>>(call, cut(call));
+}
 
 constexpr Way<Call> all_ways[] = {
     {.name = "volume",
      .takes = "outer products along three axes",
      .serves = is_volume,
      .us = predicted_us,
-     .make = make},
+     .make = make<VolumeTiling, cut_volume>},
     {.name = "plane",
      .takes = "outer products along two axes, and sums of a few of them",
      .serves = [](const Call& call) { return !is_volume(call); },
      .us = predicted_us,
-     .make = make},
+     .make = make<PlaneTiling, cut_plane>},
 };
 
 class SeparableEngine final : public Engine {

@@ -2,7 +2,6 @@
 
 namespace faltung::cuda::separable {
 
-template void launch_separable<float>(const Arguments&, LaunchQueue);
-template void launch_factors<float>(const Arguments&, Global<unsigned char>, LaunchQueue);
+FALTUNG_SEPARABLE(float);
 
 }  // namespace faltung::cuda::separable

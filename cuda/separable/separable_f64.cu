@@ -2,7 +2,6 @@
 
 namespace faltung::cuda::separable {
 
-template void launch_separable<double>(const Arguments&, LaunchQueue);
-template void launch_factors<double>(const Arguments&, Global<unsigned char>, LaunchQueue);
+FALTUNG_SEPARABLE(double);
 
 }  // namespace faltung::cuda::separable

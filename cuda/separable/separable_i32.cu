@@ -2,7 +2,6 @@
 
 namespace faltung::cuda::separable {
 
-template void launch_separable<std::uint32_t>(const Arguments&, LaunchQueue);
-template void launch_factors<std::uint32_t>(const Arguments&, Global<unsigned char>, LaunchQueue);
+FALTUNG_SEPARABLE(std::uint32_t);
 
 }  // namespace faltung::cuda::separable

@@ -3,12 +3,14 @@
 #include "cuda/runtime/launch.hpp"
 #include "cuda/separable/separable_arguments.cuh"
 
+/// Starts the kernels, with sums in float, double, std::uint32_t or std::uint64_t, each compiled in
+/// a file of its own.
 namespace faltung::cuda::separable {
 
-/// Runs the kernel on a stream, with the current device; for float, double, std::uint32_t and
-/// std::uint64_t, each compiled in a file of its own.
 template <typename Acc>
-void launch_separable(const Arguments& arguments, LaunchQueue stream);
+void start(const Arguments& arguments, const PlaneTiling& tiling, LaunchQueue stream);
+template <typename Acc>
+void start(const Arguments& arguments, const VolumeTiling& tiling, LaunchQueue stream);
 
 /// Finds the factors of every channel and keeps them in `bound`, bound_size() accumulators for
 /// each.

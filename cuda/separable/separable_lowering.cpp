@@ -99,19 +99,9 @@ std::string refusal(const Problem& p) {
 }
 
 Geometry lower(const Problem& p) {
-  const bool forward = p.pass == Pass::forward;
-  const TensorStrides x = forward ? x_strides(p) : y_strides(p);
-  const TensorStrides y = forward ? y_strides(p) : x_strides(p);
-  const TensorStrides w = w_strides(p);
   Geometry g;
   g.terms = static_cast<int>(p.separable);
-  g.channels = forward ? p.out_channels : p.in_channels;
-  g.group_outputs = g.channels / p.groups;
-  g.x_channel = x.channel;
-  g.y_channel = y.channel;
-  g.w_group = p.out_channels / p.groups * w.outer;
-  g.w_output = forward ? w.outer : w.channel;
-  lower_axes(p, folded_axes(p), g);
+  lower_batch(p, folded_axes(p), g);
   return g;
 }
 

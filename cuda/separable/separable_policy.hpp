@@ -29,9 +29,7 @@ struct Shape {
 inline constexpr std::int64_t absurd_shared = std::int64_t{1} << 20;
 
 /// Blocks of plane_kernel that fit a multiprocessor by their registers.
-constexpr int resident_blocks(std::size_t accumulator_bytes) {
-  return accumulator_bytes == 4 ? 2 : 2;
-}
+inline constexpr int resident_blocks = 2;
 
 /// What blocks wait for before their first sum, in loads one after the other: the filter is read
 /// twice, and once more for another term.
@@ -41,13 +39,6 @@ inline constexpr double another_term_loads = 1.0 / 0.6;
 /// Instructions of warps that a GPU issues in a microsecond.
 inline double issued_by_warps(const GpuMachine& gpu) {
   return gpu.multiprocessors() * gpu.issued_per_us() / 32;
-}
-
-FALTUNG_HOST_DEVICE constexpr std::int64_t divide_up(std::int64_t a, std::int64_t b) {
-  return (a + b - 1) / b;
-}
-FALTUNG_HOST_DEVICE constexpr std::int64_t round_up(std::int64_t a, std::int64_t b) {
-  return divide_up(a, b) * b;
 }
 
 /// Elements between rows that keep lanes apart, one row each: an odd number of 16-byte vectors.
@@ -82,25 +73,21 @@ inline std::int64_t bound_shared_bytes(const Geometry& g, int accumulator_bytes)
 }
 
 /// Strips as high as keeps all blocks resident at once, if the image allows it.
-inline Strips choose_strips(const Geometry& g, int accumulator_bytes,
-                            const GpuLimits& device = {}) {
+inline PlaneTiling choose_strips(const Geometry& g, int accumulator_bytes,
+                                 const GpuLimits& device = {}) {
   const int vector = 16 / accumulator_bytes;
   const AxisGeometry& ay = g.axis[1];
   const AxisGeometry& ax = g.axis[2];
-  Strips s;
-  s.columns = 512 / accumulator_bytes;
+  PlaneTiling s;
+  s.cols = 512 / accumulator_bytes;
   s.lag = static_cast<int>(round_up(ay.filter - 1, 8));
   s.ring_rows = step_rows + s.lag;
-  s.ring_pitch = static_cast<int>(spread_pitch(s.columns, vector));
-  s.stage_columns = static_cast<int>(round_up(s.columns + ax.filter - 1 + vector - 1, vector));
+  s.ring_pitch = static_cast<int>(spread_pitch(s.cols, vector));
+  s.stage_columns = static_cast<int>(round_up(s.cols + ax.filter - 1 + vector - 1, vector));
   s.stage_pitch = static_cast<int>(spread_pitch(s.stage_columns, vector));
-  s.across = divide_up(ax.output, s.columns);
-  std::int64_t planes = g.channels;
-  for (int i = 0; i < g.outer_count; ++i) planes *= g.outer[i].extent;
-
+  const std::int64_t across = divide_up(ax.output, s.cols) * g.images();
   const std::int64_t by_memory = blocks_by_shared(device, shared_bytes(g, accumulator_bytes));
-  const std::int64_t resident = std::clamp<std::int64_t>(
-      by_memory, 1, resident_blocks(static_cast<std::size_t>(accumulator_bytes)));
+  const std::int64_t resident = std::clamp<std::int64_t>(by_memory, 1, resident_blocks);
   const double slots = device.multiprocessors * static_cast<double>(resident);
   constexpr double start_rows = 24;  // of a block's time: factors, first loads
   const std::int64_t fewest = s.lag / step_rows + 1;
@@ -110,7 +97,7 @@ inline Strips choose_strips(const Geometry& g, int accumulator_bytes,
   for (std::int64_t steps = fewest; steps <= max; ++steps) {
     const std::int64_t rows = steps * step_rows - s.lag;
     const std::int64_t down = divide_up(ay.output, rows);
-    const double waves = static_cast<double>(s.across * down) * static_cast<double>(planes) / slots;
+    const double waves = static_cast<double>(across * down) / slots;
     // Many waves even out by themselves; a part of a first or second leaves multiprocessors idle.
     const double whole = waves > 2 ? waves : std::ceil(waves);
     const double cost = whole * (static_cast<double>(steps) * step_rows + start_rows);
@@ -118,9 +105,8 @@ inline Strips choose_strips(const Geometry& g, int accumulator_bytes,
     min = cost;
     s.steps = static_cast<int>(steps);
     s.rows = static_cast<int>(rows);
-    s.down = down;
   }
-  s.count = s.across * s.down * planes;
+  count_tiles(g, s);
   return s;
 }
 
@@ -142,14 +128,14 @@ inline double moved_bytes(std::int64_t stride, std::size_t size) {
 /// Predicted microseconds; not measured on a GPU. The reach of the filter is read again where one
 /// strip ends above another; columns that neighbours share come from L2, where they are in step.
 /// Multiply-adds count by the rate of their type.
-inline double predict_us(const GpuMachine& gpu, const Geometry& g, const Strips& s,
+inline double predict_us(const GpuMachine& gpu, const Geometry& g, const PlaneTiling& s,
                          DType accumulator, std::size_t x_bytes, std::size_t y_bytes,
                          Finish finish) {
   const AxisGeometry& ay = g.axis[1];
   const AxisGeometry& ax = g.axis[2];
-  const double planes = static_cast<double>(s.count) / static_cast<double>(s.across * s.down);
+  const double planes = static_cast<double>(s.tiles) / static_cast<double>(s.tiles_x * s.tiles_y);
   const double again =
-      1 + static_cast<double>((s.down - 1) * (ay.filter - 1)) / static_cast<double>(ay.output);
+      1 + static_cast<double>((s.tiles_y - 1) * (ay.filter - 1)) / static_cast<double>(ay.output);
   const double bytes =
       planes * (again * static_cast<double>(ay.input) * static_cast<double>(ax.input) *
                     moved_bytes(ax.x_stride, x_bytes) +
@@ -158,8 +144,8 @@ inline double predict_us(const GpuMachine& gpu, const Geometry& g, const Strips&
   const double instructions =
       g.terms * gpu.slots(accumulator) * static_cast<double>(ay.filter + ax.filter) +
       other_instructions + (g.terms - 1) * term_instructions + finishing_instructions(finish);
-  const double warps = static_cast<double>(s.count) * s.columns * s.steps;  // a row of a step each
-  const double idle = std::max(1.0, gpu.multiprocessors() / static_cast<double>(s.count));
+  const double warps = static_cast<double>(s.tiles) * s.cols * s.steps;  // a row of a step each
+  const double idle = std::max(1.0, gpu.multiprocessors() / static_cast<double>(s.tiles));
   const double loads = factoring_loads + (g.terms - 1) * another_term_loads;
   return gpu.launch_us + loads * gpu.memory_latency_us +
          idle * std::max(bytes / gpu.moved_bytes_per_us(),

@@ -83,10 +83,9 @@ __device__ __forceinline__ Acc mapped_element(const Arguments& a, std::int64_t r
 
 /// Loads in vectors: neighbouring lanes take neighbouring vectors of a row.
 template <typename Acc>
-__device__ __forceinline__ void load_vectors(const Arguments& a, const StageMap<Acc>& map,
-                                             Shared<Acc> stage) {
+__device__ __forceinline__ void load_vectors(const Arguments& a, const StageTiling& s,
+                                             const StageMap<Acc>& map, Shared<Acc> stage) {
   constexpr int vector = Shape<sizeof(Acc)>::vector;
-  const Strips& s = a.strips;
   const AxisGeometry& ay = a.geometry.axis[1];
   const int across = s.stage_columns / vector;
   const int thread = static_cast<int>(threadIdx.x);
@@ -131,9 +130,8 @@ __device__ __forceinline__ void load_vectors(const Arguments& a, const StageMap<
 
 /// Loads element by element: memory that vectors do not fit.
 template <typename Acc>
-__device__ __forceinline__ void load_elements(const Arguments& a, const StageMap<Acc>& map,
-                                              Shared<Acc> stage) {
-  const Strips& s = a.strips;
+__device__ __forceinline__ void load_elements(const Arguments& a, const StageTiling& s,
+                                              const StageMap<Acc>& map, Shared<Acc> stage) {
   const AxisGeometry& ay = a.geometry.axis[1];
   const AxisGeometry& ax = a.geometry.axis[2];
   const int thread = static_cast<int>(threadIdx.x);
@@ -164,12 +162,12 @@ __device__ __forceinline__ void load_elements(const Arguments& a, const StageMap
 }
 
 template <typename Acc>
-__device__ __forceinline__ void load_stage(const Arguments& a, const StageMap<Acc>& map,
-                                           Shared<Acc> stage) {
-  if (a.strips.x_vectors) {
-    load_vectors(a, map, stage);
+__device__ __forceinline__ void load_stage(const Arguments& a, const StageTiling& s,
+                                           const StageMap<Acc>& map, Shared<Acc> stage) {
+  if (s.x_vectors) {
+    load_vectors(a, s, map, stage);
   } else {
-    load_elements(a, map, stage);
+    load_elements(a, s, map, stage);
   }
 }
 

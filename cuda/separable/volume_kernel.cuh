@@ -35,7 +35,7 @@ struct OpenSums {
 /// The end of a column of outputs, for any type and epilogue: rolled up through shared memory, so
 /// that it is compiled once. Outputs that may be none of the definition's are formed again by it.
 template <typename Acc, int rows>
-__device__ __forceinline__ void finish_column(const Arguments& a, const StripIndex& at,
+__device__ __forceinline__ void finish_column(const Arguments& a, const TileIndex& at,
                                               bool separable, std::int64_t z, std::int64_t y,
                                               std::int64_t x, int height, Shared<Acc> kept,
                                               const Vec<Acc, 1> (&sum)[rows]) {
@@ -55,7 +55,7 @@ __device__ __forceinline__ void finish_column(const Arguments& a, const StripInd
 /// Forms the outputs of a thread again by the definition: all of them, or those that are stored as
 /// no numbers.
 template <typename Acc, int rows>
-__device__ __forceinline__ void mend_columns(const Arguments& a, const StripIndex& at,
+__device__ __forceinline__ void mend_columns(const Arguments& a, const TileIndex& at,
                                              bool separable, int slices) {
   const Geometry& g = a.geometry;
   const std::int64_t x = at.x + static_cast<int>(threadIdx.x) % tile_columns;
@@ -77,13 +77,14 @@ __device__ __forceinline__ void mend_columns(const Arguments& a, const StripInde
 
 /// Loads slice `z` of the extended input, or what stands in its place.
 template <typename Acc>
-__device__ __forceinline__ void load_slice(const Arguments& a, StageMap<Acc>& map,
-                                           std::int64_t image, int z, Shared<Acc> stage, int size) {
+__device__ __forceinline__ void load_slice(const Arguments& a, const VolumeTiling& s,
+                                           StageMap<Acc>& map, std::int64_t image, int z,
+                                           Shared<Acc> stage, int size) {
   const AxisGeometry& az = a.geometry.axis[0];
   const int code = map_index(az, z);
   if (code >= 0) {
     map.image = image + code * az.x_stride;
-    load_stage(a, map, stage);
+    load_stage(a, s, map, stage);
     return;
   }
   const Acc value = map_constant<Acc>(az, code);
@@ -109,17 +110,16 @@ __device__ __forceinline__ void load_slice(const Arguments& a, StageMap<Acc>& ma
 ///     limit       251 us, the bytes at 4.27 TB/s
 ///     predicted   293 us with launch and factors, not measured yet; target 330
 ///
-///   grid    x: tiles in the order of strip_index, as often as needed
+///   grid    x: tiles in the order of tile_index, as often as needed
 ///   block   threads
 ///   shared  volume_shared_bytes(geometry, sizeof(Acc))
 template <typename Acc, int depth, bool plain>
 __global__ void __launch_bounds__(threads, resident_tiles(sizeof(Acc)))
-    volume_kernel(const __grid_constant__ Arguments a) {
+    volume_kernel(const __grid_constant__ Arguments a, const __grid_constant__ VolumeTiling s) {
   constexpr int rows = open_rows(sizeof(Acc), depth, plain);
   using Mine = Shape<sizeof(Acc)>;
   constexpr int run = 2 * Mine::vector;  // registers are for the open sums
   const Geometry& g = a.geometry;
-  const Strips& s = a.strips;
   const AxisGeometry& az = g.axis[0];
   const AxisGeometry& ay = g.axis[1];
   const AxisGeometry& ax = g.axis[2];
@@ -142,9 +142,9 @@ __global__ void __launch_bounds__(threads, resident_tiles(sizeof(Acc)))
   const int before = depth - static_cast<int>(az.filter);
   const Factors<Acc> factors{{taps_z + before, taps_y, taps_x + s.shift}};
 
-  for (std::int64_t number = blockIdx.x; number < s.count; number += gridDim.x) {
-    const StripIndex at = strip_index(g, s, number);
-    const int slices = static_cast<int>(min(std::int64_t{s.slices}, az.output - at.z));
+  for (std::int64_t number = blockIdx.x; number < s.tiles; number += gridDim.x) {
+    const TileIndex at = tile_index(g, s, number);
+    const int slices = static_cast<int>(min(s.depth, az.output - at.z));
     const int inputs = slices + static_cast<int>(az.filter) - 1;
     const int top = static_cast<int>(at.z - az.pad_lo);
     const int last_row = s.rows + static_cast<int>(ay.filter) - 1;
@@ -180,7 +180,7 @@ __global__ void __launch_bounds__(threads, resident_tiles(sizeof(Acc)))
       }
       if (slice + stages - 1 < inputs) {
         const int arriving = slice + stages - 1;
-        load_slice(a, map, at.x_image, top + arriving, stage + arriving % stages * stage_size,
+        load_slice(a, s, map, at.x_image, top + arriving, stage + arriving % stages * stage_size,
                    stage_size);
       }
       copy_async_commit();

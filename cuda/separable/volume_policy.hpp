@@ -59,22 +59,21 @@ inline std::int64_t volume_shared_bytes(const Geometry& g, int accumulator_bytes
 }
 
 /// Tiles as deep as keeps all blocks resident at once, if there are enough.
-inline Strips choose_tiles(const Geometry& g, int accumulator_bytes, bool plain,
-                           const GpuLimits& device = {}) {
+inline VolumeTiling choose_tiles(const Geometry& g, int accumulator_bytes, bool plain,
+                                 const GpuLimits& device = {}) {
   const int vector = 16 / accumulator_bytes;
   const AxisGeometry& az = g.axis[0];
-  Strips s;
-  s.columns = tile_columns;
+  VolumeTiling s;
+  s.plain = plain;
+  s.cols = tile_columns;
   s.rows = tile_rows(g, accumulator_bytes, plain);
   s.stage_columns =
       static_cast<int>(round_up(tile_columns + g.axis[2].filter - 1 + vector - 1, vector));
   s.stage_pitch = static_cast<int>(spread_pitch(s.stage_columns, vector));
   s.ring_rows = static_cast<int>(staged_rows(s.rows, g.axis[1].filter));
   s.ring_pitch = static_cast<int>(spread_pitch(tile_columns, vector));
-  s.across = divide_up(g.axis[2].output, s.columns);
-  s.down = divide_up(g.axis[1].output, s.rows);
-  std::int64_t planes = g.channels;
-  for (int i = 0; i < g.outer_count; ++i) planes *= g.outer[i].extent;
+  const std::int64_t columns =
+      divide_up(g.axis[2].output, s.cols) * divide_up(g.axis[1].output, s.rows) * g.images();
   const std::int64_t by_memory =
       blocks_by_shared(device, volume_shared_bytes(g, accumulator_bytes, plain));
   const std::int64_t resident = std::clamp<std::int64_t>(
@@ -84,33 +83,31 @@ inline Strips choose_tiles(const Geometry& g, int accumulator_bytes, bool plain,
   constexpr double start_slices = 4;  // of a block's time: factors, first loads
   for (std::int64_t deep = 1; deep <= std::min<std::int64_t>(az.output, 256); ++deep) {
     const std::int64_t slices = divide_up(az.output, deep);
-    const double waves =
-        static_cast<double>(s.across * s.down * deep) * static_cast<double>(planes) / slots;
+    const double waves = static_cast<double>(columns * deep) / slots;
     const double whole = waves > 2 ? waves : std::ceil(waves);
     const double cost = whole * (static_cast<double>(slices + az.filter - 1) + start_slices);
     if (min >= 0 && cost >= min) continue;
     min = cost;
-    s.slices = static_cast<int>(slices);
+    s.depth = slices;
   }
-  s.deep = divide_up(az.output, s.slices);
-  s.count = s.across * s.down * s.deep * planes;
+  count_tiles(g, s);
   return s;
 }
 
 /// Predicted microseconds; not measured on a GPU. Rows and columns that neighbours share come from
 /// L2: their blocks walk through the slices in step.
-inline double predict_volume_us(const GpuMachine& gpu, const Geometry& g, const Strips& s,
+inline double predict_volume_us(const GpuMachine& gpu, const Geometry& g, const VolumeTiling& s,
                                 DType accumulator, std::size_t x_bytes, std::size_t y_bytes,
                                 Finish finish) {
   const AxisGeometry& az = g.axis[0];
   const AxisGeometry& ay = g.axis[1];
   const AxisGeometry& ax = g.axis[2];
   const double planes =
-      static_cast<double>(s.count) / static_cast<double>(s.across * s.down * s.deep);
+      static_cast<double>(s.tiles) / static_cast<double>(s.tiles_x * s.tiles_y * s.tiles_z);
   const auto area = [](std::int64_t a, std::int64_t b) {
     return static_cast<double>(a) * static_cast<double>(b);
   };
-  const auto inputs = static_cast<double>(az.input + (s.deep - 1) * (az.filter - 1));
+  const auto inputs = static_cast<double>(az.input + (s.tiles_z - 1) * (az.filter - 1));
   const double bytes =
       planes * (inputs * area(ay.input, ax.input) * moved_bytes(ax.x_stride, x_bytes) +
                 static_cast<double>(az.output) * area(ay.output, ax.output) *
@@ -122,9 +119,9 @@ inline double predict_volume_us(const GpuMachine& gpu, const Geometry& g, const 
                        static_cast<double>(depth);
   const double instructions = gpu.slots(accumulator) * terms + other_instructions + 6 +
                               (plain ? 0 : finishing_instructions(Finish::any));
-  const double outputs = static_cast<double>(s.count) * s.columns * s.rows *
-                         static_cast<double>(s.slices + az.filter - 1);
-  const double idle = std::max(1.0, gpu.multiprocessors() / static_cast<double>(s.count));
+  const double outputs =
+      static_cast<double>(s.tiles) * s.cols * s.rows * static_cast<double>(s.depth + az.filter - 1);
+  const double idle = std::max(1.0, gpu.multiprocessors() / static_cast<double>(s.tiles));
   return gpu.launch_us + factoring_loads * gpu.memory_latency_us +
          idle * std::max(bytes / gpu.moved_bytes_per_us(),
                          outputs / 32 * instructions / issued_by_warps(gpu));

@@ -88,20 +88,20 @@ TEST(DepthwiseLowering, MeetsTheElementsOfTheFormula) {
     const Problem p = Problem::parse(line);
     ASSERT_EQ(refusal(p), "") << line;
     const Geometry g = lower(p);
-    EXPECT_EQ(g.inputs, 1);
-    EXPECT_EQ(g.multiplier, p.out_channels / p.groups);
+    EXPECT_EQ(g.group_inputs, 1);
+    EXPECT_EQ(g.group_outputs, p.out_channels / p.groups);
     for (std::size_t i = 0; i < p.rank(); ++i) {
       const AxisGeometry& axis = g.axis[max_rank - p.rank() + i];
       EXPECT_EQ(axis.output, p.axes[i].output());
       EXPECT_EQ(axis.pad_lo, p.axes[i].pad_lo);
       EXPECT_EQ(axis.w_stride < 0, p.flip);
     }
-    for (std::int64_t k = 0; k < g.channels; ++k) EXPECT_EQ(g.first_input(k), k / g.multiplier);
+    for (std::int64_t k = 0; k < g.channels; ++k) EXPECT_EQ(g.first_input(k), k / g.group_outputs);
   }
   const Geometry g =
       lower(Problem::parse("op=dgrad dtype=f32 n=2 c=3 in=7x8 k=6 f=3x2 pad=1x0 stride=2 g=3"));
   EXPECT_EQ(g.channels, 3);
-  EXPECT_EQ(g.inputs, 2);
+  EXPECT_EQ(g.group_inputs, 2);
   EXPECT_EQ(g.first_input(2), 4);
   EXPECT_EQ(g.axis[2].input_dilation, 2);
   EXPECT_EQ(g.axis[1].pad_lo, 1);
@@ -165,8 +165,8 @@ TEST(DepthwiseBand, FoldedTilesCoverARowOnce) {
       const BandTiling t = band_tiling(g);
       ASSERT_TRUE(t.folded);
       std::map<std::vector<std::int64_t>, int> seen;
-      for (std::int64_t number = 0; number < t.count; ++number) {
-        const BandTile at = band_tile(g, t, number);
+      for (std::int64_t number = 0; number < t.tiles; ++number) {
+        const PlaneTile at = plane_tile(g, t, number);
         EXPECT_EQ(at.y, 0);
         for (int row = 0; row < t.rows; ++row) {
           for (int column = 0; column < t.cols; ++column) {
@@ -178,8 +178,8 @@ TEST(DepthwiseBand, FoldedTilesCoverARowOnce) {
       EXPECT_EQ(static_cast<std::int64_t>(seen.size()), 6 * width);
       for (const auto& [index, count] : seen) ASSERT_EQ(count, 1);
       EXPECT_EQ(t.strip, 1);
-      EXPECT_LE(8 * t.tiles + t.stage - t.before, t.pitch);
-      EXPECT_GE(8 * t.tiles - t.before, t.cols);
+      EXPECT_LE(8 * t.column_tiles + t.stage - t.before, t.pitch);
+      EXPECT_GE(8 * t.column_tiles - t.before, t.cols);
     }
   }
 }
@@ -195,8 +195,8 @@ TEST(DepthwiseBand, TilesCoverEveryOutputOnce) {
         g.axis[1].pad_lo = g.axis[2].pad_lo = filter / 2;
         const BandTiling t = band_tiling(g);
         std::map<std::vector<std::int64_t>, int> seen;
-        for (std::int64_t number = 0; number < t.count; ++number) {
-          const BandTile at = band_tile(g, t, number);
+        for (std::int64_t number = 0; number < t.tiles; ++number) {
+          const PlaneTile at = plane_tile(g, t, number);
           ASSERT_EQ(at.x % 8, 0);
           for (std::int64_t y = at.y; y < std::min<std::int64_t>(at.y + t.rows, height); ++y) {
             ++seen[{at.k, at.b, at.z, y, at.x}];  // the row's first column
@@ -206,10 +206,10 @@ TEST(DepthwiseBand, TilesCoverEveryOutputOnce) {
         for (const auto& [index, count] : seen) ASSERT_EQ(count, 1);
         EXPECT_LE(t.rows, t.strips * t.strip);
         EXPECT_LE(t.strips, 16);
-        EXPECT_GE(8 * t.tiles - t.before, t.cols) << "column tiles reach the last output";
-        EXPECT_LE(t.tiles, band_columns * t.group_warps);
+        EXPECT_GE(8 * t.column_tiles - t.before, t.cols) << "column tiles reach the last output";
+        EXPECT_LE(t.column_tiles, band_columns * t.group_warps);
         EXPECT_LE(t.cols + t.stage, t.pitch) << "staged columns";
-        EXPECT_LE(8 * t.tiles + t.stage - t.before, t.pitch);
+        EXPECT_LE(8 * t.column_tiles + t.stage - t.before, t.pitch);
         EXPECT_EQ((t.left + t.offset + t.before), 0);
         std::set<int> places;
         for (int row = 0; row < t.smem_rows; ++row) {
@@ -245,8 +245,8 @@ TEST(DepthwiseWindow, TilesCoverEveryOutputOnce) {
           ASSERT_LE(t.threads(), window_threads);
           ASSERT_EQ(t.rows, t.threads_y * rows);
           std::map<std::vector<std::int64_t>, std::int64_t> seen;
-          for (std::int64_t number = 0; number < t.count; ++number) {
-            const WindowTile at = window_tile(g, t, number);
+          for (std::int64_t number = 0; number < t.tiles; ++number) {
+            const PlaneTile at = plane_tile(g, t, number);
             ASSERT_EQ(at.x % columns, 0);
             const std::int64_t deep =
                 volume ? std::min(t.run, static_cast<int>(40 - at.z * t.run)) : 1;

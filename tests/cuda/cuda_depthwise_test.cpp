@@ -69,7 +69,7 @@ TEST(DepthwiseBand, MovesAndMultipliesWhatItsHeaderSays) {
     const Geometry g = lower(p);
     const BandTiling t = band_tiling(g);
     const double filters =
-        static_cast<double>(t.count) / t.run * 2.0 * static_cast<double>(g.taps());
+        static_cast<double>(t.tiles) / t.run * 2.0 * static_cast<double>(g.taps());
     EXPECT_LE(moved, 1.05 * (p.bytes() + filters)) << line;
     EXPECT_EQ(c.write.redundancy(), 1) << line;
     EXPECT_EQ(c.write.sector_use(), 1) << line;
@@ -77,9 +77,9 @@ TEST(DepthwiseBand, MovesAndMultipliesWhatItsHeaderSays) {
     EXPECT_LE(c.shared.conflict_factor(), 1.1) << line;
     EXPECT_EQ(c.tensor_instructions, tiles_mma) << line;
     const BandCounts counts = band_counts(g, t);
-    EXPECT_EQ(counts.mma * static_cast<double>(t.count), static_cast<double>(tiles_mma));
+    EXPECT_EQ(counts.mma * static_cast<double>(t.tiles), static_cast<double>(tiles_mma));
     EXPECT_LE(static_cast<double>(c.shared.wavefronts),
-              1.1 * counts.wavefronts * static_cast<double>(t.count));
+              1.1 * counts.wavefronts * static_cast<double>(t.tiles));
   };
   // images x channels x filter rows x strip x column tiles x steps
   expect("op=fwd dtype=f16 n=8 c=2 in=56x56 k=2 f=3x3 pad=1 g=2", 16 * 3 * 4 * 8 * 1);
@@ -131,7 +131,7 @@ TEST(DepthwiseWindow, MovesAndMultipliesWhatItsHeaderSays) {
     const Geometry g = lower(p);
     const double bytes = static_cast<double>(size_of(p.input));
     const WindowTiling t = window_tiling(g, static_cast<int>(bytes));
-    const double runs = static_cast<double>(t.count) / (g.axis[0].filter == 1 ? t.run : 1);
+    const double runs = static_cast<double>(t.tiles) / (g.axis[0].filter == 1 ? t.run : 1);
     const double min = p.bytes() / 2 + runs * static_cast<double>(g.taps()) * bytes;
     EXPECT_LE(32.0 * static_cast<double>(c.read.cluster_sectors), reads * min) << line;
     EXPECT_EQ(c.write.redundancy(), 1) << line;
@@ -213,7 +213,7 @@ TEST(DepthwiseChannels, MovesAndMultipliesWhatItsHeaderSays) {
     const double bytes = static_cast<double>(size_of(p.input));
     const Geometry g = lower(p);
     const ChannelsTiling t = channels_tiling(g, static_cast<int>(bytes));
-    const double filters = static_cast<double>(divide_up(t.count, t.run)) * t.words * 4 *
+    const double filters = static_cast<double>(divide_up(t.tiles, t.run)) * t.words * 4 *
                            static_cast<double>(g.taps());
     const double x = static_cast<double>(element_count(p.x_shape())) * bytes;
     EXPECT_LE(32.0 * static_cast<double>(c.read.cluster_sectors), reads * x + filters) << line;

@@ -63,7 +63,7 @@ TEST(DepthwiseGradientMma, BlocksShareEveryProductOnce) {
             ASSERT_LT(work.first, work.last);
             for (std::int64_t n = work.first * t.planes;
                  n < std::min(work.last * t.planes, t.tiles); ++n) {
-              const GradientTile at = gradient_tile(g, t, n);
+              const PlaneTile at = plane_tile(g, t, n);
               const std::int64_t rows =
                   t.folded ? 1 : std::min<std::int64_t>(t.rows, height - at.y);
               const std::int64_t wide = t.folded ? t.rows * t.cols : t.cols;
@@ -100,12 +100,12 @@ TEST(DepthwiseChannels, TilesCoverEveryOutputOnce) {
             ASSERT_GE(t.groups * t.words * 2, channels);
             ASSERT_LE(2 * 4 * t.tile_size, channels_budget(t.size));
             std::map<std::vector<std::int64_t>, std::int64_t> seen;
-            for (std::int64_t number = 0; number < t.count; ++number) {
-              const ChannelsTile at = channels_tile(g, t, number);
+            for (std::int64_t number = 0; number < t.tiles; ++number) {
+              const PlaneTile at = plane_tile(g, t, number);
               ASSERT_LT(at.y, height);
               ASSERT_LT(at.x, width);
-              seen[{at.group, at.b}] += std::min<std::int64_t>(t.rows, height - at.y) *
-                                        std::min<std::int64_t>(t.cols, width - at.x);
+              seen[{at.k, at.b}] += std::min<std::int64_t>(t.rows, height - at.y) *
+                                    std::min<std::int64_t>(t.cols, width - at.x);
             }
             EXPECT_EQ(static_cast<std::int64_t>(seen.size()), 2 * t.groups);
             for (const auto& [group, count] : seen) ASSERT_EQ(count, height * width);

@@ -55,10 +55,10 @@ TEST(DirectBand, KeepsNonFiniteValuesWhereTheyBelong) {
 // A block that has many strips, of channels with filters of their own.
 TEST(DirectBand, WalksOverStripsOfManyChannels) {
   DirectRun run("op=fwd dtype=f16 n=2 c=3 in=70x300 k=3 f=3x3 pad=1 g=3");
-  run.arguments.tiling = band_tiling(run.arguments.geometry, 2);
+  BandTiling t = band_tiling(run.arguments.geometry, 2);
   for (const std::int64_t blocks : {1, 5}) {
-    run.arguments.tiling.blocks = blocks;
-    launch_band(run.arguments, nullptr);
+    t.blocks = blocks;
+    start(run.arguments, t, nullptr);
     EXPECT_TRUE(run.is_right()) << blocks << " blocks";
   }
 }
@@ -76,13 +76,13 @@ TEST(DirectBand, CountsWhatItsPolicyPromises) {
     SCOPED_TRACE(c.line);
     DirectRun run(c.line);
     const int size = static_cast<int>(size_of(run.problem.input));
-    run.arguments.tiling = band_tiling(run.arguments.geometry, size);
-    run.arguments.tiling.rows = 256;
-    run.arguments.tiling.tiles_y = 1;
-    run.arguments.tiling.tiles = run.arguments.tiling.blocks = run.arguments.tiling.tiles_x;
-    ASSERT_EQ(run.arguments.tiling.tiles, 4);
+    BandTiling t = band_tiling(run.arguments.geometry, size);
+    t.rows = 256;
+    t.tiles_y = 1;
+    t.tiles = t.blocks = t.tiles_x;
+    ASSERT_EQ(t.tiles, 4);
     const emulator::Recorder recorder;
-    launch_band(run.arguments, nullptr);
+    start(run.arguments, t, nullptr);
     emulator::print(std::cout, recorder.reports());
     const emulator::Counters& counters = recorder.reports().at(0).counters;
     EXPECT_EQ(counters.tensor_instructions,
@@ -103,7 +103,7 @@ TEST(DirectBand, IsChosenForImages) {
                            "op=filter dtype=f16 in=4096x4096 f=5x5 boundary=mirror"}) {
     const Problem p = Problem::parse(line);
     const Choice choice = choose(p, lower(p), true);
-    EXPECT_EQ(choice.kernel, Kernel::band) << line;
+    EXPECT_TRUE(std::holds_alternative<BandTiling>(choice.tiling)) << line;
     std::cout << line << ": " << choice.us << " us predicted, " << choice.policy() << '\n';
   }
 }
@@ -118,7 +118,7 @@ TEST(DirectBand, StripsCoverEveryOutputOnce) {
         g.axis[2].filter = g.axis[1].filter = 3;
         g.axis[2].pad_lo = pad;
         g.axis[1].output = 130;
-        const Tiling t = band_tiling(g, size);
+        const BandTiling t = band_tiling(g, size);
         const int shift = band_shift(pad + t.lead, size);
         EXPECT_EQ((pad + t.lead + shift) % (16 / size), 0);
         std::int64_t covered = 0;

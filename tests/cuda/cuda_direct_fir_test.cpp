@@ -42,11 +42,11 @@ TEST(DirectFir, KeepsNonFiniteValuesWhereTheyBelong) {
 // A block that has many tiles: windows change places, channels bring their own taps.
 TEST(DirectFir, WalksOverTilesOfManyChannels) {
   DirectRun run("op=fwd dtype=f32 n=2 c=3 in=1600 k=3 f=20 pad=10:9 g=3");
-  run.arguments.tiling = fir_tiling(run.arguments.geometry, 4);
-  ASSERT_GE(run.arguments.tiling.tiles, 6);
+  FirTiling t = fir_tiling(run.arguments.geometry, 4);
+  ASSERT_GE(t.tiles, 6);
   for (const std::int64_t blocks : {1, 2, 5}) {
-    run.arguments.tiling.blocks = blocks;
-    launch_fir<float>(run.arguments, nullptr);
+    t.blocks = blocks;
+    start(run.arguments, t, nullptr);
     EXPECT_TRUE(run.is_right()) << blocks << " blocks";
   }
 }
@@ -97,7 +97,7 @@ TEST(DirectFir, IsChosenForShortFilters) {
         "op=signal dtype=f64 in=16777216 f=129", "op=signal dtype=f32 b=4096 in=4096 f=127"}) {
     const Problem p = Problem::parse(line);
     const Choice choice = choose(p, lower(p), true);
-    EXPECT_EQ(choice.kernel, Kernel::fir) << line;
+    EXPECT_TRUE(std::holds_alternative<FirTiling>(choice.tiling)) << line;
     std::cout << line << ": " << choice.us << " us predicted, " << choice.policy() << '\n';
   }
 }
@@ -109,9 +109,9 @@ TEST(DirectFir, TilesCoverEveryOutputOnce) {
     g.axis[2].output = g.axis[2].input = width;
     g.axis[2].filter = 3;
     g.axis[1].output = 3;
-    g.groups = 2;
+    g.channels = 2;
     for (const int bytes : {4, 8}) {
-      const Tiling t = fir_tiling(g, bytes);
+      const FirTiling t = fir_tiling(g, bytes);
       ASSERT_LE(t.blocks, t.tiles);
       std::int64_t covered = 0;
       for (std::int64_t number = 0; number < t.tiles; ++number) {

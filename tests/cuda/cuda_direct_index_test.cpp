@@ -36,12 +36,12 @@ TEST(DirectTiles, CoverEachOutputOnce) {
         g.axis[1] = axis_of(height, height == 1 ? 1 : 2);
         g.axis[2] = axis_of(width, 3);
         g.axis[0].y_stride = width * height;
-        g.groups = 2;
+        g.channels = 6;
         g.group_outputs = 3;
         g.outer_count = 2;
         g.outer[0] = {2, 5, 2000000};
         g.outer[1] = {3, 1, 600000};
-        const Tiling t = choose_tiling(g, bytes);
+        const ChunkTiling t = choose_tiling(g, bytes);
         std::map<std::vector<std::int64_t>, int> seen;
         for (std::int64_t number = 0; number < t.tiles; ++number) {
           const TileIndex at = tile_index(g, t, number);
@@ -71,7 +71,7 @@ TEST(DirectWindow, HoldsThePositionsOfTheFormula) {
             Geometry g;
             g.axis[1] = folded ? axis_of(1, 1) : axis_of(40, filter, stride, dilation);
             g.axis[2] = axis_of(70, filter, stride, dilation);
-            const Tiling t = make_tiling(g, 4, 4, 2, folded ? 1 : chunk, chunk);
+            const ChunkTiling t = make_tiling(g, 4, 4, 2, folded ? 1 : chunk, chunk);
             if (t.window_size == 0) {
               EXPECT_GT(chunk, 1) << "single taps always fit";
               continue;
@@ -112,7 +112,7 @@ TEST(DirectWindow, FitsWhateverTheShape) {
           g.axis[axis].stride = step;
           g.axis[axis].dilation = step + 1;
         }
-        const Tiling t = choose_tiling(g, bytes);
+        const ChunkTiling t = choose_tiling(g, bytes);
         ASSERT_GT(t.window_size, 0);
         EXPECT_LE((t.window_size + t.taps_size) * bytes, shared_budget);
         EXPECT_GE(t.window_size, t.rows * t.cols) << "the sums are staged there";
@@ -179,6 +179,40 @@ TEST(DirectPlaces, SlowestAxisDecides) {
   }
 }
 
+// Some numbers of tiles are those of their places, and the last tile holds the last output.
+template <typename Tiling>
+void expect_numbers(const Problem& p, const Geometry& g, const Tiling& t) {
+  std::int64_t width = t.cols, height = t.rows, lead = 0;
+  if constexpr (std::is_same_v<Tiling, ChunkTiling>) {
+    if (t.folded) width *= t.rows;
+    if (t.folded) height = 1;
+  }
+  if constexpr (std::is_same_v<Tiling, BandTiling>) {
+    lead = band_shift(g.axis[2].pad_lo + t.lead, static_cast<int>(size_of(p.input)));
+  }
+  const auto number_of = [&](const TileIndex& at) {
+    const std::int64_t image = at.y_image / std::max<std::int64_t>(1, g.outer[0].y_stride);
+    return at.x / width +
+           t.tiles_x * (at.y / height +
+                        t.tiles_y * (at.z / t.depth + t.tiles_z * (at.k + g.channels * image)));
+  };
+  ASSERT_GT(t.tiles, 0);
+  for (std::int64_t i = 0; i <= 1000; ++i) {
+    const std::int64_t number = i < 500 ? i * (t.tiles / 500) : t.tiles - 1 - (i - 500);
+    if (number < 0) continue;
+    const TileIndex at = tile_index(g, t, number);
+    ASSERT_EQ(number_of(at), number);
+    ASSERT_LT(at.x - lead, g.axis[2].output);
+    ASSERT_LT(at.y, g.axis[1].output);
+  }
+  const TileIndex last = tile_index(g, t, t.tiles - 1);
+  EXPECT_GE(last.x - lead + width, g.axis[2].output);
+  EXPECT_GE(last.y + height, g.axis[1].output);
+  EXPECT_GE(last.z + t.depth, g.axis[0].output);
+  EXPECT_LT(last.z, g.axis[0].output);
+  EXPECT_EQ(last.k, g.channels - 1);
+}
+
 // Beyond 2^31 elements, tiles and channels: every tile begins where its number says, the last one
 // holds the last output, and the grid keeps its limit. (Signed overflow stops this program.)
 TEST(DirectTiles, WalkBeyond32BitNumbers) {
@@ -200,42 +234,15 @@ TEST(DirectTiles, WalkBeyond32BitNumbers) {
     const Problem p = Problem::parse(line);
     const Geometry g = lower(p);
     const Choice choice = choose(p, g, true);
-    const Tiling& t = choice.tiling;
-    const std::int64_t width = t.folded ? std::int64_t{t.rows} * t.cols : t.cols;
-    const int lead = choice.kernel != Kernel::band ? 0
-                                                   : band_shift(g.axis[2].pad_lo + t.lead,
-                                                                static_cast<int>(size_of(p.input)));
-    const std::int64_t channels = g.groups * g.group_outputs;
-    const std::int64_t slabs = divide_up(g.axis[0].output, t.depth);
-    const auto number_of = [&](const TileIndex& at) {
-      const std::int64_t image = at.y_image / std::max<std::int64_t>(1, g.outer[0].y_stride);
-      return at.x / width +
-             t.tiles_x * (at.y / (t.folded ? 1 : t.rows) +
-                          t.tiles_y * (at.z / t.depth + slabs * (at.k + channels * image)));
-    };
-    ASSERT_GT(t.tiles, 0);
-    for (std::int64_t i = 0; i <= 1000; ++i) {
-      const std::int64_t number = i < 500 ? i * (t.tiles / 500) : t.tiles - 1 - (i - 500);
-      if (number < 0) continue;
-      const TileIndex at = tile_index(g, t, number);
-      ASSERT_EQ(number_of(at), number);
-      ASSERT_LT(at.x - lead, g.axis[2].output);
-      ASSERT_LT(at.y, g.axis[1].output);
-    }
-    const TileIndex last = tile_index(g, t, t.tiles - 1);
-    EXPECT_GE(last.x - lead + width, g.axis[2].output);
-    EXPECT_GE(last.y + (t.folded ? 1 : t.rows), g.axis[1].output);
-    EXPECT_GE(last.z + t.depth, g.axis[0].output);
-    EXPECT_LT(last.z, g.axis[0].output);
-    EXPECT_EQ(last.k, channels - 1);
     EXPECT_GT(choice.us, 0);
+    std::visit([&](const auto& t) { expect_numbers(p, g, t); }, choice.tiling);
   }
 }
 
 // The same, exhaustively, for every small extent: the numbers of a kernel's tiles are those of
 // its outputs, each once.
 TEST(DirectTiles, OfEveryKernelCoverSmallExtents) {
-  const auto expect_cover = [](const Geometry& g, const Tiling& t, std::int64_t lead) {
+  const auto expect_cover = [](const Geometry& g, const TileGrid& t, std::int64_t lead) {
     std::vector<int> seen(static_cast<std::size_t>(g.axis[1].output * g.axis[2].output), 0);
     for (std::int64_t number = 0; number < t.tiles; ++number) {
       const TileIndex at = tile_index(g, t, number);
@@ -272,10 +279,10 @@ TEST(DirectTiles, OfSlabsCoverSmallVolumes) {
         g.axis[0] = axis_of(depth, 3);
         g.axis[1] = axis_of(height, 3);
         g.axis[2] = axis_of(width, 3);
-        Tiling t = slab_tiling(g, false);
+        SlabTiling t = slab_tiling(g, false);
         for (const std::int64_t high : {std::int64_t{1}, std::int64_t{4}, t.depth}) {
           t.depth = high;
-          t.tiles = t.tiles_x * t.tiles_y * divide_up(depth, high);
+          count_tiles(g, t);
           std::int64_t covered = 0;
           std::set<std::vector<std::int64_t>> firsts;
           for (std::int64_t number = 0; number < t.tiles; ++number) {

@@ -10,8 +10,8 @@ void expect_patches(const std::string& line) {
   SCOPED_TRACE(line);
   DirectRun run(line);
   ASSERT_TRUE(can_patch(run.arguments.geometry));
-  run.arguments.tiling = patch_tiling(run.arguments.geometry);
-  launch_patch(run.arguments, nullptr);
+  const PatchTiling t = patch_tiling(run.arguments.geometry);
+  start(run.arguments, t, nullptr);
   EXPECT_TRUE(run.is_right());
 }
 
@@ -38,9 +38,9 @@ TEST(DirectPatch, AgreesWithTheReference) {
 
 TEST(DirectPatch, KeepsItsBound) {
   DirectRun run("op=filter dtype=f32 in=25x40 f=15x15", 0, test::Fill::reals);
-  run.arguments.tiling = patch_tiling(run.arguments.geometry);
-  launch_patch(run.arguments, nullptr);
-  const Choice choice{Kernel::patch, run.arguments.tiling};
+  const PatchTiling t = patch_tiling(run.arguments.geometry);
+  start(run.arguments, t, nullptr);
+  const Choice choice{t};
   const ErrorBound bound{ErrorBound::Kind::elementwise,
                          choice.error(run.problem, run.arguments.geometry)};
   EXPECT_LE(test::error_ratio(run.problem, run.operands, expected(run.problem, run.operands),
@@ -73,8 +73,8 @@ TEST(DirectPatch, KeepsNonFiniteValuesWhereTheyBelong) {
     const test::GuardedMemory w(device(), run.operands.second.bytes());
     run.arguments.x = Global<const unsigned char>(reinterpret_cast<unsigned char*>(x.data()));
     run.arguments.w = Global<const unsigned char>(reinterpret_cast<unsigned char*>(w.data()));
-    run.arguments.tiling = patch_tiling(run.arguments.geometry);
-    launch_patch(run.arguments, nullptr);
+    const PatchTiling t = patch_tiling(run.arguments.geometry);
+    start(run.arguments, t, nullptr);
     const test::Array reference = expected(run.problem, run.operands);
     const test::Array result = run.result();
     int finite = 0;
@@ -89,8 +89,8 @@ TEST(DirectPatch, KeepsNonFiniteValuesWhereTheyBelong) {
 
 TEST(DirectPatch, TakesPointersThatAreNotAligned) {
   DirectRun run("op=filter dtype=f32 in=26x260 f=9x9", sizeof(float));
-  run.arguments.tiling = patch_tiling(run.arguments.geometry);
-  launch_patch(run.arguments, nullptr);
+  const PatchTiling t = patch_tiling(run.arguments.geometry);
+  start(run.arguments, t, nullptr);
   EXPECT_TRUE(run.is_right());
 }
 
@@ -98,9 +98,9 @@ TEST(DirectPatch, TakesPointersThatAreNotAligned) {
 // summing, 40 wavefronts for a row of 15 taps on the patches of a warp.
 TEST(DirectPatch, CountsWhatItsPolicyPromises) {
   DirectRun run("op=filter dtype=f32 in=72x384 f=15x15");
-  run.arguments.tiling = patch_tiling(run.arguments.geometry);
+  const PatchTiling t = patch_tiling(run.arguments.geometry);
   const emulator::Recorder recorder;
-  launch_patch(run.arguments, nullptr);
+  start(run.arguments, t, nullptr);
   emulator::print(std::cout, recorder.reports());
   const emulator::Counters& c = recorder.reports().at(0).counters;
   EXPECT_EQ(c.multiply_adds, 225u * 72 * 384);
@@ -121,7 +121,7 @@ TEST(DirectPatch, IsChosenForWideFilters) {
         "op=filter dtype=f32 in=4096x4096 f=12x12", "op=filter dtype=f32 in=256x256x256 f=7x7x7"}) {
     const Problem p = Problem::parse(line);
     const Choice choice = choose(p, lower(p), true);
-    EXPECT_EQ(choice.kernel, Kernel::patch) << line;
+    EXPECT_TRUE(std::holds_alternative<PatchTiling>(choice.tiling)) << line;
     std::cout << line << ": " << choice.us << " us predicted, " << choice.policy() << '\n';
   }
 }

@@ -35,13 +35,12 @@ TEST(DirectSlab, KeepsNonFiniteValuesWhereTheyBelong) {
 
 TEST(DirectSlab, WalksOverSlabsOfManyChannels) {
   DirectRun run("op=fwd dtype=f32 n=2 c=3 in=10x17x20 k=3 f=3x3x3 pad=1 g=3");
-  Tiling& t = run.arguments.tiling;
-  t = slab_tiling(run.arguments.geometry, false);
+  SlabTiling t = slab_tiling(run.arguments.geometry, false);
   t.depth = 4;
-  t.tiles = t.tiles_x * t.tiles_y * 3 * 6;
+  count_tiles(run.arguments.geometry, t);
   for (const std::int64_t blocks : {1, 7}) {
     t.blocks = blocks;
-    launch_slab(run.arguments, nullptr);
+    start(run.arguments, t, nullptr);
     EXPECT_TRUE(run.is_right()) << blocks << " blocks";
   }
 }
@@ -50,12 +49,11 @@ TEST(DirectSlab, WalksOverSlabsOfManyChannels) {
 // and 136 / 128 columns, and the two slices that slabs share.
 TEST(DirectSlab, ReadsEverySliceOnce) {
   DirectRun run("op=filter dtype=f32 in=32x32x384 f=3x3x3");
-  Tiling& t = run.arguments.tiling;
-  t = slab_tiling(run.arguments.geometry, false);
+  SlabTiling t = slab_tiling(run.arguments.geometry, false);
   t.depth = 32;
-  t.tiles = t.blocks = t.tiles_x * t.tiles_y;
+  count_tiles(run.arguments.geometry, t);
   const emulator::Recorder recorder;
-  launch_slab(run.arguments, nullptr);
+  start(run.arguments, t, nullptr);
   emulator::print(std::cout, recorder.reports());
   const emulator::Counters& c = recorder.reports().at(0).counters;
   EXPECT_EQ(c.multiply_adds, 27u * (32 + 2) * 32 * 384);
@@ -71,7 +69,7 @@ TEST(DirectSlab, IsChosenForVolumes) {
                            "op=filter dtype=f32 in=100x1000x1000 f=5x5x5 boundary=nearest"}) {
     const Problem p = Problem::parse(line);
     const Choice choice = choose(p, lower(p), true);
-    EXPECT_EQ(choice.kernel, Kernel::slab) << line;
+    EXPECT_TRUE(std::holds_alternative<SlabTiling>(choice.tiling)) << line;
     std::cout << line << ": " << choice.us << " us predicted, " << choice.policy() << '\n';
   }
 }

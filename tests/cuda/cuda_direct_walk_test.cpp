@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "cuda/direct/direct_choice.hpp"
-#include "cuda/direct/direct_policy.hpp"
+#include "cuda/direct/walk_policy.hpp"
 #include "tests/cuda/direct_support.hpp"
 
 namespace faltung::cuda::direct {
@@ -75,11 +75,10 @@ TEST(DirectWalk, TakesPointersThatAreNotAligned) {
        {"op=filter dtype=f32 in=20x300 f=5x5", "op=filter dtype=u16 in=20x300 f=3x3"}) {
     DirectRun run(line, size_of(Problem::parse(line).input));
     const Choice choice = choose(run.problem, run.arguments.geometry, false);
-    ASSERT_EQ(choice.kernel, Kernel::walk);
-    EXPECT_TRUE(choice.tiling.general);
+    const auto tiling = std::get<WalkTiling>(choice.tiling);
+    EXPECT_TRUE(tiling.general);
     EXPECT_FALSE(choice.needs_alignment());
-    run.arguments.tiling = choice.tiling;
-    launch_walk<float>(run.arguments, nullptr);
+    start(run.arguments, tiling, nullptr);
     EXPECT_TRUE(run.is_right());
   }
 }
@@ -106,13 +105,12 @@ TEST(DirectWalk, MovesHardlyMoreThanTheLeast) {
   EXPECT_EQ(walk_tiling(lower(large), false).rows, 63);
 
   DirectRun run("op=filter dtype=f32 in=126x1536 f=3x3");
-  Tiling& tiling = run.arguments.tiling;
-  tiling = walk_tiling(run.arguments.geometry, false);
+  WalkTiling tiling = walk_tiling(run.arguments.geometry, false);
   tiling.rows = 63;
-  tiling.tiles_y = 2;
-  tiling.tiles = 2 * tiling.tiles_x;
+  count_tiles(run.arguments.geometry, tiling);
+  tiling.blocks = divide_up(tiling.tiles, walk_warps);
   const emulator::Recorder recorder;
-  launch_walk<float>(run.arguments, nullptr);
+  start(run.arguments, tiling, nullptr);
   emulator::print(std::cout, recorder.reports());
 
   const emulator::Counters& c = recorder.reports().at(0).counters;

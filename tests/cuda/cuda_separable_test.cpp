@@ -114,7 +114,7 @@ TEST(SeparablePromise, KeepsNonFiniteValuesWhereTheDefinitionHasThem) {
 
 // One strip high, however small the image: as tall images are cut.
 template <typename Acc>
-emulator::Report run_tall(const Problem& p, Strips& s, const test::Operands& operands) {
+emulator::Report run_tall(const Problem& p, PlaneTiling& s, const test::Operands& operands) {
   Arguments a;
   a.geometry = lower(p);
   a.x_type = p.input;
@@ -124,11 +124,9 @@ emulator::Report run_tall(const Problem& p, Strips& s, const test::Operands& ope
   s = choose_strips(a.geometry, sizeof(Acc));
   s.rows = static_cast<int>(p.axes[0].output());
   s.steps = static_cast<int>(divide_up(s.rows + s.lag, step_rows));
-  s.down = 1;
-  s.count = s.across;
+  count_tiles(a.geometry, s);
   s.x_vectors = s.y_vectors = true;
   s.shift = static_cast<int>(positive_remainder(-p.axes[1].pad_lo, Shape<sizeof(Acc)>::vector));
-  a.strips = s;
   a.max = std::numeric_limits<float>::max();
   const test::GuardedMemory x(device(), operands.first.bytes());
   const test::GuardedMemory w(device(), operands.second.bytes());
@@ -137,8 +135,8 @@ emulator::Report run_tall(const Problem& p, Strips& s, const test::Operands& ope
   a.w = Global<const unsigned char>(reinterpret_cast<unsigned char*>(w.data()));
   a.y = Global<unsigned char>(reinterpret_cast<unsigned char*>(y.data()));
   const emulator::Recorder recorder;
-  launch_separable<Acc>(a, LaunchQueue::load_only());
-  launch_separable<Acc>(a, nullptr);
+  start<Acc>(a, s, LaunchQueue::load_only());
+  start<Acc>(a, s, nullptr);
   emulator::print(std::cout, recorder.reports());
   return recorder.reports().at(0);
 }
@@ -148,7 +146,7 @@ emulator::Report run_tall(const Problem& p, Strips& s, const test::Operands& ope
 void expect_counters(const char* line) {
   SCOPED_TRACE(line);
   const Problem p = Problem::parse(line);
-  Strips s;
+  PlaneTiling s;
   const test::Operands operands = filled(p, test::Fill::reals);
   const emulator::Report report = p.accumulator == DType::f32 ? run_tall<float>(p, s, operands)
                                                               : run_tall<double>(p, s, operands);
@@ -156,13 +154,13 @@ void expect_counters(const char* line) {
   // a column of the filter a sector each.
   const double size = static_cast<double>(size_of(p.input));
   double row_bytes = 0;  // rows and strips start with a sector of 32
-  for (std::int64_t i = 0; i < s.across; ++i) {
-    const auto columns = std::min<std::int64_t>(s.stage_columns, p.axes[1].input - i * s.columns);
+  for (std::int64_t i = 0; i < s.tiles_x; ++i) {
+    const auto columns = std::min<std::int64_t>(s.stage_columns, p.axes[1].input - i * s.cols);
     row_bytes += 32 * std::ceil(static_cast<double>(columns) * size / 32);
   }
   const double taps = static_cast<double>(p.axes[0].filter * p.axes[1].filter) * size;
   const auto height = static_cast<double>(p.axes[0].input);
-  const double blocks = static_cast<double>(s.across);
+  const double blocks = static_cast<double>(s.tiles_x);
   const double read =
       height * row_bytes + blocks * (taps + 64 + 32 * static_cast<double>(p.axes[0].filter));
   const double reach = read / (height * static_cast<double>(p.axes[1].input) * size + taps);
@@ -189,7 +187,7 @@ TEST(SeparableCounters, OfEqualTapsAreAMultiplyAddForEachOutput) {
   const Problem p = Problem::parse("op=fwd dtype=f32 n=1 c=1 in=176x304 k=1 f=49x49 sep=1");
   test::Operands operands = filled(p, test::Fill::reals);
   operands.second.fill([](const Extents&) { return 0.25; });
-  Strips s;
+  PlaneTiling s;
   const emulator::Report report = run_tall<float>(p, s, operands);
   EXPECT_LE(report.counters.multiply_adds, 128 * 256 + 8000);
   EXPECT_NO_THROW(emulator::expect_within(
@@ -202,7 +200,7 @@ TEST(SeparableCounters, OfVolumesAreThoseOfTheKernelsHeader) {
   const Problem p = Problem::parse("op=fwd dtype=f32 n=1 c=1 in=24x40x72 k=1 f=9x9x9 sep=1");
   Arguments a;
   a.geometry = lower(p);
-  const Strips s = choose_tiles(a.geometry, 4, true);
+  const VolumeTiling s = choose_tiles(a.geometry, 4, true);
   EXPECT_EQ(s.rows, 32);
   const test::Operands operands = filled(p, test::Fill::reals);
   const emulator::Recorder recorder;
@@ -212,33 +210,33 @@ TEST(SeparableCounters, OfVolumesAreThoseOfTheKernelsHeader) {
   EXPECT_EQ(report.kernel, "volume_kernel");
   // Tiles that follow in depth read the 8 slices where they meet again, and all read the taps:
   // those across a sector each.
-  const double slices = 24 + 8.0 * static_cast<double>(s.deep - 1);
+  const double slices = 24 + 8.0 * static_cast<double>(s.tiles_z - 1);
   const double slice = 40.0 * 72 * 4;
   const double taps = 9.0 * 9 * 9 * 4;
-  const double read = slices * slice + static_cast<double>(s.deep) * (taps + 64 + 2 * 9 * 32);
+  const double read = slices * slice + static_cast<double>(s.tiles_z) * (taps + 64 + 2 * 9 * 32);
   EXPECT_NO_THROW(emulator::expect_within(report, {.conflict_factor = 1.1,
                                                    .read_sector_use = 0.85,
                                                    .read_redundancy = read / (24 * slice + taps)}));
   const double outputs = 64.0 * 32;
   const double all = slices * outputs * (9 * 1.25 + 9 + 9) + 16 * outputs;
   EXPECT_LE(static_cast<double>(report.counters.multiply_adds),
-            all + 500 * static_cast<double>(s.deep));
+            all + 500 * static_cast<double>(s.tiles_z));
 }
 
 TEST(SeparableTiles, FillTheMultiprocessorsOnce) {
   const Geometry g = lower(Problem::parse("op=filter dtype=f32 in=512x512x512 f=9x9x9 sep=1"));
-  const Strips s = choose_tiles(g, 4, true);
-  EXPECT_EQ(s.deep, 2);
-  EXPECT_EQ(s.count, 256);
+  const VolumeTiling s = choose_tiles(g, 4, true);
+  EXPECT_EQ(s.tiles_z, 2);
+  EXPECT_EQ(s.tiles, 256);
 }
 
 // What the prediction of the target rests on.
 TEST(SeparableStrips, ReadLittleTwice) {
   const Geometry g = lower(Problem::parse("op=filter dtype=f32 in=4096x4096 f=25x25 sep=1"));
-  const Strips s = choose_strips(g, 4);
+  const PlaneTiling s = choose_strips(g, 4);
   EXPECT_EQ((s.rows + s.lag) % step_rows, 0);
-  EXPECT_LE(static_cast<double>((s.down - 1) * 24), 0.045 * 4096);
-  EXPECT_LE(s.count, 2 * 132);
+  EXPECT_LE(static_cast<double>((s.tiles_y - 1) * 24), 0.045 * 4096);
+  EXPECT_LE(s.tiles, 2 * 132);
 }
 
 // Wherever the filter is declared an outer product and not tiny, it costs less than the dense sum.

@@ -11,7 +11,7 @@
 #include "cuda/direct/direct_engine.hpp"
 #include "cuda/direct/direct_launch.hpp"
 #include "cuda/direct/direct_lowering.hpp"
-#include "cuda/primitives/epilogue_lowering.cuh"
+#include "cuda/primitives/operands_lowering.cuh"
 #include "tests/emulator/emulated_device.hpp"
 #include "tests/emulator/emulator.hpp"
 #include "tests/support/error_check.hpp"
@@ -85,10 +85,7 @@ struct DirectRun {
         w(device(), operands.second.bytes()),
         y(device(), shifted(operands.before.bytes())) {
     arguments.geometry = lower(problem);
-    arguments.x_type = problem.input;
-    arguments.w_type = problem.filter;
-    arguments.y_type = problem.output;
-    arguments.epilogue = epilogue_arguments(problem);
+    describe(problem, arguments);
     arguments.x = Global<const unsigned char>(reinterpret_cast<unsigned char*>(x.data()) + shift);
     arguments.w = Global<const unsigned char>(reinterpret_cast<unsigned char*>(w.data()));
     arguments.y = Global<unsigned char>(reinterpret_cast<unsigned char*>(y.data()) + shift);

@@ -1,0 +1,95 @@
+#pragma once
+
+#include <algorithm>
+
+#include "cuda/direct/direct_policy.hpp"
+
+namespace faltung::cuda::direct {
+
+/// How walk_kernel is cut: a lane owns 4 columns, so a warp moves 512 bytes of floats a row. Three
+/// rows ahead, 16 warps on each multiprocessor, hold 24 KiB of reads in flight on each.
+inline constexpr int walk_columns = 4;
+inline constexpr int walk_strip = 32 * walk_columns;
+inline constexpr int walk_warps = 4;
+inline constexpr int walk_ahead = 3;
+inline constexpr int walk_rows = 128;  ///< of a strip, at most
+
+/// Blocks of walk_kernel that fit a multiprocessor by their registers: taps, partial sums, rows.
+constexpr int walk_blocks(int size, std::size_t accumulator_bytes, bool general) {
+  if (accumulator_bytes == 8) return size == 3 && !general ? 3 : 2;
+  return (size == 3 ? 4 : 3) - (general ? 1 : 0);
+}
+
+/// Whether walk_kernel computes it, with columns enough to keep its lanes busy.
+constexpr bool can_walk(const Geometry& g, int accumulator_bytes) {
+  const AxisGeometry& az = g.axis[0];
+  const AxisGeometry& ay = g.axis[1];
+  const AxisGeometry& ax = g.axis[2];
+  constexpr std::int64_t limit = std::int64_t{1} << 29;  // columns are counted in 32 bits
+  const auto plain = [](const AxisGeometry& axis) {
+    return axis.stride == 1 && axis.dilation == 1 && axis.input_dilation == 1;
+  };
+  const std::int64_t size = ax.filter;
+  // The taps of a lane stay in registers: 49 floats or 25 doubles.
+  const bool known = size == 3 || size == 5 || (size == 7 && accumulator_bytes == 4);
+  return g.group_inputs == 1 && plain(az) && plain(ay) && plain(ax) && az.filter == 1 &&
+         az.pad_lo == 0 && az.output <= az.input && ay.filter == size && known &&
+         ay.x_stride >= 0 && ax.x_stride == 1 && ax.input < limit && ax.output < limit &&
+         ax.pad_lo < limit && ax.pad_lo > -limit && ax.output >= 32;
+}
+
+/// Whether its vectors of columns are aligned if its pointers are multiples of 16 bytes.
+constexpr bool walk_aligned(const Geometry& g, int accumulator_bytes) {
+  const int vector = 16 / accumulator_bytes;
+  const AxisGeometry& ax = g.axis[2];
+  return (ax.pad_lo - ax.filter / 2) % vector == 0 && x_rows_aligned(g, vector) &&
+         y_rows_aligned(g, vector);
+}
+
+/// Strips of 128 columns.
+struct WalkTiling : TileGrid {
+  bool general = false;  ///< sums are finished in order, whatever the epilogue and result
+};
+
+/// Strips for walk_kernel: as high as leaves 16 warps to each multiprocessor, at least 16 rows (an
+/// eighth more reads for 3x3), at most 128. Bytes, products and predicted times of the targets on
+/// an H200, at 0.88 of 4.27 TB/s and 80 % of 25.5e6 FFMA (10e6 DFMA) a microsecond, plus 3.4 us of
+/// launch, reads counted with the rows that strips share; nothing here is measured on a GPU:
+///
+///     f32 4096x4096 3x3          137 MB    151e6   40 us (target 40)
+///     f32 4096x4096 7x7          141 MB    822e6   44 us (46)
+///     f32 3x2160x3840 5x5        203 MB    622e6   58 us (60)
+///     f32 64x1024x1024 5x5       546 MB   1678e6  149 us (150)
+///     f64 4096x4096 5x5          276 MB    419e6   77 us (75)
+inline WalkTiling walk_tiling(const Geometry& g, bool general, const GpuLimits& device = {}) {
+  WalkTiling t;
+  t.general = general;
+  t.cols = walk_strip;
+  const std::int64_t strips =
+      divide_up(g.axis[2].output, walk_strip) * g.axis[0].output * g.images();
+  const std::int64_t rows =
+      divide_up(g.axis[1].output * strips, std::int64_t{device.multiprocessors} * 16);
+  t.rows = static_cast<int>(std::clamp<std::int64_t>(rows, 16, walk_rows));
+  count_tiles(g, t);
+  t.blocks = divide_up(t.tiles, walk_warps);
+  return t;
+}
+
+/// Predicted microseconds; not measured on a GPU: four fifths of the arithmetic rate, and each
+/// strip reads filter - 1 rows of the next. What the general one does to a sum costs as much as
+/// some 30 multiply-adds.
+inline double predict_walk_us(const GpuMachine& gpu, const Geometry& g, const WalkTiling& t,
+                              DType accumulator, double products, double bytes) {
+  const AxisGeometry& ay = g.axis[1];
+  const AxisGeometry& ax = g.axis[2];
+  const double idle =
+      std::max(1.0, gpu.multiprocessors() * walk_warps / static_cast<double>(t.tiles));
+  const double again = 1 + 0.5 * static_cast<double>(ay.filter - 1) / t.rows;
+  const double unused = static_cast<double>(t.tiles_x) * t.cols / static_cast<double>(ax.output);
+  const double finish = t.general ? 30 / static_cast<double>(ay.filter * ax.filter) : 0;
+  const double rate = 0.8 * gpu.products_per_us(accumulator);
+  return gpu.launch_us + idle * std::max(unused * (1 + finish) * products / rate,
+                                         again * bytes / gpu.moved_bytes_per_us());
+}
+
+}  // namespace faltung::cuda::direct
