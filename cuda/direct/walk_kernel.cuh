@@ -2,6 +2,7 @@
 
 #include "cuda/direct/direct_kernel.cuh"
 #include "cuda/direct/walk_policy.hpp"
+#include "cuda/primitives/boundary_code.cuh"
 
 namespace faltung::cuda::direct {
 
@@ -50,20 +51,6 @@ struct WalkMap {
   Shared<std::int64_t> rows;  ///< of those outside alone; offsets, or a code
   Shared<int> columns;        ///< of this lane, 32 apart: own and beyond; indices, or a code
 };
-inline constexpr int map_nothing = -1, map_below = -2, map_above = -3;
-
-/// A place as WalkMap keeps it.
-__device__ __forceinline__ std::int64_t map_code(const AxisGeometry& axis, const Place& place) {
-  if (place.what == Stands::element) return place.offset;
-  if (place.what != Stands::constant) return map_nothing;
-  return place.side == &axis.below ? map_below : map_above;
-}
-
-template <typename In>
-__device__ __forceinline__ In map_constant(const AxisGeometry& axis, std::int64_t code) {
-  if (code == map_nothing) return In{};
-  return constant_of<In>(code == map_below ? axis.below : axis.above);
-}
 
 /// The task of one warp: a strip of walk_strip columns, t.rows outputs high.
 template <typename In>
@@ -232,14 +219,16 @@ __device__ __forceinline__ Walk<In> start_walk(const Arguments& a, const TileInd
 #pragma unroll 1
   for (int i = walk.lane; i < rows; i += 32) {
     const std::int64_t y = walk.top + i;
-    if (y < 0 || y >= ay.input) map.rows[i] = map_code(ay, place_along(ay, Place{}, y));
+    if (y >= 0 && y < ay.input) continue;
+    const std::int64_t index = map_index(ay, y);
+    map.rows[i] = index < 0 ? index : index * ay.x_stride;
   }
 #pragma unroll 1
   for (int v = 0; v < 2 * walk_columns; ++v) {
     if (!(v < walk_columns ? walk.own_edge : walk.halo_edge)) continue;
     const std::int64_t x =
         std::int64_t{walk.column} + (v < walk_columns ? v : v - walk_columns + walk.beyond);
-    map.columns[32 * v] = static_cast<int>(map_code(ax, place_along(ax, Place{}, x)));
+    map.columns[32 * v] = static_cast<int>(map_index(ax, x));
   }
   __syncwarp();
   return walk;

@@ -65,14 +65,7 @@ __device__ __forceinline__ void sum_step_rows(const Arguments& a, const PlaneTil
     } else {
       sum_row(from, lines.taps_x + term * lines.padded_x, filter + s.shift, sum);
     }
-    const Shared<Acc> line = lines.ring + (term * lines.ring_size + to * s.ring_pitch + column);
-#pragma unroll
-    for (int i = 0; i < Mine::run; i += Mine::vector) {
-      Vec<Acc, Mine::vector> values;
-#pragma unroll
-      for (int j = 0; j < Mine::vector; ++j) values[j] = sum[i + j];
-      line.template store<Mine::vector>(i, values);
-    }
+    store_run(lines.ring + (term * lines.ring_size + to * s.ring_pitch + column), sum);
   }
 }
 
@@ -95,6 +88,27 @@ __device__ __forceinline__ void sum_step_columns(const Arguments& a, const Plane
   }
 }
 
+/// Stores the sums of a thread, `height` rows from output row `y` on; fast, if all of its warp can,
+/// which begins at column `column` of the strip. Else they pass through `kept`.
+template <typename Acc>
+__device__ __forceinline__ void store_step(const Arguments& a, const PlaneTiling& s,
+                                           const TileIndex& at, bool separable, std::int64_t y,
+                                           int column, int height, Shared<Acc> kept,
+                                           const Block<Acc>& sum) {
+  constexpr int columns = Shape<sizeof(Acc)>::columns;
+  const std::int64_t row_stride = a.geometry.axis[1].y_stride;
+  const bool fast = s.y_vectors && separable && all_within<Acc>(a.max, sum);
+  if (!__all_sync(0xffffffffu, fast)) {
+    return finish_warp<Acc>(a, at, separable, y, at.x + column, height, kept, sum);
+  }
+  const int own = column + static_cast<int>(threadIdx.x) % 32 * columns;
+  const std::int64_t left = a.geometry.axis[2].output - at.x - own;
+  store_block<Acc>(a,
+                   {at.y_image + y * row_stride + at.x + own, row_stride, height,
+                    static_cast<int>(min(std::int64_t{columns}, left))},
+                   sum);
+}
+
 /// Maps the rows of step `step` of a strip that reads `count` rows from `top` on; the others hold
 /// nothing.
 __device__ __forceinline__ void map_rows(const AxisGeometry& axis, Shared<int> rows, int top,
@@ -102,7 +116,8 @@ __device__ __forceinline__ void map_rows(const AxisGeometry& axis, Shared<int> r
   const int thread = static_cast<int>(threadIdx.x);
   if (thread >= step_rows) return;
   const int row = step * step_rows + thread;
-  rows[step % 2 * step_rows + thread] = row < count ? map_index(axis, top + row) : map_nothing;
+  rows[step % 2 * step_rows + thread] =
+      row < count ? static_cast<int>(map_index(axis, top + row)) : map_nothing;
 }
 
 /// Filters of two axes that are sums of a few outer products, mostly of one, with one input channel
@@ -169,22 +184,12 @@ __global__ void __launch_bounds__(threads, resident_blocks)
     const int top = static_cast<int>(at.y - ay.pad_lo);
     map.image = at.x_image;
     map.first = static_cast<int>(at.x - ax.pad_lo) - s.shift;
-    map.inner = map.first >= 0 && map.first + s.stage_columns <= ax.input;
     __syncthreads();  // the strip before is done
-#pragma unroll 1
-    for (int i = thread; i < s.stage_columns; i += threads) {
-      map.columns[i] = map_index(ax, map.first + i);
-    }
+    map_columns(ax, s, map);
     map_rows(ay, rows, top, 0, inputs);
     map_rows(ay, rows, top, 1, inputs);
-#pragma unroll 1
-    for (int i = thread; i < g.terms * padded_y; i += threads) {
-      if (i % padded_y >= ay.filter) taps_y[i] = Acc{};
-    }
-#pragma unroll 1
-    for (int i = thread; i < g.terms * padded_x; i += threads) {
-      if (i % padded_x < s.shift || i % padded_x >= row_taps) taps_x[i] = Acc{};
-    }
+    pad_taps(taps_y, g.terms, padded_y, 0, static_cast<int>(ay.filter));
+    pad_taps(taps_x, g.terms, padded_x, s.shift, row_taps);
     __syncthreads();
     map.rows = rows;
     load_stage(a, s, map, stage);
@@ -219,19 +224,10 @@ __global__ void __launch_bounds__(threads, resident_blocks)
         Block<Acc> sum = {};
         if (separable) sum_step_columns(a, s, lines, from, own, sum);
         const int height = min(Mine::rows, outputs - done);
-        const bool fast = s.y_vectors && separable && all_within<Acc>(a.max, sum);
-        const std::int64_t y = at.y + done;
-        if (__all_sync(0xffffffffu, fast)) {
-          const std::int64_t left = ax.output - at.x - own;
-          store_block<Acc>(a,
-                           {at.y_image + y * ay.y_stride + at.x + own, ay.y_stride, height,
-                            static_cast<int>(min(std::int64_t{Mine::columns}, left))},
-                           sum);
-        } else {  // the rows of this step have been summed: their memory is free
-          finish_warp<Acc>(a, at, separable, y, at.x + column, height,
-                           stage + (step % 2 * stage_size + warp * 32 * Mine::rows * Mine::columns),
-                           sum);
-        }
+        // The rows of this step have been summed: their memory is free.
+        store_step<Acc>(a, s, at, separable, at.y + done, column, height,
+                        stage + (step % 2 * stage_size + warp * 32 * Mine::rows * Mine::columns),
+                        sum);
       }
       first += step_rows;
       if (first >= s.ring_rows) first -= s.ring_rows;

@@ -1,28 +1,12 @@
 #pragma once
 
 #include "cuda/primitives/async_copy.cuh"
+#include "cuda/primitives/boundary_code.cuh"
 #include "cuda/separable/separable_arguments.cuh"
 #include "cuda/separable/separable_policy.hpp"
 
 /// Rows of the extended input on their way into shared memory: where boundaries are resolved.
 namespace faltung::cuda::separable {
-
-/// In the maps of rows and columns: an index along the axis, or one of these.
-inline constexpr int map_nothing = -1, map_below = -2, map_above = -3;
-
-__device__ __forceinline__ int map_index(const AxisGeometry& axis, std::int64_t position) {
-  const Side& side = position < 0 ? axis.below : axis.above;
-  const std::int64_t j = extend_index(side.kind, position, axis.input);
-  if (j != outside) return static_cast<int>(j);
-  if (side.kind != BoundaryKind::constant) return map_nothing;
-  return position < 0 ? map_below : map_above;
-}
-
-template <typename Acc>
-__device__ __forceinline__ Acc map_constant(const AxisGeometry& axis, int code) {
-  if (code == map_nothing) return Acc{};
-  return constant_of<Acc>(code == map_below ? axis.below : axis.above);
-}
 
 /// What a block needs to load rows of its strip or tile.
 template <typename Acc>
@@ -34,6 +18,40 @@ struct StageMap {
   int first = 0;           ///< column of the extended input in column 0 of the stage
   bool inner = false;      ///< all columns of the stage hold elements
 };
+
+/// Maps the columns of a stage that begins at column `map.first` of the extended input.
+template <typename Acc>
+__device__ __forceinline__ void map_columns(const AxisGeometry& axis, const StageTiling& s,
+                                            StageMap<Acc>& map) {
+  map.inner = map.first >= 0 && map.first + s.stage_columns <= axis.input;
+#pragma unroll 1
+  for (int i = static_cast<int>(threadIdx.x); i < s.stage_columns; i += threads) {
+    map.columns[i] = static_cast<int>(map_index(axis, map.first + i));
+  }
+}
+
+/// Zeros before tap `begin` and from tap `end` on in each of `lines` lines of `size` taps.
+template <typename Acc>
+__device__ __forceinline__ void pad_taps(Shared<Acc> taps, int lines, int size, int begin,
+                                         int end) {
+#pragma unroll 1
+  for (int i = static_cast<int>(threadIdx.x); i < lines * size; i += threads) {
+    if (i % size < begin || i % size >= end) taps[i] = Acc{};
+  }
+}
+
+/// Neighbouring sums into a line, in whole vectors.
+template <typename Acc, int run>
+__device__ __forceinline__ void store_run(Shared<Acc> line, const Acc (&sum)[run]) {
+  constexpr int vector = Shape<sizeof(Acc)>::vector;
+#pragma unroll
+  for (int i = 0; i < run; i += vector) {
+    Vec<Acc, vector> values;
+#pragma unroll
+    for (int j = 0; j < vector; ++j) values[j] = sum[i + j];
+    line.template store<vector>(i, values);
+  }
+}
 
 /// `vector` neighbours of type T as accumulators.
 template <typename Acc, typename T, int vector>

@@ -81,7 +81,7 @@ __device__ __forceinline__ void load_slice(const Arguments& a, const VolumeTilin
                                            StageMap<Acc>& map, std::int64_t image, int z,
                                            Shared<Acc> stage, int size) {
   const AxisGeometry& az = a.geometry.axis[0];
-  const int code = map_index(az, z);
+  const auto code = static_cast<int>(map_index(az, z));
   if (code >= 0) {
     map.image = image + code * az.x_stride;
     load_stage(a, s, map, stage);
@@ -90,6 +90,33 @@ __device__ __forceinline__ void load_slice(const Arguments& a, const VolumeTilin
   const Acc value = map_constant<Acc>(az, code);
 #pragma unroll 1
   for (int i = static_cast<int>(threadIdx.x); i < size; i += threads) stage[i] = value;
+}
+
+/// Sums the rows of a slice into lines.
+template <typename Acc>
+__device__ __forceinline__ void sum_slice_rows(const VolumeTiling& s, Shared<Acc> stage,
+                                               Shared<Acc> taps, int count, Shared<Acc> lines) {
+  constexpr int run = 2 * Shape<sizeof(Acc)>::vector;  // registers are for the open sums
+#pragma unroll 1
+  for (int i = static_cast<int>(threadIdx.x); i < tile_columns / run * s.ring_rows; i += threads) {
+    const int line = i % s.ring_rows;
+    const int column = i / s.ring_rows * run;
+    Acc sum[run] = {};
+    sum_row(stage + (line * s.stage_pitch + column), taps, count, sum);
+    store_run(lines + (line * s.ring_pitch + column), sum);
+  }
+}
+
+/// Stores a column of outputs as they are; what is no number shows in `checked`.
+template <typename Acc, int rows>
+__device__ __forceinline__ void store_column(Global<Acc> to, std::int64_t stride, int height,
+                                             const Vec<Acc, 1> (&sum)[rows], Acc& checked) {
+#pragma unroll
+  for (int m = 0; m < rows; ++m) {
+    if (m < height) to[0] = sum[m][0];
+    checked = multiply_add(Acc{}, Acc{sum[m][0]}, checked);
+    to = to + stride;
+  }
 }
 
 /// Filters of three axes that are outer products, one input channel for each output, all axes in
@@ -118,7 +145,6 @@ __global__ void __launch_bounds__(threads, resident_tiles(sizeof(Acc)))
     volume_kernel(const __grid_constant__ Arguments a, const __grid_constant__ VolumeTiling s) {
   constexpr int rows = open_rows(sizeof(Acc), depth, plain);
   using Mine = Shape<sizeof(Acc)>;
-  constexpr int run = 2 * Mine::vector;  // registers are for the open sums
   const Geometry& g = a.geometry;
   const AxisGeometry& az = g.axis[0];
   const AxisGeometry& ay = g.axis[1];
@@ -149,24 +175,15 @@ __global__ void __launch_bounds__(threads, resident_tiles(sizeof(Acc)))
     const int top = static_cast<int>(at.z - az.pad_lo);
     const int last_row = s.rows + static_cast<int>(ay.filter) - 1;
     map.first = static_cast<int>(at.x - ax.pad_lo) - s.shift;
-    map.inner = map.first >= 0 && map.first + s.stage_columns <= ax.input;
     __syncthreads();  // the tile before is done
-#pragma unroll 1
-    for (int i = thread; i < s.stage_columns; i += threads) {
-      map.columns[i] = map_index(ax, map.first + i);
-    }
+    map_columns(ax, s, map);
 #pragma unroll 1
     for (int i = thread; i < s.ring_rows; i += threads) {
-      map.rows[i] = i < last_row ? map_index(ay, at.y - ay.pad_lo + i) : map_nothing;
+      map.rows[i] =
+          i < last_row ? static_cast<int>(map_index(ay, at.y - ay.pad_lo + i)) : map_nothing;
     }
-#pragma unroll 1
-    for (int i = thread; i < padded_y; i += threads) {
-      if (i >= ay.filter) taps_y[i] = Acc{};
-    }
-#pragma unroll 1
-    for (int i = thread; i < padded_x; i += threads) {
-      if (i < s.shift || i >= row_taps) taps_x[i] = Acc{};
-    }
+    pad_taps(taps_y, 1, padded_y, 0, static_cast<int>(ay.filter));
+    pad_taps(taps_x, 1, padded_x, s.shift, row_taps);
     if (thread < before) taps_z[thread] = Acc{};
     __syncthreads();
     const bool separable = get_factors<Acc, false>(a, at.k, factors);
@@ -186,22 +203,7 @@ __global__ void __launch_bounds__(threads, resident_tiles(sizeof(Acc)))
       copy_async_commit();
       if (slice < 0) continue;
       const Shared<Acc> from = stage + slice % stages * stage_size;
-      if (separable) {
-#pragma unroll 1
-        for (int i = thread; i < tile_columns / run * s.ring_rows; i += threads) {
-          const int line = i % s.ring_rows;
-          const int column = i / s.ring_rows * run;
-          Acc sum[run] = {};
-          sum_row(from + (line * s.stage_pitch + column), taps_x, row_taps, sum);
-#pragma unroll
-          for (int j = 0; j < run; j += Mine::vector) {
-            Vec<Acc, Mine::vector> values;
-#pragma unroll
-            for (int v = 0; v < Mine::vector; ++v) values[v] = sum[j + v];
-            lines.template store<Mine::vector>(line * s.ring_pitch + column + j, values);
-          }
-        }
-      }
+      if (separable) sum_slice_rows(s, from, taps_x, row_taps, lines);
       __syncthreads();
       const int column = thread % tile_columns;
       const int first = thread / tile_columns * rows;
@@ -216,14 +218,9 @@ __global__ void __launch_bounds__(threads, resident_tiles(sizeof(Acc)))
       const int height = static_cast<int>(min(std::int64_t{rows}, ay.output - y));
       if (done < 0 || height <= 0 || x >= ax.output) continue;
       if constexpr (plain) {
-        auto to = a.y.template as<Acc>() +
-                  (at.y_image + (at.z + done) * az.y_stride + y * ay.y_stride + x * ax.y_stride);
-#pragma unroll
-        for (int m = 0; m < rows; ++m) {
-          if (m < height) to[0] = sum[m][0];
-          checked = multiply_add(Acc{}, Acc{sum[m][0]}, checked);
-          to = to + ay.y_stride;
-        }
+        store_column(a.y.template as<Acc>() + (at.y_image + (at.z + done) * az.y_stride +
+                                               y * ay.y_stride + x * ax.y_stride),
+                     ay.y_stride, height, sum, checked);
       } else {  // the slice has been summed: its memory is free
         finish_column<Acc>(a, at, separable, at.z + done, y, x, height, from + thread, sum);
       }
