@@ -2,8 +2,8 @@
 
 #include "cuda/depthwise/band_policy.hpp"
 #include "cuda/depthwise/depthwise_kernel.cuh"
-#include "cuda/primitives/async_copy.cuh"
 #include "cuda/primitives/mma.cuh"
+#include "cuda/primitives/tile_loader.cuh"
 
 namespace faltung::cuda::depthwise {
 
@@ -14,42 +14,29 @@ struct BandGroup {
   int thread, threads;    ///< within the group
 };
 
-/// Starts to load a tile of x: whole pieces of 8 columns by cp.async, what touches the frame or is
-/// not aligned an element at a time.
+/// Starts to load a tile of x: pieces of 8 columns, or single elements where they are not aligned.
 template <typename T>
 __device__ void load_band_tile(const Arguments& a, const BandTiling& t, const PlaneTile& at,
                                const BandGroup<T>& group, Shared<T> tile) {
   const Geometry& g = a.geometry;
-  const AxisGeometry& ay = g.axis[1];
-  const AxisGeometry& ax = g.axis[2];
-  const Global<const T> plane =
-      a.x.template as<const T>() +
-      (at.b * g.x_batch + g.first_input(at.k) * g.x_channel + at.z * g.axis[0].x_stride);
-  const std::int64_t first_y = at.y - ay.pad_lo;
-  const std::int64_t first_x = at.x + t.left;
+  TileSource<T> source{
+      a.x.template as<const T>() + (at.b * g.x_batch + g.first_input(at.k) * g.x_channel),
+      g.axis,
+      static_cast<int>(at.z),
+      t.folded ? 0 : static_cast<int>(at.y - g.axis[1].pad_lo),
+      at.x + t.left,
+      t.folded ? 0 : 1,
+      t.folded ? t.cols : 0};
+  source.aligned = true;
+  source.interior = source.holds(t.smem_rows, t.pitch);
   if (t.x_vectors) {
-    for (int i = group.thread; i < t.smem_rows * t.halves; i += group.threads) {
-      const int row = i / t.halves;
-      const int half = i - row * t.halves;
-      const std::int64_t y = t.folded ? 0 : first_y + row;
-      const std::int64_t x = first_x + 8 * half + (t.folded ? row * t.cols : 0);
-      const Shared<T> to = tile + band_place(t, row, 8 * half);
-      const bool inside = y >= 0 && y < ay.input && x >= 0 && x + 8 <= ax.input;
-      if (inside || meets_nothing(g, y, x, 8)) {  // a copy of no bytes arrives as zeros
-        copy_async<16>(to, plane + (inside ? y * ay.x_stride + x : 0), inside ? 16 : 0);
-        continue;
-      }
-#pragma unroll 1
-      for (int v = 0; v < 8; ++v) to[v] = extended_element(g, plane, y, x + v);
-    }
-    return;
-  }
-  for (int i = group.thread; i < t.smem_rows * t.pitch; i += group.threads) {
-    const int row = i / t.pitch;
-    const int column = i - row * t.pitch;
-    const std::int64_t y = t.folded ? 0 : first_y + row;
-    const std::int64_t x = first_x + column + (t.folded ? row * t.cols : 0);
-    tile[band_place(t, row, column)] = extended_element(g, plane, y, x);
+    load_tile<8, Mapping::inlined, Zeros::copied>(
+        source, t.smem_rows, t.halves, group.thread, group.threads,
+        [&](int row, int half) { return tile + band_place(t, row, 8 * half); });
+  } else {
+    load_tile<1, Mapping::inlined, Zeros::mapped>(
+        source, t.smem_rows, t.pitch, group.thread, group.threads,
+        [&](int row, int column) { return tile + band_place(t, row, column); });
   }
 }
 

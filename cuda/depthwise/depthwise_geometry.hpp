@@ -36,7 +36,7 @@ FALTUNG_HOST_DEVICE constexpr Geometry dense(Geometry g) {
 struct PlaneTile {
   std::int64_t k;  ///< channel, or group of channels
   std::int64_t b, z;
-  std::int64_t y, x;  ///< first output
+  int y, x;  ///< first output
 };
 
 /// Tiles of a plane, slices or runs of them, images, then channels, so that a run keeps its filter.
@@ -48,7 +48,8 @@ FALTUNG_HOST_DEVICE constexpr PlaneTile plane_tile(const Geometry& g, const Tili
   const Quotient row = divide(column.whole, t.tiles_y);
   const Quotient slice = divide(row.whole, t.tiles_z);
   const Quotient image = divide(slice.whole, g.batch);
-  PlaneTile at{image.whole, image.rest, slice.rest, row.rest * t.rows, column.rest * t.cols};
+  PlaneTile at{image.whole, image.rest, slice.rest, static_cast<int>(row.rest) * t.rows,
+               static_cast<int>(column.rest) * t.cols};
   if constexpr (requires { t.folded; }) {
     if (t.folded) at.x *= t.rows;
   }

@@ -74,30 +74,4 @@ __device__ __forceinline__ Sum<T> value_at(Global<const T> x, const Place& place
   return place.what == Stands::constant ? static_cast<Sum<T>>(place.side->real) : Sum<T>{};
 }
 
-/// X of one plane where it may lie outside.
-template <typename T>
-__device__ __forceinline__ T extended_element(const Geometry& g, Global<const T> plane,
-                                              std::int64_t y, std::int64_t x) {
-  const AxisGeometry& ay = g.axis[1];
-  const AxisGeometry& ax = g.axis[2];
-  if (y >= 0 && y < ay.input && x >= 0 && x < ax.input) return plane[y * ay.x_stride + x];
-  const Place place = place_along(ax, place_along(ay, Place{}, y), x);
-  if (place.what == Stands::element) return plane[place.offset];
-  if (place.what == Stands::constant) return from_float<T>(static_cast<float>(place.side->real));
-  return T{};
-}
-
-/// Whether none of `columns` columns from x on, not all of them inside, stands for anything.
-__device__ __forceinline__ bool meets_nothing(const Geometry& g, std::int64_t y, std::int64_t x,
-                                              int columns) {
-  const AxisGeometry& ay = g.axis[1];
-  const AxisGeometry& ax = g.axis[2];
-  if (y < 0 || y >= ay.input) {
-    if ((y < 0 ? ay.below : ay.above).kind == BoundaryKind::zero) return true;
-    if (ax.input == 0 || (y < 0 ? ay.below : ay.above).kind == BoundaryKind::constant) return false;
-  }
-  return (x + columns <= 0 && ax.below.kind == BoundaryKind::zero) ||
-         (x >= ax.input && ax.above.kind == BoundaryKind::zero);
-}
-
 }  // namespace faltung::cuda::depthwise

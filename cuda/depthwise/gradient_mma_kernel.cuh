@@ -2,39 +2,31 @@
 
 #include "cuda/depthwise/depthwise_kernel.cuh"
 #include "cuda/depthwise/gradient_mma_policy.hpp"
-#include "cuda/primitives/async_copy.cuh"
 #include "cuda/primitives/mma.cuh"
+#include "cuda/primitives/tile_loader.cuh"
 
 namespace faltung::cuda::depthwise {
 
-/// Starts to load a tile of x, zeros where no tap needs it: whole pieces by cp.async, what touches
-/// the frame or is not aligned an element at a time.
+/// Starts to load a tile of x, zeros where no tap needs it.
 template <typename T>
 __device__ void load_gradient_x(const Arguments& a, const GradientTiling& t, std::int64_t k,
                                 const PlaneTile& at, Shared<T> tile) {
   const Geometry& g = a.geometry;
-  const AxisGeometry& ay = g.axis[1];
-  const AxisGeometry& ax = g.axis[2];
-  const Global<const T> plane =
-      a.x.template as<const T>() +
-      (at.b * g.x_batch + g.first_input(k) * g.x_channel + at.z * g.axis[0].x_stride);
-  const int halves = t.x_pitch / 8;
-  for (int i = static_cast<int>(threadIdx.x); i < t.x_height * halves;
-       i += 32 * gradient_mma_warps) {
-    const int row = i / halves;
-    const int piece = i - row * halves;
-    const std::int64_t y = t.folded ? 0 : at.y + row - ay.pad_lo;
-    const std::int64_t x = at.x + 8 * (t.first + piece) + (t.folded ? row * t.cols : 0);
-    const Shared<T> to = tile + 8 * i;
-    const bool needed = row < t.x_rows && piece < t.x_pieces;
-    const bool inside = needed && y >= 0 && y < ay.input && x >= 0 && x + 8 <= ax.input;
-    if (!needed || (inside && t.x_vectors) || (!inside && meets_nothing(g, y, x, 8))) {
-      copy_async<16>(to, plane + (inside ? y * ay.x_stride + x : 0), inside ? 16 : 0);
-      continue;
-    }
-#pragma unroll 1
-    for (int v = 0; v < 8; ++v) to[v] = extended_element(g, plane, y, x + v);
-  }
+  TileSource<T> source{
+      a.x.template as<const T>() + (at.b * g.x_batch + g.first_input(k) * g.x_channel),
+      g.axis,
+      static_cast<int>(at.z),
+      t.folded ? 0 : static_cast<int>(at.y - g.axis[1].pad_lo),
+      at.x + 8 * t.first,
+      t.folded ? 0 : 1,
+      t.folded ? t.cols : 0};
+  source.aligned = t.x_vectors;
+  source.kept_rows = t.x_rows;
+  source.kept_count = t.x_pieces;
+  source.interior = source.holds(t.x_rows, 8 * t.x_pieces);
+  load_tile<8, Mapping::inlined, Zeros::trimmed>(
+      source, t.x_height, t.x_pitch / 8, static_cast<int>(threadIdx.x), 32 * gradient_mma_warps,
+      [&](int row, int piece) { return tile + (row * t.x_pitch + 8 * piece); });
 }
 
 /// The same for dy, which is zero beyond its ends.

@@ -2,58 +2,29 @@
 
 #include "cuda/depthwise/gather_kernel.cuh"
 #include "cuda/depthwise/window_policy.hpp"
-#include "cuda/primitives/async_copy.cuh"
+#include "cuda/primitives/tile_loader.cuh"
 
 namespace faltung::cuda::depthwise {
 
 template <typename T>
 inline constexpr int window_columns = static_cast<int>(16 / sizeof(T));
 
-/// Starts to copy one element of X, which stands at `place`.
-template <typename T>
-__device__ __forceinline__ void copy_place(Shared<T> to, Global<const T> image,
-                                           const Place& place) {
-  if (place.what == Stands::constant) {
-    to[0] = static_cast<T>(place.side->real);
-  } else {
-    const bool element = place.what == Stands::element;
-    copy_async<sizeof(T)>(to, image + (element ? place.offset : 0), element ? sizeof(T) : 0);
-  }
-}
-
-/// Starts to load a tile of the slice that stands at `slice`: whole vectors within the rows, what
-/// touches the frame or is not aligned an element at a time.
-template <typename T, int depth, int size>
+/// Starts to load a tile of the slice at position `z`.
+template <typename T, int depth, int size, Mapping mapping>
 __device__ void load_window_tile(const Arguments& a, const WindowTiling& t, const PlaneTile& at,
-                                 const Place& slice, Shared<T> tile, int thread) {
+                                 std::int64_t z, Shared<T> tile, int thread) {
   constexpr int columns = window_columns<T>;
   const Geometry& g = a.geometry;
-  const AxisGeometry& ay = g.axis[1];
-  const AxisGeometry& ax = g.axis[2];
-  const Global<const T> image =
-      a.x.template as<const T>() + (at.b * g.x_batch + g.first_input(at.k) * g.x_channel);
-  const int threads = t.threads_x * t.threads_y;
-  for (int i = thread; i < t.smem_rows * t.pieces; i += threads) {
-    const int row = i / t.pieces;
-    const int piece = i - row * t.pieces;
-    const std::int64_t y = at.y + row - ay.pad_lo;
-    const std::int64_t x = at.x - t.left + columns * piece;
-    const Shared<T> to = tile + columns * (i + row / window_rows(depth, size, sizeof(T)) * t.skew);
-    const bool plain =
-        slice.what == Stands::element && ay.input_dilation == 1 && ax.input_dilation == 1;
-    const bool inside = plain && y >= 0 && y < ay.input && x >= 0 && x + columns <= ax.input;
-    const bool nothing = plain && !inside && meets_nothing(g, y, x, columns);
-    if (nothing || (inside && t.x_vectors)) {  // a copy of no bytes arrives as zeros
-      copy_async<16>(to, image + (inside ? slice.offset + y * ay.x_stride + x : 0),
-                     inside ? 16 : 0);
-      continue;
-    }
-    const Place row_place = place_along(ay, slice, y);
-#pragma unroll 1
-    for (int v = 0; v < columns; ++v) {
-      copy_place(to + v, image, place_along(ax, row_place, x + v));
-    }
-  }
+  TileSource<T> source{
+      a.x.template as<const T>() + (at.b * g.x_batch + g.first_input(at.k) * g.x_channel), g.axis,
+      static_cast<int>(z), static_cast<int>(at.y - g.axis[1].pad_lo), at.x - t.left};
+  source.aligned = t.x_vectors;
+  source.interior = source.holds(t.smem_rows, columns * t.pieces);
+  load_tile<columns, mapping, Zeros::copied>(
+      source, t.smem_rows, t.pieces, thread, t.threads_x * t.threads_y, [&](int row, int piece) {
+        const int skewed = row / window_rows(depth, size, sizeof(T)) * t.skew;
+        return tile + columns * (row * t.pieces + piece + skewed);
+      });
 }
 
 /// Outputs of one thread that an infinite tap beyond a zero boundary or an infinite element between
@@ -166,6 +137,30 @@ __device__ __forceinline__ void add_window(
   }
 }
 
+/// The taps of a channel. Every place holds a tap or a zero after the tap that is loaded: no
+/// branches, which would move the taps to memory.
+template <typename T, int depth, int size>
+__device__ __forceinline__ void load_window_taps(const Arguments& a, std::int64_t channel,
+                                                 T (&w)[depth][size][size]) {
+  const auto& [az, ay, ax] = a.geometry.axis;
+  const auto taps =
+      a.w.template as<const T>() + (a.geometry.w_origin + channel * a.geometry.w_channel);
+  const int dilation_y = static_cast<int>(ay.dilation);
+  const int dilation_x = static_cast<int>(ax.dilation);
+#pragma unroll
+  for (int q = 0; q < depth; ++q) {
+#pragma unroll
+    for (int r = 0; r < size; ++r) {
+#pragma unroll
+      for (int s = 0; s < size; ++s) {
+        const int row = r / dilation_y, column = s / dilation_x;
+        const T tap = taps[q * az.w_stride + row * ay.w_stride + column * ax.w_stride];
+        w[q][r][s] = row * dilation_y == r && column * dilation_x == s ? tap : T{};
+      }
+    }
+  }
+}
+
 /// Planes and volumes of f32 or f64 with small filters, `same` along rows, stride 1. A thread owns
 /// a vector of columns times window_rows() rows of every slice its slot walks
 /// through; its taps stay in registers, each shared row is read once for all of them, and each
@@ -205,8 +200,11 @@ __global__ void __launch_bounds__(window_threads, sizeof(T) * size > 40 ? 1 : 2)
     at.z = depth == 1 ? at.z : at.z * t.run;
     return at;
   };
-  const auto slice_at = [&](const PlaneTile& at, int i) {
-    return place_along(az, Place{}, at.z - az.pad_lo + (depth == 1 ? 0 : i));
+  const auto position = [&](const PlaneTile& at, int i) {
+    return at.z - az.pad_lo + (depth == 1 ? 0 : i);
+  };
+  const auto is_something = [&](std::int64_t z) {
+    return place_along(az, Place{}, z).what != Stands::nothing;
   };
   int steps = 0, outputs = 0;
   if (slot < t.slots && first < t.tiles) {
@@ -217,10 +215,10 @@ __global__ void __launch_bounds__(window_threads, sizeof(T) * size > 40 ? 1 : 2)
   const auto load = [&](int i) {
     if (i < steps) {
       const PlaneTile at = tile_at(i);
-      const Place slice = slice_at(at, i);
-      if (slice.what != Stands::nothing) {
-        load_window_tile<T, depth, size>(a, t, at, slice,
-                                         tiles + i % stages * t.slots * t.tile_size, thread);
+      const std::int64_t z = position(at, i);
+      if (is_something(z)) {
+        load_window_tile<T, depth, size, Mapping::called>(
+            a, t, at, z, tiles + i % stages * t.slots * t.tile_size, thread);
       }
     }
     copy_async_commit();
@@ -238,26 +236,9 @@ __global__ void __launch_bounds__(window_threads, sizeof(T) * size > 40 ? 1 : 2)
     PlaneTile at = tile_at(i);
     if (at.k != channel) {
       channel = at.k;
-      const auto taps = a.w.template as<const T>() + (g.w_origin + channel * g.w_channel);
-      const int dilation_y = static_cast<int>(g.axis[1].dilation);
-      const int dilation_x = static_cast<int>(g.axis[2].dilation);
-#pragma unroll
-      for (int q = 0; q < depth; ++q) {
-#pragma unroll
-        for (int r = 0; r < size; ++r) {
-#pragma unroll
-          for (int s = 0; s < size; ++s) {
-            // Every place holds a tap or a zero after the tap that is loaded: no branches, which
-            // would move the taps to memory.
-            const int row = r / dilation_y, column = s / dilation_x;
-            const T tap =
-                taps[q * az.w_stride + row * g.axis[1].w_stride + column * g.axis[2].w_stride];
-            w[q][r][s] = row * dilation_y == r && column * dilation_x == s ? tap : T{};
-          }
-        }
-      }
+      load_window_taps<T, depth, size>(a, channel, w);
     }
-    if (slice_at(at, i).what != Stands::nothing) {
+    if (is_something(position(at, i))) {
       add_window<T, depth, size>(t, tiles + (i % stages * t.slots * t.tile_size + own), w, sum);
     }
     at.y += thread_y * rows;

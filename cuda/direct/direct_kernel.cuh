@@ -11,6 +11,11 @@ struct Arguments : Operands {
   Geometry geometry;
 };
 
+/// The number of a thread in a block of 32 x warps.
+__device__ __forceinline__ int warp_thread() {
+  return static_cast<int>(threadIdx.y) * 32 + static_cast<int>(threadIdx.x);
+}
+
 template <typename Acc>
 __device__ __forceinline__ Acc conjugate(Acc value, bool conjugated) {
   if constexpr (is_complex_value<Acc>) {

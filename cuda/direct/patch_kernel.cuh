@@ -1,13 +1,10 @@
 #pragma once
 
+#include "cuda/direct/direct_kernel.cuh"
 #include "cuda/direct/patch_policy.hpp"
-#include "cuda/direct/window_vector.cuh"
+#include "cuda/primitives/tile_loader.cuh"
 
 namespace faltung::cuda::direct {
-
-__device__ __forceinline__ int patch_thread() {
-  return static_cast<int>(threadIdx.y) * 32 + static_cast<int>(threadIdx.x);
-}
 
 /// The first output of a thread within its tile.
 __device__ __forceinline__ int patch_row() {
@@ -25,38 +22,16 @@ __device__ __forceinline__ void load_patch_window(const Arguments& a, const Patc
                                                   const TileIndex& at, std::int64_t channel, int z,
                                                   Shared<float> window) {
   constexpr int vectors = patch_window(width);
-  constexpr int pitch = patch_pitch(width);
-  constexpr int rows_on = patch_threads / vectors;
-  constexpr int columns_on = patch_threads % vectors;
-  const AxisGeometry& az = a.geometry.axis[0];
   const AxisGeometry& ay = a.geometry.axis[1];
   const AxisGeometry& ax = a.geometry.axis[2];
-  const std::int64_t first_row = at.y - ay.pad_lo;
-  const std::int64_t first_column = at.x - ax.pad_lo - t.lead - patch_shift(width);
-  const bool slice_inside = z >= 0 && z < az.input;
-  const Global<const float> corner =
-      a.x.template as<const float>() +
-      (channel + z * az.x_stride + first_row * ay.x_stride + first_column);
-  const bool interior = slice_inside && first_row >= 0 && first_column >= 0 &&
-                        first_row + t.window_rows <= ay.input &&
-                        first_column + 4 * vectors <= ax.input && ay.x_stride % 4 == 0 &&
-                        is_aligned(corner);
-  int row = patch_thread() / vectors;
-  int column = patch_thread() % vectors;
-#pragma unroll 1
-  for (; row < t.window_rows; row += rows_on) {
-    const Shared<float> to = window + (row * pitch + 4 * column);
-    if (interior) {
-      copy_async<16>(to, corner + (row * ay.x_stride + 4 * column));
-    } else {
-      load_vector(a, channel, z, slice_inside, first_row + row, first_column + 4 * column, to);
-    }
-    column += columns_on;
-    if (column >= vectors) {
-      column -= vectors;
-      ++row;
-    }
-  }
+  TileSource<float> source{a.x.template as<const float>() + channel, a.geometry.axis, z,
+                           static_cast<int>(at.y - ay.pad_lo),
+                           static_cast<int>(at.x - ax.pad_lo) - t.lead - patch_shift(width)};
+  source.aligned = ay.x_stride % 4 == 0 && is_aligned(source.image + source.offset());
+  source.interior = source.holds(t.window_rows, 4 * vectors);
+  load_tile<4, Mapping::called, Zeros::mapped>(
+      source, t.window_rows, vectors, warp_thread(), patch_threads,
+      [&](int row, int i) { return window + (row * patch_pitch(width) + 4 * i); });
   copy_async_commit();
 }
 
@@ -67,7 +42,7 @@ __device__ __forceinline__ void load_patch_taps(const Arguments& a, const PatchT
                                                 Shared<float> taps) {
   constexpr int pitch = patch_tap_pitch(width);
   const int count = t.taps_size;
-  for (int i = patch_thread(); i < count; i += patch_threads) {
+  for (int i = warp_thread(); i < count; i += patch_threads) {
     const int column = i % pitch - t.lead;
     taps[i] = column >= 0 && column < a.geometry.axis[2].filter
                   ? tap_at<float>(a, k, c, z, i / pitch, column)
@@ -139,7 +114,7 @@ __device__ __noinline__ inline void finish_patches(const Arguments& a, const Til
   const AxisGeometry& ay = g.axis[1];
   const AxisGeometry& ax = g.axis[2];
 #pragma unroll 1
-  for (int i = patch_thread(); i < patch_tile_rows * patch_tile_columns; i += patch_threads) {
+  for (int i = warp_thread(); i < patch_tile_rows * patch_tile_columns; i += patch_threads) {
     const std::int64_t y = at.y + i / patch_tile_columns;
     const std::int64_t x = at.x + i % patch_tile_columns;
     if (y >= ay.output || x >= ax.output) continue;

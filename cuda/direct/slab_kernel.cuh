@@ -1,61 +1,32 @@
 #pragma once
 
+#include "cuda/direct/direct_kernel.cuh"
 #include "cuda/direct/slab_policy.hpp"
-#include "cuda/direct/window_vector.cuh"
+#include "cuda/primitives/tile_loader.cuh"
 
 namespace faltung::cuda::direct {
 
-__device__ __forceinline__ int slab_thread() {
-  return static_cast<int>(threadIdx.y) * 32 + static_cast<int>(threadIdx.x);
-}
-
-/// Where the window of a tile begins, and whether all of it lies within the rows and columns of the
-/// input, in vectors of 16 bytes whatever the slice.
-struct SlabWindow {
-  std::int64_t row, column;
-  bool interior;
-};
+/// The window of a tile in slice 0.
 template <int size>
-__device__ __forceinline__ SlabWindow slab_place(const Arguments& a, const TileIndex& at) {
+__device__ __forceinline__ TileSource<float> slab_source(const Arguments& a, const TileIndex& at) {
   const AxisGeometry& ay = a.geometry.axis[1];
   const AxisGeometry& ax = a.geometry.axis[2];
-  SlabWindow w{at.y - ay.pad_lo, at.x - ax.pad_lo - (slab_columns - size / 2), false};
-  const Global<const float> corner =
-      a.x.template as<const float>() + (at.x_image + w.row * ay.x_stride + w.column);
-  w.interior = w.row >= 0 && w.row + slab_rows + size - 1 <= ay.input && w.column >= 0 &&
-               w.column + slab_window <= ax.input && ay.x_stride % 4 == 0 &&
-               a.geometry.axis[0].x_stride % 4 == 0 && is_aligned(corner);
-  return w;
+  TileSource<float> source{a.x.template as<const float>() + at.x_image, a.geometry.axis, 0,
+                           static_cast<int>(at.y - ay.pad_lo),
+                           static_cast<int>(at.x - ax.pad_lo) - (slab_columns - size / 2)};
+  source.aligned = ay.x_stride % 4 == 0 && a.geometry.axis[0].x_stride % 4 == 0 &&
+                   is_aligned(source.image + source.offset());
+  source.interior = source.holds(slab_rows + size - 1, slab_window);
+  return source;
 }
 
 /// Brings slice `z` of the window into shared memory.
 template <int size>
-__device__ __forceinline__ void load_slice(const Arguments& a, const SlabWindow& at,
-                                           std::int64_t channel, int z, Shared<float> window) {
-  constexpr int vectors = slab_window / 4;
-  constexpr int rows_on = slab_threads / vectors;
-  constexpr int columns_on = slab_threads % vectors;
-  const AxisGeometry& az = a.geometry.axis[0];
-  const AxisGeometry& ay = a.geometry.axis[1];
-  const bool inside = z >= 0 && z < az.input;
-  const Global<const float> corner = a.x.template as<const float>() +
-                                     (channel + z * az.x_stride + at.row * ay.x_stride + at.column);
-  int row = slab_thread() / vectors;
-  int column = slab_thread() % vectors;
-#pragma unroll 1
-  for (; row < slab_rows + size - 1; row += rows_on) {
-    const Shared<float> to = window + (row * slab_window + 4 * column);
-    if (inside && at.interior) {
-      copy_async<16>(to, corner + (row * ay.x_stride + 4 * column));
-    } else {
-      load_vector(a, channel, z, inside, at.row + row, at.column + 4 * column, to);
-    }
-    column += columns_on;
-    if (column >= vectors) {
-      column -= vectors;
-      ++row;
-    }
-  }
+__device__ __forceinline__ void load_slice(TileSource<float> source, int z, Shared<float> window) {
+  source.z = z;
+  load_tile<4, Mapping::called, Zeros::mapped>(
+      source, slab_rows + size - 1, slab_window / 4, warp_thread(), slab_threads,
+      [&](int row, int i) { return window + (row * slab_window + 4 * i); });
   copy_async_commit();
 }
 
@@ -67,7 +38,7 @@ inline constexpr int slab_pitch = (size * size + 3) / 4 * 4;
 template <int size>
 __device__ __forceinline__ void load_cube(const Arguments& a, std::int64_t k, Shared<float> taps) {
   constexpr int pitch = slab_pitch<size>;
-  for (int i = slab_thread(); i < size * pitch; i += slab_threads) {
+  for (int i = warp_thread(); i < size * pitch; i += slab_threads) {
     const int tap = i % pitch;
     taps[i] = tap < size * size ? tap_at<float>(a, k, 0, tap / size, i / pitch, tap % size) : 0.0f;
   }
@@ -221,14 +192,13 @@ __global__ void __launch_bounds__(slab_threads, slab_residents(general))
   const int row = warp * slab_lane_rows;
   for (std::int64_t number = blockIdx.x; number < t.tiles; number += gridDim.x) {
     __syncthreads();  // the slab before has been summed
-    if (slab_thread() == 0) places[0] = tile_index(g, t, number);
+    if (warp_thread() == 0) places[0] = tile_index(g, t, number);
     __syncthreads();
-    const SlabWindow place = slab_place<size>(a, places[0]);
-    const std::int64_t channel = TileIndex(places[0]).x_image;
+    const TileSource<float> source = slab_source<size>(a, places[0]);
     const int top = static_cast<int>(TileIndex(places[0]).z - g.axis[0].pad_lo);
     load_cube<size>(a, TileIndex(places[0]).k, taps);
-    load_slice<size>(a, place, channel, top, windows);
-    load_slice<size>(a, place, channel, top + 1, windows + slice);
+    load_slice<size>(source, top, windows);
+    load_slice<size>(source, top + 1, windows + slice);
     const int depth = static_cast<int>(min(t.depth, g.axis[0].output - TileIndex(places[0]).z));
     const int slices = depth + size - 1;
     const auto within = [](std::int64_t end, std::int64_t count) {
@@ -254,7 +224,7 @@ __global__ void __launch_bounds__(slab_threads, slab_residents(general))
             windows + (buffer + row * slab_window + lane * slab_columns);
         const int before = buffer == 0 ? 2 * slice : buffer - slice;
         if (i + 2 < slices) {
-          load_slice<size>(a, place, channel, top + i + 2, windows + before);
+          load_slice<size>(source, top + i + 2, windows + before);
         } else {
           copy_async_commit();
         }
