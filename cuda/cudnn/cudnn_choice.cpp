@@ -31,21 +31,21 @@ Choice find(const Problem& problem, const Descriptor& device, std::int64_t align
             std::size_t limit) {
   const Descriptor graph = graph_of(problem, alignment);
   const LibraryVersion version = cudnn_library().version();
-  std::optional<Choice> least;
+  std::optional<Choice> min;
   for (const Heuristic mode : {Heuristic::a, Heuristic::fallback}) {
     for (const Descriptor& config : ranked_configs(graph, device, mode)) {
       const Traits traits = traits_of(config);
       if (!is_admissible(traits, problem, version)) continue;
       const auto bytes = static_cast<std::size_t>(config.value(Attribute::config_workspace));
       const bool fits = bytes <= limit;
-      if (!fits && least && least->workspace_bytes <= bytes) continue;
+      if (!fits && min && min->workspace_bytes <= bytes) continue;
       std::optional<Choice> made = make(config, device, traits);
       if (!made) continue;
       if (made->workspace_bytes <= limit) return *std::move(made);
-      if (!least || made->workspace_bytes < least->workspace_bytes) least = std::move(made);
+      if (!min || made->workspace_bytes < min->workspace_bytes) min = std::move(made);
     }
   }
-  if (least) return *std::move(least);
+  if (min) return *std::move(min);
   throw DeviceError(message("cuDNN ", to_string(version), " has no kernel for [", problem,
                             "] that is as accurate as asked for, adds in a fixed order and is "
                             "compiled already"));

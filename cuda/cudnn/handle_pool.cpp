@@ -33,8 +33,8 @@ HandlePool::Entry& HandlePool::entry_of(cudaStream_t stream) {
   for (const auto& entry : entries_) {
     if (!entry->bound) free = entry.get();
   }
-  if (free == nullptr && entries_.size() < most) free = &add();
-  if (free == nullptr) free = entries_[next_++ % most].get();
+  if (free == nullptr && entries_.size() < max) free = &add();
+  if (free == nullptr) free = entries_[next_++ % max].get();
   free->bound = true;
   free->stream = stream;
   return *free;

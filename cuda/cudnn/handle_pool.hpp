@@ -35,7 +35,7 @@ class HandlePool {
   [[nodiscard]] Lease take(cudaStream_t stream);
 
  private:
-  static constexpr std::size_t prepared = 2, most = 16;
+  static constexpr std::size_t prepared = 2, max = 16;
   struct Entry {
     Handle handle = nullptr;
     bool bound = false;
@@ -47,7 +47,7 @@ class HandlePool {
 
   std::mutex mutex_;
   std::vector<std::unique_ptr<Entry>> entries_;
-  std::size_t next_ = 0;  // that is given another stream when there are `most`
+  std::size_t next_ = 0;  // that is given another stream when there are `max`
 };
 
 }  // namespace faltung::cuda::cudnn

@@ -146,11 +146,11 @@ double predict_us(const GpuMachine& gpu, const Numbers& numbers, const Geometry&
 
 std::int64_t good_length(std::int64_t min, bool even) {
   std::int64_t best = std::numeric_limits<std::int64_t>::max();
-  const std::int64_t least = even ? 2 : 1;
+  const std::int64_t unit = even ? 2 : 1;
   for (std::int64_t seven = 1; seven < 7 * min; seven *= 7) {
     for (std::int64_t five = seven; five < 5 * min; five *= 5) {
       for (std::int64_t three = five; three < 3 * min; three *= 3) {
-        std::int64_t length = three * least;
+        std::int64_t length = three * unit;
         while (length < min) length *= 2;
         best = std::min(best, length);
       }
@@ -195,7 +195,7 @@ void cut(const Numbers& numbers, const Ranges& ranges, Geometry& g) {
       set_length(ranges, best, a, whole ? lengths.back() : lengths.front());
     }
     set_counts(best);
-    double least = predict_us(reference_gpu_machine(), numbers, best);
+    double min = predict_us(reference_gpu_machine(), numbers, best);
     for (int round = 0; round < 2; ++round) {
       for (int a = 0; a < max_rank; ++a) {
         for (const std::int64_t length : candidates[static_cast<std::size_t>(a)]) {
@@ -203,13 +203,13 @@ void cut(const Numbers& numbers, const Ranges& ranges, Geometry& g) {
           set_length(ranges, trial, a, length);
           set_counts(trial);
           const double us = predict_us(reference_gpu_machine(), numbers, trial);
-          if (us >= least) continue;
-          least = us;
+          if (us >= min) continue;
+          min = us;
           best = trial;
         }
       }
     }
-    return std::pair(least, best);
+    return std::pair(min, best);
   };
   const auto whole = improved(true), tiled = improved(false);
   g = tiled.first < whole.first ? tiled.second : whole.second;
@@ -223,8 +223,8 @@ Batches batches(const Numbers& numbers, const Geometry& g) {
   const double unit =
       number(step) * (channels * points + number(g.inputs() + g.outputs()) * spectrum);
   const auto even = [](std::int64_t all, double fit) {  // as few batches, but of one size
-    const auto most = static_cast<std::int64_t>(std::clamp(fit, 1.0, number(all)));
-    const std::int64_t count = (all - 1) / most + 1;
+    const auto max = static_cast<std::int64_t>(std::clamp(fit, 1.0, number(all)));
+    const std::int64_t count = (all - 1) / max + 1;
     return (all - 1) / count + 1;
   };
   Batches result;

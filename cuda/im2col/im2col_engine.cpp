@@ -48,8 +48,8 @@ constexpr Way<Calls> all_ways[] = {
 
 // Why matrices of these sizes are not taken; empty if they are.
 std::string size_refusal(const im2col::Geometry& g) {
-  constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max() - 3;
-  if (g.depth() > most || g.group_outputs > most || g.groups > most) {
+  constexpr std::int64_t max = std::numeric_limits<std::int32_t>::max() - 3;
+  if (g.depth() > max || g.group_outputs > max || g.groups > max) {
     return message("a matrix of ", g.depth(), " x ", g.group_outputs, " in ", g.groups,
                    " groups has an extent beyond 2^31");
   }

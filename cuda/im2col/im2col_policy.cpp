@@ -100,16 +100,16 @@ std::int64_t column_bytes(const Problem& p, const Geometry& g, DType factors, co
 
 void cut_columns(Cut& cut, const Geometry& g, std::int64_t bytes, std::int64_t limit) {
   const std::int64_t fitting = bytes == 0 ? max_positions : limit / bytes;
-  const std::int64_t most = std::clamp<std::int64_t>(fitting, 1, max_positions);
+  const std::int64_t max = std::clamp<std::int64_t>(fitting, 1, max_positions);
   const std::int64_t outputs = g.outputs(), images = g.images();
-  if (most >= outputs) {
-    const std::int64_t chunks = ceil_divide(images, std::min(images, most / outputs));
+  if (max >= outputs) {
+    const std::int64_t chunks = ceil_divide(images, std::min(images, max / outputs));
     cut.images = ceil_divide(images, chunks);
     cut.outputs = outputs;
     return;
   }
   constexpr std::int64_t tile = 64;  // chunks begin at whole vectors, and fill a product's tiles
-  const std::int64_t chunks = ceil_divide(outputs, std::max(tile, most / tile * tile));
+  const std::int64_t chunks = ceil_divide(outputs, std::max(tile, max / tile * tile));
   cut.images = 1;
   cut.outputs = std::min(outputs, ceil_divide(ceil_divide(outputs, chunks), tile) * tile);
 }

@@ -83,12 +83,12 @@ TEST(CudnnChoice, KeepsToTheLimitOfTheWorkspace) {
   for (const char* line : problems) {
     const Problem p = Problem::parse(line);
     const std::size_t wish = choose(p, device, full_alignment, no_limit).workspace_bytes;
-    const std::size_t least = choose(p, device, full_alignment, 0).workspace_bytes;
-    EXPECT_LE(least, wish) << line;
-    smaller += least < wish ? 1 : 0;
+    const std::size_t min = choose(p, device, full_alignment, 0).workspace_bytes;
+    EXPECT_LE(min, wish) << line;
+    smaller += min < wish ? 1 : 0;
     for (std::size_t i = 0; i < 32; ++i) {
       const std::size_t limit = wish * i / 31;
-      EXPECT_LE(choose(p, device, full_alignment, limit).workspace_bytes, std::max(limit, least))
+      EXPECT_LE(choose(p, device, full_alignment, limit).workspace_bytes, std::max(limit, min))
           << line;
     }
   }

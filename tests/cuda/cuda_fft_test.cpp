@@ -239,14 +239,14 @@ TEST(CudaFft, KeepsToTheWorkspaceLimit) {
     const Problem p = Problem::parse(line);
     const Offer offer = fft_engine().offer(p, Device::cuda(0));
     const std::size_t wish = offer.prepare()->workspace_bytes();
-    const std::size_t least = offer.prepare_within(0)->workspace_bytes();
-    EXPECT_LT(least, wish);
+    const std::size_t min = offer.prepare_within(0)->workspace_bytes();
+    EXPECT_LT(min, wish);
     const test::Operands operands = test::filled_operands(p, test::Fill::reals, test::test_seed());
     const test::Array expected =
         test::run_guarded(*test::test_devices()[0], fft_engine(), p, operands);
     for (std::size_t i = 0; i < 32; ++i) {
       const std::size_t limit = wish * i / 31;
-      EXPECT_LE(offer.prepare_within(limit)->workspace_bytes(), std::max(least, limit));
+      EXPECT_LE(offer.prepare_within(limit)->workspace_bytes(), std::max(min, limit));
       const LimitedEngine limited(limit);
       const test::Array result = test::run_guarded(*test::test_devices()[0], limited, p, operands);
       EXPECT_TRUE(test::same_elements(expected, result)) << limit;

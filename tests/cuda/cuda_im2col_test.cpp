@@ -199,12 +199,12 @@ TEST(CudaIm2col, WorkspaceKeepsToItsLimit) {
     SCOPED_TRACE(line);
     const Offer offer = im2col_engine().offer(Problem::parse(line), Device::cuda(0));
     const std::size_t wish = offer.prepare()->workspace_bytes();
-    const std::size_t least = offer.prepare_within(0)->workspace_bytes();
-    EXPECT_LT(2 * least, wish);
+    const std::size_t min = offer.prepare_within(0)->workspace_bytes();
+    EXPECT_LT(2 * min, wish);
     for (std::size_t i = 0; i < 32; ++i) {
       const std::size_t limit = wish * i / 31;
       const std::size_t bytes = offer.prepare_within(limit)->workspace_bytes();
-      EXPECT_LE(bytes, std::max(limit, least)) << limit;
+      EXPECT_LE(bytes, std::max(limit, min)) << limit;
     }
     for (const std::size_t limit : {std::size_t{0}, wish / 5, wish / 2}) {
       expect_agreement(Limited(limit), line);
