@@ -12,8 +12,8 @@
 namespace faltung::cuda::fft {
 namespace {
 
-// Blocks whose arrays take this much stay in half of the L2 of an H200.
-constexpr double batch_bytes = 30 * (1 << 20);
+// Blocks whose arrays take this much stay in half of a second-level cache.
+double batch_bytes() { return static_cast<double>(reference_gpu_machine().l2_bytes / 2); }
 
 // Points along an axis that we take cuFFT to transform in one trip through memory; not measured.
 constexpr double trip_points = 8192;
@@ -228,9 +228,9 @@ Batches batches(const Numbers& numbers, const Geometry& g) {
     return (all - 1) / count + 1;
   };
   Batches result;
-  result.units = step * even(g.units() / step, batch_bytes / unit);
+  result.units = step * even(g.units() / step, batch_bytes() / unit);
   const double arrays =
-      std::max(channels * number(result.units), batch_bytes / (points + spectrum));
+      std::max(channels * number(result.units), batch_bytes() / (points + spectrum));
   result.pairs = even(g.pairs(), arrays);
   return result;
 }
