@@ -5,20 +5,12 @@
 
 namespace faltung::cuda::im2col {
 
-/// The type that elements of T have in memory.
-template <typename T>
-inline constexpr DType stored_type = std::is_same_v<T, float>      ? DType::f32
-                                     : std::is_same_v<T, double>   ? DType::f64
-                                     : std::is_same_v<T, Half>     ? DType::f16
-                                     : std::is_same_v<T, BFloat16> ? DType::bf16
-                                                                   : DType::i8;
-
 /// An element as a factor. f16, bf16 and i8 are only ever what they are already.
 template <typename T>
 __device__ __forceinline__ T load_factor(Global<const unsigned char> data, DType type,
                                          std::int64_t index) {
   if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double>) {
-    if (type != stored_type<T>) return load_element<T>(data, type, index);
+    if (type != native_type<T>) return load_element<T>(data, type, index);
   }
   return detail::read_at<T>(data, index);
 }

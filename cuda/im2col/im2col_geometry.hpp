@@ -4,25 +4,13 @@
 
 #include <faltung/problem.hpp>
 
+#include "cuda/primitives/integers.hpp"
 #include "cuda/primitives/place.hpp"
 
 /// The matrices of a problem. Plain C++, so that tests walk them without a GPU.
 namespace faltung::cuda::im2col {
 
 inline constexpr int max_rank = 3;
-
-struct Quotient {
-  std::int64_t whole, rest;
-};
-
-/// n / d for n >= 0, d > 0; in 32 bits where both fit, since 64-bit division is a long loop.
-FALTUNG_HOST_DEVICE constexpr Quotient divide(std::int64_t n, std::int64_t d) {
-  if (((n | d) >> 32) == 0) {
-    const auto a = static_cast<std::uint32_t>(n), b = static_cast<std::uint32_t>(d);
-    return {a / b, a % b};
-  }
-  return {n / d, n % d};
-}
 
 /// A problem free of layouts, flips and missing axes, group by group:
 ///
