@@ -65,11 +65,6 @@ CallOptions call_options(const FilterText& text) {
     if (!text.truncate.empty()) {
       call.truncate = parse_number("--truncate", text.truncate, 0, infinity);
     }
-    if (!text.radius.empty() && !text.truncate.empty()) {
-      throw InvalidProblem(fmt::format(
-          "--truncate {} and --radius {} both say how far the filter reaches; use one of them",
-          text.truncate, text.radius));
-    }
     if (!text.radius.empty()) call.radius = parse_integers("--radius", text.radius);
   }
   if constexpr (requires { call.size; }) {
