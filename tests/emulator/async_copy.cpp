@@ -51,7 +51,7 @@ void copy_async_wait(unsigned still_pending) {
   CopyQueue& copies = self().copies;
   while (copies.groups.size() > still_pending) {
     land(copies.groups.front(), self().clock.now());
-    copies.groups.pop_front();
+    copies.groups.erase(copies.groups.begin());
   }
 }
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <deque>
 #include <vector>
 
 #include "tests/emulator/toolkit/device_api.hpp"
@@ -23,7 +22,7 @@ struct PendingCopy {
 /// sooner, which is the last moment a program may count on.
 struct CopyQueue {
   std::vector<PendingCopy> uncommitted;
-  std::deque<std::vector<PendingCopy>> groups;
+  std::vector<std::vector<PendingCopy>> groups;  ///< oldest first
 };
 
 /// Whether a copy that no group holds will write this byte of the cluster's shared memory.

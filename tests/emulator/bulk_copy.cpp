@@ -193,7 +193,7 @@ void bulk_wait(unsigned still_pending, bool read_only) {
   if (read_only) return;
   for (std::size_t i = 0; i < done; ++i) {
     write_global(stores.groups.front(), self());
-    stores.groups.pop_front();
+    stores.groups.erase(stores.groups.begin());
   }
 }
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <deque>
 #include <vector>
 
 namespace faltung::emulator {
@@ -31,7 +30,7 @@ struct StoreQueue {
     bool has_read = false;
   };
   std::vector<BulkStore> uncommitted;
-  std::deque<Group> groups;
+  std::vector<Group> groups;  ///< oldest first
 };
 
 /// A thread exits: its stores must have read what they store, and now they are finished.

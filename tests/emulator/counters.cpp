@@ -133,10 +133,13 @@ void RequestLog::add(const CallSite& call, bool shared, Access kind, unsigned la
   Request& request = log.open[index];
   request.mask |= 1u << lane;
   request.address[lane] = address;
-  while (!log.open.empty() && log.open.front().mask == present) {
-    account(log, log.open.front());
-    log.open.pop_front();
-    ++log.done;
+  while (log.counted < log.open.size() && log.open[log.counted].mask == present) {
+    account(log, log.open[log.counted++]);
+  }
+  if (log.counted == log.open.size()) {
+    log.done += log.counted;
+    log.counted = 0;
+    log.open.clear();
   }
 }
 
@@ -144,7 +147,8 @@ void RequestLog::flush() {
   if (!pending_) return;
   pending_ = false;
   for (auto& [path, log] : sites_) {
-    for (const Request& request : log.open) account(log, request);
+    for (; log.counted < log.open.size(); ++log.counted) account(log, log.open[log.counted]);
+    log.counted = 0;
     log.open.clear();
     log.executed.fill(0);
     log.done = 0;

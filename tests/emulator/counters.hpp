@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <string>
 #include <unordered_map>
@@ -90,9 +89,10 @@ class RequestLog {
     bool shared = false;
     Access kind = Access::read;
     unsigned bytes = 0;
-    std::uint64_t done = 0;  ///< requests already taken from the front of `open`
+    std::uint64_t done = 0;  ///< requests of before `open`
     std::array<std::uint64_t, 32> executed{};
-    std::deque<Request> open;
+    std::vector<Request> open;
+    std::size_t counted = 0;  ///< of `open`
   };
   static void account(const Site& site, const Request& request);
   std::unordered_map<std::uintptr_t, Site> sites_;  ///< by call path

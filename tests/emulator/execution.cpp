@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <new>
 #include <numeric>
@@ -33,14 +34,28 @@ struct Arena {
     if (memory == MAP_FAILED) throw std::bad_alloc();
     begin = static_cast<std::byte*>(memory);
   }
-  /// Poisons a block's memory as far as earlier blocks used it.
-  void reset(unsigned rank) {
-    std::memset(begin + rank * arena_stride, poison_byte, used);
-    shadow.reset(rank * arena_stride, used);
+  /// Poisons the memory of the first blocks of a cluster as far as earlier ones used it.
+  void reset(unsigned blocks) {
+    for (unsigned rank = 0; rank < blocks; ++rank) {
+      std::memset(begin + rank * arena_stride, poison_byte, used[rank]);
+      shadow.reset(rank * arena_stride, used[rank]);
+      used[rank] = 0;
+    }
+  }
+  /// So many blocks have so much memory.
+  void use(std::size_t blocks, std::size_t bytes) {
+    for (std::size_t rank = 0; rank < blocks; ++rank) used[rank] = std::max(used[rank], bytes);
   }
   std::byte* begin;
   Shadow shadow;
-  std::size_t used = shared_limit;  ///< by any block of the previous cluster
+  std::array<std::size_t, largest_cluster> used = all_used();
+
+ private:
+  static constexpr std::array<std::size_t, largest_cluster> all_used() {
+    std::array<std::size_t, largest_cluster> used{};
+    used.fill(shared_limit);
+    return used;
+  }
 };
 
 Arena& arena() {
@@ -112,8 +127,8 @@ void set_up_cluster(Execution& run, const uint3& first) {
     block.shared = arena().begin + rank * arena_stride;
     set_up_threads(run, block);
   }
-  for (unsigned rank = 0; rank < largest_cluster; ++rank) arena().reset(rank);
-  arena().used = run.shared_end;
+  arena().reset(static_cast<unsigned>(run.blocks.size()));
+  arena().use(run.blocks.size(), run.shared_end);
   run.agents = static_cast<Agent>(run.threads.size());
   const auto nothing = std::make_shared<const std::vector<std::uint32_t>>(run.agents, 0u);
   for (Thread* thread : run.threads) {
@@ -246,7 +261,7 @@ Bounds static_shared(const void* key, std::size_t bytes, std::size_t alignment) 
   if (is_new) {
     entry->second = (run.shared_end + alignment - 1) / alignment * alignment;
     run.shared_end = entry->second + bytes;
-    arena().used = run.shared_end;
+    arena().use(run.blocks.size(), run.shared_end);
     note_static_shared(run.spec, run.shared_end - run.shared_bytes);
   }
   std::byte* memory = self().block->shared + entry->second;

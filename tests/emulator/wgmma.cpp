@@ -263,7 +263,7 @@ void wgmma_commit() { self().wgmma.groups.push_back(self().wgmma.issued); }
       }
       give_accumulators_back(flying.d[thread_in_group()]);
     }
-    queue.groups.pop_front();
+    queue.groups.erase(queue.groups.begin());
   }
   queue.fenced = false;
   Release tensor_cores;

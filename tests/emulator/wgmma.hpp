@@ -41,7 +41,7 @@ struct Accumulators {
 struct WgmmaQueue {
   std::size_t issued = 0;                       ///< operations of its warpgroup
   std::size_t waited = 0;                       ///< as many have been waited for
-  std::deque<std::size_t> groups;               ///< value of `issued` at each commit not waited for
+  std::vector<std::size_t> groups;              ///< value of `issued` at each commit not waited for
   bool fenced = false;                          ///< since registers were last its own
   std::map<float*, Accumulators> accumulators;  ///< by the array they come from and go to
 };
