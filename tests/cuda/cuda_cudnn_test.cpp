@@ -5,16 +5,15 @@
 #include <map>
 #include <set>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <faltung/error.hpp>
 #include <faltung/machine.hpp>
 #include <faltung/plan.hpp>
 
-#include "cpp/cpu/reference_engine.hpp"
 #include "cuda/cudnn/cudnn_choice.hpp"
 #include "cuda/cudnn/cudnn_engine.hpp"
+#include "tests/cuda/prepared.hpp"
 #include "tests/cuda/standins/cudnn_standin.hpp"
 #include "tests/emulator/emulated_device.hpp"
 #include "tests/emulator/host_runtime.hpp"
@@ -27,26 +26,12 @@ namespace {
 using emulator::Capture;
 using test::cudnn_standin;
 
-// A run of it is within its bound of the reference, and equal to it on small integers.
-void expect_agreement(const std::string& line) {
-  SCOPED_TRACE(line);
-  const Problem p = Problem::parse(line);
-  const Offer offer = cudnn_engine().offer(p, Device::cuda(0));
-  ASSERT_TRUE(offer) << offer.refusal;
-  const ErrorBound bound = offer.prepare()->error_bound();
-  for (const test::Fill fill : {test::Fill::small_integers, test::Fill::reals}) {
-    const test::Operands operands = test::filled_operands(p, fill, test::test_seed());
-    const test::Array expected =
-        test::run_guarded(test::cpu_device(), reference_engine(), p, operands);
-    const test::Array result =
-        test::run_guarded(*test::test_devices()[0], cudnn_engine(), p, operands);
-    if (fill == test::Fill::small_integers) {
-      EXPECT_TRUE(test::equal_elements(expected, result));
-    } else {
-      EXPECT_LE(test::error_ratio(p, operands, expected, result, bound), 1);
-    }
-  }
-}
+void expect_agreement(const std::string& line) { test::expect_agreement(cudnn_engine(), line); }
+
+struct Prepared : test::Prepared {
+  explicit Prepared(const std::string& line, std::size_t count = 1, std::int64_t shift = 0)
+      : test::Prepared(cudnn_engine(), line, count, shift) {}
+};
 
 TEST(CudaCudnn, EveryTypePassRankAndLayout) {
   FALTUNG_NEEDS_CUDNN();
@@ -118,39 +103,6 @@ TEST(CudaCudnn, VersionsKnownToBeWrongAreRefused) {
   EXPECT_TRUE(cudnn::is_admissible(tf32, fast, {9, 16, 0}));
 }
 
-// A task as it lies on the device, with a result and a workspace for each of so many streams.
-struct Prepared {
-  explicit Prepared(const std::string& line, std::size_t count = 1, std::int64_t shift = 0)
-      : p(Problem::parse(line)),
-        task(cudnn_engine().offer(p, Device::cuda(0)).prepare()),
-        begin(shift * static_cast<std::int64_t>(size_of(p.input))),
-        x(bytes_of(p.x_shape())),
-        w(bytes_of(p.w_shape())) {
-    for (std::size_t i = 0; i < count; ++i) {
-      results.push_back(bytes_of(p.y_shape()));
-      const auto bytes = static_cast<std::int64_t>(task->workspace_bytes());
-      workspaces.emplace_back(DType::u8, Shape{bytes}, Device::cuda(0));
-    }
-  }
-  void run(cudaStream_t stream = nullptr, std::size_t i = 0) {
-    const auto at = [&](Tensor& tensor) { return static_cast<std::byte*>(tensor.data()) + begin; };
-    task->run({.stream = {Device::cuda(0), stream},
-               .first = at(x),
-               .second = at(w),
-               .result = at(results[i]),
-               .workspace = static_cast<std::byte*>(workspaces[i].data())});
-  }
-  [[nodiscard]] Tensor bytes_of(const Shape& shape) const {
-    const auto size = static_cast<std::int64_t>(size_of(p.input));
-    return Tensor::zeros(DType::u8, {element_count(shape) * size + begin}, Device::cuda(0));
-  }
-  Problem p;
-  std::unique_ptr<Task> task;
-  std::int64_t begin;
-  Tensor x, w;
-  std::vector<Tensor> results, workspaces;
-};
-
 // Kernels that were promised 16 bytes would fault: another plan runs.
 TEST(CudaCudnn, PointersOfElementsAlone) {
   FALTUNG_NEEDS_CUDNN();
@@ -182,19 +134,7 @@ TEST(CudaCudnn, IsCapturedOnTwoStreams) {
 TEST(CudaCudnn, ThreadsDoNotMeetInAHandle) {
   FALTUNG_NEEDS_CUDNN();
   Prepared prepared("op=fwd dtype=f32 c=2 k=2 in=20x20 f=3x3 pad=1", 4);
-  std::vector<std::string> errors(4);
-  std::vector<std::thread> threads;
-  for (std::size_t i = 0; i < 4; ++i) {
-    threads.emplace_back([&, i] {
-      try {
-        for (int round = 0; round < 3; ++round) prepared.run(nullptr, i);
-      } catch (const std::exception& error) {
-        errors[i] = error.what();
-      }
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  for (const std::string& error : errors) EXPECT_EQ(error, "");
+  prepared.run_by_threads(3);
 }
 
 // A plan is made from its text the second time.

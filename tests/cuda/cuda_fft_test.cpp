@@ -3,16 +3,15 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <faltung/error.hpp>
 #include <faltung/plan.hpp>
 
-#include "cpp/cpu/reference_engine.hpp"
 #include "cuda/fft/fft_engine.hpp"
 #include "cuda/fft/fft_lowering.hpp"
 #include "cuda/fft/fft_policy.hpp"
+#include "tests/cuda/prepared.hpp"
 #include "tests/cuda/standins/cufft_standin.hpp"
 #include "tests/emulator/emulated_device.hpp"
 #include "tests/emulator/emulator.hpp"
@@ -27,25 +26,15 @@ namespace {
 using emulator::Capture;
 using test::cufft_standin;
 
-// A run of it is within its bound of the reference; on small integers too.
+// On small integers, too.
 void expect_agreement(const std::string& line) {
-  SCOPED_TRACE(line);
-  const Problem p = Problem::parse(line);
-  const Offer offer = fft_engine().offer(p, Device::cuda(0));
-  ASSERT_TRUE(offer) << offer.refusal;
-  const ErrorBound bound = offer.prepare()->error_bound();
-  for (const test::Fill fill : {test::Fill::small_integers, test::Fill::reals}) {
-    const test::Operands operands = test::filled_operands(p, fill, test::test_seed());
-    const test::Array expected =
-        test::run_guarded(test::cpu_device(), reference_engine(), p, operands);
-    for (const bool bind : {false, true}) {
-      if (bind && p.pass == Pass::backward_filter) continue;
-      const test::Array result = test::run_guarded(*test::test_devices()[0], fft_engine(), p,
-                                                   operands, {.bind_filter = bind});
-      EXPECT_LE(test::error_ratio(p, operands, expected, result, bound), 1);
-    }
-  }
+  test::expect_agreement(fft_engine(), line, {.exact_integers = false, .bound_filter = true});
 }
+
+struct Prepared : test::Prepared {
+  explicit Prepared(const std::string& line, std::size_t count = 1)
+      : test::Prepared(fft_engine(), line, count) {}
+};
 
 TEST(CudaFft, ChannelsLast) {
   for (const char* pass : {"fwd", "dgrad", "wgrad"}) {
@@ -120,34 +109,6 @@ class LimitedEngine final : public Engine {
   std::size_t limit_;
 };
 
-// A task as it lies on the device, with operands that are set, and a result and a workspace for
-// each of so many streams.
-struct Prepared {
-  explicit Prepared(const std::string& line, std::size_t count = 1)
-      : p(Problem::parse(line)),
-        task(fft_engine().offer(p, Device::cuda(0)).prepare()),
-        x(Tensor::zeros(p.input, p.x_shape(), Device::cuda(0))),
-        w(Tensor::zeros(p.filter, p.w_shape(), Device::cuda(0))),
-        y(Tensor::zeros(p.output, p.y_shape(), Device::cuda(0))) {
-    for (std::size_t i = 0; i < count; ++i) {
-      results.push_back(Tensor::zeros(p.result_dtype(), p.result_shape(), Device::cuda(0)));
-      const auto bytes = static_cast<std::int64_t>(task->workspace_bytes());
-      workspaces.emplace_back(DType::u8, Shape{bytes}, Device::cuda(0));
-    }
-  }
-  void run(cudaStream_t stream = nullptr, std::size_t i = 0) {
-    task->run({.stream = {Device::cuda(0), stream},
-               .first = (p.pass == Pass::backward_data ? y : x).data(),
-               .second = (p.pass == Pass::backward_filter ? y : w).data(),
-               .result = results[i].data(),
-               .workspace = static_cast<std::byte*>(workspaces[i].data())});
-  }
-  Problem p;
-  std::unique_ptr<Task> task;
-  Tensor x, w, y;
-  std::vector<Tensor> results, workspaces;
-};
-
 // Plans are made before: two streams may be captured without a run before, a third one after one.
 TEST(CudaFft, IsCapturedOnTwoStreams) {
   Prepared prepared("op=fwd dtype=f32 n=2 c=2 k=2 in=40 f=9 pad=4", 3);
@@ -173,19 +134,7 @@ TEST(CudaFft, IsCapturedOnTwoStreams) {
 
 TEST(CudaFft, ThreadsDoNotMeetInAPlan) {
   Prepared prepared("op=fwd dtype=f32 n=2 c=2 k=2 in=400 f=99 pad=49", 4);
-  std::vector<std::string> errors(4);
-  std::vector<std::thread> threads;
-  for (std::size_t i = 0; i < 4; ++i) {
-    threads.emplace_back([&, i] {
-      try {
-        for (int round = 0; round < 3; ++round) prepared.run(nullptr, i);
-      } catch (const std::exception& error) {
-        errors[i] = error.what();
-      }
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  for (const std::string& error : errors) EXPECT_EQ(error, "");
+  prepared.run_by_threads(3);
 }
 
 // Every call of cuFFT fails in turn, in `prepare` and in `run`: an error that names it, or memory

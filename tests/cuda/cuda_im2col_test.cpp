@@ -8,10 +8,10 @@
 #include <faltung/plan.hpp>
 
 #include "cpp/core/machine.hpp"
-#include "cpp/cpu/reference_engine.hpp"
 #include "cuda/im2col/im2col_engine.hpp"
 #include "cuda/im2col/im2col_lowering.hpp"
 #include "cuda/im2col/im2col_task.hpp"
+#include "tests/cuda/prepared.hpp"
 #include "tests/cuda/standins/cublaslt_standin.hpp"
 #include "tests/emulator/emulated_device.hpp"
 #include "tests/emulator/emulator.hpp"
@@ -62,25 +62,7 @@ class SmallCache final : public Engine {
   bool gathers_;
 };
 
-// A run of it is within its bound of the reference, and equal on small integers.
-void expect_agreement(const Engine& engine, const std::string& line) {
-  SCOPED_TRACE(line);
-  const Problem p = Problem::parse(line);
-  const Offer offer = engine.offer(p, Device::cuda(0));
-  ASSERT_TRUE(offer) << offer.refusal;
-  const ErrorBound bound = offer.prepare()->error_bound();
-  for (const test::Fill fill : {test::Fill::small_integers, test::Fill::reals}) {
-    const test::Operands operands = test::filled_operands(p, fill, test::test_seed());
-    const test::Array expected =
-        test::run_guarded(test::cpu_device(), reference_engine(), p, operands);
-    const test::Array result = test::run_guarded(*test::test_devices()[0], engine, p, operands);
-    if (fill == test::Fill::small_integers) {
-      EXPECT_TRUE(test::equal_elements(expected, result));
-    } else {
-      EXPECT_LE(test::error_ratio(p, operands, expected, result, bound), 1);
-    }
-  }
-}
+using test::expect_agreement;
 void expect_agreement(const std::string& line) { expect_agreement(im2col_engine(), line); }
 
 std::string policy_of(const std::string& line) {
@@ -271,33 +253,10 @@ TEST(CudaIm2col, SaysWhereNonFiniteValuesGo) {
   EXPECT_FALSE(spreads("op=fwd dtype=f32 c=2 k=2 in=9 f=3"));
 }
 
-// A task as it lies on the device, with operands that are set.
-struct Prepared {
-  explicit Prepared(const std::string& line)
-      : p(Problem::parse(line)),
-        task(im2col_engine().offer(p, Device::cuda(0)).prepare()),
-        x(Tensor::zeros(p.input, p.x_shape(), Device::cuda(0))),
-        w(Tensor::zeros(p.filter, p.w_shape(), Device::cuda(0))),
-        y(Tensor::zeros(p.output, p.y_shape(), Device::cuda(0))),
-        result(Tensor::zeros(p.result_dtype(), p.result_shape(), Device::cuda(0))),
-        workspace(DType::u8, Shape{static_cast<std::int64_t>(task->workspace_bytes())},
-                  Device::cuda(0)) {}
-  void run(cudaStream_t stream = nullptr) {
-    task->run({.stream = {Device::cuda(0), stream},
-               .first = (p.pass == Pass::backward_data ? y : x).data(),
-               .second = (p.pass == Pass::backward_filter ? y : w).data(),
-               .result = result.data(),
-               .workspace = static_cast<std::byte*>(workspace.data())});
-  }
-  Problem p;
-  std::unique_ptr<Task> task;
-  Tensor x, w, y, result, workspace;
-};
-
 TEST(CudaIm2col, IsCaptured) {
   for (const char* line : {"op=fwd dtype=f32 n=2 c=2 k=2 in=9x9 f=3x3 pad=1",
                            "op=wgrad dtype=f16 n=2 c=4 k=4 in=9x9 f=3x3 layout=nhwc"}) {
-    Prepared prepared(line);
+    test::Prepared prepared(im2col_engine(), line);
     cublaslt_standin().fail("", 0, 0);  // counts from here on
     {
       const Capture capture;
@@ -324,7 +283,7 @@ TEST(CudaIm2col, EveryCallMayFail) {
         cublaslt_standin().fail("any", nth, status);
         bool failed = false;
         try {
-          Prepared prepared(line);
+          test::Prepared prepared(im2col_engine(), line);
           prepared.run();
           failed = cublaslt_standin().calls("any") >= nth;  // what destroys may fail unheard
         } catch (const DeviceError& error) {
@@ -354,7 +313,7 @@ TEST(CudaIm2col, MovesNoMoreThanItMust) {
         "op=fwd dtype=f16 n=2 c=64 k=64 in=16x16 f=3x3 pad=1 beta=1 layout=nhwc"}) {
     SCOPED_TRACE(line);
     emulator::Recorder recorder;
-    Prepared prepared(line);
+    test::Prepared prepared(im2col_engine(), line);
     prepared.run();
     (void)cudaDeviceSynchronize();
     int kernels = 0;
