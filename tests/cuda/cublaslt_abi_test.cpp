@@ -6,66 +6,28 @@
 #include <string>
 #include <type_traits>
 
+#include "tests/cuda/abi.hpp"
+
 // What cuda/runtime/cublaslt.hpp declares is what cuBLASLt's own headers declare.
-namespace faltung::cuda::cublaslt {
+namespace faltung::cuda {
+
+FALTUNG_THEIRS(cublaslt::Status, cublasStatus_t);
+FALTUNG_THEIRS(cublaslt::Type, cudaDataType);
+FALTUNG_THEIRS(cublaslt::Compute, cublasComputeType_t);
+FALTUNG_THEIRS(cublaslt::ProductAttribute, cublasLtMatmulDescAttributes_t);
+FALTUNG_THEIRS(cublaslt::MatrixAttribute, cublasLtMatrixLayoutAttribute_t);
+FALTUNG_THEIRS(cublaslt::PreferenceAttribute, cublasLtMatmulPreferenceAttributes_t);
+FALTUNG_THEIRS(cublaslt::AlgorithmAttribute, cublasLtMatmulAlgoConfigAttributes_t);
+FALTUNG_THEIRS(cublaslt::Handle, cublasLtHandle_t);
+FALTUNG_THEIRS(cublaslt::ProductDescription, cublasLtMatmulDesc_t);
+FALTUNG_THEIRS(cublaslt::MatrixDescription, cublasLtMatrixLayout_t);
+FALTUNG_THEIRS(cublaslt::Preference, cublasLtMatmulPreference_t);
+FALTUNG_THEIRS(cublaslt::Algorithm, cublasLtMatmulAlgo_t);
+FALTUNG_THEIRS(cublaslt::Proposal, cublasLtMatmulHeuristicResult_t);
+
+namespace cublaslt {
 namespace {
 
-// Their type for one of ours.
-template <typename T>
-struct Theirs {
-  using type = T;
-};
-#define FALTUNG_THEIRS(ours, theirs)                                                   \
-  template <>                                                                          \
-  struct Theirs<ours> {                                                                \
-    using type = theirs;                                                               \
-    static_assert(sizeof(ours) == sizeof(theirs) && alignof(ours) == alignof(theirs)); \
-  }
-FALTUNG_THEIRS(Status, cublasStatus_t);
-FALTUNG_THEIRS(Type, cudaDataType);
-FALTUNG_THEIRS(Compute, cublasComputeType_t);
-FALTUNG_THEIRS(ProductAttribute, cublasLtMatmulDescAttributes_t);
-FALTUNG_THEIRS(MatrixAttribute, cublasLtMatrixLayoutAttribute_t);
-FALTUNG_THEIRS(PreferenceAttribute, cublasLtMatmulPreferenceAttributes_t);
-FALTUNG_THEIRS(AlgorithmAttribute, cublasLtMatmulAlgoConfigAttributes_t);
-FALTUNG_THEIRS(Handle, cublasLtHandle_t);
-FALTUNG_THEIRS(ProductDescription, cublasLtMatmulDesc_t);
-FALTUNG_THEIRS(MatrixDescription, cublasLtMatrixLayout_t);
-FALTUNG_THEIRS(Preference, cublasLtMatmulPreference_t);
-FALTUNG_THEIRS(Algorithm, cublasLtMatmulAlgo_t);
-FALTUNG_THEIRS(Proposal, cublasLtMatmulHeuristicResult_t);
-#undef FALTUNG_THEIRS
-template <typename T>
-struct Theirs<T*> {
-  using type = typename Theirs<T>::type*;
-};
-template <>
-struct Theirs<ProductDescription*> {
-  using type = cublasLtMatmulDesc_t*;
-};
-template <>
-struct Theirs<MatrixDescription*> {
-  using type = cublasLtMatrixLayout_t*;
-};
-template <>
-struct Theirs<Preference*> {
-  using type = cublasLtMatmulPreference_t*;
-};
-template <>
-struct Theirs<const Algorithm> {
-  using type = const cublasLtMatmulAlgo_t;
-};
-
-template <typename Function>
-struct TheirFunction;
-template <typename Result, typename... Parameters>
-struct TheirFunction<Result (*)(Parameters...)> {
-  using type = typename Theirs<Result>::type(typename Theirs<Parameters>::type...);
-};
-
-#define FALTUNG_SAME(member, function) \
-  static_assert(                       \
-      std::is_same_v<TheirFunction<decltype(Functions::member)>::type, decltype(function)>)
 FALTUNG_SAME(create, cublasLtCreate);
 FALTUNG_SAME(destroy, cublasLtDestroy);
 FALTUNG_SAME(version, cublasLtGetVersion);
@@ -83,16 +45,11 @@ FALTUNG_SAME(propose, cublasLtMatmulAlgoGetHeuristic);
 FALTUNG_SAME(check, cublasLtMatmulAlgoCheck);
 FALTUNG_SAME(algorithm_get, cublasLtMatmulAlgoConfigGetAttribute);
 FALTUNG_SAME(multiply, cublasLtMatmul);
-#undef FALTUNG_SAME
 
 static_assert(offsetof(Proposal, workspace_bytes) ==
               offsetof(cublasLtMatmulHeuristicResult_t, workspaceSize));
 static_assert(offsetof(Proposal, state) == offsetof(cublasLtMatmulHeuristicResult_t, state));
 
-template <typename Ours, typename Their>
-constexpr bool same(Ours ours, Their theirs) {
-  return static_cast<std::uint64_t>(ours) == static_cast<std::uint64_t>(theirs);
-}
 static_assert(same(Type::f32, CUDA_R_32F) && same(Type::f64, CUDA_R_64F) &&
               same(Type::f16, CUDA_R_16F) && same(Type::bf16, CUDA_R_16BF) &&
               same(Type::i8, CUDA_R_8I) && same(Type::i32, CUDA_R_32I));
@@ -156,4 +113,5 @@ TEST(CublasltAbi, NamesOfStatuses) {
 }
 
 }  // namespace
-}  // namespace faltung::cuda::cublaslt
+}  // namespace cublaslt
+}  // namespace faltung::cuda

@@ -5,47 +5,21 @@
 
 #include <type_traits>
 
+#include "tests/cuda/abi.hpp"
+
 // What cuda/runtime/cudnn.hpp declares is what cuDNN's own headers declare.
-namespace faltung::cuda::cudnn {
+namespace faltung::cuda {
+
+FALTUNG_THEIRS(cudnn::Status, cudnnStatus_t);
+FALTUNG_THEIRS(cudnn::Kind, cudnnBackendDescriptorType_t);
+FALTUNG_THEIRS(cudnn::ValueType, cudnnBackendAttributeType_t);
+FALTUNG_THEIRS(cudnn::Attribute, cudnnBackendAttributeName_t);
+FALTUNG_THEIRS(cudnn::Handle, cudnnHandle_t);
+FALTUNG_THEIRS(cudnn::RawDescriptor, cudnnBackendDescriptor_t);
+
+namespace cudnn {
 namespace {
 
-// Their type for one of ours.
-template <typename T>
-struct Theirs {
-  using type = T;
-};
-#define FALTUNG_THEIRS(ours, theirs)                                                   \
-  template <>                                                                          \
-  struct Theirs<ours> {                                                                \
-    using type = theirs;                                                               \
-    static_assert(sizeof(ours) == sizeof(theirs) && alignof(ours) == alignof(theirs)); \
-  }
-FALTUNG_THEIRS(Status, cudnnStatus_t);
-FALTUNG_THEIRS(Kind, cudnnBackendDescriptorType_t);
-FALTUNG_THEIRS(ValueType, cudnnBackendAttributeType_t);
-FALTUNG_THEIRS(Attribute, cudnnBackendAttributeName_t);
-FALTUNG_THEIRS(Handle, cudnnHandle_t);
-FALTUNG_THEIRS(RawDescriptor, cudnnBackendDescriptor_t);
-#undef FALTUNG_THEIRS
-template <>
-struct Theirs<Handle*> {
-  using type = cudnnHandle_t*;
-};
-template <>
-struct Theirs<RawDescriptor*> {
-  using type = cudnnBackendDescriptor_t*;
-};
-
-template <typename Function>
-struct TheirFunction;
-template <typename Result, typename... Parameters>
-struct TheirFunction<Result (*)(Parameters...)> {
-  using type = typename Theirs<Result>::type(typename Theirs<Parameters>::type...);
-};
-
-#define FALTUNG_SAME(member, function) \
-  static_assert(                       \
-      std::is_same_v<TheirFunction<decltype(Functions::member)>::type, decltype(function)>)
 FALTUNG_SAME(version, cudnnGetVersion);
 FALTUNG_SAME(error_string, cudnnGetErrorString);
 FALTUNG_SAME(create, cudnnCreate);
@@ -57,12 +31,7 @@ FALTUNG_SAME(set_attribute, cudnnBackendSetAttribute);
 FALTUNG_SAME(get_attribute, cudnnBackendGetAttribute);
 FALTUNG_SAME(finalize, cudnnBackendFinalize);
 FALTUNG_SAME(execute, cudnnBackendExecute);
-#undef FALTUNG_SAME
 
-template <typename Ours, typename Their>
-constexpr bool same(Ours ours, Their theirs) {
-  return static_cast<int>(ours) == static_cast<int>(theirs);
-}
 static_assert(same(Status::bad_param, CUDNN_STATUS_BAD_PARAM) &&
               same(Status::no_host_memory, CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED) &&
               same(Status::no_device_memory, CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED));
@@ -168,4 +137,5 @@ TEST(CudnnAbi, IsThatOfTheHeaders) {
 }
 
 }  // namespace
-}  // namespace faltung::cuda::cudnn
+}  // namespace cudnn
+}  // namespace faltung::cuda
