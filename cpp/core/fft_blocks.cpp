@@ -4,6 +4,7 @@
 
 #include "cpp/core/error_terms.hpp"
 #include "cpp/core/extended_axis.hpp"
+#include "cpp/core/integer_digits.hpp"
 
 namespace faltung::fft {
 AxisRange needed_range(const Problem& p, std::size_t a) {
@@ -50,12 +51,8 @@ double largest_error(const Problem& p, const Sizes& n, double first, double seco
 }
 
 double integer_error(const Problem& p, const Sizes& n) {
-  const auto largest = [](DType type) {
-    return std::ldexp(1.0, static_cast<int>(8 * size_of(type)) - (is_signed(type) ? 1 : 0));
-  };
-  const DType first = p.pass == Pass::backward_data ? p.output : p.input;
-  const DType second = p.pass == Pass::backward_filter ? p.output : p.filter;
-  return largest_error(p, n, largest(first), largest(second));
+  return largest_error(p, n, largest_magnitude(first_operand(p)),
+                       largest_magnitude(second_operand(p)));
 }
 
 // The norms of all blocks together exceed that of x where they overlap.

@@ -338,28 +338,5 @@ TEST_F(FftExact, RefusesWhatItCannotWatch) {
   }
 }
 
-// The parts of a number make it again, whatever its size.
-TEST(Digits, MakeTheNumberAgain) {
-  std::mt19937_64 random(test_seed());
-  for (const int bits : {4, 5, 11, 12, 16, 31, 32}) {
-    const int count = 63 / bits + 1;
-    for (int trial = 0; trial < 2000; ++trial) {
-      std::uint64_t value = random() >> random() % 64;
-      if (trial < 8)
-        value =
-            std::vector<std::uint64_t>{
-                0, 1, ~std::uint64_t{0}, std::uint64_t{1} << 63, (std::uint64_t{1} << 63) - 1, 2,
-                3, 4}[trial];
-      std::uint64_t sum = 0;
-      for (int i = 0; i < count; ++i) {
-        const double digit = fft::Digit(i, count, bits)(value);
-        EXPECT_LE(std::abs(digit), std::ldexp(1.0, bits - 1));
-        sum += static_cast<std::uint64_t>(static_cast<std::int64_t>(digit)) << (i * bits);
-      }
-      EXPECT_EQ(sum, value);
-    }
-  }
-}
-
 }  // namespace
 }  // namespace faltung::test

@@ -91,10 +91,8 @@ double ExactTask::transforms_us(double cost) const {
 // ones need no more digits: they have as many of the same length, or fewer.
 void ExactTask::choose_max_digits() {
   constexpr int all = 16;
-  const DType first = p_.pass == Pass::backward_data ? p_.output : p_.input;
-  const DType second = p_.pass == Pass::backward_filter ? p_.output : p_.filter;
-  const int first_bits = static_cast<int>(8 * size_of(first));
-  const int second_bits = static_cast<int>(8 * size_of(second));
+  const int first_bits = static_cast<int>(8 * size_of(first_operand(p_)));
+  const int second_bits = static_cast<int>(8 * size_of(second_operand(p_)));
   for (int bits = 64; bits > 1; bits -= 4) {
     const auto choice = choose_digits(p_, n_, std::ldexp(1.0, std::min(bits, first_bits)),
                                       std::ldexp(1.0, std::min(bits, second_bits)), all, all);
@@ -188,8 +186,7 @@ ExactTask::Way ExactTask::run_integers(const RunArguments& arguments, const Oper
   const auto choice = choose_digits(p_, n_, first.largest, second.largest, max_.first, max_.second);
   if (!choice || transforms_us(choice->cost) >= direct_us_) return Way::direct;
   integers_->run(arguments, {.digits = choice->digits, .guard = nullptr});
-  const bool whole = choice->digits.first == 1 && choice->digits.second == 1;
-  return whole ? Way::whole : Way::digits;
+  return choice->digits.is_whole() ? Way::whole : Way::digits;
 }
 
 // A block's norm is at most that of all values, each as often as the boundaries show it.

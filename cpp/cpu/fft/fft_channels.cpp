@@ -11,7 +11,7 @@ namespace {
 template <typename Value, typename Sum>
 Sum finished(Value value) {
   if constexpr (std::is_integral_v<Sum> && std::is_floating_point_v<Value>) {
-    return static_cast<Sum>(std::llrint(value));  // exact: |error| < 1/2 is proved
+    return nearest_integer(value);  // exact: |error| < 1/2 is proved, and then |value| < 2^47
   } else {
     return value;
   }

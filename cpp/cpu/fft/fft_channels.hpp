@@ -3,9 +3,9 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "cpp/core/integer_digits.hpp"
 #include "cpp/cpu/extended_input.hpp"
 #include "cpp/cpu/fft/block_places.hpp"
-#include "cpp/cpu/fft/digits.hpp"
 #include "cpp/cpu/fft/sum_guard.hpp"
 #include "cpp/cpu/workspace_layout.hpp"
 

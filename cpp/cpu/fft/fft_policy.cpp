@@ -237,40 +237,4 @@ Sizes sizes(const BlockPlan& plan) {
   return result;
 }
 
-std::optional<DigitChoice> choose_digits(const Problem& p, const Sizes& n, double first,
-                                         double second, int max_first, int max_second) {
-  // Transforms of each operand and of the result, with one digit each.
-  const double units = static_cast<double>(p.batch) * n.blocks;
-  const double x = units * static_cast<double>(p.in_channels);
-  const double y = units * static_cast<double>(p.out_channels);
-  const double w =
-      static_cast<double>(p.out_channels) * static_cast<double>(p.in_channels / p.groups);
-  const bool data = p.pass == Pass::backward_data, filter = p.pass == Pass::backward_filter;
-  const double firsts = data ? y : x, seconds = filter ? y : w, results = filter ? w : data ? x : y;
-
-  std::optional<DigitChoice> best;
-  const auto consider = [&](const Digits& d) {
-    if (d.first > max_first || d.second > max_second) return;
-    const double half = d.bits == 0 ? 0 : std::ldexp(1.0, d.bits - 1);
-    const double error = largest_error(p, n, d.first == 1 ? first : half,
-                                       d.second == 1 ? second : half, std::min(d.first, d.second));
-    if (!(error < 0.5)) return;
-    const double cost = (firsts * d.first + seconds * d.second + results * d.diagonals()) /
-                        (firsts + seconds + results);
-    if (!best || cost < best->cost) best = DigitChoice{d, cost};
-  };
-  consider({});
-  // A number of `bits` bits has digits whose bits make one more, for its sign.
-  const auto bits = [](double largest) { return largest < 1 ? 1 : std::ilogb(largest) + 1; };
-  if (!std::isfinite(first) || !std::isfinite(second)) return best;
-  const int first_bits = std::min(bits(first), 63), second_bits = std::min(bits(second), 63);
-  for (int b = 4; b <= 32; ++b) {
-    const Digits both{first_bits / b + 1, second_bits / b + 1, b};
-    consider(both);
-    consider({1, both.second, b});
-    consider({both.first, 1, b});
-  }
-  return best;
-}
-
 }  // namespace faltung::fft

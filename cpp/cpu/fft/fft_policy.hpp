@@ -2,12 +2,10 @@
 
 #include <cmath>
 #include <cstdint>
-#include <optional>
 
 #include "cpp/core/fft_blocks.hpp"
 #include "cpp/core/geometry.hpp"
 #include "cpp/cpu/extended_input.hpp"
-#include "cpp/cpu/fft/digits.hpp"
 #include "cpp/cpu/fft/transform.hpp"
 
 namespace faltung::fft {
@@ -40,17 +38,5 @@ struct BlockPlan {
 [[nodiscard]] double start_us();
 
 [[nodiscard]] Sizes sizes(const BlockPlan& plan);
-
-/// Digits for operands of which no element is larger, and what their transforms cost.
-struct DigitChoice {
-  Digits digits;
-  double cost = 0;  ///< as a multiple of a run with one digit each
-};
-
-/// The cheapest digits whose sums are exact, at most `max_first` and `max_second` of them;
-/// nothing if there are none.
-[[nodiscard]] std::optional<DigitChoice> choose_digits(const Problem& p, const Sizes& n,
-                                                       double first, double second, int max_first,
-                                                       int max_second);
 
 }  // namespace faltung::fft

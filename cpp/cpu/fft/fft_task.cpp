@@ -35,7 +35,7 @@ FftTask<T, Sum>::FftTask(const Problem& problem, const BlockPlan& blocks, const 
   const std::int64_t units = p_.batch * blocks_;
   const auto bytes = size_ * static_cast<std::int64_t>(sizeof(R));
   std::int64_t spectra = 0, filters = pairs_ * max.second, totals = 0;
-  const bool single = max.first == 1 && max.second == 1;
+  const bool single = max.is_whole();
   if (!single) totals = std::max(channels_.points(), channels_.image_values());
   switch (p_.pass) {
     case Pass::forward:
@@ -117,7 +117,7 @@ void FftTask<T, Sum>::load_filters(const void* w, R* to, std::byte* workspace,
   const std::int64_t count = digits.second;
   each(workspace, pairs_ * count, [&](std::int64_t item, const Slot& s) {
     const std::int64_t i = item / count;
-    const Digit digit(static_cast<int>(item % count), digits.second, digits.bits);
+    const Digit digit(static_cast<int>(item % count), digits.second, digits);
     channels_.load_w(w, i / group_inputs_, i % group_inputs_, s.data, s.scratch, digit);
     transform_.forward(s.data, channels_.w_box(), to + item * size_, s.work);
   });
@@ -145,8 +145,7 @@ void FftTask<T, Sum>::run(const RunArguments& arguments, const Care& care) const
     w = to;
   }
   if (p_.pass == Pass::backward_data) return backward_data(arguments, w, care.digits);
-  const bool whole = care.digits.first == 1 && care.digits.second == 1;
-  if (whole && group_inputs_ == 1 && group_outputs_ == 1) {
+  if (care.digits.is_whole() && group_inputs_ == 1 && group_outputs_ == 1) {
     return forward_single(arguments, w, care);
   }
   forward(arguments, w, care);
@@ -184,7 +183,7 @@ void FftTask<T, Sum>::forward(const RunArguments& arguments, const R* w, const C
           const std::int64_t input = item / digits, unit = first + input / group_inputs_;
           const std::int64_t b = unit / blocks_ / p_.groups, block = unit % blocks_;
           const std::int64_t c = unit / blocks_ % p_.groups * group_inputs_ + input % group_inputs_;
-          const Digit digit(static_cast<int>(item % digits), care.digits.first, care.digits.bits);
+          const Digit digit(static_cast<int>(item % digits), care.digits.first, care.digits);
           const T* data = channels_.load_x(arguments.first, b, c, block, s.data, s.scratch, digit);
           transform_.forward(data, channels_.x_box(block), x + item * size_, s.work);
         });
@@ -238,7 +237,7 @@ void FftTask<T, Sum>::backward_data(const RunArguments& arguments, const R* w,
          [&](std::int64_t item, const Slot& s) {
            const std::int64_t k = g * group_outputs_ + item / count / blocks_;
            const std::int64_t block = item / count % blocks_;
-           const Digit digit(static_cast<int>(item % count), digits.first, digits.bits);
+           const Digit digit(static_cast<int>(item % count), digits.first, digits);
            channels_.load_y(arguments.first, b, k, block, s.data, s.scratch, digit);
            transform_.forward(s.data, channels_.y_box(block), y + item * size_, s.work);
          });
@@ -314,13 +313,13 @@ void FftTask<T, Sum>::load_gradients(const RunArguments& arguments, std::int64_t
     const std::int64_t unit = first + item / items, b = unit / blocks_, block = unit % blocks_;
     std::int64_t at = item % items;
     if (at < inputs) {
-      const Digit digit(static_cast<int>(at % digits.first), digits.first, digits.bits);
+      const Digit digit(static_cast<int>(at % digits.first), digits.first, digits);
       const T* data =
           channels_.load_x(arguments.first, b, at / digits.first, block, s.data, s.scratch, digit);
       return transform_.forward(data, channels_.x_box(block), spectra + item * size_, s.work);
     }
     at -= inputs;
-    const Digit digit(static_cast<int>(at % digits.second), digits.second, digits.bits);
+    const Digit digit(static_cast<int>(at % digits.second), digits.second, digits);
     channels_.load_y(arguments.second, b, at / digits.second, block, s.data, s.scratch, digit);
     transform_.forward(s.data, channels_.y_box(block), spectra + item * size_, s.work);
   });
