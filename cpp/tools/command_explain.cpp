@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <faltung/error.hpp>
 #include <faltung/machine.hpp>
 #include <faltung/plan.hpp>
 #include <faltung/threads.hpp>
@@ -83,28 +82,12 @@ const Candidate* fastest(const std::vector<Candidate>& candidates) {
 void explain_elsewhere(const Problem& problem, const Options& options) {
   const std::vector<Candidate> all = candidates_for(problem, options.machine, options.plan.engine);
   const Candidate* best = fastest(all);
-  std::string lines;
-  for (const Candidate& candidate : all) {
-    lines += fmt::format("{}{}{}\n", &candidate == best ? "  -> " : "     ", candidate.engine,
-                         candidate.supported ? fmt::format("/{}: estimate {:.6g} us", candidate.way,
-                                                           candidate.estimate_us)
-                                             : ": " + candidate.reason);
-  }
-  if (best == nullptr) {
-    throw NoEngine(fmt::format("no engine can run [{}] on the machine {}\n{}", to_string(problem),
-                               options.machine, lines));
-  }
-  const bool cpu = find_cpu_machine(options.machine).has_value();
-  if (!options.json) {
-    print(fmt::format("problem    {}\nmachine    {}, {}\n{}engine     {}/{}\n{}",
-                      to_string(problem), options.machine, not_here,
-                      cpu ? fmt::format("threads    {}, as here\n", threads()) : "", best->engine,
-                      best->way, lines));
-    return;
+  if (!options.json || best == nullptr) {
+    return print(explain_for(problem, options.machine, options.plan.engine));
   }
   Json result = {{"problem", to_string(problem)}, {"machine", options.machine}, {"here", false}};
   result["note"] = not_here;
-  if (cpu) result["threads"] = threads();
+  if (find_cpu_machine(options.machine)) result["threads"] = threads();
   result["engine"] = best->engine;
   result["way"] = best->way;
   result["estimate_us"] = best->estimate_us;

@@ -151,4 +151,10 @@ struct GpuMachine {
                                                                 std::string_view machine,
                                                                 std::string_view engine = {});
 
+/// The same as several lines for people, as Plan::explain has them of plans that can run here.
+///
+/// @throws InvalidProblem as candidates_for, NoEngine if no engine takes the problem there.
+[[nodiscard]] FALTUNG_API std::string explain_for(const Problem& problem, std::string_view machine,
+                                                  std::string_view engine = {});
+
 }  // namespace faltung
