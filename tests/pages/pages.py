@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compiles and runs what the pages of docs/ show.
 
-    pages.py source PAGE... --output FILE     one C++ program from the pages
+    pages.py source PAGE... --output FILE     one C++ program from the pages; one in C if FILE ends with .c
     pages.py check PAGE --program FILE [--path FOLDER]
                                               runs the page and compares what it prints
     pages.py patch PAGE --file NAME --output FILE
@@ -9,7 +9,8 @@
 
 A page is one function: its blocks marked `cpp` follow each other, so that a later one knows the names of
 an earlier one; #include lines go to the top of the file. A block marked `text` is all that the blocks since
-the last one print, and a page that prints more than it shows fails. A block marked `console` is run by bash
+the last one print, and a page that prints more than it shows fails. A page in C has blocks marked `c` instead
+of `cpp`. A block marked `console` is run by bash
 in the root of the source tree: each line after `$ ` is a command, and what follows is what it prints. `...`
 in what is printed stands for anything.
 
@@ -54,31 +55,32 @@ def name_of(page):
     return re.sub(r"\W", "_", str(page.resolve().relative_to(ROOT).with_suffix("")))
 
 
-def function(page, includes):
-    """The page as a function; its #include lines go to `includes`."""
-    body = [f"void {name_of(page)}() {{"]
-    for language, start, lines in blocks(page):
-        if language == "cpp":
+def function(page, includes, language):
+    """The page's code in that language as a function; its #include lines go to `includes`."""
+    end = {"cpp": "std::cout.flush(), std::putchar('\\x1e');", "c": "putchar('\\x1e');"}
+    body = [f"static void {name_of(page)}({'void' if language == 'c' else ''}) {{"]
+    for block, start, lines in blocks(page):
+        if block == language:
             body.append(f'#line {start} "{page}"')
             for line in lines:
                 if line.startswith("#include"):
                     includes.append(line)
                 body.append("" if line.startswith("#include") else line)
-        elif language == "text":
-            body.append("std::cout.flush(), std::putchar('\\x1e');")
+        elif block == "text":
+            body.append(end[language])
     return body + ["}"]
 
 
-def source(pages):
-    includes = ["#include <cstdio>", "#include <iostream>", "#include <string_view>"]
+def source(pages, language):
+    includes = {"cpp": ["#include <cstdio>", "#include <iostream>", "#include <string_view>"],
+                "c": ["#include <stdio.h>", "#include <string.h>"]}[language]
+    same = {"cpp": 'std::string_view(arguments[1]) == "%s"', "c": 'strcmp(arguments[1], "%s") == 0'}[language]
     functions = []
     for page in pages:
-        functions += function(page, includes)
-    calls = [f'  if (page == "{name_of(page)}") return {name_of(page)}(), 0;' for page in pages]
+        functions += function(page, includes, language)
+    calls = [f"  if (count > 1 && {same % name_of(page)}) return {name_of(page)}(), 0;" for page in pages]
     return "\n".join(
-        sorted(set(includes)) + ["namespace {", *functions, "}  // namespace"] +
-        ["int main(int, char** arguments) {", "  const std::string_view page = arguments[1];", *calls,
-         "  return 1;", "}", ""])
+        sorted(set(includes)) + functions + ["int main(int count, char** arguments) {", *calls, "  return 1;", "}", ""])
 
 
 def matches(shown, printed):
@@ -93,9 +95,9 @@ def complain(page, line, shown, printed):
 
 
 def check_text(page, program):
-    """How many blocks marked `text` are not what the page's C++ prints."""
+    """How many blocks marked `text` are not what the page's program prints."""
     shown = [(start, lines) for language, start, lines in blocks(page) if language == "text"]
-    if not any(language == "cpp" for language, _, _ in blocks(page)):
+    if not any(language in ("c", "cpp") for language, _, _ in blocks(page)):
         return 0
     done = subprocess.run([program, name_of(page)], capture_output=True, text=True, check=False)
     if done.returncode:
@@ -163,7 +165,7 @@ def main():
     parser.add_argument("--path", default="")
     options = parser.parse_args()
     if options.action == "source":
-        options.output.write_text(source(options.pages))
+        options.output.write_text(source(options.pages, "c" if options.output.suffix == ".c" else "cpp"))
         return 0
     if options.action == "patch":
         options.output.write_text(patched(options.pages[0], options.file))
