@@ -27,6 +27,7 @@ set(FALTUNG_CUDA_ENGINE_SOURCES
     cuda/direct/direct_walk.cu
     cuda/direct/direct_walk_general.cu
     cuda/direct/direct_walk_integer.cu
+    cuda/fft/fft_batches.cpp
     cuda/fft/fft_engine.cpp
     cuda/fft/fft_f32.cu
     cuda/fft/fft_f64.cu

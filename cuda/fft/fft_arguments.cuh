@@ -14,16 +14,64 @@ inline constexpr int threads = 256;
 /// Points or elements of one channel that a block of threads takes at a time.
 inline constexpr std::uint32_t chunk = 8 * threads;
 
-/// Elements of one tensor, and blocks of points: `arrays` of them, one behind the other, those of
-/// `count` units from `first` on, channel after channel; or of `count` pairs of channels, for w.
+/// Elements of one tensor, and blocks of points, one behind the other: of x and y those of `count`
+/// units from `first` on, the channels of a section of each; of w those of `count` pairs of
+/// channels of a section from `first` on, input by input.
 struct MoveArguments {
   Geometry geometry;
+  Section section;
   Global<const unsigned char> from;
   Global<unsigned char> to;
   DType type = DType::f32;  ///< of the tensor
   std::int64_t first = 0, count = 0;
   EpilogueArguments epilogue;  ///< of a store
 };
+
+/// Channels of a section, of one unit; of w all pairs are of one.
+FALTUNG_HOST_DEVICE constexpr std::int64_t channels_of(Operand operand, const Section& section) {
+  return operand == Operand::x   ? section.groups * section.inputs
+         : operand == Operand::y ? section.groups * section.outputs
+                                 : 1;
+}
+
+FALTUNG_HOST_DEVICE constexpr std::int64_t arrays_of(Operand operand, const MoveArguments& a) {
+  return a.count * channels_of(operand, a.section);
+}
+
+/// Whose block an array is: numbers of a unit and of channels of the problem; of w the input is
+/// that of its group.
+struct Member {
+  std::int64_t unit = 0, input = 0, output = 0;
+  bool there = false;
+};
+
+template <Operand operand>
+FALTUNG_HOST_DEVICE constexpr Member member_of(const MoveArguments& a, std::int64_t array) {
+  const Geometry& g = a.geometry;
+  const Section& s = a.section;
+  Member member;
+  if constexpr (operand == Operand::w) {
+    const Quotient output = divide(a.first + array, s.inputs);
+    const Quotient group = divide(output.whole, s.outputs);
+    member.input = s.input + output.rest;
+    const std::int64_t in_group = s.output + group.rest;
+    member.output = (s.group + group.whole) * g.group_outputs + in_group;
+    member.there = group.whole < s.groups && s.group + group.whole < g.groups &&
+                   member.input < g.group_inputs && in_group < g.group_outputs;
+  } else {
+    constexpr bool is_x = operand == Operand::x;
+    const std::int64_t all = is_x ? g.group_inputs : g.group_outputs;
+    const Quotient unit = divide(array, channels_of(operand, s));
+    const Quotient group = divide(unit.rest, is_x ? s.inputs : s.outputs);
+    const std::int64_t in_group = (is_x ? s.input : s.output) + group.rest;
+    const std::int64_t channel = (s.group + group.whole) * all + in_group;
+    member.unit = a.first + unit.whole;
+    member.input = is_x ? channel : 0;
+    member.output = is_x ? 0 : channel;
+    member.there = member.unit < g.units() && s.group + group.whole < g.groups && in_group < all;
+  }
+  return member;
+}
 
 /// The number of a spectrum: group * steps.group + outer * steps.outer + inner * steps.inner.
 struct SpectrumSteps {

@@ -3,6 +3,7 @@
 #include "cpp/core/machine.hpp"
 #include "cpp/core/message.hpp"
 #include "cpp/core/way.hpp"
+#include "cuda/fft/fft_batches.hpp"
 #include "cuda/fft/fft_lowering.hpp"
 #include "cuda/fft/fft_task.hpp"
 #include "cuda/runtime/gpu_machine.hpp"
@@ -23,13 +24,13 @@ bool has_blocks(const Call& call) {
 }
 
 double predicted_us(const Call& call) {
-  return fft::predict_us(gpu_machine(call.device.index), call.numbers, call.geometry);
+  return fft::predict_us(gpu_machine(call.device.index), call.numbers, call.geometry,
+                         fft::batches(call.numbers, call.geometry));
 }
 
 constexpr Way<Call> all_ways[] = {
     {.name = "blocks",
-     .takes = "forward passes and filter gradients where blocks that overlap cost less than one "
-              "transform",
+     .takes = "problems where blocks that overlap cost less than one transform",
      .serves = has_blocks,
      .us = predicted_us,
      .make = fft::make_task},
@@ -48,9 +49,9 @@ std::string size_refusal(const Problem& p, const Geometry& g) {
   for (const fft::BlockAxis& block : g.block) points *= static_cast<double>(block.length);
   if (points >= max_points) return message("a transform of ", points, " points");
   double elements = 1;
-  for (const AxisGeometry& axis : g.axis) elements *= static_cast<double>(axis.input);
+  for (const fft::BlockAxis& block : g.block) elements *= static_cast<double>(block.elements);
   if (p.pass == Pass::backward_data && elements >= max_points) {
-    return message("an image of ", elements, " elements");
+    return message("the gradient of ", elements, " elements of an image at once");
   }
   if (is_integer(p.accumulator) && !(faltung::fft::integer_error(p, fft::sizes_of(p, g)) < 0.5)) {
     return "sums of these integers can grow too large for a transform in f64 to give them exactly";

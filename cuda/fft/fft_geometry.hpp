@@ -4,6 +4,7 @@
 
 #include <faltung/problem.hpp>
 
+#include "cuda/primitives/integers.hpp"
 #include "cuda/primitives/place.hpp"
 
 /// Where the elements of x, w and y stand in the blocks that are transformed. Plain C++, so that
@@ -17,20 +18,25 @@ inline constexpr int max_rank = 3;
 inline constexpr int product_rows = 4;
 inline constexpr int product_columns = 4;
 
-/// How an axis is cut. With R' the reach of the filter, a block holds along it
+/// How an axis is cut. With R' the reach of the filter, a block that begins at extended position B
+/// holds along it
 ///
-///     x       from extended position first output * stride + origin on, at 0, 1, ...
+///     x       from position B on, at 0, 1, ...
 ///     tap r   at R'-1 - r dilation
-///     y       output o of the tile at R'-1 + o stride - origin
+///     y       output o at R'-1 + o stride - B, if that is no less than `low`
 ///
-/// so that in every pass what a cyclic product wraps around meets nothing that is kept. An axis
-/// with one tap has length 1: its outputs are blocks of their own.
+/// so that in every pass what a cyclic product wraps around meets nothing that is kept. Blocks
+/// share no outputs, but for the data gradient, where they share no positions. An axis with one tap
+/// has length 1: its outputs are blocks of their own.
 struct BlockAxis {
-  std::int64_t length = 1;  ///< points
-  std::int64_t tile = 1;    ///< outputs of a block, which the last one may not fill
-  std::int64_t tiles = 1;   ///< blocks
-  std::int64_t origin = 0;  ///< extended position of the first point of the first block
-  std::int64_t end = 1;     ///< extended position past the last that holds anything
+  std::int64_t length = 1;    ///< points
+  std::int64_t step = 1;      ///< positions from one block to the next
+  std::int64_t tiles = 1;     ///< blocks
+  std::int64_t origin = 0;    ///< where the first block begins
+  std::int64_t end = 1;       ///< past the last position that holds anything
+  std::int64_t low = 0;       ///< the first place of an output
+  std::int64_t tile = 1;      ///< outputs of a block at most
+  std::int64_t elements = 1;  ///< of x at most that are stored from a block, or from all of them
 };
 
 /// A problem free of layouts, flips and missing axes. Axes are those of the forward pass, whichever
@@ -44,9 +50,10 @@ struct Geometry {
   std::int64_t x_channel = 0, y_channel = 0;             ///< strides
   std::int64_t w_output = 0, w_input = 0, w_origin = 0;  ///< strides, and offset of tap 0
   bool conjugate = false;                                ///< the filter
-  std::int64_t images = 1;                               ///< of the outer axes
-  std::int64_t blocks = 1;                               ///< of one channel of an image
-  std::int64_t points = 1;                               ///< of a block
+  bool folds = false;       ///< positions of all blocks of an image show the same elements
+  std::int64_t images = 1;  ///< of the outer axes
+  std::int64_t blocks = 1;  ///< of one channel of an image
+  std::int64_t points = 1;  ///< of a block
 
   FALTUNG_HOST_DEVICE constexpr std::int64_t inputs() const { return groups * group_inputs; }
   FALTUNG_HOST_DEVICE constexpr std::int64_t outputs() const { return groups * group_outputs; }
@@ -55,29 +62,57 @@ struct Geometry {
   FALTUNG_HOST_DEVICE constexpr std::int64_t units() const { return images * blocks; }
 };
 
+/// Channels that are transformed together: so many inputs and outputs of each of so many groups,
+/// all of a group where there are several. Those past the last are zeros.
+struct Section {
+  std::int64_t group = 0, input = 0, output = 0;     ///< the first of each
+  std::int64_t groups = 1, inputs = 1, outputs = 1;  ///< how many; inputs and outputs of a group
+};
+
 /// R'.
 FALTUNG_HOST_DEVICE constexpr std::int64_t reach(const AxisGeometry& axis) {
   return (axis.filter - 1) * axis.dilation + 1;
 }
 
-/// Where output `o` of a tile stands.
-FALTUNG_HOST_DEVICE constexpr std::int64_t output_place(const AxisGeometry& axis,
-                                                        const BlockAxis& block, std::int64_t o) {
-  return reach(axis) - 1 + o * axis.stride - block.origin;
+/// Where block `tile` begins: B.
+FALTUNG_HOST_DEVICE constexpr std::int64_t begin_of(const BlockAxis& block, std::int64_t tile) {
+  return block.origin + tile * block.step;
 }
 
-/// Outputs of a tile.
-FALTUNG_HOST_DEVICE constexpr std::int64_t outputs_of(const AxisGeometry& axis,
+/// Outputs of a block: `count` from `first` on, the first at `place`.
+struct BlockOutputs {
+  std::int64_t first, count, place;
+};
+FALTUNG_HOST_DEVICE constexpr BlockOutputs outputs_of(const AxisGeometry& axis,
                                                       const BlockAxis& block, std::int64_t tile) {
-  const std::int64_t left = axis.output - tile * block.tile;
-  return left < block.tile ? left : block.tile;
+  const std::int64_t zero = reach(axis) - 1 - begin_of(block, tile);  // place of output 0
+  const std::int64_t first = zero >= block.low ? 0 : divide_up(block.low - zero, axis.stride);
+  const std::int64_t place = zero + first * axis.stride;
+  // At most one stride further than the first might be.
+  const std::int64_t max = (block.low + block.tile * axis.stride - 1 - place) / axis.stride + 1;
+  const std::int64_t left = axis.output - first;
+  return {first, left < max ? left : max, place};
 }
 
-/// Points of a block that hold x.
+/// Points of a block that hold x, where it is loaded.
 FALTUNG_HOST_DEVICE constexpr std::int64_t window(const AxisGeometry& axis, const BlockAxis& block,
                                                   std::int64_t tile) {
-  const std::int64_t all = (outputs_of(axis, block, tile) - 1) * axis.stride + reach(axis);
-  return (all < block.end ? all : block.end) - block.origin;
+  const BlockOutputs outputs = outputs_of(axis, block, tile);
+  const std::int64_t seen = outputs.place + (outputs.count - 1) * axis.stride + 1;
+  const std::int64_t there = block.end - begin_of(block, tile);
+  return seen < there ? seen : there;
+}
+
+/// The first element of x that is stored from block `tile` on where nothing folds. What no block
+/// holds belongs to the first and to the last.
+FALTUNG_HOST_DEVICE constexpr std::int64_t first_element(const AxisGeometry& axis,
+                                                         const BlockAxis& block,
+                                                         std::int64_t tile) {
+  if (tile <= 0) return 0;
+  if (tile >= block.tiles) return axis.input;
+  const std::int64_t from = begin_of(block, tile) - axis.pad_lo;
+  const std::int64_t first = from <= 0 ? 0 : divide_up(from, axis.input_dilation);
+  return first < axis.input ? first : axis.input;
 }
 
 /// A block: its image, and its tile along each axis.

@@ -13,10 +13,6 @@ inline std::int64_t pieces(std::int64_t elements, std::int64_t piece) {
   return (elements + piece - 1) / piece;
 }
 
-inline std::int64_t channels_of(Operand operand, const Geometry& g) {
-  return operand == Operand::x ? g.inputs() : operand == Operand::y ? g.outputs() : 1;
-}
-
 /// f with the operand as a constant.
 template <typename F>
 void visit_operand(Operand operand, const F& f) {
@@ -35,8 +31,7 @@ constexpr const char* store_names[] = {"fft store x", "fft store w", "fft store 
 
 template <typename T>
 void launch_load(Operand operand, const MoveArguments& a, LaunchQueue queue) {
-  const std::int64_t work =
-      a.count * channels_of(operand, a.geometry) * pieces(a.geometry.points, chunk);
+  const std::int64_t work = arrays_of(operand, a) * pieces(a.geometry.points, chunk);
   visit_operand(operand, [&](auto which) {
     launch(load_kernel<T, which()>,
            {.name = load_names[static_cast<int>(operand)],
@@ -49,15 +44,10 @@ void launch_load(Operand operand, const MoveArguments& a, LaunchQueue queue) {
 
 template <typename T, typename Acc>
 void launch_store_as(Operand operand, const MoveArguments& a, LaunchQueue queue) {
-  const Geometry& g = a.geometry;
   std::int64_t elements = 1;
-  for (int i = 0; i < max_rank; ++i) {
-    elements *= operand == Operand::x   ? g.axis[i].input
-                : operand == Operand::y ? g.block[i].tile
-                                        : g.axis[i].filter;
-  }
-  const std::int64_t items = a.count / (operand == Operand::x ? g.blocks : 1);
-  const std::int64_t work = items * channels_of(operand, g) * pieces(elements, chunk);
+  for (int i = 0; i < max_rank; ++i) elements *= stored_extent(operand, a.geometry, i);
+  const std::int64_t work =
+      arrays_of(operand, a) / blocks_of_item(operand, a.geometry) * pieces(elements, chunk);
   visit_operand(operand, [&](auto which) {
     launch(store_kernel<T, Acc, which()>,
            {.name = store_names[static_cast<int>(operand)],

@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#include <faltung/machine.hpp>
 #include <faltung/plan.hpp>
 
 #include "cpp/core/fft_blocks.hpp"
@@ -39,22 +38,14 @@ struct Numbers {
 /// What a block over the whole of each axis of a Geometry looks at.
 using Ranges = std::array<faltung::fft::AxisRange, max_rank>;
 
+using Lengths = std::array<std::int64_t, max_rank>;
+
+/// Cuts the axes into blocks of these lengths, at least the reach of the filter.
+void cut_at(const Numbers& numbers, const Ranges& ranges, const Lengths& lengths, Geometry& g);
+
 /// Cuts the axes into blocks, the cheapest way on the reference machine, so that it depends on the
 /// problem alone.
 void cut(const Numbers& numbers, const Ranges& ranges, Geometry& g);
-
-/// How much is transformed at once, the same on all devices.
-struct Batches {
-  std::int64_t units = 1;  ///< blocks, with all their channels; whole images for the data gradient
-  std::int64_t pairs = 1;  ///< filters
-};
-[[nodiscard]] Batches batches(const Numbers& numbers, const Geometry& g);
-
-/// For less workspace: about half as much at once, down to one unit (or image) and one filter.
-[[nodiscard]] Batches halved(const Batches& batches, const Numbers& numbers, const Geometry& g);
-[[nodiscard]] bool is_least(const Batches& batches, const Numbers& numbers, const Geometry& g);
-
-[[nodiscard]] double predict_us(const GpuMachine& gpu, const Numbers& numbers, const Geometry& g);
 
 /// What bounds ask for. Of cuFFT it is taken that on lengths of small factors its transforms are no
 /// worse than those of cpu.fft.

@@ -46,10 +46,12 @@ class RowsOfX {
  public:
   __device__ __forceinline__ RowsOfX(const MoveArguments& a, const Unit& unit, std::int64_t channel)
       : a_(a), unit_(unit), image_(unit.x + channel * a.geometry.x_channel) {
-    const AxisGeometry& axis = a.geometry.axis[2];
-    const BlockAxis& block = a.geometry.block[2];
-    first_ = first(axis, block, unit.tile[2]);
-    window_ = window(axis, block, unit.tile[2]);
+#pragma unroll
+    for (int i = 0; i < max_rank; ++i) {
+      window_[i] =
+          static_cast<std::int32_t>(window(a.geometry.axis[i], a.geometry.block[i], unit.tile[i]));
+    }
+    first_ = first(2);
   }
   __device__ __forceinline__ void enter(std::uint32_t row) {
     const Geometry& g = a_.geometry;
@@ -59,12 +61,12 @@ class RowsOfX {
     there_ = true;
 #pragma unroll
     for (int i = 0; i < 2; ++i) {
-      there_ = there_ && at[i] < window(g.axis[i], g.block[i], unit_.tile[i]);
-      place_ = place_along(g.axis[i], place_, first(g.axis[i], g.block[i], unit_.tile[i]) + at[i]);
+      there_ = there_ && at[i] < window_[i];
+      place_ = place_along(g.axis[i], place_, first(i) + at[i]);
     }
   }
   __device__ __forceinline__ T operator()(std::uint32_t column) const {
-    if (!there_ || column >= window_) return T{};
+    if (!there_ || static_cast<std::int64_t>(column) >= window_[2]) return T{};
     const AxisGeometry& axis = a_.geometry.axis[2];
     const std::int64_t position = first_ + column;
     if (place_.what == Stands::element && axis.input_dilation == 1 && position >= 0 &&
@@ -75,14 +77,15 @@ class RowsOfX {
   }
 
  private:
-  static __device__ __forceinline__ std::int64_t first(const AxisGeometry& axis,
-                                                       const BlockAxis& block, std::int64_t tile) {
-    return tile * block.tile * axis.stride + block.origin - axis.pad_lo;
+  // The position of the input at which the block begins.
+  __device__ __forceinline__ std::int64_t first(int i) const {
+    return begin_of(a_.geometry.block[i], unit_.tile[i]) - a_.geometry.axis[i].pad_lo;
   }
 
   const MoveArguments& a_;
   const Unit& unit_;
-  std::int64_t image_, first_, window_;
+  std::int64_t image_, first_;
+  std::int32_t window_[max_rank];
   Place place_;
   bool there_ = false;
 };
@@ -103,10 +106,20 @@ template <typename T>
 class RowsOfY {
  public:
   __device__ __forceinline__ RowsOfY(const MoveArguments& a, const Unit& unit, std::int64_t channel)
-      : a_(a), unit_(unit), image_(unit.y + channel * a.geometry.y_channel) {}
+      : a_(a), begin_(unit.y + channel * a.geometry.y_channel) {
+#pragma unroll
+    for (int i = 0; i < max_rank; ++i) {
+      const AxisGeometry& axis = a.geometry.axis[i];
+      const BlockOutputs outputs = outputs_of(axis, a.geometry.block[i], unit.tile[i]);
+      begin_ += outputs.first * axis.y_stride;
+      // At most the length, where nothing is left.
+      place_[i] = static_cast<std::int32_t>(min(outputs.place, a.geometry.block[i].length));
+      count_[i] = static_cast<std::int32_t>(min(outputs.count, a.geometry.block[i].length));
+    }
+  }
   __device__ __forceinline__ void enter(std::uint32_t row) {
     const auto rows = static_cast<std::uint32_t>(a_.geometry.block[1].length);
-    offset_ = image_;
+    offset_ = begin_;
     there_ = add(0, row / rows, offset_) && add(1, row % rows, offset_);
   }
   __device__ __forceinline__ T operator()(std::uint32_t column) const {
@@ -118,29 +131,28 @@ class RowsOfY {
   // Whether an output stands at a point of an axis; its offset then.
   __device__ __forceinline__ bool add(int i, std::int64_t point, std::int64_t& offset) const {
     const AxisGeometry& axis = a_.geometry.axis[i];
-    const BlockAxis& block = a_.geometry.block[i];
-    const std::int64_t o = steps_to(point - output_place(axis, block, 0), axis.stride);
-    offset += (unit_.tile[i] * block.tile + o) * axis.y_stride;
-    return o >= 0 && o < outputs_of(axis, block, unit_.tile[i]);
+    const std::int64_t o = steps_to(point - place_[i], axis.stride);
+    offset += o * axis.y_stride;
+    return o >= 0 && o < count_[i];
   }
 
   const MoveArguments& a_;
-  const Unit& unit_;
-  std::int64_t image_, offset_ = 0;
+  std::int64_t begin_, offset_ = 0;  // of the first output of the block, and of a row
+  std::int32_t place_[max_rank], count_[max_rank];
   bool there_ = false;
 };
 
 /// Where the filter of a pair of channels begins.
-__device__ __forceinline__ std::int64_t filter_offset(const Geometry& g, std::int64_t pair) {
-  return g.w_origin + pair / g.group_inputs * g.w_output + pair % g.group_inputs * g.w_input;
+__device__ __forceinline__ std::int64_t filter_offset(const Geometry& g, const Member& member) {
+  return g.w_origin + member.output * g.w_output + member.input * g.w_input;
 }
 
 /// The filter of a pair of channels at the places of taps, 0 between them.
 template <typename T>
 class RowsOfW {
  public:
-  __device__ __forceinline__ RowsOfW(const MoveArguments& a, std::int64_t pair)
-      : a_(a), begin_(filter_offset(a.geometry, pair)) {}
+  __device__ __forceinline__ RowsOfW(const MoveArguments& a, const Member& member)
+      : a_(a), begin_(filter_offset(a.geometry, member)) {}
   __device__ __forceinline__ void enter(std::uint32_t row) {
     const auto rows = static_cast<std::uint32_t>(a_.geometry.block[1].length);
     offset_ = begin_;
@@ -188,32 +200,31 @@ struct NoRows {
   __device__ __forceinline__ T operator()(std::uint32_t) const { return T{}; }
 };
 
-/// Fills blocks with the elements of a tensor, and with zeros where it has none. Units past the
-/// last one are all zeros.
+/// Fills blocks with the elements of a tensor, and with zeros where it has none. Units and channels
+/// past the last one are all zeros.
 ///
 ///   grid    x: chunks of points, block after block, as often as needed
 ///   block   threads
 template <typename T, Operand operand>
 __global__ void __launch_bounds__(threads, 4) load_kernel(const __grid_constant__ MoveArguments a) {
   const Geometry& g = a.geometry;
-  const std::int64_t channels = operand == Operand::x   ? g.inputs()
-                                : operand == Operand::y ? g.outputs()
-                                                        : 1;
-  const std::int64_t last = operand == Operand::w ? g.pairs() : g.units();
   const std::int64_t chunks = (g.points + chunk - 1) / chunk;
-  for (std::int64_t number = blockIdx.x; number < a.count * channels * chunks;
+  for (std::int64_t number = blockIdx.x; number < arrays_of(operand, a) * chunks;
        number += gridDim.x) {
-    const std::int64_t array = number / chunks;
-    const std::int64_t index = a.first + array / channels;
-    const auto begin = static_cast<std::uint32_t>(number % chunks) * chunk;
-    if (index >= last) {
-      fill_chunk<T>(a, array, begin, NoRows<T>{});
+    const Quotient at = divide(number, chunks);
+    const Member member = member_of<operand>(a, at.whole);
+    const auto begin = static_cast<std::uint32_t>(at.rest) * chunk;
+    if (!member.there) {
+      fill_chunk<T>(a, at.whole, begin, NoRows<T>{});
     } else if constexpr (operand == Operand::w) {
-      fill_chunk<T>(a, array, begin, RowsOfW<T>(a, index));
+      fill_chunk<T>(a, at.whole, begin, RowsOfW<T>(a, member));
     } else {
-      const Unit unit = unit_at(g, index);
-      using Rows = std::conditional_t<operand == Operand::x, RowsOfX<T>, RowsOfY<T>>;
-      fill_chunk<T>(a, array, begin, Rows(a, unit, array % channels));
+      const Unit unit = unit_at(g, member.unit);
+      if constexpr (operand == Operand::x) {
+        fill_chunk<T>(a, at.whole, begin, RowsOfX<T>(a, unit, member.input));
+      } else {
+        fill_chunk<T>(a, at.whole, begin, RowsOfY<T>(a, unit, member.output));
+      }
     }
   }
 }

@@ -13,6 +13,11 @@ namespace faltung::cuda::fft {
 /// The transforms of a task: of blocks of x and of y, and of filters.
 struct PlanSet {
   cufft::Plan x, y, w;
+
+  /// The work area that serves each of them.
+  [[nodiscard]] std::size_t work_bytes() const {
+    return std::max({x.work_bytes(), y.work_bytes(), w.work_bytes()});
+  }
 };
 
 /// Plans of cuFFT have state, so a stream has a set of its own, and one thread at a time puts work
@@ -20,12 +25,14 @@ struct PlanSet {
 /// when it comes, which it may not while it is captured.
 class PlanPool {
  public:
-  static constexpr int prepared = 2;
+  static constexpr std::size_t prepared = 2;
 
+  /// @param first  one of the sets
   /// @throws as cufft::Plan
   template <typename F>
-  explicit PlanPool(const F& make) {
-    for (int i = 0; i < prepared; ++i) sets_.push_back(std::make_unique<Entry>(make()));
+  PlanPool(PlanSet first, const F& make) {
+    sets_.push_back(std::make_unique<Entry>(std::move(first)));
+    while (sets_.size() < prepared) sets_.push_back(std::make_unique<Entry>(make()));
   }
 
   /// A set that nobody else uses while this lives.
@@ -57,12 +64,6 @@ class PlanPool {
       }
     }
     return Lease(entry->set, std::unique_lock(entry->busy));
-  }
-
-  /// The work area that serves every transform of a set.
-  [[nodiscard]] std::size_t work_bytes() const {
-    const PlanSet& set = sets_.front()->set;
-    return std::max({set.x.work_bytes(), set.y.work_bytes(), set.w.work_bytes()});
   }
 
  private:

@@ -32,48 +32,80 @@ __device__ __forceinline__ T add(T a, T b) {
   }
 }
 
-/// Calls f(tile, point) for the tiles of an axis, and their points, that hold element `i` of x.
+/// Elements of a result that are stored together from a block, or at most so many.
+FALTUNG_HOST_DEVICE constexpr std::int64_t stored_extent(Operand operand, const Geometry& g,
+                                                         int axis) {
+  return operand == Operand::x   ? g.block[axis].elements
+         : operand == Operand::y ? g.block[axis].tile
+                                 : g.axis[axis].filter;
+}
+
+/// Blocks of one channel that are stored together: of x, where it folds, all of an image.
+FALTUNG_HOST_DEVICE constexpr std::int64_t blocks_of_item(Operand operand, const Geometry& g) {
+  return operand == Operand::x && g.folds ? g.blocks : 1;
+}
+
+/// Calls f(tile, point) for all positions of an axis that show element `i` of x.
 template <typename F>
 __device__ __forceinline__ void for_each_point(const AxisGeometry& axis, const BlockAxis& block,
                                                std::int64_t i, const F& f) {
-  const std::int64_t extent = (axis.output - 1) * axis.stride + reach(axis);
-  const std::int64_t step = block.tile * axis.stride;
+  const std::int64_t low = block.origin - axis.pad_lo, high = block.end - 1 - axis.pad_lo;
 #pragma unroll 1
   for (int family = 0; family < families; ++family) {
-    const Progression p = positions(axis, i, family, -axis.pad_lo, extent - 1 - axis.pad_lo);
+    const Progression p = positions(axis, i, family, low, high);
 #pragma unroll 1
     for (std::int64_t k = 0; k < p.count; ++k) {
-      const std::int64_t from = p.first + k * p.step + axis.pad_lo - block.origin;
-      if (from < 0) continue;
-      std::int64_t tile = from < block.length ? 0 : (from - block.length) / step + 1;
-#pragma unroll 1
-      for (; tile < block.tiles && tile * step <= from; ++tile) {
-        const std::int64_t at = from - tile * step;
-        if (at < window(axis, block, tile)) f(tile, at);
-      }
+      const Quotient at = divide(p.first + k * p.step - low, block.step);
+      if (at.rest < block.length) f(at.whole, at.rest);
     }
   }
 }
 
-/// One element of dx: what all positions of the extended input that show it have collected, in all
-/// blocks that hold them. Not inlined, so that its loops and the epilogue share registers.
+/// One element of dx where it folds: what all positions of the extended input that show it have
+/// collected. Not inlined, so that its loops and the epilogue share registers.
 ///
-/// @param first  of the blocks of the image and channel, in arrays
+/// @param array    of the first block of the image and channel
+/// @param arrays   from one block to the next
 template <typename T>
-__device__ __noinline__ T folded(const MoveArguments& a, std::int64_t first, std::int64_t i0,
+__device__ __noinline__ T folded(const MoveArguments& a, std::int64_t array, std::int64_t i0,
                                  std::int64_t i1, std::int64_t i2) {
   const Geometry& g = a.geometry;
+  const std::int64_t arrays = channels_of(Operand::x, a.section);
   T sum{};
   for_each_point(g.axis[0], g.block[0], i0, [&](std::int64_t tile0, std::int64_t at0) {
     for_each_point(g.axis[1], g.block[1], i1, [&](std::int64_t tile1, std::int64_t at1) {
       for_each_point(g.axis[2], g.block[2], i2, [&](std::int64_t tile2, std::int64_t at2) {
         const std::int64_t block = (tile0 * g.block[1].tiles + tile1) * g.block[2].tiles + tile2;
-        const std::int64_t array = first + block * g.inputs();
-        sum = add(sum, block_value<T>(a, array, {at0, at1, at2}));
+        sum = add(sum, block_value<T>(a, array + block * arrays, {at0, at1, at2}));
       });
     });
   });
   return sum;
+}
+
+/// Elements of a result along an axis that are stored from a block: `count` from `first` on, of
+/// which number n stands at place + n step, if that is within [0, room).
+struct StoredLine {
+  std::int64_t first, count, place, step, room;
+};
+
+template <Operand operand>
+__device__ __forceinline__ StoredLine stored_line(const Geometry& g, const Unit& unit, int i) {
+  const AxisGeometry& axis = g.axis[i];
+  const BlockAxis& block = g.block[i];
+  const std::int64_t tile = unit.tile[i];
+  if constexpr (operand == Operand::w) {
+    return {0, axis.filter, reach(axis) - 1, -axis.dilation, block.length};
+  } else if constexpr (operand == Operand::y) {
+    const BlockOutputs outputs = outputs_of(axis, block, tile);
+    return {outputs.first, outputs.count, outputs.place, axis.stride, block.length};
+  } else {
+    if (g.folds) return {0, axis.input, 0, 1, axis.input};
+    const std::int64_t first = first_element(axis, block, tile), begin = begin_of(block, tile);
+    return {first, first_element(axis, block, tile + 1) - first,
+            first * axis.input_dilation + axis.pad_lo - begin, axis.input_dilation,
+            min(min(block.length, block.step), block.end - begin)};
+  }
 }
 
 /// The elements of one channel of a result, row by row: what does not change along a row is found
@@ -81,43 +113,49 @@ __device__ __noinline__ T folded(const MoveArguments& a, std::int64_t first, std
 template <typename T, Operand operand>
 class RowsOfResult {
  public:
+  /// @param array  of the block, or of the first of an image that folds
+  /// @param begin  of the channel, in the tensor
   __device__ __forceinline__ RowsOfResult(const MoveArguments& a, const Unit& unit,
                                           std::int64_t array, std::int64_t begin)
-      : a_(a), unit_(unit), array_(array), begin_(begin) {}
+      : a_(a),
+        unit_(unit),
+        array_(array),
+        begin_(begin),
+        line_(stored_line<operand>(a.geometry, unit, 2)) {}
   __device__ __forceinline__ void enter(std::uint32_t row) {
     const Geometry& g = a_.geometry;
-    const auto rows = static_cast<std::uint32_t>(extent(g, 1));
-    at_[0] = row / rows;
-    at_[1] = row % rows;
+    const auto rows = static_cast<std::uint32_t>(stored_extent(operand, g, 1));
+    const std::int64_t at[2] = {row / rows, row % rows};
     offset_ = begin_;
-    there_ = true;
+    there_ = stands_ = true;
 #pragma unroll
     for (int i = 0; i < 2; ++i) {
-      offset_ += index(i, at_[i]) * stride(i);
-      there_ = there_ && has(i, at_[i]);
-      at_[i] = place(i, at_[i]);
+      const StoredLine line = stored_line<operand>(g, unit_, i);
+      offset_ += (line.first + at[i]) * stride(i);
+      there_ = there_ && at[i] < line.count;
+      at_[i] = line.place + at[i] * line.step;
+      stands_ = stands_ && stands(at_[i], line);
     }
   }
   /// Whether there is such an element; its place in the tensor and its value then.
   __device__ __forceinline__ bool take(std::uint32_t column, std::int64_t& offset, T& value) const {
-    if (!there_ || !has(2, column)) return false;
-    offset = offset_ + index(2, column) * stride(2);
+    if (!there_ || column >= line_.count) return false;
+    offset = offset_ + (line_.first + column) * stride(2);
+    const std::int64_t at = line_.place + column * line_.step;
     if constexpr (operand == Operand::x) {
-      value = folded<T>(a_, array_, at_[0], at_[1], column);
-    } else {
-      value = block_value<T>(a_, array_, {at_[0], at_[1], place(2, column)});
+      if (a_.geometry.folds) {
+        value = folded<T>(a_, array_, at_[0], at_[1], at);
+        return true;
+      }
     }
+    value = stands_ && stands(at, line_) ? block_value<T>(a_, array_, {at_[0], at_[1], at}) : T{};
     return true;
-  }
-  static __device__ __forceinline__ std::int64_t extent(const Geometry& g, int i) {
-    return operand == Operand::x   ? g.axis[i].input
-           : operand == Operand::y ? g.block[i].tile
-                                   : g.axis[i].filter;
   }
 
  private:
-  __device__ __forceinline__ std::int64_t index(int i, std::int64_t at) const {
-    return operand == Operand::y ? unit_.tile[i] * a_.geometry.block[i].tile + at : at;
+  // Outputs and taps always do.
+  static __device__ __forceinline__ bool stands(std::int64_t at, const StoredLine& line) {
+    return operand != Operand::x || (at >= 0 && at < line.room);
   }
   __device__ __forceinline__ std::int64_t stride(int i) const {
     const AxisGeometry& axis = a_.geometry.axis[i];
@@ -125,61 +163,50 @@ class RowsOfResult {
            : operand == Operand::y ? axis.y_stride
                                    : axis.w_stride;
   }
-  __device__ __forceinline__ bool has(int i, std::int64_t at) const {
-    const Geometry& g = a_.geometry;
-    return operand != Operand::y || at < outputs_of(g.axis[i], g.block[i], unit_.tile[i]);
-  }
-  // In the block; of x it is found by `folded`.
-  __device__ __forceinline__ std::int64_t place(int i, std::int64_t at) const {
-    const AxisGeometry& axis = a_.geometry.axis[i];
-    return operand == Operand::x   ? at
-           : operand == Operand::y ? output_place(axis, a_.geometry.block[i], at)
-                                   : reach(axis) - 1 - at * axis.dilation;
-  }
 
   const MoveArguments& a_;
   const Unit& unit_;
   std::int64_t array_, begin_, offset_ = 0;
-  std::int64_t at_[2] = {};
-  bool there_ = false;
+  StoredLine line_;
+  std::int64_t at_[2] = {};  // in the block; elements where x folds
+  bool there_ = false, stands_ = false;
 };
 
-/// Takes the elements of a result out of blocks, finishes and stores them. Units past the last one
-/// are passed over. Of x whole images are stored.
+/// Takes the elements of a result out of blocks, finishes and stores them. Units and channels past
+/// the last one are passed over. Of x, where it folds, whole images are stored.
 ///
-///   grid    x: chunks of the elements of one channel of a tile, of x of an image, as often as
+///   grid    x: chunks of the elements of one channel of a block, or of an image, as often as
 ///   needed block   threads
 template <typename T, typename Acc, Operand operand>
 __global__ void __launch_bounds__(threads, 1)
     store_kernel(const __grid_constant__ MoveArguments a) {
   using Rows = RowsOfResult<T, operand>;
   const Geometry& g = a.geometry;
-  const std::int64_t columns = Rows::extent(g, 2);
-  const std::int64_t elements = Rows::extent(g, 0) * Rows::extent(g, 1) * columns;
-  const std::int64_t channels = operand == Operand::x   ? g.inputs()
-                                : operand == Operand::y ? g.outputs()
-                                                        : 1;
-  const std::int64_t step = operand == Operand::x ? g.blocks : 1;  // units of an item
-  const std::int64_t last = operand == Operand::w ? g.pairs() : g.units();
+  const std::int64_t columns = stored_extent(operand, g, 2);
+  const std::int64_t elements =
+      stored_extent(operand, g, 0) * stored_extent(operand, g, 1) * columns;
+  const std::int64_t channels = channels_of(operand, a.section);
+  const std::int64_t blocks = blocks_of_item(operand, g);
   const std::int64_t chunks = (elements + chunk - 1) / chunk;
-  for (std::int64_t number = blockIdx.x; number < a.count / step * channels * chunks;
+  for (std::int64_t number = blockIdx.x; number < arrays_of(operand, a) / blocks * chunks;
        number += gridDim.x) {
-    const std::int64_t item = number / chunks, channel = item % channels;
-    const std::int64_t index = a.first + item / channels * step;
-    if (index >= last) continue;
+    const Quotient at = divide(number, chunks);
+    const Quotient item = divide(at.whole, channels);
+    const std::int64_t array = item.whole * blocks * channels + item.rest;
+    const Member member = member_of<operand>(a, array);
+    if (!member.there) continue;
     Unit unit;
-    std::int64_t array = item, begin = 0, result_channel = channel;
+    std::int64_t begin = 0, channel = member.output;
     if constexpr (operand == Operand::w) {
-      begin = filter_offset(g, index);
-      result_channel = index / g.group_inputs;
+      begin = filter_offset(g, member);
     } else {
-      unit = unit_at(g, index);
-      begin =
-          operand == Operand::x ? unit.x + channel * g.x_channel : unit.y + channel * g.y_channel;
+      unit = unit_at(g, member.unit);
+      begin = operand == Operand::x ? unit.x + member.input * g.x_channel
+                                    : unit.y + member.output * g.y_channel;
+      if constexpr (operand == Operand::x) channel = member.input;
     }
-    if constexpr (operand == Operand::x) array = (index - a.first) * channels + channel;
     Rows rows(a, unit, array, begin);
-    const auto from = static_cast<std::uint32_t>(number % chunks) * chunk;
+    const auto from = static_cast<std::uint32_t>(at.rest) * chunk;
     const auto to = static_cast<std::uint32_t>(min(std::int64_t{from} + chunk, elements));
     std::uint32_t entered = ~0u;
     walk_chunk(from, to, static_cast<std::uint32_t>(columns),
@@ -190,7 +217,7 @@ __global__ void __launch_bounds__(threads, 1)
                  T value{};
                  if (!rows.take(column, offset, value)) return;
                  if constexpr (operand == Operand::w) value = conjugate_if(value, g.conjugate);
-                 finish_element(a.epilogue, finished_sum<Acc>(value), result_channel, a.to, a.type,
+                 finish_element(a.epilogue, finished_sum<Acc>(value), channel, a.to, a.type,
                                 offset);
                });
   }

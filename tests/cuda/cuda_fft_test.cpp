@@ -75,6 +75,21 @@ TEST(CudaFft, BlocksThatOverlap) {
   }
 }
 
+// Blocks of the data gradient share no positions. What none of them holds is 0: elements that are
+// cropped, those between the outputs of an axis with one tap, those past the last output.
+TEST(CudaFft, BlocksOfTheDataGradient) {
+  for (const char* line : {"op=dgrad dtype=f32 n=2 in=70000 f=33 pad=16",
+                           "op=dgrad dtype=f32 in=70003 f=33 pad=5:-3000 stride=7",
+                           "op=dgrad dtype=f64 in=30000 f=20 pad=-2500:9 idil=2 dil=3",
+                           "op=dgrad dtype=f32 in=60000 f=33 pad=16 boundary=constant(3)",
+                           "op=dgrad dtype=f32 in=60000 f=33 pad=40:25 boundary=reflect:wrap",
+                           "op=dgrad dtype=f32 in=3x50000 f=1x33 pad=1x16 stride=2x5",
+                           "op=dgrad dtype=c64 c=2 k=3 in=20000 f=17 pad=8 boundary=mirror"}) {
+    expect_agreement(line);
+    EXPECT_EQ(fft_engine().offer(Problem::parse(line), Device::cuda(0)).way, "blocks") << line;
+  }
+}
+
 TEST(CudaFft, Epilogues) {
   expect_agreement("op=fwd dtype=f32 n=2 c=2 k=3 in=12 f=5 pad=2 alpha=0.5 beta=2 bias=1 act=relu");
   expect_agreement("op=fwd dtype=i8:i8:i32 c=2 k=2 in=9x9 f=5x5 pad=2 bias=1");
@@ -91,23 +106,6 @@ TEST(CudaFft, RefusesWhatItCannotDoRight) {
   EXPECT_NE(refusal("op=fwd dtype=f32 in=65536x65536 f=32769x32769 pad=16384").find("points"),
             std::string::npos);
 }
-
-// The engine, with a limit of the workspace.
-class LimitedEngine final : public Engine {
- public:
-  explicit LimitedEngine(std::size_t limit) : limit_(limit) {}
-  std::string_view name() const override { return fft_engine().name(); }
-  DeviceKind device_kind() const override { return DeviceKind::cuda; }
-  std::vector<WayText> ways() const override { return fft_engine().ways(); }
-
- private:
-  Offer answer(const Problem& p, const Device& device, std::string_view way) const override {
-    Offer offer = fft_engine().offer(p, device, way);
-    offer.prepare = [within = offer.prepare_within, limit = limit_] { return within(limit); };
-    return offer;
-  }
-  std::size_t limit_;
-};
 
 // Plans are made before: two streams may be captured without a run before, a third one after one.
 TEST(CudaFft, IsCapturedOnTwoStreams) {
@@ -178,31 +176,6 @@ TEST(CudaFft, EveryCallMayFail) {
   RecordProperty("faults", faults);
 }
 
-// Any limit of the workspace: kept, down to one block at a time, and the same bits.
-TEST(CudaFft, KeepsToTheWorkspaceLimit) {
-  for (const char* line :
-       {"op=fwd dtype=f32 n=5 c=3 k=2 in=90 f=9 pad=4",
-        "op=dgrad dtype=f32 n=3 c=2 k=4 in=9x8 f=3x4 pad=1 boundary=wrap",
-        "op=wgrad dtype=f32 n=7 c=3 k=4 in=60 f=9 pad=4", "op=fwd dtype=c128 n=2 in=3000 f=20"}) {
-    SCOPED_TRACE(line);
-    const Problem p = Problem::parse(line);
-    const Offer offer = fft_engine().offer(p, Device::cuda(0));
-    const std::size_t wish = offer.prepare()->workspace_bytes();
-    const std::size_t min = offer.prepare_within(0)->workspace_bytes();
-    EXPECT_LT(min, wish);
-    const test::Operands operands = test::filled_operands(p, test::Fill::reals, test::test_seed());
-    const test::Array expected =
-        test::run_guarded(*test::test_devices()[0], fft_engine(), p, operands);
-    for (std::size_t i = 0; i < 32; ++i) {
-      const std::size_t limit = wish * i / 31;
-      EXPECT_LE(offer.prepare_within(limit)->workspace_bytes(), std::max(min, limit));
-      const LimitedEngine limited(limit);
-      const test::Array result = test::run_guarded(*test::test_devices()[0], limited, p, operands);
-      EXPECT_TRUE(test::same_elements(expected, result)) << limit;
-    }
-  }
-}
-
 // What loads, products and stores move, against the least.
 TEST(CudaFft, MovesNoMoreThanItMust) {
   emulator::Recorder recorder;
@@ -242,6 +215,46 @@ TEST(CudaFftGeometry, PositionsAreTheInverseOfTheBoundaryMap) {
         std::ranges::sort(found);
         EXPECT_EQ(found, expected) << line << ", element " << i;
       }
+    }
+  }
+}
+
+// Whatever way an axis of the data gradient is cut: every output that reaches a position of a block
+// has a place in it, and every element is stored once.
+TEST(CudaFftGeometry, BlocksOfTheDataGradientHoldWhatReachesThem) {
+  for (const char* rest : {"in=50 f=5 pad=2", "in=50 f=5 pad=3:9 stride=3", "in=20 f=5 idil=3",
+                           "in=50 f=4 pad=-7:-2 dil=2", "in=9 f=3 pad=40:2 stride=2"}) {
+    SCOPED_TRACE(rest);
+    const Problem p = Problem::parse(std::string("op=dgrad dtype=f32 ") + rest);
+    for (const std::int64_t length : {16, 20, 32, 64, 128}) {
+      fft::Geometry g = fft::lower(p);
+      const auto& axis = g.axis[2];
+      if (length < fft::reach(axis)) continue;
+      fft::cut_at(fft::numbers_of(p), fft::needed_ranges(p), {1, 1, length}, g);
+      const auto& block = g.block[2];
+      std::int64_t next = 0;
+      for (std::int64_t tile = 0; tile < block.tiles; ++tile) {
+        const std::int64_t begin = fft::begin_of(block, tile);
+        const fft::BlockOutputs outputs = fft::outputs_of(axis, block, tile);
+        const std::int64_t end = std::min(begin + block.step, block.end);
+        for (std::int64_t o = 0; o < axis.output; ++o) {
+          for (std::int64_t r = 0; r < axis.filter; ++r) {
+            const std::int64_t z = o * axis.stride + r * axis.dilation;
+            if (z < begin || z >= end) continue;
+            ASSERT_GE(o, outputs.first);
+            ASSERT_LT(o, outputs.first + outputs.count);
+            const std::int64_t place = outputs.place + (o - outputs.first) * axis.stride;
+            ASSERT_LT(place, length);
+            const std::int64_t tap = fft::reach(axis) - 1 - r * axis.dilation;
+            EXPECT_EQ(place - tap, z - begin);
+          }
+        }
+        const std::int64_t first = fft::first_element(axis, block, tile);
+        EXPECT_EQ(first, next);
+        next = fft::first_element(axis, block, tile + 1);
+        EXPECT_LE(next - first, block.elements);
+      }
+      EXPECT_EQ(next, axis.input);
     }
   }
 }
