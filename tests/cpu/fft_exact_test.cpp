@@ -330,12 +330,32 @@ TEST_F(FftExact, StatesAnElementwiseBound) {
   EXPECT_EQ(bound("op=fwd dtype=f64 in=900 f=301").kind, ErrorBound::Kind::normwise);
 }
 
-TEST_F(FftExact, RefusesWhatItCannotWatch) {
-  for (const char* line : {"op=fwd dtype=u8:f64:u8 in=900 f=301 beta=1",
-                           "op=dgrad dtype=u8:f64:f64 in=900 f=301 acc=f64",
-                           "op=fwd dtype=u8:f32:u8 in=900 f=301 acc=f32 bias=1"}) {
-    EXPECT_FALSE(fft_engine().offer(Problem::parse(line), Device::cpu())) << line;
+// What is not watched: gradients, and sums added to what a first try would overwrite. A bias is
+// converted to the type of the sums.
+TEST_F(FftExact, SumsThatAreNotWatchedAreMultiplesOrGoToAnotherEngine) {
+  for (const char* line :
+       {"op=fwd dtype=u8:f64:u8 in=900 f=301 beta=1",
+        "op=dgrad dtype=u8:f64:f64 in=900 f=301 boundary=mirror pad=99",
+        "op=dgrad dtype=i16:f32:f32 acc=f32 n=2 c=2 in=50x60 k=3 f=21x20 beta=-0.5 bias=1",
+        "op=wgrad dtype=f64:i32:f64 n=2 c=2 in=900 k=2 f=301 beta=2 overflow=saturate",
+        "op=wgrad dtype=f64:u8:f64 in=60x50 f=31x22 round=nearest_even conj=1"}) {
+    const Problem problem = Problem::parse(line);
+    const auto eighths = [](const Extents& index) {
+      return static_cast<double>((index[2] * 5 + index[0]) % 9 - 4) / 8;
+    };
+    check(problem, operands(problem, integers(3, false, 1), eighths), Way::multiples);
+    auto sevenths = [random = integers(8, false, 2)](const Extents& index) mutable {
+      return random(index) / 7;
+    };
+    Operands data = operands(problem, sevenths, sevenths);
+    const Observed engine;
+    (void)run_guarded(cpu_device(), engine, problem, data);
+    EXPECT_EQ(engine.task().runs(Way::direct), 1) << problem;
   }
+  const Problem biased =
+      Problem::parse("op=fwd dtype=u8:f32:u8 c=2 in=900 k=3 f=301 acc=f32 bias=1");
+  const auto halves = [](const Extents& index) { return index[2] % 50 == 7 ? 0.5 : 0.0; };
+  check(biased, operands(biased, integers(8, false, 1), halves), Way::multiples);
 }
 
 }  // namespace

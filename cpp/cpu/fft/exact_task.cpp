@@ -8,6 +8,7 @@
 #include "cpp/core/machine.hpp"
 #include "cpp/core/message.hpp"
 #include "cpp/core/view_rules.hpp"
+#include "cpp/cpu/element_rows.hpp"
 #include "cpp/cpu/error_terms.hpp"
 #include "cpp/cpu/fft/fft_engine.hpp"
 #include "cpp/cpu/parallel.hpp"
@@ -69,17 +70,30 @@ bool ExactTask::serves(const Problem& p, const Sizes& n) {
   return is_integer(p.result_dtype());
 }
 
-ExactTask::ExactTask(const Problem& problem, const BlockPlan& blocks)
-    : p_(with_wide_sums(problem)), n_(sizes(blocks)), one_thread_us_(blocks.nanoseconds * 1e-3) {
-  const Offer beside = fastest_beside(problem);
-  direct_ = beside.prepare();
-  direct_us_ = beside.estimate_us;
+std::optional<DigitChoice> ExactTask::digits_of_all(const Problem& p, const Sizes& n) {
+  if (!is_integer(p.accumulator)) return {};
+  return choose_digits(p, n, largest_magnitude(first_operand(p)),
+                       largest_magnitude(second_operand(p)));
+}
+
+ExactTask::ExactTask(const Problem& problem, const BlockPlan& blocks, Beside beside)
+    : p_(with_wide_sums(problem)),
+      n_(sizes(blocks)),
+      one_thread_us_(blocks.nanoseconds * 1e-3),
+      direct_us_(std::numeric_limits<double>::infinity()),
+      bias_(problem.bias_dtype()) {
+  if (beside == Beside::fastest) {
+    const Offer offer = fastest_beside(problem);
+    direct_ = offer.prepare();
+    direct_us_ = offer.estimate_us;
+  }
   slots_ = plan_threads(std::numeric_limits<std::int64_t>::max(), one_thread_us_);
   if (is_integer(p_.accumulator)) {
     choose_max_digits();
     integers_ = std::make_unique<FftTask<double, std::uint64_t>>(p_, blocks, max_);
   } else {
     floats_ = std::make_unique<FftTask<double, double>>(p_, blocks);
+    bias_at_ = floats_->workspace_bytes();
   }
 }
 
@@ -90,21 +104,22 @@ double ExactTask::transforms_us(double cost) const {
 // Memory is kept for the largest integers that transforms serve faster than another engine. Smaller
 // ones need no more digits: they have as many of the same length, or fewer.
 void ExactTask::choose_max_digits() {
-  constexpr int all = 16;
-  const int first_bits = static_cast<int>(8 * size_of(first_operand(p_)));
-  const int second_bits = static_cast<int>(8 * size_of(second_operand(p_)));
+  const double first = largest_magnitude(first_operand(p_));
+  const double second = largest_magnitude(second_operand(p_));
   for (int bits = 64; bits > 1; bits -= 4) {
-    const auto choice = choose_digits(p_, n_, std::ldexp(1.0, std::min(bits, first_bits)),
-                                      std::ldexp(1.0, std::min(bits, second_bits)), all, all);
+    const double largest = std::ldexp(1.0, bits);
+    const auto choice = choose_digits(p_, n_, std::min(first, largest), std::min(second, largest));
     if (!choice || transforms_us(choice->cost) >= direct_us_) continue;
     max_ = choice->digits;
+    max_cost_ = choice->cost;
     return;
   }
 }
 
 std::size_t ExactTask::workspace_bytes() const {
-  return std::max(direct_->workspace_bytes(),
-                  integers_ ? integers_->workspace_bytes() : floats_->workspace_bytes());
+  std::size_t bytes = integers_ ? integers_->workspace_bytes() : floats_->workspace_bytes();
+  if (converts_bias()) bytes += static_cast<std::size_t>(p_.out_channels) * sizeof(double);
+  return std::max(bytes, direct_ ? direct_->workspace_bytes() : 0);
 }
 
 // Whichever way a sum comes, its own share of the products' magnitude is all it errs by.
@@ -115,22 +130,29 @@ ErrorBound ExactTask::error_bound() const {
 }
 
 std::string ExactTask::policy() const {
-  if (integers_) {
-    return message(integers_->policy(),
-                   "; looks at the operands: one digit where they prove exact, ", "up to ",
-                   max_.first, " by ", max_.second, " digits where that is faster than ",
-                   direct_->policy());
+  if (!integers_) {
+    return message(floats_->policy(),
+                   "; looks at the operands and at sums near a step of the store, ",
+                   "which come from the definition, or all from ", direct_->policy());
   }
-  return message(floats_->policy(),
-                 "; looks at the operands and at sums near a step of the store, ",
-                 "which come from the definition, or all from ", direct_->policy());
+  const std::string first =
+      message(integers_->policy(), "; looks at the operands: one digit where they prove exact, ");
+  if (max_.is_whole()) return message(first, "else ", direct_->policy());
+  const std::string digits =
+      message("up to ", max_.first, " by ", max_.second, " digits of ", max_.bits, " bits, then ",
+              std::round(10 * max_cost_) / 10, " times as long");
+  if (direct_ == nullptr) return message(first, digits);
+  return message(first, digits, ", where that is faster than ", direct_->policy());
 }
 
 // Data with NaN or infinity goes to the other engine.
 PlanFacts ExactTask::facts() const {
   PlanFacts facts = integers_ ? integers_->facts() : floats_->facts();
-  facts.threads = std::max(slots_, direct_->facts().threads);
-  facts.spreads_non_finite = direct_->facts().spreads_non_finite;
+  facts.threads = slots_;
+  if (direct_ != nullptr) {
+    facts.threads = std::max(slots_, direct_->facts().threads);
+    facts.spreads_non_finite = direct_->facts().spreads_non_finite;
+  }
   ++facts.memory_passes;  // the look
   return facts;
 }
@@ -157,7 +179,7 @@ std::unique_ptr<PreparedFilter> ExactTask::prepare_filter(const Stream& stream,
   filter->scan = scan_second(filter->data);
   filter->spectra =
       integers_ ? integers_->prepare_filter(stream, w) : floats_->prepare_filter(stream, w);
-  filter->direct = direct_->prepare_filter(stream, w);
+  if (direct_ != nullptr) filter->direct = direct_->prepare_filter(stream, w);
   return filter;
 }
 
@@ -170,15 +192,26 @@ void ExactTask::run(const RunArguments& arguments) const {
   }
   const OperandScan first = scan_first(arguments.first);
   const OperandScan second = filter != nullptr ? filter->scan : scan_second(arguments.second);
+  if (converts_bias()) transforms.bias = converted_bias(arguments);
   const Way way =
       integers_ ? run_integers(transforms, first, second) : run_floats(transforms, first, second);
   if (way == Way::direct) {
     RunArguments direct = transforms;
+    direct.bias = arguments.bias;
     direct.prepared = filter != nullptr ? filter->direct.get() : nullptr;
     if (direct.prepared != nullptr) direct.second = nullptr;
     direct_->run(direct);
   }
   ++runs_[static_cast<std::size_t>(way)];
+}
+
+// Where a bias stands beside sums of another type than it comes in.
+bool ExactTask::converts_bias() const { return p_.epilogue.bias && bias_ != p_.bias_dtype(); }
+
+const void* ExactTask::converted_bias(const RunArguments& arguments) const {
+  auto* to = reinterpret_cast<double*>(arguments.workspace + bias_at_);
+  load_row<double>(bias_)(arguments.bias, 0, 1, p_.out_channels, to, 1);
+  return to;
 }
 
 ExactTask::Way ExactTask::run_integers(const RunArguments& arguments, const OperandScan& first,
@@ -211,6 +244,7 @@ ExactTask::Way ExactTask::run_floats(const RunArguments& arguments, const Operan
   const double sum_us = definition_us() * longest_sum(p_);
   const SumGuard guard(p_, arguments, accuracy, static_cast<std::int64_t>(one_thread_us_ / sum_us));
   if (!accuracy.settles_all()) {
+    if (p_.pass != Pass::forward || p_.epilogue.beta != 0) return Way::direct;
     // Flat images put most sums near a step. A few outputs tell, for a small part of the time.
     constexpr std::int64_t samples = 16;
     const bool cheap = samples * sum_us < one_thread_us_ / 4;

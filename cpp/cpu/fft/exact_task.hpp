@@ -20,6 +20,9 @@ namespace faltung::fft {
 ///     watched    floating sums near a jump of the store are taken from the definition (SumGuard)
 ///     direct     a task of another engine, prepared beside the transforms, does it all
 ///
+/// Floating sums are watched in the forward pass alone, and not with beta, which reads what a first
+/// try may have overwritten; those that are no multiples go to the other engine then.
+///
 /// Results depend on the data alone, not on threads or instruction sets.
 class ExactTask final : public Task {
  public:
@@ -29,8 +32,19 @@ class ExactTask final : public Task {
   /// sums of integers that can grow too large for one transform.
   [[nodiscard]] static bool serves(const Problem& problem, const Sizes& n);
 
+  /// Digits that serve all integers of the problem's types, and what they cost; nothing where sums
+  /// are floating, or no digits are small enough.
+  [[nodiscard]] static std::optional<DigitChoice> digits_of_all(const Problem& problem,
+                                                                const Sizes& n);
+
+  /// Whether another engine stands by.
+  enum class Beside : std::uint8_t {
+    fastest,
+    none  ///< for problems that have digits_of_all
+  };
+
   /// @param blocks  for the problem with floating sums in f64
-  ExactTask(const Problem& problem, const BlockPlan& blocks);
+  ExactTask(const Problem& problem, const BlockPlan& blocks, Beside beside = Beside::fastest);
   [[nodiscard]] std::size_t workspace_bytes() const override;
   [[nodiscard]] ErrorBound error_bound() const override;
   [[nodiscard]] std::string policy() const override;
@@ -56,13 +70,18 @@ class ExactTask final : public Task {
   [[nodiscard]] OperandScan scan_second(const void* data) const;
   [[nodiscard]] double transforms_us(double cost) const;
   void choose_max_digits();
+  [[nodiscard]] bool converts_bias() const;
+  [[nodiscard]] const void* converted_bias(const RunArguments& arguments) const;
 
   Problem p_;  // floating sums in f64
   Sizes n_;
-  double one_thread_us_;  // one digit each
-  std::unique_ptr<Task> direct_;
-  double direct_us_ = 0;
+  double one_thread_us_;          // one digit each
+  std::unique_ptr<Task> direct_;  // may be null
+  double direct_us_;
   Digits max_;
+  double max_cost_ = 1;      // of as many
+  DType bias_;               // as it comes; what transforms get is p_.bias_dtype()
+  std::size_t bias_at_ = 0;  // in the workspace, converted
   std::unique_ptr<FftTask<double, std::uint64_t>> integers_;  // one of the two
   std::unique_ptr<FftTask<double, double>> floats_;
   int slots_ = 1;

@@ -220,8 +220,11 @@ void Channels<T, Sum>::fold_x(std::int64_t block, const T* from, const Scratch& 
 template <typename T, typename Sum>
 template <typename Value>
 void Channels<T, Sum>::store_x(const RunArguments& arguments, std::int64_t b, std::int64_t c,
-                               const Value* image, const Scratch& scratch) const {
+                               Value* image, const Scratch& scratch, const SumGuard* guard) const {
   const Shape extents = input_extents(p_);
+  if constexpr (std::is_same_v<Sum, double> && std::is_same_v<Value, double>) {
+    if (guard != nullptr) guard->settle_all(image, element_count(extents));
+  }
   for_each_index(slow_extents(extents), [&](std::int64_t, const Extents& i) {
     store_row(arguments, c, image, 1, extents.back(),
               b * x_.outer + c * x_.channel + offset_of(i, x_.spatial), x_.spatial.back(), scratch);
@@ -232,13 +235,17 @@ void Channels<T, Sum>::store_x(const RunArguments& arguments, std::int64_t b, st
 template <typename T, typename Sum>
 template <typename Value>
 void Channels<T, Sum>::store_w(const RunArguments& arguments, std::int64_t k, std::int64_t c,
-                               const Value* from, const Scratch& scratch) const {
+                               const Value* from, const Scratch& scratch,
+                               const SumGuard* guard) const {
   const Shape rows = slow_shape([&](std::size_t t) { return axis(t).filter; });
   for_each_index(rows, [&](std::int64_t, const Extents& slow) {
     const Value* row = from + row_start(tap_places(slow));
     for (std::int64_t r = 0; r < last_.filter; ++r) {
       const Sum tap = finished<Value, Sum>(row[tap_place(last_, r)]);
       scratch.sums[r] = p_.conjugate ? conjugate_value(tap) : tap;
+    }
+    if constexpr (std::is_same_v<Sum, double>) {
+      if (guard != nullptr) guard->settle_all(scratch.sums, last_.filter);
     }
     result_.store(arguments, k, scratch.sums, last_.filter, tap_offset(k, c, slow), tap_step());
   });
@@ -261,14 +268,14 @@ void Channels<T, Sum>::store_row(const RunArguments& arguments, std::int64_t cha
   result_.store(arguments, channel, scratch.sums, count, first, step);
 }
 
-#define FALTUNG_INSTANTIATE_STORES(T, Sum, Value)                                          \
-  template void Channels<T, Sum>::store_y(const RunArguments&, std::int64_t, std::int64_t, \
-                                          std::int64_t, const Value*, const Scratch&,      \
-                                          const SumGuard*) const;                          \
-  template void Channels<T, Sum>::store_x(const RunArguments&, std::int64_t, std::int64_t, \
-                                          const Value*, const Scratch&) const;             \
-  template void Channels<T, Sum>::store_w(const RunArguments&, std::int64_t, std::int64_t, \
-                                          const Value*, const Scratch&) const;
+#define FALTUNG_INSTANTIATE_STORES(T, Sum, Value)                                                  \
+  template void Channels<T, Sum>::store_y(const RunArguments&, std::int64_t, std::int64_t,         \
+                                          std::int64_t, const Value*, const Scratch&,              \
+                                          const SumGuard*) const;                                  \
+  template void Channels<T, Sum>::store_x(const RunArguments&, std::int64_t, std::int64_t, Value*, \
+                                          const Scratch&, const SumGuard*) const;                  \
+  template void Channels<T, Sum>::store_w(const RunArguments&, std::int64_t, std::int64_t,         \
+                                          const Value*, const Scratch&, const SumGuard*) const;
 #define FALTUNG_INSTANTIATE(T, Sum) \
   template class Channels<T, Sum>;  \
   FALTUNG_INSTANTIATE_STORES(T, Sum, T)

@@ -49,19 +49,20 @@ class Channels : public BlockPlaces {
   static void add_up(std::int64_t count, const T* from, int shift, bool first,
                      std::uint64_t* totals);
   /// @tparam Value  T, or uint64_t for totals
-  /// @param guard   makes floating sums right that become integers; null without
+  /// @param guard   makes floating sums right that become integers; null without. Those of
+  ///                gradients are settled by the accuracy alone
   template <typename Value>
   void store_y(const RunArguments& arguments, std::int64_t b, std::int64_t k, std::int64_t block,
                const Value* from, const Scratch& scratch, const SumGuard* guard = nullptr) const;
   template <typename Value>
   void store_w(const RunArguments& arguments, std::int64_t k, std::int64_t c, const Value* from,
-               const Scratch& scratch) const;
+               const Scratch& scratch, const SumGuard* guard = nullptr) const;
   // Of x all blocks of a channel are added up, in order, and then stored.
   void clear_x(const Scratch& scratch) const;
   void fold_x(std::int64_t block, const T* from, const Scratch& scratch) const;
   template <typename Value>
-  void store_x(const RunArguments& arguments, std::int64_t b, std::int64_t c, const Value* image,
-               const Scratch& scratch) const;
+  void store_x(const RunArguments& arguments, std::int64_t b, std::int64_t c, Value* image,
+               const Scratch& scratch, const SumGuard* guard = nullptr) const;
 
  private:
   void clear(const Box& box, T* data) const;

@@ -1,5 +1,7 @@
 #include "cpp/cpu/fft/fft_engine.hpp"
 
+#include <optional>
+
 #include "cpp/core/machine.hpp"
 #include "cpp/core/way.hpp"
 #include "cpp/cpu/fft/exact_task.hpp"
@@ -54,15 +56,28 @@ double transforms_us(const Call& call) {
 
 // For integers that one transform serves, as most data is; others take a look at the operands, and
 // a few times as long, or as long as the engine beside it.
-double integers_us(const Call& call) {
+double integers_ns(const Call& call, double cost) {
   constexpr double look_cycles = 1.85;  // at an element of an operand
   const Problem& p = call.problem;
   const Shape first = p.pass == Pass::backward_data ? p.y_shape() : p.x_shape();
   const Shape second = p.pass == Pass::backward_filter ? p.y_shape() : p.w_shape();
   const double looked = static_cast<double>(element_count(first) + element_count(second));
-  const double ns =
-      call.blocks.nanoseconds + strided_ns(p) + look_cycles * looked * cpu_machine().cycle_ns();
-  return fft::start_us() + shared_us(1e-3 * ns);
+  return cost * (call.blocks.nanoseconds + strided_ns(p)) +
+         look_cycles * looked * cpu_machine().cycle_ns();
+}
+
+double integers_us(const Call& call) {
+  return fft::start_us() + shared_us(1e-3 * integers_ns(call, 1));
+}
+
+// Of all integers of the types, if there are such digits.
+std::optional<fft::DigitChoice> digits_of_all(const Call& call) {
+  if (!becomes_integers(call)) return {};
+  return fft::ExactTask::digits_of_all(call.problem, call.sizes);
+}
+
+double digits_us(const Call& call) {
+  return fft::start_us() + shared_us(1e-3 * integers_ns(call, digits_of_all(call)->cost));
 }
 
 constexpr Way<Call> all_ways[] = {
@@ -73,6 +88,15 @@ constexpr Way<Call> all_ways[] = {
      .us = integers_us,
      .make = [](const Call& call) -> std::unique_ptr<Task> {
        return std::make_unique<fft::ExactTask>(call.problem, call.blocks);
+     }},
+    {.name = "digits",
+     .takes = "sums of integers that can grow too large for one transform, which no other engine "
+              "then helps with",
+     .serves = [](const Call& call) { return digits_of_all(call).has_value(); },
+     .us = digits_us,
+     .make = [](const Call& call) -> std::unique_ptr<Task> {
+       return std::make_unique<fft::ExactTask>(call.problem, call.blocks,
+                                               fft::ExactTask::Beside::none);
      }},
     {.name = "transforms",
      .takes = "real and complex sums, and sums of integers that one transform gives exactly",
@@ -108,30 +132,11 @@ class FftEngine final : public Engine {
       const auto positions = static_cast<double>(extended_extent(axis));
       if (positions > max_points) return Offer::no(message("an axis of ", positions, " points"));
     }
-    std::string refusal = stores_integers(p);
-    if (!refusal.empty()) return Offer::no(std::move(refusal));
     const Call call = call_of(p);
     if (call.sizes.length > max_points) {
       return Offer::no(message("a transform of ", call.sizes.length, " points"));
     }
     return offer_of<Call>(all_ways, call, wanted);
-  }
-
-  // Why floating sums cannot be watched when they become integers; empty if they can, or need not.
-  static std::string stores_integers(const Problem& p) {
-    if (is_integer(p.accumulator) || !is_integer(p.result_dtype())) return {};
-    if (p.pass != Pass::forward) {
-      return "integer gradients of floating sums are not watched for steps of the store";
-    }
-    if (p.epilogue.beta != 0) {
-      return message("beta is ", p.epilogue.beta,
-                     ", and integer results of floating sums may be computed twice");
-    }
-    if (p.epilogue.bias && p.accumulator != DType::f64) {
-      return message("sums that become integers are formed in f64, the bias is ",
-                     faltung::name(p.bias_dtype()));
-    }
-    return {};
   }
 };
 

@@ -135,7 +135,7 @@ std::unique_ptr<PreparedFilter> FftTask<T, Sum>::prepare_filter(const Stream&,
 
 template <typename T, typename Sum>
 void FftTask<T, Sum>::run(const RunArguments& arguments, const Care& care) const {
-  if (p_.pass == Pass::backward_filter) return backward_filter(arguments, care.digits);
+  if (p_.pass == Pass::backward_filter) return backward_filter(arguments, care);
   const R* w = nullptr;
   if (arguments.prepared != nullptr && care.digits.second == 1) {
     w = static_cast<const Spectra*>(arguments.prepared)->values.data();
@@ -144,7 +144,7 @@ void FftTask<T, Sum>::run(const RunArguments& arguments, const Care& care) const
     load_filters(arguments.second, to, arguments.workspace, care.digits);
     w = to;
   }
-  if (p_.pass == Pass::backward_data) return backward_data(arguments, w, care.digits);
+  if (p_.pass == Pass::backward_data) return backward_data(arguments, w, care);
   if (care.digits.is_whole() && group_inputs_ == 1 && group_outputs_ == 1) {
     return forward_single(arguments, w, care);
   }
@@ -227,7 +227,8 @@ void FftTask<T, Sum>::forward_output(const RunArguments& arguments, const R* x, 
 
 template <typename T, typename Sum>
 void FftTask<T, Sum>::backward_data(const RunArguments& arguments, const R* w,
-                                    const Digits& digits) const {
+                                    const Care& care) const {
+  const Digits& digits = care.digits;
   R* y = spectra_.at(arguments.workspace);
   const std::int64_t count = digits.first;
   const int diagonals = digits.diagonals();
@@ -254,7 +255,7 @@ void FftTask<T, Sum>::backward_data(const RunArguments& arguments, const R* w,
           return channels_.store_x(arguments, b, channel, s.totals, s.scratch);
         }
       }
-      channels_.store_x(arguments, b, channel, s.scratch.image, s.scratch);
+      channels_.store_x(arguments, b, channel, s.scratch.image, s.scratch, care.guard);
     });
   }
 }
@@ -280,7 +281,8 @@ void FftTask<T, Sum>::backward_input(const R* y, const R* w, std::int64_t g, std
 }
 
 template <typename T, typename Sum>
-void FftTask<T, Sum>::backward_filter(const RunArguments& arguments, const Digits& digits) const {
+void FftTask<T, Sum>::backward_filter(const RunArguments& arguments, const Care& care) const {
+  const Digits& digits = care.digits;
   R* w = filters_.at(arguments.workspace);
   const std::int64_t units = p_.batch * blocks_;
   const int diagonals = digits.diagonals();
@@ -293,7 +295,9 @@ void FftTask<T, Sum>::backward_filter(const RunArguments& arguments, const Digit
     const std::int64_t k = i / group_inputs_, c = i % group_inputs_;
     for (int diagonal = 0; diagonal < diagonals; ++diagonal) {
       transform_.inverse(w + (i * diagonals + diagonal) * size_, s.data, channels_.w_box(), s.work);
-      if (diagonals == 1) return channels_.store_w(arguments, k, c, s.data, s.scratch);
+      if (diagonals == 1) {
+        return channels_.store_w(arguments, k, c, s.data, s.scratch, care.guard);
+      }
       channels_.add_up(channels_.w_box(), s.data, diagonal * digits.bits, diagonal == 0, s.totals);
     }
     if constexpr (std::is_integral_v<Sum>) {

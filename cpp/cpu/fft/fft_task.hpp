@@ -68,10 +68,10 @@ class FftTask final : public Task {
   void forward_single(const RunArguments& arguments, const R* w, const Care& care) const;
   void forward_output(const RunArguments& arguments, const R* x, const R* w, std::int64_t unit,
                       std::int64_t k, const Slot& s, const Care& care) const;
-  void backward_data(const RunArguments& arguments, const R* w, const Digits& digits) const;
+  void backward_data(const RunArguments& arguments, const R* w, const Care& care) const;
   void backward_input(const R* y, const R* w, std::int64_t g, std::int64_t c, int diagonal,
                       const Slot& s, const Digits& digits) const;
-  void backward_filter(const RunArguments& arguments, const Digits& digits) const;
+  void backward_filter(const RunArguments& arguments, const Care& care) const;
   void load_gradients(const RunArguments& arguments, std::int64_t first, std::int64_t count,
                       const Digits& digits) const;
   void add_up_filters(const RunArguments& arguments, std::int64_t units, bool first,

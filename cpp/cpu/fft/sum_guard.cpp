@@ -138,13 +138,14 @@ double SumGuard::sum(std::int64_t b, std::int64_t k, const Extents& output) cons
   return total;
 }
 
+void SumGuard::settle_all(double* sums, std::int64_t count) const {
+  const double quantum = accuracy_.quantum, inverse = 1 / quantum;
+  for (std::int64_t i = 0; i < count; ++i) sums[i] = nearest(sums[i] * inverse) * quantum;
+}
+
 void SumGuard::settle(std::int64_t b, std::int64_t k, const Extents& first, std::size_t axis,
                       double* sums, std::int64_t count) const {
-  if (accuracy_.settles_all()) {
-    const double quantum = accuracy_.quantum, inverse = 1 / quantum;
-    for (std::int64_t i = 0; i < count; ++i) sums[i] = nearest(sums[i] * inverse) * quantum;
-    return;
-  }
+  if (accuracy_.settles_all()) return settle_all(sums, count);
   if (p_.epilogue == Epilogue{} && !may_be_doubtful(sums, count)) return;
   for (std::int64_t i = 0; i < count; ++i) {
     if (!is_doubtful(sums[i], k)) continue;

@@ -22,7 +22,8 @@ class SumGuard {
     [[nodiscard]] bool settles_all() const { return error < quantum / 2; }
   };
 
-  /// @param problem    of the forward pass, with an integer result and beta = 0
+  /// @param problem    with an integer result; unless the accuracy settles all, of the forward pass
+  ///                   with beta = 0
   /// @param arguments  with the filter where it lies
   /// @param most       sums that may be taken from the definition
   SumGuard(const Problem& problem, const RunArguments& arguments, const Accuracy& accuracy,
@@ -31,6 +32,9 @@ class SumGuard {
   /// Makes `count` sums right, those of output channel k from index `first` on along `axis`.
   void settle(std::int64_t b, std::int64_t k, const Extents& first, std::size_t axis, double* sums,
               std::int64_t count) const;
+
+  /// The same for any sums that the accuracy settles.
+  void settle_all(double* sums, std::int64_t count) const;
 
   /// Whether `sum`, of channel k, is so near a jump that it may be stored wrong.
   [[nodiscard]] bool is_doubtful(double sum, std::int64_t k) const;
