@@ -93,9 +93,10 @@ void meet(unsigned mask, const char* instruction, void* arguments,
   if (mask & ~warp.present) mask &= warp.present;  // a full mask in the block's last, partial warp
   const auto found = std::find_if(warp.meetings.begin(), warp.meetings.end(),
                                   [&](const Rendezvous* meeting) { return meeting->mask == mask; });
-  Rendezvous first{mask, 0, instruction, {}, {}};
+  Rendezvous first;
+  if (found == warp.meetings.end()) first = {mask, 0, instruction, {}, {}};
   Rendezvous& meeting = found == warp.meetings.end() ? first : **found;
-  if (std::strcmp(meeting.instruction, instruction) != 0) {
+  if (meeting.instruction != instruction && std::strcmp(meeting.instruction, instruction) != 0) {
     fail(Check::divergent_collective,
          std::string(instruction) + " while other lanes of the warp wait at " + meeting.instruction,
          where);

@@ -22,13 +22,14 @@ struct NamedBarrier {
 };
 
 /// Lanes of one warp that meet in one instruction: a shuffle, a vote, an mma. The lane that comes
-/// last does the work for all; the arguments of the others stay alive on their stacks.
+/// last does the work for all; the arguments of the others stay alive on their stacks. Not set
+/// beforehand: every lane holds one, and only the first one's is used.
 struct Rendezvous {
-  unsigned mask = 0;
-  unsigned arrived = 0;
-  const char* instruction = "";
-  std::array<void*, 32> arguments{};
-  std::array<Thread*, 32> lanes{};
+  unsigned mask;
+  unsigned arrived;
+  const char* instruction;
+  std::array<void*, 32> arguments;
+  std::array<Thread*, 32> lanes;
 };
 
 /// Meets the lanes of `mask` and runs `complete` once, when all are there.

@@ -98,6 +98,8 @@ SharedTraffic count_wavefronts(unsigned mask, const std::array<const std::byte*,
 
 }  // namespace
 
+bool counting = false;
+
 Traffic& Traffic::operator+=(const Traffic& other) {
   requests += other.requests;
   bytes += other.bytes;
@@ -178,6 +180,7 @@ void RequestLog::account(const Site& log, const Request& request) {
 }
 
 void count_bulk_global(Access kind, const std::byte* address, std::size_t bytes) {
+  if (!counting) return;
   std::vector<SectorUse> uses;
   add_bytes(uses, address, bytes);
   Traffic traffic = book_sectors(kind, uses);

@@ -64,9 +64,13 @@ struct CallSite {
   std::uintptr_t path = 0;
 };
 
-/// Of the call to the function that this is inlined into.
+/// Whether the running launch counts what it moves: only if a Recorder keeps it.
+extern bool counting;
+
+/// Of the call to the function that this is inlined into; the path, which only counting needs, is 0
+/// without it.
 [[gnu::always_inline]] inline CallSite call_site() {
-  return {__builtin_return_address(0), call_path(__builtin_frame_address(0))};
+  return {__builtin_return_address(0), counting ? call_path(__builtin_frame_address(0)) : 0};
 }
 
 /// Puts the accesses of a warp's lanes back together. Lanes run one after another here; the n-th

@@ -68,6 +68,8 @@ Options& options() {
 Recorder::Recorder() : outer_(std::exchange(innermost, this)) {}
 Recorder::~Recorder() { innermost = outer_; }
 
+bool is_recording() { return innermost != nullptr; }
+
 void record(Report report) {
   if (innermost != nullptr) innermost->reports_.push_back(std::move(report));
 }

@@ -31,6 +31,8 @@ struct Report {
   std::map<const void*, SiteCounters> sites;  ///< by instruction
 };
 void record(Report report);
+/// Whether somebody keeps reports.
+bool is_recording();
 
 /// Keeps the reports of all launches made while it lives.
 class Recorder {

@@ -99,6 +99,7 @@ void set_up_threads(Execution& run, Block& block) {
   block.warps.resize((threads + 31) / 32);
   for (std::size_t i = 0; i < threads; ++i) {
     Thread& thread = block.threads[i];
+    thread = {};  // may be that of an earlier block
     thread.id = static_cast<int>(run.threads.size());
     thread.lane = static_cast<int>(i % 32);
     const auto linear = static_cast<unsigned>(i);
@@ -112,8 +113,14 @@ void set_up_threads(Execution& run, Block& block) {
   }
 }
 
+/// A block as new, but for the memory of its threads.
+void renew(Block& block) {
+  std::vector<Thread> threads = std::move(block.threads);
+  block = {};
+  block.threads = std::move(threads);
+}
+
 void set_up_cluster(Execution& run, const uint3& first) {
-  run.blocks.clear();
   run.threads.clear();
   run.runnable.clear();
   run.mbarriers.clear();
@@ -121,6 +128,7 @@ void set_up_cluster(Execution& run, const uint3& first) {
   run.blocks.resize(count(run.cluster));
   for (unsigned rank = 0; rank < run.blocks.size(); ++rank) {
     Block& block = run.blocks[rank];
+    renew(block);
     block.rank = rank;
     block.index = {first.x + rank % run.cluster.x, first.y + rank / run.cluster.x % run.cluster.y,
                    first.z + rank / run.cluster.x / run.cluster.y};
@@ -277,7 +285,9 @@ std::uint32_t shared_address(const void* address) {
 void launch(const LaunchSpec& spec, const std::function<void()>& body) {
   const auto turn = take_turn();
   static std::uint32_t launches = 0;
+  static auto& last_blocks = *new std::vector<Block>;  // kept for their memory
   Execution run;
+  run.blocks = std::move(last_blocks);
   run.spec = spec;
   run.kernel = spec.kernel;
   run.grid = gridDim = spec.grid;
@@ -287,6 +297,7 @@ void launch(const LaunchSpec& spec, const std::function<void()>& body) {
   run.launch = ++launches;
   run.shared_bytes = run.shared_end = spec.shared_bytes;
   run.random.seed(options().seed);
+  counting = is_recording();
   site_counters().clear();
   running = &run;
   try {
@@ -300,6 +311,7 @@ void launch(const LaunchSpec& spec, const std::function<void()>& body) {
     throw;
   }
   running = nullptr;
+  last_blocks = std::move(run.blocks);
   record({spec.kernel, spec.grid, spec.block, spec.shared_bytes, run.counters, site_counters()});
 }
 

@@ -134,6 +134,7 @@ void check_shared_range(Access kind, const void* address, std::size_t bytes, con
 
 void log_request(const CallSite& site, bool shared, Access kind, const void* address,
                  unsigned bytes) {
+  if (!counting) return;
   const Thread& thread = self();
   if (kind == Access::atomic) ++execution().counters.atomics;
   thread.warp->requests.add(site, shared, kind, static_cast<unsigned>(thread.lane),
