@@ -74,7 +74,7 @@ class Digit {
     // Half a unit of each digit before: this one then rounds to the nearest.
     for (int i = 0; i < index; ++i) offset_ += std::uint64_t{1} << ((i + 1) * digits.bits - 1);
   }
-  [[nodiscard]] bool is_whole() const { return is_whole_; }
+  [[nodiscard]] FALTUNG_HOST_DEVICE bool is_whole() const { return is_whole_; }
   /// @param value  modulo 2^64
   [[nodiscard]] FALTUNG_HOST_DEVICE double operator()(std::uint64_t value) const {
     const std::uint64_t bits = ((value + offset_) >> shift_) & mask_;

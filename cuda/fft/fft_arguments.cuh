@@ -1,14 +1,12 @@
 #pragma once
 
-#include "cuda/fft/fft_geometry.hpp"
+#include "cpp/core/integer_digits.hpp"
+#include "cuda/fft/fft_policy.hpp"
 #include "cuda/primitives/epilogue.cuh"
 #include "cuda/primitives/memory.cuh"
 #include "cuda/runtime/launch.hpp"
 
 namespace faltung::cuda::fft {
-
-/// Which tensor of a problem is meant.
-enum class Operand : std::uint8_t { x, w, y };
 
 inline constexpr int threads = 256;
 /// Points or elements of one channel that a block of threads takes at a time.
@@ -25,6 +23,12 @@ struct MoveArguments {
   DType type = DType::f32;  ///< of the tensor
   std::int64_t first = 0, count = 0;
   EpilogueArguments epilogue;  ///< of a store
+  bool integers = false;       ///< of a load: elements are integers, of which it takes a digit
+  faltung::fft::Digit digit;
+  /// Of a store of integers: the sum of diagonal d counts 2^(d bits); its arrays are `arrays`
+  /// behind those of the one before.
+  int diagonals = 1, bits = 0;
+  std::int64_t arrays = 0;
 };
 
 /// Channels of a section, of one unit; of w all pairs are of one.
@@ -73,20 +77,23 @@ FALTUNG_HOST_DEVICE constexpr Member member_of(const MoveArguments& a, std::int6
   return member;
 }
 
-/// The number of a spectrum: group * steps.group + outer * steps.outer + inner * steps.inner.
+/// The number of a spectrum: group * steps.group + outer * steps.outer + inner * steps.inner, and
+/// so many further from one digit to the next.
 struct SpectrumSteps {
-  std::int64_t group = 0, outer = 0, inner = 0;
+  std::int64_t group = 0, outer = 0, inner = 0, digit = 0;
 };
 
 /// Sums of products of spectra, each of `points` complex numbers, as products of matrices:
 ///
-///     sum[group, row, column] = scale * ((sum before) + over j of  a[group, row, j] b[group,
-///     column, j])
+///     sum[group, row, column] = scale * ((sum before) +
+///                                        over j and digits of  a[group, row, j] b[group, column,
+///                                        j])
 struct ProductArguments {
   Global<const unsigned char> a = {}, b = {};
   Global<unsigned char> sum = {};
   std::int64_t points = 0;
   std::int64_t groups = 1, rows = 1, columns = 1, terms = 1;
+  int digits = 1;
   SpectrumSteps a_at, b_at, sum_at;
   bool conjugate_b = false;
   bool add = false;  ///< to the sum before

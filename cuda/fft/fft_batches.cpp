@@ -79,6 +79,12 @@ struct Work {
   double outside = 0, inside = 0, products = 0, launches = 0;
 };
 
+double pairs_of_digits(const faltung::fft::Digits& digits) {
+  int pairs = 0;
+  for (int d = 0; d < digits.diagonals(); ++d) digits.for_each_pair(d, [&](int, int) { ++pairs; });
+  return pairs;
+}
+
 // Bytes of the tensors.
 double outside_bytes(const Numbers& numbers, const Geometry& g, const Times& times) {
   const bool data = numbers.pass == Pass::backward_data;
@@ -91,9 +97,14 @@ double outside_bytes(const Numbers& numbers, const Geometry& g, const Times& tim
     taps *= number(axis.filter);
   }
   const double images = number(g.images);
-  return images * x * std::max(1.0, times.x) * static_cast<double>(numbers.x_bytes) +
-         images * y * std::max(1.0, times.y) * static_cast<double>(numbers.y_bytes) +
-         number(g.pairs()) * taps * std::max(1.0, times.w) * static_cast<double>(numbers.w_bytes);
+  // Loaded once for each digit, stored once.
+  const auto loads = [&](Operand operand, double count) {
+    return operand == result_of(numbers.pass) ? 1.0 : count * number(parts_of(numbers, operand));
+  };
+  return images * x * loads(Operand::x, times.x) * static_cast<double>(numbers.x_bytes) +
+         images * y * loads(Operand::y, times.y) * static_cast<double>(numbers.y_bytes) +
+         number(g.pairs()) * taps * loads(Operand::w, times.w) *
+             static_cast<double>(numbers.w_bytes);
 }
 
 Work work_of(const Numbers& numbers, const Geometry& g, const Batches& b) {
@@ -110,9 +121,12 @@ Work work_of(const Numbers& numbers, const Geometry& g, const Batches& b) {
   const double w_batches = number(sections.all());
   const double x_times = std::max(1.0, times.x), y_times = std::max(1.0, times.y),
                w_times = std::max(1.0, times.w);
-  const double x = x_batches * x_times * number(arrays.x);
-  const double y = y_batches * y_times * number(arrays.y);
-  const double w = w_batches * w_times * number(arrays.w);
+  const double x_parts = number(parts_of(numbers, Operand::x)),
+               y_parts = number(parts_of(numbers, Operand::y)),
+               w_parts = number(parts_of(numbers, Operand::w));
+  const double x = x_batches * x_times * x_parts * number(arrays.x);
+  const double y = y_batches * y_times * y_parts * number(arrays.y);
+  const double w = w_batches * w_times * w_parts * number(arrays.w);
   Work work;
   work.outside = outside_bytes(numbers, g, times);
   work.inside = (x + y + w) * (points + transform);
@@ -121,14 +135,15 @@ Work work_of(const Numbers& numbers, const Geometry& g, const Batches& b) {
   const double columns = number(filter || data ? b.inputs : b.outputs);
   const double tiles =
       std::ceil(columns / product_columns) / columns + std::ceil(rows / product_rows) / rows;
-  const double products =
-      times.units * w_batches * number(b.units * b.groups * b.inputs * b.outputs);
+  const double products = times.units * w_batches * pairs_of_digits(numbers.digits) *
+                          number(b.units * b.groups * b.inputs * b.outputs);
   const double sums = filter ? w : data ? x : y;
   work.inside += (products * tiles + sums * (2 * times.sums - 1)) * spectrum;
   work.products = products * spectrum / (2 * numbers.part());
-  const double moves =
-      x_batches * x_times + y_batches * y_times + w_batches * w_times * number(arrays.w / b.pairs);
-  work.launches = moves * (1 + trips(g)) + times.units * w_batches;
+  const double moves = x_batches * x_times * x_parts + y_batches * y_times * y_parts +
+                       w_batches * w_times * w_parts * number(arrays.w / b.pairs);
+  work.launches =
+      moves * (1 + trips(g)) + times.units * w_batches * number(numbers.digits.diagonals());
   return work;
 }
 
@@ -163,20 +178,28 @@ Layout lay_out(const Numbers& numbers, const Geometry& g, const Batches& b,
     layout.end += (bytes + 255) / 256 * 256;
     return begin;
   };
-  layout.points = place(std::max({arrays.x, arrays.y, b.pairs}), points_bytes(numbers, g));
-  layout.x = place(arrays.x, spectrum_bytes(numbers, g));
-  layout.y = place(arrays.y, spectrum_bytes(numbers, g));
-  layout.w = place(arrays.w, spectrum_bytes(numbers, g));
+  // Of a result there are the points of all diagonals, of others those of one digit at a time.
+  const auto at_once = [&](Operand operand, std::int64_t count) {
+    return operand == result_of(numbers.pass) ? count * parts_of(numbers, operand) : count;
+  };
+  const double points = points_bytes(numbers, g), spectrum = spectrum_bytes(numbers, g);
+  layout.points = place(std::max({at_once(Operand::x, arrays.x), at_once(Operand::y, arrays.y),
+                                  at_once(Operand::w, b.pairs)}),
+                        points);
+  layout.x = place(arrays.x * parts_of(numbers, Operand::x), spectrum);
+  layout.y = place(arrays.y * parts_of(numbers, Operand::y), spectrum);
+  layout.w = place(arrays.w * parts_of(numbers, Operand::w), spectrum);
   layout.work = place(static_cast<std::int64_t>(work_bytes), 1);
   return layout;
 }
 
 Batches batches(const Numbers& numbers, const Geometry& g) {
   const double spectrum = spectrum_bytes(numbers, g), points = points_bytes(numbers, g);
+  const double x = number(g.inputs() * parts_of(numbers, Operand::x)),
+               y = number(g.outputs() * parts_of(numbers, Operand::y));
   const auto channels = number(std::max(g.inputs(), g.outputs()));
   const std::int64_t step = unit_step(g);
-  const double unit =
-      number(step) * (channels * points + number(g.inputs() + g.outputs()) * spectrum);
+  const double unit = number(step) * (channels * points + (x + y) * spectrum);
   Batches result{.units = step * even_part(g.units() / step, batch_bytes() / unit),
                  .groups = g.groups,
                  .inputs = g.group_inputs,

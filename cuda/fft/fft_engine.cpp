@@ -41,7 +41,7 @@ constexpr Way<Call> all_ways[] = {
      .make = fft::make_task},
 };
 
-// Why transforms of these blocks cannot be made, or not exactly; empty if they can.
+// Why transforms of these blocks cannot be made; empty if they can.
 std::string size_refusal(const Problem& p, const Geometry& g) {
   // Index arithmetic within a block, and within an image that is stored, is of 32 bits.
   constexpr double max_points = 0x1p31;
@@ -52,9 +52,6 @@ std::string size_refusal(const Problem& p, const Geometry& g) {
   for (const fft::BlockAxis& block : g.block) elements *= static_cast<double>(block.elements);
   if (p.pass == Pass::backward_data && elements >= max_points) {
     return message("the gradient of ", elements, " elements of an image at once");
-  }
-  if (is_integer(p.accumulator) && !(faltung::fft::integer_error(p, fft::sizes_of(p, g)) < 0.5)) {
-    return "sums of these integers can grow too large for a transform in f64 to give them exactly";
   }
   return {};
 }
@@ -73,6 +70,11 @@ class FftEngine final : public Engine {
     fft::cut(call.numbers, fft::needed_ranges(p), call.geometry);
     refusal = size_refusal(p, call.geometry);
     if (!refusal.empty()) return Offer::no(std::move(refusal));
+    if (is_integer(p.accumulator) && !fft::set_digits(p, call.geometry, call.numbers)) {
+      return Offer::no(
+          "no digits of these integers are so small that a transform in f64 gives sums "
+          "of so many products exactly");
+    }
     // Another machine may have what this one lacks.
     if (gpu_machine_elsewhere() == nullptr && !cufft_library()) {
       return Offer::no(cufft_library().reason());

@@ -29,17 +29,25 @@ void visit_operand(Operand operand, const F& f) {
 constexpr const char* load_names[] = {"fft load x", "fft load w", "fft load y"};
 constexpr const char* store_names[] = {"fft store x", "fft store w", "fft store y"};
 
-template <typename T>
-void launch_load(Operand operand, const MoveArguments& a, LaunchQueue queue) {
+template <typename T, typename Source>
+void launch_load_as(Operand operand, const MoveArguments& a, LaunchQueue queue) {
   const std::int64_t work = arrays_of(operand, a) * pieces(a.geometry.points, chunk);
   visit_operand(operand, [&](auto which) {
-    launch(load_kernel<T, which()>,
+    launch(load_kernel<T, Source, which()>,
            {.name = load_names[static_cast<int>(operand)],
             .grid = grid_of(work),
             .block = threads,
             .stream = queue},
            a);
   });
+}
+
+template <typename T>
+void launch_load(Operand operand, const MoveArguments& a, LaunchQueue queue) {
+  if constexpr (std::is_same_v<T, double>) {
+    if (a.integers) return launch_load_as<double, std::uint64_t>(operand, a, queue);
+  }
+  launch_load_as<T, T>(operand, a, queue);
 }
 
 template <typename T, typename Acc>

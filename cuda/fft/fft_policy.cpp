@@ -120,7 +120,18 @@ Numbers numbers_of(const Problem& p) {
           .wide = p.accumulator != DType::f32 && p.accumulator != DType::c64,
           .x_bytes = size_of(p.input),
           .w_bytes = size_of(p.filter),
-          .y_bytes = size_of(p.output)};
+          .y_bytes = size_of(p.output),
+          .digits = {}};
+}
+
+Operand result_of(Pass pass) {
+  return pass == Pass::forward ? Operand::y : pass == Pass::backward_data ? Operand::x : Operand::w;
+}
+
+std::int64_t parts_of(const Numbers& numbers, Operand operand) {
+  if (operand == result_of(numbers.pass)) return numbers.digits.diagonals();
+  const Operand first = numbers.pass == Pass::backward_data ? Operand::y : Operand::x;
+  return operand == first ? numbers.digits.first : numbers.digits.second;
 }
 
 std::int64_t spectrum_points(const Geometry& g, bool complex) {
@@ -195,6 +206,15 @@ faltung::fft::Sizes sizes_of(const Problem& p, const Geometry& g) {
         std::min(number(block.tiles), std::ceil(number(block.length) / number(block.step)));
   }
   return sizes;
+}
+
+bool set_digits(const Problem& p, const Geometry& g, Numbers& numbers) {
+  using faltung::fft::largest_magnitude;
+  const auto choice = faltung::fft::choose_digits(
+      p, sizes_of(p, g), largest_magnitude(faltung::fft::first_operand(p)),
+      largest_magnitude(faltung::fft::second_operand(p)));
+  if (choice) numbers.digits = choice->digits;
+  return choice.has_value();
 }
 
 }  // namespace faltung::cuda::fft

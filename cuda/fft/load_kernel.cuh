@@ -32,16 +32,29 @@ __device__ __forceinline__ T conjugate_if(T value, bool yes) {
   return value;
 }
 
+/// What blocks hold of a value: itself, or one digit of an integer.
+template <typename T, typename Source>
+__device__ __forceinline__ T loaded(const MoveArguments& a, Source value) {
+  if constexpr (std::is_integral_v<Source>) {
+    if (a.digit.is_whole()) return static_cast<T>(static_cast<std::int64_t>(value));
+    return a.digit(value);
+  } else {
+    return value;
+  }
+}
+
 /// An element of the operand that is loaded.
-template <typename T>
+template <typename T, typename Source>
 __device__ __forceinline__ T element_at(const MoveArguments& a, std::int64_t index) {
-  if (a.type == native_type<T>) return a.from.template as<const T>()[index];
-  return load_element<T>(a.from, a.type, index);
+  if constexpr (std::is_same_v<T, Source>) {
+    if (a.type == native_type<T>) return a.from.template as<const T>()[index];
+  }
+  return loaded<T>(a, load_element<Source>(a.from, a.type, index));
 }
 
 /// One channel of x in a block, through the boundary map: what does not change along a row is found
 /// once for it.
-template <typename T>
+template <typename T, typename Source>
 class RowsOfX {
  public:
   __device__ __forceinline__ RowsOfX(const MoveArguments& a, const Unit& unit, std::int64_t channel)
@@ -71,9 +84,11 @@ class RowsOfX {
     const std::int64_t position = first_ + column;
     if (place_.what == Stands::element && axis.input_dilation == 1 && position >= 0 &&
         position < axis.input) {
-      return element_at<T>(a_, image_ + place_.offset + position * axis.x_stride);
+      return element_at<T, Source>(a_, image_ + place_.offset + position * axis.x_stride);
     }
-    return value_at<T>(a_.from, a_.type, place_along(axis, place_, position), image_);
+    const Place place = place_along(axis, place_, position);
+    if (place.what == Stands::nothing || place.what == Stands::between) return T{};
+    return loaded<T>(a_, value_at<Source>(a_.from, a_.type, place, image_));
   }
 
  private:
@@ -102,7 +117,7 @@ __device__ __forceinline__ std::int64_t steps_to(std::int64_t place, std::int64_
 }
 
 /// One channel of y at the places of outputs, 0 between them.
-template <typename T>
+template <typename T, typename Source>
 class RowsOfY {
  public:
   __device__ __forceinline__ RowsOfY(const MoveArguments& a, const Unit& unit, std::int64_t channel)
@@ -124,7 +139,7 @@ class RowsOfY {
   }
   __device__ __forceinline__ T operator()(std::uint32_t column) const {
     std::int64_t offset = offset_;
-    return there_ && add(2, column, offset) ? element_at<T>(a_, offset) : T{};
+    return there_ && add(2, column, offset) ? element_at<T, Source>(a_, offset) : T{};
   }
 
  private:
@@ -148,7 +163,7 @@ __device__ __forceinline__ std::int64_t filter_offset(const Geometry& g, const M
 }
 
 /// The filter of a pair of channels at the places of taps, 0 between them.
-template <typename T>
+template <typename T, typename Source>
 class RowsOfW {
  public:
   __device__ __forceinline__ RowsOfW(const MoveArguments& a, const Member& member)
@@ -161,7 +176,7 @@ class RowsOfW {
   __device__ __forceinline__ T operator()(std::uint32_t column) const {
     std::int64_t offset = offset_;
     if (!there_ || !add(2, column, offset)) return T{};
-    return conjugate_if(element_at<T>(a_, offset), a_.geometry.conjugate);
+    return conjugate_if(element_at<T, Source>(a_, offset), a_.geometry.conjugate);
   }
 
  private:
@@ -205,7 +220,9 @@ struct NoRows {
 ///
 ///   grid    x: chunks of points, block after block, as often as needed
 ///   block   threads
-template <typename T, Operand operand>
+///
+/// @tparam Source  what elements are read as: T, or 64 bits of integers
+template <typename T, typename Source, Operand operand>
 __global__ void __launch_bounds__(threads, 4) load_kernel(const __grid_constant__ MoveArguments a) {
   const Geometry& g = a.geometry;
   const std::int64_t chunks = (g.points + chunk - 1) / chunk;
@@ -217,13 +234,13 @@ __global__ void __launch_bounds__(threads, 4) load_kernel(const __grid_constant_
     if (!member.there) {
       fill_chunk<T>(a, at.whole, begin, NoRows<T>{});
     } else if constexpr (operand == Operand::w) {
-      fill_chunk<T>(a, at.whole, begin, RowsOfW<T>(a, member));
+      fill_chunk<T>(a, at.whole, begin, RowsOfW<T, Source>(a, member));
     } else {
       const Unit unit = unit_at(g, member.unit);
       if constexpr (operand == Operand::x) {
-        fill_chunk<T>(a, at.whole, begin, RowsOfX<T>(a, unit, member.input));
+        fill_chunk<T>(a, at.whole, begin, RowsOfX<T, Source>(a, unit, member.input));
       } else {
-        fill_chunk<T>(a, at.whole, begin, RowsOfY<T>(a, unit, member.output));
+        fill_chunk<T>(a, at.whole, begin, RowsOfY<T, Source>(a, unit, member.output));
       }
     }
   }

@@ -29,8 +29,12 @@ __global__ void __launch_bounds__(threads, 1)
     const std::int64_t column = rest % column_tiles * columns;
     rest /= column_tiles;
     const std::int64_t row = rest % row_tiles * product_rows, group = rest / row_tiles;
-    const auto place = [&](const SpectrumSteps& steps, std::int64_t outer, std::int64_t inner) {
-      return (group * steps.group + outer * steps.outer + inner * steps.inner) * a.points + point;
+    const auto place = [&](const SpectrumSteps& steps, std::int64_t outer, std::int64_t inner,
+                           int digit = 0) {
+      return (group * steps.group + outer * steps.outer + inner * steps.inner +
+              digit * steps.digit) *
+                 a.points +
+             point;
     };
     Number sum[product_rows][columns] = {};
     const auto each = [&](const auto& f) {
@@ -44,17 +48,19 @@ __global__ void __launch_bounds__(threads, 1)
     };
     if (a.add) each([&](int r, int c) { sum[r][c] = to[place(a.sum_at, row + r, column + c)]; });
     for (std::int64_t j = 0; j < a.terms; ++j) {
-      Number x[product_rows], y[columns];
+      for (int digit = 0; digit < a.digits; ++digit) {
+        Number x[product_rows], y[columns];
 #pragma unroll
-      for (int r = 0; r < product_rows; ++r) {
-        x[r] = row + r < a.rows ? from_a[place(a.a_at, row + r, j)] : Number{};
-      }
+        for (int r = 0; r < product_rows; ++r) {
+          x[r] = row + r < a.rows ? from_a[place(a.a_at, row + r, j, digit)] : Number{};
+        }
 #pragma unroll
-      for (int c = 0; c < columns; ++c) {
-        y[c] = column + c < a.columns ? from_b[place(a.b_at, column + c, j)] : Number{};
-        if (a.conjugate_b) y[c].imag = -y[c].imag;
+        for (int c = 0; c < columns; ++c) {
+          y[c] = column + c < a.columns ? from_b[place(a.b_at, column + c, j, digit)] : Number{};
+          if (a.conjugate_b) y[c].imag = -y[c].imag;
+        }
+        each([&](int r, int c) { sum[r][c] = multiply_add(x[r], y[c], sum[r][c]); });
       }
-      each([&](int r, int c) { sum[r][c] = multiply_add(x[r], y[c], sum[r][c]); });
     }
     each([&](int r, int c) {
       to[place(a.sum_at, row + r, column + c)] =

@@ -5,16 +5,6 @@
 
 namespace faltung::cuda::fft {
 
-/// A sum as the accumulator has it; integer sums differ by less than 1/2 from what they are.
-template <typename Acc, typename T>
-__device__ __forceinline__ Acc finished_sum(T value) {
-  if constexpr (std::is_integral_v<Acc>) {
-    return static_cast<Acc>(static_cast<std::int64_t>(rint(value)));
-  } else {
-    return value;
-  }
-}
-
 template <typename T>
 __device__ __forceinline__ T block_value(const MoveArguments& a, std::int64_t array,
                                          const std::int64_t (&at)[max_rank]) {
@@ -29,6 +19,24 @@ __device__ __forceinline__ T add(T a, T b) {
     return {a.real + b.real, a.imag + b.imag};
   } else {
     return a + b;
+  }
+}
+
+/// A sum as the accumulator has it. Those of integers differ by less than 1/2 from what they are,
+/// on each diagonal.
+///
+/// @param value  (array) -> T, what blocks hold of it
+template <typename Acc, typename F>
+__device__ __forceinline__ Acc sum_of(const MoveArguments& a, std::int64_t array, const F& value) {
+  if constexpr (std::is_integral_v<Acc>) {
+    std::uint64_t sum = 0;
+    for (int d = 0; d < a.diagonals; ++d) {
+      const double nearest = rint(value(array + d * a.arrays));
+      sum += static_cast<std::uint64_t>(static_cast<std::int64_t>(nearest)) << (d * a.bits);
+    }
+    return static_cast<Acc>(sum);
+  } else {
+    return value(array);
   }
 }
 
@@ -110,7 +118,7 @@ __device__ __forceinline__ StoredLine stored_line(const Geometry& g, const Unit&
 
 /// The elements of one channel of a result, row by row: what does not change along a row is found
 /// once for it.
-template <typename T, Operand operand>
+template <typename T, typename Acc, Operand operand>
 class RowsOfResult {
  public:
   /// @param array  of the block, or of the first of an image that folds
@@ -138,17 +146,23 @@ class RowsOfResult {
     }
   }
   /// Whether there is such an element; its place in the tensor and its value then.
-  __device__ __forceinline__ bool take(std::uint32_t column, std::int64_t& offset, T& value) const {
+  __device__ __forceinline__ bool take(std::uint32_t column, std::int64_t& offset,
+                                       Acc& value) const {
     if (!there_ || column >= line_.count) return false;
     offset = offset_ + (line_.first + column) * stride(2);
     const std::int64_t at = line_.place + column * line_.step;
     if constexpr (operand == Operand::x) {
       if (a_.geometry.folds) {
-        value = folded<T>(a_, array_, at_[0], at_[1], at);
+        value = sum_of<Acc>(a_, array_, [&](std::int64_t array) {
+          return folded<T>(a_, array, at_[0], at_[1], at);
+        });
         return true;
       }
     }
-    value = stands_ && stands(at, line_) ? block_value<T>(a_, array_, {at_[0], at_[1], at}) : T{};
+    value =
+        !stands_ || !stands(at, line_) ? Acc{} : sum_of<Acc>(a_, array_, [&](std::int64_t array) {
+          return block_value<T>(a_, array, {at_[0], at_[1], at});
+        });
     return true;
   }
 
@@ -180,7 +194,7 @@ class RowsOfResult {
 template <typename T, typename Acc, Operand operand>
 __global__ void __launch_bounds__(threads, 1)
     store_kernel(const __grid_constant__ MoveArguments a) {
-  using Rows = RowsOfResult<T, operand>;
+  using Rows = RowsOfResult<T, Acc, operand>;
   const Geometry& g = a.geometry;
   const std::int64_t columns = stored_extent(operand, g, 2);
   const std::int64_t elements =
@@ -214,11 +228,10 @@ __global__ void __launch_bounds__(threads, 1)
                  if (row != entered) rows.enter(row);
                  entered = row;
                  std::int64_t offset = 0;
-                 T value{};
+                 Acc value{};
                  if (!rows.take(column, offset, value)) return;
                  if constexpr (operand == Operand::w) value = conjugate_if(value, g.conjugate);
-                 finish_element(a.epilogue, finished_sum<Acc>(value), channel, a.to, a.type,
-                                offset);
+                 finish_element(a.epilogue, value, channel, a.to, a.type, offset);
                });
   }
 }

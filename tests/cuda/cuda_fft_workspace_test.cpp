@@ -49,12 +49,17 @@ TEST(CudaFftWorkspace, KeepsToTheLimit) {
                            "op=dgrad dtype=f32 n=3 c=7 k=5 in=9x8 f=3x4 pad=1",
                            "op=dgrad dtype=f32 n=2 c=2 k=2 in=9000 f=33 pad=16",
                            "op=wgrad dtype=f32 n=7 c=3 k=4 in=60 f=9 pad=4",
+                           "op=fwd dtype=i32 n=3 c=4 k=3 in=60 f=9 pad=4 boundary=mirror",
+                           "op=dgrad dtype=i64 n=2 c=2 k=2 in=30 f=7 pad=3",
+                           "op=wgrad dtype=i32:i32:i64 n=3 c=3 k=2 in=30 f=7 pad=3",
                            "op=wgrad dtype=f64 n=3 c=6 k=9 g=3 in=9x7 f=3x4 pad=1"}) {
     SCOPED_TRACE(line);
     const Problem p = Problem::parse(line);
     const std::size_t wish = bytes_within(p, no_limit), min = bytes_within(p, 0);
     EXPECT_LT(min, wish);
-    const test::Operands operands = test::filled_operands(p, test::Fill::reals, test::test_seed());
+    const test::Operands operands = test::filled_operands(
+        p, is_integer(p.accumulator) ? test::Fill::whole_range : test::Fill::reals,
+        test::test_seed());
     const test::TestDevice& device = *test::test_devices()[0];
     const test::Array expected = test::run_guarded(device, fft_engine(), p, operands);
     for (std::size_t i = 0; i < 32; ++i) {

@@ -1,0 +1,300 @@
+#pragma once
+
+#include "cpp/core/engine.hpp"
+#include "cuda/fft/fft_arguments.cuh"
+#include "cuda/fft/fft_batches.hpp"
+#include "cuda/fft/plan_pool.hpp"
+#include "cuda/primitives/epilogue_lowering.cuh"
+#include "cuda/runtime/check.hpp"
+
+namespace faltung::cuda::fft {
+
+/// A problem, and all that is decided about its runs.
+struct Scheme {
+  Problem problem;
+  Numbers numbers;
+  Geometry geometry;
+  Batches batches;
+  Layout layout;
+
+  [[nodiscard]] Operand result() const { return result_of(problem.pass); }
+  [[nodiscard]] std::size_t spectra_bytes(std::int64_t arrays) const {
+    const std::int64_t points = arrays * spectrum_points(geometry, numbers.complex);
+    return static_cast<std::size_t>(points) * 2 * (numbers.wide ? 8 : 4);
+  }
+  /// Arrays of one digit, or diagonal, of an operand.
+  [[nodiscard]] std::int64_t arrays(Operand operand) const {
+    const ArrayCounts counts = count_arrays(batches);
+    return operand == Operand::x ? counts.x : operand == Operand::y ? counts.y : counts.w;
+  }
+  /// Spectra of the filters of a section.
+  [[nodiscard]] std::size_t section_bytes() const {
+    return spectra_bytes(arrays(Operand::w) * parts_of(numbers, Operand::w));
+  }
+  [[nodiscard]] std::size_t section_number(std::int64_t group, std::int64_t input,
+                                           std::int64_t output) const {
+    const SectionCounts sections = count_sections(geometry, batches);
+    return static_cast<std::size_t>((group * sections.inputs + input) * sections.outputs + output);
+  }
+  template <typename F>
+  void for_each_section(const F& f) const {
+    const SectionCounts sections = count_sections(geometry, batches);
+    for (std::int64_t group = 0; group < sections.groups; ++group) {
+      for (std::int64_t input = 0; input < sections.inputs; ++input) {
+        for (std::int64_t output = 0; output < sections.outputs; ++output) f(group, input, output);
+      }
+    }
+  }
+};
+
+/// Puts the work of one run into its stream.
+///
+/// @tparam T  what blocks are made of: float, double, or complex numbers of these
+template <typename T>
+class FftRun {
+ public:
+  /// @param plans     of the stream
+  /// @param filters   bound spectra, section by section, or null
+  FftRun(const Scheme& scheme, const RunArguments& arguments, const PlanSet& plans,
+         const std::byte* filters)
+      : s_(scheme),
+        arguments_(arguments),
+        plans_(plans),
+        bound_(filters),
+        stream_(static_cast<cudaStream_t>(arguments.stream.handle)) {
+    for (const cufft::Plan* plan : {&plans.x, &plans.y, &plans.w}) {
+      plan->set(stream_, arguments.workspace + s_.layout.work);
+    }
+  }
+
+  void run() {
+    if (s_.problem.pass == Pass::backward_filter) {
+      run_filter_gradient();
+    } else {
+      run_sums_of_channels();
+    }
+  }
+
+  /// The spectra of a section's filters.
+  void load_filters(const Section& section, std::byte* spectra) const {
+    for (std::int64_t first = 0; first < s_.arrays(Operand::w); first += s_.batches.pairs) {
+      transform(Operand::w, section, arguments_.second, first, spectra + s_.spectra_bytes(first));
+    }
+  }
+
+ private:
+  /// A batch of units with a section of channels: what arrays in the workspace were loaded for.
+  struct Loaded {
+    std::int64_t unit = -1, group = -1, input = -1, output = -1;
+    friend bool operator==(const Loaded&, const Loaded&) = default;
+  };
+
+  // Forward passes and data gradients: sums over the inputs, or outputs, of a group.
+  void run_sums_of_channels() {
+    const bool forward = s_.problem.pass == Pass::forward;
+    const Operand operand = forward ? Operand::x : Operand::y;
+    const SectionCounts sections = count_sections(s_.geometry, s_.batches);
+    const std::int64_t results = forward ? sections.outputs : sections.inputs;
+    const std::int64_t terms = forward ? sections.inputs : sections.outputs;
+    for (std::int64_t first = 0; first < s_.geometry.units(); first += s_.batches.units) {
+      for (std::int64_t group = 0; group < sections.groups; ++group) {
+        for (std::int64_t result = 0; result < results; ++result) {
+          for (std::int64_t term = 0; term < terms; ++term) {
+            const std::int64_t input = forward ? term : result, output = forward ? result : term;
+            load_units(operand, {first, group, term, term});
+            const std::byte* w = filters(group, input, output);
+            multiply(section_at(s_.batches, group, input, output), w, term != 0, term + 1 == terms);
+          }
+          inverse(section_at(s_.batches, group, result, result), first);
+        }
+      }
+    }
+  }
+
+  // Sums over units, which go on from batch to batch.
+  void run_filter_gradient() {
+    s_.for_each_section([&](std::int64_t group, std::int64_t input, std::int64_t output) {
+      const Section section = section_at(s_.batches, group, input, output);
+      for (std::int64_t first = 0; first < s_.geometry.units(); first += s_.batches.units) {
+        load_units(Operand::x, {first, group, input, input});
+        load_units(Operand::y, {first, group, output, output});
+        multiply(section, spectra_of(Operand::x), first != 0,
+                 first + s_.batches.units >= s_.geometry.units());
+      }
+      clear_padding();
+      for (std::int64_t pair = 0; pair < s_.arrays(Operand::w); pair += s_.batches.pairs) {
+        inverse(section, pair);
+      }
+    });
+  }
+
+  // Spectra past the last filter of a section, which are transformed but not stored.
+  void clear_padding() const {
+    const Batches& b = s_.batches;
+    const std::int64_t filters = b.groups * b.inputs * b.outputs, all = s_.arrays(Operand::w);
+    const std::size_t bytes = s_.spectra_bytes(all - filters);
+    if (bytes == 0) return;
+    for (std::int64_t d = 0; d < s_.numbers.digits.diagonals(); ++d) {
+      check(cudaMemsetAsync(spectra_of(Operand::w) + s_.spectra_bytes(d * all + filters), 0, bytes,
+                            stream_),
+            "clear ", bytes, " bytes of spectra");
+    }
+  }
+
+  [[nodiscard]] const cufft::Plan& plan(Operand operand) const {
+    return operand == Operand::x ? plans_.x : operand == Operand::y ? plans_.y : plans_.w;
+  }
+  [[nodiscard]] std::byte* spectra_of(Operand operand) const {
+    return arguments_.workspace + (operand == Operand::x   ? s_.layout.x
+                                   : operand == Operand::y ? s_.layout.y
+                                                           : s_.layout.w);
+  }
+  [[nodiscard]] std::byte* points() const { return arguments_.workspace + s_.layout.points; }
+
+  static Global<const unsigned char> readable(const void* data) {
+    return Global<const unsigned char>(static_cast<const unsigned char*>(data));
+  }
+  static Global<unsigned char> writable(void* data) {
+    return Global<unsigned char>(static_cast<unsigned char*>(data));
+  }
+
+  [[nodiscard]] MoveArguments moved(Operand operand, const Section& section,
+                                    std::int64_t first) const {
+    MoveArguments a;
+    a.geometry = s_.geometry;
+    a.section = section;
+    a.first = first;
+    a.count = operand == Operand::w ? s_.batches.pairs : s_.batches.units;
+    return a;
+  }
+
+  // The spectra of one batch of an operand, digit by digit.
+  void transform(Operand operand, const Section& section, const void* data, std::int64_t first,
+                 std::byte* spectra) const {
+    const Problem& p = s_.problem;
+    MoveArguments a = moved(operand, section, first);
+    a.from = readable(data);
+    a.to = writable(points());
+    a.type = operand == Operand::x ? p.input : operand == Operand::w ? p.filter : p.output;
+    a.integers = is_integer(p.accumulator);
+    const auto parts = static_cast<int>(parts_of(s_.numbers, operand));
+    for (int i = 0; i < parts; ++i) {
+      a.digit = {i, parts, s_.numbers.digits};
+      launch_load<T>(operand, a, stream_);
+      plan(operand).run(points(), spectra + s_.spectra_bytes(i * s_.arrays(operand)),
+                        cufft::Direction::forward);
+    }
+  }
+
+  // Of x or y, unless they are there from the step before.
+  void load_units(Operand operand, const Loaded& wanted) {
+    Loaded& there = operand == Operand::x ? x_ : y_;
+    if (there == wanted) return;
+    there = wanted;
+    const bool is_second = operand == Operand::y && s_.problem.pass == Pass::backward_filter;
+    transform(operand, section_at(s_.batches, wanted.group, wanted.input, wanted.output),
+              is_second ? arguments_.second : arguments_.first, wanted.unit, spectra_of(operand));
+  }
+
+  // The spectra of a section's filters: those that are bound, or from the step before, or loaded.
+  const std::byte* filters(std::int64_t group, std::int64_t input, std::int64_t output) {
+    if (bound_ != nullptr) {
+      return bound_ + s_.section_number(group, input, output) * s_.section_bytes();
+    }
+    const Loaded wanted{0, group, input, output};
+    if (w_ != wanted) {
+      load_filters(section_at(s_.batches, group, input, output), spectra_of(Operand::w));
+    }
+    w_ = wanted;
+    return spectra_of(Operand::w);
+  }
+
+  // Of one batch of units, diagonal by diagonal; see ProductArguments.
+  void multiply(const Section& section, const std::byte* b_spectra, bool add, bool last) const {
+    const Pass pass = s_.problem.pass;
+    const std::int64_t in = section.inputs, out = section.outputs;
+    const std::int64_t inputs = section.groups * in, outputs = section.groups * out;
+    ProductArguments a;
+    a.points = spectrum_points(s_.geometry, s_.numbers.complex);
+    a.add = add;
+    a.scale = last ? 1 / static_cast<double>(s_.geometry.points) : 1;
+    a.conjugate_b = pass != Pass::forward;
+    a.groups = section.groups;
+    a.rows = s_.batches.units;
+    if (pass == Pass::forward) {  // y[unit, k] = sum over c
+      a.columns = out;
+      a.terms = in;
+      a.a_at = {in, inputs, 1};
+      a.b_at = {out * in, in, 1};
+      a.sum_at = {out, outputs, 1};
+    } else if (pass == Pass::backward_data) {  // x[unit, c] = sum over k
+      a.columns = in;
+      a.terms = out;
+      a.a_at = {out, outputs, 1};
+      a.b_at = {out * in, 1, in};
+      a.sum_at = {in, inputs, 1};
+    } else {  // w[k, c] = sum over units
+      a.rows = out;
+      a.columns = in;
+      a.terms = s_.batches.units;
+      a.a_at = {out, 1, outputs};
+      a.b_at = {in, 1, inputs};
+      a.sum_at = {out * in, in, 1};
+    }
+    multiply_digits(a, b_spectra);
+  }
+
+  void multiply_digits(ProductArguments a, const std::byte* b_spectra) const {
+    const Pass pass = s_.problem.pass;
+    const Operand first = pass == Pass::forward ? Operand::x : Operand::y;
+    const Operand second = pass == Pass::backward_filter ? Operand::x : Operand::w;
+    const std::int64_t first_parts = parts_of(s_.numbers, first),
+                       second_parts = parts_of(s_.numbers, second);
+    a.a_at.digit = s_.arrays(first);
+    a.b_at.digit = -s_.arrays(second);
+    for (std::int64_t d = 0; d < s_.numbers.digits.diagonals(); ++d) {
+      const std::int64_t from = std::max<std::int64_t>(0, d - second_parts + 1);
+      a.digits = static_cast<int>(std::min(d, first_parts - 1) - from + 1);
+      a.a = readable(spectra_of(first) + s_.spectra_bytes(from * s_.arrays(first)));
+      a.b = readable(b_spectra + s_.spectra_bytes((d - from) * s_.arrays(second)));
+      a.sum = writable(spectra_of(s_.result()) + s_.spectra_bytes(d * s_.arrays(s_.result())));
+      if constexpr (is_complex_value<T>) {
+        launch_product<typename T::Part>(a, stream_);
+      } else {
+        launch_product<T>(a, stream_);
+      }
+    }
+  }
+
+  // One batch of the result, from its spectra, which the transform may destroy.
+  void inverse(const Section& section, std::int64_t first) const {
+    const Operand operand = s_.result();
+    MoveArguments a = moved(operand, section, first);
+    a.from = readable(points());
+    a.to = writable(arguments_.result);
+    a.type = s_.problem.result_dtype();
+    a.epilogue = epilogue_arguments(s_.problem);
+    a.epilogue.bias = readable(arguments_.bias);
+    a.diagonals = s_.numbers.digits.diagonals();
+    a.bits = s_.numbers.digits.bits;
+    a.arrays = arrays_of(operand, a);
+    // Of filters a batch is a part of a section.
+    const std::int64_t begin = operand == Operand::w ? first : 0;
+    for (std::int64_t d = 0; d < a.diagonals; ++d) {
+      std::byte* to =
+          points() + static_cast<std::size_t>(d * a.arrays * s_.geometry.points) * sizeof(T);
+      plan(operand).run(spectra_of(operand) + s_.spectra_bytes(d * s_.arrays(operand) + begin), to,
+                        cufft::Direction::inverse);
+    }
+    launch_store<T>(operand, a, s_.problem.accumulator, stream_);
+  }
+
+  const Scheme& s_;
+  const RunArguments& arguments_;
+  const PlanSet& plans_;
+  const std::byte* bound_;
+  cudaStream_t stream_;
+  Loaded x_, y_, w_;
+};
+
+}  // namespace faltung::cuda::fft
