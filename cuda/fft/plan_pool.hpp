@@ -6,6 +6,10 @@
 #include <utility>
 #include <vector>
 
+#include <faltung/error.hpp>
+
+#include "cpp/core/message.hpp"
+#include "cuda/runtime/check.hpp"
 #include "cuda/runtime/cufft.hpp"
 
 namespace faltung::cuda::fft {
@@ -22,7 +26,8 @@ struct PlanSet {
 
 /// Plans of cuFFT have state, so a stream has a set of its own, and one thread at a time puts work
 /// there. Sets are made when the pool is, for `prepared` streams; one more for each further stream
-/// when it comes, which it may not while it is captured.
+/// when it comes. How many streams a plan will meet only its user knows, so a stream that comes
+/// first while it is captured, when no plan may be made, is refused with the way out.
 class PlanPool {
  public:
   static constexpr std::size_t prepared = 2;
@@ -49,7 +54,8 @@ class PlanPool {
     std::unique_lock<std::mutex> lock_;
   };
 
-  /// @throws as cufft::Plan, if a further set is made
+  /// @throws as cufft::Plan, if a further set is made; DeviceError, if the stream is captured and
+  /// none is left for it
   template <typename F>
   [[nodiscard]] Lease take(cudaStream_t stream, const F& make) const {
     Entry* entry = nullptr;
@@ -57,6 +63,7 @@ class PlanPool {
       const std::lock_guard lock(mutex_);
       entry = find(stream);
       if (entry == nullptr) {
+        expect_no_capture(stream);
         sets_.push_back(std::make_unique<Entry>(make()));
         entry = sets_.back().get();
         entry->bound = true;
@@ -74,6 +81,17 @@ class PlanPool {
     cudaStream_t stream = nullptr;
     std::mutex busy;
   };
+
+  void expect_no_capture(cudaStream_t stream) const {
+    cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+    check(cudaStreamIsCapturing(stream, &status), "ask whether a stream is captured");
+    if (status == cudaStreamCaptureStatusNone) return;
+    throw DeviceError(
+        message("cuda.fft has plans of cuFFT for ", sets_.size(),
+                " streams, others have them, and none may be made while a stream is captured: run "
+                "this plan "
+                "once on this stream before the capture, or capture one of those it has run on"));
+  }
 
   // The stream's own, else one that has no stream yet.
   [[nodiscard]] Entry* find(cudaStream_t stream) const {

@@ -39,6 +39,7 @@ std::vector<Unfinished>& unfinished() {
 }
 
 int captures = 0;
+int allocations_left = 0;  // before one fails
 
 bool blocks(cudaStream_t stream) { return stream == nullptr || !stream->non_blocking; }
 int device_of(cudaStream_t stream) { return stream == nullptr ? machine.current : stream->device; }
@@ -88,6 +89,7 @@ cudaError_t make_allocation(void** pointer, std::size_t bytes, bool ordered, cud
                             cudaMemPool_t pool) {
   *pointer = nullptr;
   if (bytes == 0) return cudaSuccess;
+  if (allocations_left > 0 && --allocations_left == 0) return answer(cudaErrorMemoryAllocation);
   Allocation* made = allocate_memory(bytes);
   if (made == nullptr) return answer(cudaErrorMemoryAllocation);
   made->device = machine.current;
@@ -134,11 +136,15 @@ void copy_later(void* to, const void* from, std::size_t bytes, cudaStream_t stre
 
 }  // namespace
 
+void fail_allocation(int nth) { allocations_left = nth; }
+
 Capture::Capture() { ++captures; }
 Capture::~Capture() { --captures; }
 
+bool is_capturing() { return captures != 0; }
+
 void forbid_in_capture(std::string_view call) {
-  if (captures == 0) return;
+  if (!is_capturing()) return;
   fail(Check::unsafe_in_capture, std::string(call) + " while a stream is captured");
 }
 
@@ -337,6 +343,13 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   emulator::forbid_in_capture("cudaStreamSynchronize");
   emulator::check_stream(stream, "cudaStreamSynchronize");
   emulator::finish_stream(stream);
+  return emulator::answer(cudaSuccess);
+}
+
+cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* status) {
+  const auto turn = emulator::take_turn();
+  emulator::check_stream(stream, "cudaStreamIsCapturing");
+  *status = emulator::is_capturing() ? cudaStreamCaptureStatusActive : cudaStreamCaptureStatusNone;
   return emulator::answer(cudaSuccess);
 }
 

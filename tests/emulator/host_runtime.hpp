@@ -31,8 +31,13 @@ class Capture {
   Capture& operator=(const Capture&) = delete;
 };
 
+[[nodiscard]] bool is_capturing();
+
 /// @throws Violation unsafe_in_capture inside a Capture
 void forbid_in_capture(std::string_view call);
+
+/// Lets the nth allocation of device memory from now on fail as if there were none left; 0: none.
+void fail_allocation(int nth);
 
 /// Calls `f`, which promises to leave the current device as it was.
 /// @throws Violation device_not_restored

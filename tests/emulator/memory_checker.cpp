@@ -77,6 +77,8 @@ Allocation* allocate_memory(std::size_t bytes) {
       .first->second.get();
 }
 
+std::size_t allocation_count() { return allocations().size(); }
+
 void release_memory(const Allocation& allocation) {
   std::byte* begin = allocation.begin;
   allocations().erase(begin);

@@ -42,6 +42,8 @@ struct Allocation {
 /// A new one that nobody has written; null if there is no room.
 [[nodiscard]] Allocation* allocate_memory(std::size_t bytes);
 void release_memory(const Allocation& allocation);
+/// How many there are.
+[[nodiscard]] std::size_t allocation_count();
 /// The one that an address lies in or just behind, or null.
 [[nodiscard]] Allocation* allocation_at(const void* address);
 
