@@ -58,7 +58,7 @@ auto second_derivatives(const SumOptions& o) {
 
 }  // namespace
 
-void sobel(const ConstTensorView& x, const TensorView& y, const DerivativeOptions& options) {
+void sobel(const ConstTensorView& x, const ResultView& y, const DerivativeOptions& options) {
   filter_into(x, y, options, derivative(sobel_smoothing, options));
 }
 Tensor sobel(const ConstTensorView& x, const DerivativeOptions& options) {
@@ -68,7 +68,7 @@ FilterPlan plan_sobel(const ConstTensorView& x, const DerivativeOptions& options
   return planned_filter(x, options, derivative(sobel_smoothing, options));
 }
 
-void prewitt(const ConstTensorView& x, const TensorView& y, const DerivativeOptions& options) {
+void prewitt(const ConstTensorView& x, const ResultView& y, const DerivativeOptions& options) {
   filter_into(x, y, options, derivative(prewitt_smoothing, options));
 }
 Tensor prewitt(const ConstTensorView& x, const DerivativeOptions& options) {
@@ -78,7 +78,7 @@ FilterPlan plan_prewitt(const ConstTensorView& x, const DerivativeOptions& optio
   return planned_filter(x, options, derivative(prewitt_smoothing, options));
 }
 
-void laplace(const ConstTensorView& x, const TensorView& y, const SumOptions& options) {
+void laplace(const ConstTensorView& x, const ResultView& y, const SumOptions& options) {
   filter_into(x, y, options, second_derivatives(options));
 }
 Tensor laplace(const ConstTensorView& x, const SumOptions& options) {
@@ -88,7 +88,7 @@ FilterPlan plan_laplace(const ConstTensorView& x, const SumOptions& options) {
   return planned_filter(x, options, second_derivatives(options));
 }
 
-void sobel_magnitude(const ConstTensorView& x, const TensorView& y, const SumOptions& options) {
+void sobel_magnitude(const ConstTensorView& x, const ResultView& y, const SumOptions& options) {
   filter_into(x, y, options, magnitude(sobel_smoothing, options));
 }
 Tensor sobel_magnitude(const ConstTensorView& x, const SumOptions& options) {
@@ -98,7 +98,7 @@ FilterPlan plan_sobel_magnitude(const ConstTensorView& x, const SumOptions& opti
   return planned_filter(x, options, magnitude(sobel_smoothing, options));
 }
 
-void prewitt_magnitude(const ConstTensorView& x, const TensorView& y, const SumOptions& options) {
+void prewitt_magnitude(const ConstTensorView& x, const ResultView& y, const SumOptions& options) {
   filter_into(x, y, options, magnitude(prewitt_smoothing, options));
 }
 Tensor prewitt_magnitude(const ConstTensorView& x, const SumOptions& options) {

@@ -90,7 +90,7 @@ FilterOptions along_axis(const Filter1dOptions& o) {
 
 }  // namespace
 
-void convolve(const ConstTensorView& x, const ConstTensorView& w, const TensorView& y,
+void convolve(const ConstTensorView& x, const ConstTensorView& w, const ResultView& y,
               const FilterOptions& options) {
   filter_into(x, y, options, one_pass(Kind::convolve, w, options));
 }
@@ -102,7 +102,7 @@ Lowering lower_convolve(const ConstTensorView& x, const ConstTensorView& w,
   return lower(Kind::convolve, x, w, options);
 }
 
-void correlate(const ConstTensorView& x, const ConstTensorView& w, const TensorView& y,
+void correlate(const ConstTensorView& x, const ConstTensorView& w, const ResultView& y,
                const FilterOptions& options) {
   filter_into(x, y, options, one_pass(Kind::correlate, w, options));
 }
@@ -114,7 +114,7 @@ Lowering lower_correlate(const ConstTensorView& x, const ConstTensorView& w,
   return lower(Kind::correlate, x, w, options);
 }
 
-void convolve1d(const ConstTensorView& x, const ConstTensorView& w, const TensorView& y,
+void convolve1d(const ConstTensorView& x, const ConstTensorView& w, const ResultView& y,
                 const Filter1dOptions& options) {
   convolve(x, w, y, along_axis(options));
 }
@@ -127,7 +127,7 @@ Lowering lower_convolve1d(const ConstTensorView& x, const ConstTensorView& w,
   return lower_convolve(x, w, along_axis(options));
 }
 
-void correlate1d(const ConstTensorView& x, const ConstTensorView& w, const TensorView& y,
+void correlate1d(const ConstTensorView& x, const ConstTensorView& w, const ResultView& y,
                  const Filter1dOptions& options) {
   correlate(x, w, y, along_axis(options));
 }

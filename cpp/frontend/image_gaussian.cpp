@@ -100,7 +100,7 @@ auto gradient(const GaussianOptions& o) {
 
 }  // namespace
 
-void gaussian(const ConstTensorView& x, const TensorView& y, const GaussianOptions& options) {
+void gaussian(const ConstTensorView& x, const ResultView& y, const GaussianOptions& options) {
   filter_into(x, y, options, smoothing(options));
 }
 Tensor gaussian(const ConstTensorView& x, const GaussianOptions& options) {
@@ -110,7 +110,7 @@ FilterPlan plan_gaussian(const ConstTensorView& x, const GaussianOptions& option
   return planned_filter(x, options, smoothing(options));
 }
 
-void gaussian_laplace(const ConstTensorView& x, const TensorView& y,
+void gaussian_laplace(const ConstTensorView& x, const ResultView& y,
                       const GaussianOptions& options) {
   filter_into(x, y, options, second_derivatives(options));
 }
@@ -121,7 +121,7 @@ FilterPlan plan_gaussian_laplace(const ConstTensorView& x, const GaussianOptions
   return planned_filter(x, options, second_derivatives(options));
 }
 
-void gaussian_gradient_magnitude(const ConstTensorView& x, const TensorView& y,
+void gaussian_gradient_magnitude(const ConstTensorView& x, const ResultView& y,
                                  const GaussianOptions& options) {
   filter_into(x, y, options, gradient(options));
 }

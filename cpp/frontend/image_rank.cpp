@@ -208,7 +208,7 @@ auto percentiles(const RankOptions& options, double percentile) {
 
 }  // namespace
 
-void rank_filter(const ConstTensorView& x, std::int64_t rank, const TensorView& y,
+void rank_filter(const ConstTensorView& x, std::int64_t rank, const ResultView& y,
                  const RankOptions& options) {
   filter_into(x, y, options, ranks_of(options, rank));
 }
@@ -220,7 +220,7 @@ FilterPlan plan_rank_filter(const ConstTensorView& x, std::int64_t rank,
   return planned_filter(x, options, ranks_of(options, rank));
 }
 
-void median_filter(const ConstTensorView& x, const TensorView& y, const RankOptions& options) {
+void median_filter(const ConstTensorView& x, const ResultView& y, const RankOptions& options) {
   filter_into(x, y, options, medians(options));
 }
 Tensor median_filter(const ConstTensorView& x, const RankOptions& options) {
@@ -230,7 +230,7 @@ FilterPlan plan_median_filter(const ConstTensorView& x, const RankOptions& optio
   return planned_filter(x, options, medians(options));
 }
 
-void percentile_filter(const ConstTensorView& x, double percentile, const TensorView& y,
+void percentile_filter(const ConstTensorView& x, double percentile, const ResultView& y,
                        const RankOptions& options) {
   filter_into(x, y, options, percentiles(options, percentile));
 }

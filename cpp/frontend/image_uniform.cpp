@@ -150,7 +150,7 @@ auto means(const UniformOptions& o) {
 
 }  // namespace
 
-void uniform(const ConstTensorView& x, const TensorView& y, const UniformOptions& options) {
+void uniform(const ConstTensorView& x, const ResultView& y, const UniformOptions& options) {
   filter_into(x, y, options, means(options));
 }
 Tensor uniform(const ConstTensorView& x, const UniformOptions& options) {

@@ -115,7 +115,7 @@ Tensor conv(const ConstTensorView& x, const ConstTensorView& w, const ConvOption
   return run(problem, x, w, bias, call_of(options));
 }
 
-void conv(const ConstTensorView& x, const ConstTensorView& w, const TensorView& y,
+void conv(const ConstTensorView& x, const ConstTensorView& w, const ResultView& y,
           const ConvOptions& options, const ConstTensorView& bias) {
   Problem problem = conv_problem(x.shape, w.shape, with_output(options, y.dtype), x.dtype, w.dtype);
   problem.epilogue.bias = has_bias(options.bias, bias);
@@ -152,7 +152,7 @@ Tensor conv_data_gradient(const ConstTensorView& dy, const ConstTensorView& w, c
   return run(problem, dy, w, {}, call_of(options));
 }
 
-void conv_data_gradient(const ConstTensorView& dy, const ConstTensorView& w, const TensorView& dx,
+void conv_data_gradient(const ConstTensorView& dy, const ConstTensorView& w, const ResultView& dx,
                         const ConvOptions& options) {
   const ConvOptions o = with_output(options, dx.dtype);
   const Problem problem = conv_data_gradient_problem(dx.shape, w.shape, o, dy.dtype, w.dtype);
@@ -191,7 +191,7 @@ Tensor conv_filter_gradient(const ConstTensorView& x, const ConstTensorView& dy,
   return run(problem, x, dy, {}, call_of(options));
 }
 
-void conv_filter_gradient(const ConstTensorView& x, const ConstTensorView& dy, const TensorView& dw,
+void conv_filter_gradient(const ConstTensorView& x, const ConstTensorView& dy, const ResultView& dw,
                           const ConvOptions& options) {
   const ConvOptions o = with_output(options, dw.dtype);
   const Problem problem = conv_filter_gradient_problem(x.shape, dw.shape, o, x.dtype, dy.dtype);
@@ -247,7 +247,7 @@ Tensor bias_gradient(const ConstTensorView& dy, const ConvOptions& options) {
   return std::move(result).reshaped({problem.out_channels});
 }
 
-void bias_gradient(const ConstTensorView& dy, const TensorView& db, const ConvOptions& options) {
+void bias_gradient(const ConstTensorView& dy, const ResultView& db, const ConvOptions& options) {
   const Problem problem = bias_gradient_problem(dy.shape, with_output(options, db.dtype), dy.dtype);
   const Shape shape{problem.out_channels};
   if (db.shape != shape || db.strides.size() != 1) {

@@ -111,7 +111,7 @@ Tensor conv_integer(const ConstTensorView& x, const ConstTensorView& w, const Ze
   return run(sums.problem, x, sums.w, sums.bias_view(), call_of(options));
 }
 
-void conv_integer(const ConstTensorView& x, const ConstTensorView& w, const TensorView& y,
+void conv_integer(const ConstTensorView& x, const ConstTensorView& w, const ResultView& y,
                   const ZeroPoints& zero, const ConvOptions& options) {
   const IntegerSums sums = sums_on_device(x, w, zero, options);
   check_apart(y, "y", w, "w");  // which is copied

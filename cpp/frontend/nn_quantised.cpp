@@ -218,7 +218,7 @@ Tensor qlinear_conv(const ConstTensorView& x, const ConstTensorView& w,
   return y;
 }
 
-void qlinear_conv(const ConstTensorView& x, const ConstTensorView& w, const TensorView& y,
+void qlinear_conv(const ConstTensorView& x, const ConstTensorView& w, const ResultView& y,
                   const Quantisation& quantisation, const ConstTensorView& bias,
                   const ConvOptions& options) {
   plan_for(x, w, quantisation, bias, options).run(x, y, options.run.stream, options.run.workspace);

@@ -159,7 +159,7 @@ Tensor conv_transpose(const ConstTensorView& x, const ConstTensorView& w,
   return run(problem, x, w, bias, call_of(options));
 }
 
-void conv_transpose(const ConstTensorView& x, const ConstTensorView& w, const TensorView& y,
+void conv_transpose(const ConstTensorView& x, const ConstTensorView& w, const ResultView& y,
                     const ConvTransposeOptions& options, const ConstTensorView& bias) {
   Problem problem =
       conv_transpose_problem(x.shape, w.shape, with_output(options, y.dtype), x.dtype, w.dtype);
@@ -201,7 +201,7 @@ Tensor conv_transpose_data_gradient(const ConstTensorView& dy, const ConstTensor
 }
 
 void conv_transpose_data_gradient(const ConstTensorView& dy, const ConstTensorView& w,
-                                  const TensorView& dx, const ConvTransposeOptions& options) {
+                                  const ResultView& dx, const ConvTransposeOptions& options) {
   const ConvTransposeOptions o = with_output(options, dx.dtype);
   const Problem problem =
       conv_transpose_data_gradient_problem(dx.shape, w.shape, o, dy.dtype, w.dtype);
@@ -245,7 +245,7 @@ Tensor conv_transpose_filter_gradient(const ConstTensorView& x, const ConstTenso
 }
 
 void conv_transpose_filter_gradient(const ConstTensorView& x, const ConstTensorView& dy,
-                                    const TensorView& dw, const ConvTransposeOptions& options) {
+                                    const ResultView& dw, const ConvTransposeOptions& options) {
   const ConvTransposeOptions o = with_output(options, dw.dtype);
   const Problem problem =
       conv_transpose_filter_gradient_problem(x.shape, dw.shape, o, dy.dtype, x.dtype);

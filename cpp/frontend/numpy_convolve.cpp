@@ -41,7 +41,7 @@ Tensor convolve(const ConstTensorView& a, const ConstTensorView& v,
   const ConstTensorView a1 = at_least_1d(a), v1 = at_least_1d(v);
   return signal::run_lowering(lower_1d(a1, v1, options, false), a1, v1, options.run);
 }
-void convolve(const ConstTensorView& a, const ConstTensorView& v, const TensorView& y,
+void convolve(const ConstTensorView& a, const ConstTensorView& v, const ResultView& y,
               const ConvolveOptions& options) {
   const ConstTensorView a1 = at_least_1d(a), v1 = at_least_1d(v);
   const ConvolveOptions o = signal::with_output_of(y, options);
@@ -57,7 +57,7 @@ Tensor correlate(const ConstTensorView& a, const ConstTensorView& v,
                  const CorrelateOptions& options) {
   return signal::run_lowering(lower_1d(a, v, options, true), a, v, options.run);
 }
-void correlate(const ConstTensorView& a, const ConstTensorView& v, const TensorView& y,
+void correlate(const ConstTensorView& a, const ConstTensorView& v, const ResultView& y,
                const CorrelateOptions& options) {
   const CorrelateOptions o = signal::with_output_of(y, options);
   signal::run_lowering_into(lower_1d(a, v, o, true, &y), a, v, y, o.run);

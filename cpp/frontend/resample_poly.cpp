@@ -227,7 +227,7 @@ Tensor resample_poly(const ConstTensorView& x, std::int64_t up, std::int64_t dow
 }
 
 void resample_poly(const ConstTensorView& x, std::int64_t up, std::int64_t down,
-                   const TensorView& y, const ResamplePolyOptions& options) {
+                   const ResultView& y, const ResamplePolyOptions& options) {
   Resampling r = prepare(x, up, down, options);
   const Shape shape = r.copies ? x.shape : shape_of_result(x, r.along, r.kept);
   check_result(y, shape, result_type(x, r));

@@ -73,7 +73,7 @@ Tensor convolve2d(const ConstTensorView& x, const ConstTensorView& k,
                   const Convolve2dOptions& options) {
   return run_2d(x, k, options, false);
 }
-void convolve2d(const ConstTensorView& x, const ConstTensorView& k, const TensorView& y,
+void convolve2d(const ConstTensorView& x, const ConstTensorView& k, const ResultView& y,
                 const Convolve2dOptions& options) {
   run_2d_into(x, k, y, options, false);
 }
@@ -87,7 +87,7 @@ Tensor correlate2d(const ConstTensorView& x, const ConstTensorView& k,
                    const Convolve2dOptions& options) {
   return run_2d(x, k, options, true);
 }
-void correlate2d(const ConstTensorView& x, const ConstTensorView& k, const TensorView& y,
+void correlate2d(const ConstTensorView& x, const ConstTensorView& k, const ResultView& y,
                  const Convolve2dOptions& options) {
   run_2d_into(x, k, y, options, true);
 }

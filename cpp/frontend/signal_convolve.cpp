@@ -129,7 +129,7 @@ Tensor convolve(const ConstTensorView& x, const ConstTensorView& k,
                 const ConvolveOptions& options) {
   return run_nd(x, k, options, false);
 }
-void convolve(const ConstTensorView& x, const ConstTensorView& k, const TensorView& y,
+void convolve(const ConstTensorView& x, const ConstTensorView& k, const ResultView& y,
               const ConvolveOptions& options) {
   run_nd_into(x, k, y, options, false);
 }
@@ -143,7 +143,7 @@ Tensor correlate(const ConstTensorView& x, const ConstTensorView& k,
                  const ConvolveOptions& options) {
   return run_nd(x, k, options, true);
 }
-void correlate(const ConstTensorView& x, const ConstTensorView& k, const TensorView& y,
+void correlate(const ConstTensorView& x, const ConstTensorView& k, const ResultView& y,
                const ConvolveOptions& options) {
   run_nd_into(x, k, y, options, true);
 }

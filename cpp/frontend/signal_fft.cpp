@@ -50,7 +50,7 @@ Tensor fftconvolve(const ConstTensorView& x, const ConstTensorView& k,
   return run_lowering(lower_fft(x, k, options, nullptr), x, k, options.run);
 }
 
-void fftconvolve(const ConstTensorView& x, const ConstTensorView& k, const TensorView& y,
+void fftconvolve(const ConstTensorView& x, const ConstTensorView& k, const ResultView& y,
                  const FftConvolveOptions& options) {
   const FftConvolveOptions o = with_output_of(y, options);
   check_execution(o.run, x.device);
@@ -70,7 +70,7 @@ Tensor oaconvolve(const ConstTensorView& x, const ConstTensorView& k,
                   const FftConvolveOptions& options) {
   return fftconvolve(x, k, options);
 }
-void oaconvolve(const ConstTensorView& x, const ConstTensorView& k, const TensorView& y,
+void oaconvolve(const ConstTensorView& x, const ConstTensorView& k, const ResultView& y,
                 const FftConvolveOptions& options) {
   fftconvolve(x, k, y, options);
 }

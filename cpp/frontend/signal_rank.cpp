@@ -79,7 +79,7 @@ Tensor medfilt(const ConstTensorView& x, const PerAxis<std::int64_t>& kernel_siz
   return image::median_filter(x, medians(x, kernel_size, options));
 }
 void medfilt(const ConstTensorView& x, const PerAxis<std::int64_t>& kernel_size,
-             const TensorView& y, const OrderFilterOptions& options) {
+             const ResultView& y, const OrderFilterOptions& options) {
   image::median_filter(x, y, medians(x, kernel_size, options));
 }
 FilterPlan plan_medfilt(const ConstTensorView& x, const PerAxis<std::int64_t>& kernel_size,
@@ -93,7 +93,7 @@ Tensor medfilt2d(const ConstTensorView& x, const PerAxis<std::int64_t>& kernel_s
   return image::median_filter(x, medians(x, kernel_size, options));
 }
 void medfilt2d(const ConstTensorView& x, const PerAxis<std::int64_t>& kernel_size,
-               const TensorView& y, const OrderFilterOptions& options) {
+               const ResultView& y, const OrderFilterOptions& options) {
   check_rank_2(x);
   image::median_filter(x, y, medians(x, kernel_size, options));
 }
@@ -108,7 +108,7 @@ Tensor order_filter(const ConstTensorView& x, const ConstTensorView& domain, std
   return image::rank_filter(x, rank, ranks(x, domain, rank, options));
 }
 void order_filter(const ConstTensorView& x, const ConstTensorView& domain, std::int64_t rank,
-                  const TensorView& y, const OrderFilterOptions& options) {
+                  const ResultView& y, const OrderFilterOptions& options) {
   image::rank_filter(x, rank, y, ranks(x, domain, rank, options));
 }
 FilterPlan plan_order_filter(const ConstTensorView& x, const ConstTensorView& domain,

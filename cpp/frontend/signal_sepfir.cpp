@@ -71,7 +71,7 @@ Tensor sepfir2d(const ConstTensorView& x, const ConstTensorView& hrow, const Con
 }
 
 void sepfir2d(const ConstTensorView& x, const ConstTensorView& hrow, const ConstTensorView& hcol,
-              const TensorView& y, const Sepfir2dOptions& options) {
+              const ResultView& y, const Sepfir2dOptions& options) {
   check_result(y, x.shape, checked_type(x, hrow, hcol, options));
   check_apart(y, "y", hrow, "hrow");
   check_apart(y, "y", hcol, "hcol");

@@ -204,7 +204,7 @@ Tensor upfirdn(const ConstTensorView& h, const ConstTensorView& x, const Upfirdn
   return new_zeros(output, shape_of_result(x, along, kept), x.device, options.run);
 }
 
-void upfirdn(const ConstTensorView& h, const ConstTensorView& x, const TensorView& y,
+void upfirdn(const ConstTensorView& h, const ConstTensorView& x, const ResultView& y,
              const UpfirdnOptions& options) {
   const UpfirdnOptions o = with_output_of(y, options);
   const std::size_t along = check_upfirdn(h, x, o);

@@ -26,6 +26,7 @@
 #include <faltung/promotion.hpp>
 #include <faltung/rank.hpp>
 #include <faltung/resample.hpp>
+#include <faltung/result_view.hpp>
 #include <faltung/signal.hpp>
 #include <faltung/tensor.hpp>
 #include <faltung/tensor_view.hpp>

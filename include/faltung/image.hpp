@@ -15,6 +15,7 @@
 #include <faltung/method.hpp>
 #include <faltung/per_axis.hpp>
 #include <faltung/problem.hpp>
+#include <faltung/result_view.hpp>
 #include <faltung/tensor.hpp>
 
 /// Filters for images and volumes with the meaning of scipy.ndimage: the result has the extent of
@@ -87,7 +88,7 @@ struct FilterOptions {
 ///
 /// For an even number of taps that is one element away from Mode::same of `faltung::convolve`, as
 /// in SciPy. `w` is real or complex, on the CPU or on the device of x.
-FALTUNG_API void convolve(const ConstTensorView& x, const ConstTensorView& w, const TensorView& y,
+FALTUNG_API void convolve(const ConstTensorView& x, const ConstTensorView& w, const ResultView& y,
                           const FilterOptions& options = {});
 /// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor convolve(const ConstTensorView& x, const ConstTensorView& w,
@@ -98,7 +99,7 @@ FALTUNG_API void convolve(const ConstTensorView& x, const ConstTensorView& w, co
                                                   const FilterOptions& options = {});
 
 /// y[i] = sum over r of  conj(w[r]) x[i - R/2 - origin + r]
-FALTUNG_API void correlate(const ConstTensorView& x, const ConstTensorView& w, const TensorView& y,
+FALTUNG_API void correlate(const ConstTensorView& x, const ConstTensorView& w, const ResultView& y,
                            const FilterOptions& options = {});
 /// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor correlate(const ConstTensorView& x, const ConstTensorView& w,
@@ -121,7 +122,7 @@ struct Filter1dOptions {
 };
 
 /// `convolve` along one axis; the others are a batch.
-FALTUNG_API void convolve1d(const ConstTensorView& x, const ConstTensorView& w, const TensorView& y,
+FALTUNG_API void convolve1d(const ConstTensorView& x, const ConstTensorView& w, const ResultView& y,
                             const Filter1dOptions& options = {});
 /// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor convolve1d(const ConstTensorView& x, const ConstTensorView& w,
@@ -133,7 +134,7 @@ FALTUNG_API void convolve1d(const ConstTensorView& x, const ConstTensorView& w, 
 
 /// `correlate` along one axis; the others are a batch.
 FALTUNG_API void correlate1d(const ConstTensorView& x, const ConstTensorView& w,
-                             const TensorView& y, const Filter1dOptions& options = {});
+                             const ResultView& y, const Filter1dOptions& options = {});
 /// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor correlate1d(const ConstTensorView& x, const ConstTensorView& w,
                                              const Filter1dOptions& options = {});
@@ -159,7 +160,7 @@ struct GaussianOptions {
 
 /// Smooths, or differentiates the smoothed image: a Gaussian (derivative) along each axis in turn,
 /// sampled at whole elements; before differentiation its taps sum to 1.
-FALTUNG_API void gaussian(const ConstTensorView& x, const TensorView& y,
+FALTUNG_API void gaussian(const ConstTensorView& x, const ResultView& y,
                           const GaussianOptions& options = {});
 /// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor gaussian(const ConstTensorView& x,
@@ -169,7 +170,7 @@ FALTUNG_API void gaussian(const ConstTensorView& x, const TensorView& y,
                                                    const GaussianOptions& options = {});
 
 /// Sum over the axes of the second Gaussian derivative along that axis.
-FALTUNG_API void gaussian_laplace(const ConstTensorView& x, const TensorView& y,
+FALTUNG_API void gaussian_laplace(const ConstTensorView& x, const ResultView& y,
                                   const GaussianOptions& options = {});
 /// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor gaussian_laplace(const ConstTensorView& x,
@@ -179,7 +180,7 @@ FALTUNG_API void gaussian_laplace(const ConstTensorView& x, const TensorView& y,
                                                            const GaussianOptions& options = {});
 
 /// Square root of the sum over the axes of the squared first Gaussian derivatives. Real data only.
-FALTUNG_API void gaussian_gradient_magnitude(const ConstTensorView& x, const TensorView& y,
+FALTUNG_API void gaussian_gradient_magnitude(const ConstTensorView& x, const ResultView& y,
                                              const GaussianOptions& options = {});
 /// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor gaussian_gradient_magnitude(const ConstTensorView& x,
@@ -205,7 +206,7 @@ struct UniformOptions {
 ///
 /// A NaN reaches only the windows that contain it, unlike the running sum of ndimage. Means of
 /// integers are exact quotients before they are stored.
-FALTUNG_API void uniform(const ConstTensorView& x, const TensorView& y,
+FALTUNG_API void uniform(const ConstTensorView& x, const ResultView& y,
                          const UniformOptions& options = {});
 /// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor uniform(const ConstTensorView& x,
@@ -226,7 +227,7 @@ struct DerivativeOptions {
 };
 
 /// -1 0 1 along `axis`, then 1 2 1 along every other axis; not normalised.
-FALTUNG_API void sobel(const ConstTensorView& x, const TensorView& y,
+FALTUNG_API void sobel(const ConstTensorView& x, const ResultView& y,
                        const DerivativeOptions& options = {});
 /// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor sobel(const ConstTensorView& x,
@@ -236,7 +237,7 @@ FALTUNG_API void sobel(const ConstTensorView& x, const TensorView& y,
                                                 const DerivativeOptions& options = {});
 
 /// -1 0 1 along `axis`, then 1 1 1 along every other axis; not normalised.
-FALTUNG_API void prewitt(const ConstTensorView& x, const TensorView& y,
+FALTUNG_API void prewitt(const ConstTensorView& x, const ResultView& y,
                          const DerivativeOptions& options = {});
 /// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor prewitt(const ConstTensorView& x,
@@ -257,7 +258,7 @@ struct SumOptions {
 };
 
 /// Sum over the axes of 1 -2 1 along that axis.
-FALTUNG_API void laplace(const ConstTensorView& x, const TensorView& y,
+FALTUNG_API void laplace(const ConstTensorView& x, const ResultView& y,
                          const SumOptions& options = {});
 /// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor laplace(const ConstTensorView& x, const SumOptions& options = {});
@@ -269,7 +270,7 @@ FALTUNG_API void laplace(const ConstTensorView& x, const TensorView& y,
 /// generic_gradient_magnitude in ndimage: every step is stored in the result's type, so ask for a
 /// floating `output` on integer images. Real data only. All axes smooth, those in `axes`
 /// differentiate.
-FALTUNG_API void sobel_magnitude(const ConstTensorView& x, const TensorView& y,
+FALTUNG_API void sobel_magnitude(const ConstTensorView& x, const ResultView& y,
                                  const SumOptions& options = {});
 /// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor sobel_magnitude(const ConstTensorView& x,
@@ -278,7 +279,7 @@ FALTUNG_API void sobel_magnitude(const ConstTensorView& x, const TensorView& y,
 [[nodiscard]] FALTUNG_API FilterPlan plan_sobel_magnitude(const ConstTensorView& x,
                                                           const SumOptions& options = {});
 /// The same with `prewitt`.
-FALTUNG_API void prewitt_magnitude(const ConstTensorView& x, const TensorView& y,
+FALTUNG_API void prewitt_magnitude(const ConstTensorView& x, const ResultView& y,
                                    const SumOptions& options = {});
 /// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor prewitt_magnitude(const ConstTensorView& x,

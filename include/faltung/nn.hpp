@@ -19,6 +19,7 @@
 #include <faltung/method.hpp>
 #include <faltung/per_axis.hpp>
 #include <faltung/problem.hpp>
+#include <faltung/result_view.hpp>
 #include <faltung/tensor.hpp>
 
 /// Convolutions of neural networks, with the words of PyTorch and ONNX, in 1 to 6 dimensions.
@@ -135,7 +136,7 @@ struct ConvOptions {
                                       const ConvOptions& options = {},
                                       const ConstTensorView& bias = {});
 /// Computes it, into y; `output` is left out, or y's type.
-FALTUNG_API void conv(const ConstTensorView& x, const ConstTensorView& w, const TensorView& y,
+FALTUNG_API void conv(const ConstTensorView& x, const ConstTensorView& w, const ResultView& y,
                       const ConvOptions& options = {}, const ConstTensorView& bias = {});
 /// The same, lowered; with `bias` in the options the run takes one.
 [[nodiscard]] FALTUNG_API Lowering lower_conv(const ConstTensorView& x, const ConstTensorView& w,
@@ -161,7 +162,7 @@ FALTUNG_API void conv(const ConstTensorView& x, const ConstTensorView& w, const 
                                                     const ConvOptions& options = {});
 /// Computes it, into dx.
 FALTUNG_API void conv_data_gradient(const ConstTensorView& dy, const ConstTensorView& w,
-                                    const TensorView& dx, const ConvOptions& options = {});
+                                    const ResultView& dx, const ConvOptions& options = {});
 /// The same, lowered.
 [[nodiscard]] FALTUNG_API Lowering lower_conv_data_gradient(const ConstTensorView& dy,
                                                             const ConstTensorView& w,
@@ -184,7 +185,7 @@ FALTUNG_API void conv_data_gradient(const ConstTensorView& dy, const ConstTensor
                                                       const ConvOptions& options = {});
 /// Computes it, into dw.
 FALTUNG_API void conv_filter_gradient(const ConstTensorView& x, const ConstTensorView& dy,
-                                      const TensorView& dw, const ConvOptions& options = {});
+                                      const ResultView& dw, const ConvOptions& options = {});
 /// The same, lowered.
 [[nodiscard]] FALTUNG_API Lowering lower_conv_filter_gradient(const ConstTensorView& x,
                                                               const ConstTensorView& dy,
@@ -200,7 +201,7 @@ FALTUNG_API void conv_filter_gradient(const ConstTensorView& x, const ConstTenso
 [[nodiscard]] FALTUNG_API Tensor bias_gradient(const ConstTensorView& dy,
                                                const ConvOptions& options = {});
 /// Computes it, into db [k].
-FALTUNG_API void bias_gradient(const ConstTensorView& dy, const TensorView& db,
+FALTUNG_API void bias_gradient(const ConstTensorView& dy, const ResultView& db,
                                const ConvOptions& options = {});
 /// The same, lowered: run it as (dy, db).
 [[nodiscard]] FALTUNG_API Lowering lower_bias_gradient(const ConstTensorView& dy,
@@ -256,7 +257,7 @@ struct ConvTransposeOptions {
                                                 const ConstTensorView& bias = {});
 /// Computes it, into y.
 FALTUNG_API void conv_transpose(const ConstTensorView& x, const ConstTensorView& w,
-                                const TensorView& y, const ConvTransposeOptions& options = {},
+                                const ResultView& y, const ConvTransposeOptions& options = {},
                                 const ConstTensorView& bias = {});
 /// The same, lowered; with `bias` in the options the run takes one.
 [[nodiscard]] FALTUNG_API Lowering lower_conv_transpose(const ConstTensorView& x,
@@ -280,7 +281,7 @@ conv_transpose_data_gradient(const ConstTensorView& dy, const ConstTensorView& w
                              const ConvTransposeOptions& options = {});
 /// Computes it, into dx.
 FALTUNG_API void conv_transpose_data_gradient(const ConstTensorView& dy, const ConstTensorView& w,
-                                              const TensorView& dx,
+                                              const ResultView& dx,
                                               const ConvTransposeOptions& options = {});
 /// The same, lowered.
 [[nodiscard]] FALTUNG_API Lowering
@@ -304,7 +305,7 @@ conv_transpose_filter_gradient(const ConstTensorView& x, const ConstTensorView& 
                                const ConvTransposeOptions& options = {});
 /// Computes it, into dw.
 FALTUNG_API void conv_transpose_filter_gradient(const ConstTensorView& x, const ConstTensorView& dy,
-                                                const TensorView& dw,
+                                                const ResultView& dw,
                                                 const ConvTransposeOptions& options = {});
 /// The same, lowered.
 [[nodiscard]] FALTUNG_API Lowering
@@ -332,7 +333,7 @@ struct ZeroPoints {
                                               const ConvOptions& options = {});
 /// The same, into y of type i32.
 FALTUNG_API void conv_integer(const ConstTensorView& x, const ConstTensorView& w,
-                              const TensorView& y, const ZeroPoints& zero = {},
+                              const ResultView& y, const ZeroPoints& zero = {},
                               const ConvOptions& options = {});
 
 }  // namespace faltung::nn

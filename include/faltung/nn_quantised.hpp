@@ -11,6 +11,7 @@
 #include <faltung/export.hpp>
 #include <faltung/nn.hpp>
 #include <faltung/plan.hpp>
+#include <faltung/result_view.hpp>
 #include <faltung/tensor.hpp>
 
 /// Convolutions of bytes that stand for real numbers, real = scale (byte - zero point), planned
@@ -109,7 +110,7 @@ class FALTUNG_API QuantisedPlan {
                                               const ConvOptions& options = {});
 /// The same, into y, compact and of type quantisation.y.
 FALTUNG_API void qlinear_conv(const ConstTensorView& x, const ConstTensorView& w,
-                              const TensorView& y, const Quantisation& quantisation,
+                              const ResultView& y, const Quantisation& quantisation,
                               const ConstTensorView& bias = {}, const ConvOptions& options = {});
 
 }  // namespace faltung::nn

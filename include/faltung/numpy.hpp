@@ -8,6 +8,7 @@
 #include <faltung/execution.hpp>
 #include <faltung/export.hpp>
 #include <faltung/method.hpp>
+#include <faltung/result_view.hpp>
 #include <faltung/signal.hpp>
 #include <faltung/tensor.hpp>
 
@@ -46,7 +47,7 @@ struct CorrelateOptions {
 [[nodiscard]] FALTUNG_API Tensor convolve(const ConstTensorView& a, const ConstTensorView& v,
                                           const ConvolveOptions& options = {});
 /// The same, into y.
-FALTUNG_API void convolve(const ConstTensorView& a, const ConstTensorView& v, const TensorView& y,
+FALTUNG_API void convolve(const ConstTensorView& a, const ConstTensorView& v, const ResultView& y,
                           const ConvolveOptions& options = {});
 /// The same, lowered.
 [[nodiscard]] FALTUNG_API Lowering lower_convolve(const ConstTensorView& a,
@@ -57,7 +58,7 @@ FALTUNG_API void convolve(const ConstTensorView& a, const ConstTensorView& v, co
 [[nodiscard]] FALTUNG_API Tensor correlate(const ConstTensorView& a, const ConstTensorView& v,
                                            const CorrelateOptions& options = {});
 /// The same, into y.
-FALTUNG_API void correlate(const ConstTensorView& a, const ConstTensorView& v, const TensorView& y,
+FALTUNG_API void correlate(const ConstTensorView& a, const ConstTensorView& v, const ResultView& y,
                            const CorrelateOptions& options = {});
 /// The same, lowered.
 [[nodiscard]] FALTUNG_API Lowering lower_correlate(const ConstTensorView& a,

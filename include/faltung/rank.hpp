@@ -11,6 +11,7 @@
 #include <faltung/export.hpp>
 #include <faltung/image.hpp>
 #include <faltung/per_axis.hpp>
+#include <faltung/result_view.hpp>
 #include <faltung/tensor.hpp>
 
 /// Median, percentile and rank filters with the meaning of scipy.ndimage, and scipy.signal's forms
@@ -47,7 +48,7 @@ struct RankOptions {
 
 /// The member of every window that has `rank` members below it: 0 is the least; negative ranks
 /// count from the greatest, -1. Of n members: -n <= rank < n.
-FALTUNG_API void rank_filter(const ConstTensorView& x, std::int64_t rank, const TensorView& y,
+FALTUNG_API void rank_filter(const ConstTensorView& x, std::int64_t rank, const ResultView& y,
                              const RankOptions& options);
 /// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor rank_filter(const ConstTensorView& x, std::int64_t rank,
@@ -57,7 +58,7 @@ FALTUNG_API void rank_filter(const ConstTensorView& x, std::int64_t rank, const 
                                                       const RankOptions& options);
 
 /// The member with rank n/2 rounded down: of an even number the upper of the two in the middle.
-FALTUNG_API void median_filter(const ConstTensorView& x, const TensorView& y,
+FALTUNG_API void median_filter(const ConstTensorView& x, const ResultView& y,
                                const RankOptions& options);
 /// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor median_filter(const ConstTensorView& x,
@@ -68,7 +69,7 @@ FALTUNG_API void median_filter(const ConstTensorView& x, const TensorView& y,
 
 /// The member with rank n percentile / 100 rounded down, and the greatest for 100. Negative
 /// percentiles count from 100: -100 <= percentile <= 100.
-FALTUNG_API void percentile_filter(const ConstTensorView& x, double percentile, const TensorView& y,
+FALTUNG_API void percentile_filter(const ConstTensorView& x, double percentile, const ResultView& y,
                                    const RankOptions& options);
 /// The same, into a new Tensor.
 [[nodiscard]] FALTUNG_API Tensor percentile_filter(const ConstTensorView& x, double percentile,
@@ -93,7 +94,7 @@ struct OrderFilterOptions {
                                          const OrderFilterOptions& options = {});
 /// The same, into y.
 FALTUNG_API void medfilt(const ConstTensorView& x, const PerAxis<std::int64_t>& kernel_size,
-                         const TensorView& y, const OrderFilterOptions& options = {});
+                         const ResultView& y, const OrderFilterOptions& options = {});
 /// Planned once.
 [[nodiscard]] FALTUNG_API FilterPlan plan_medfilt(const ConstTensorView& x,
                                                   const PerAxis<std::int64_t>& kernel_size = 3,
@@ -105,7 +106,7 @@ FALTUNG_API void medfilt(const ConstTensorView& x, const PerAxis<std::int64_t>& 
                                            const OrderFilterOptions& options = {});
 /// The same, into y.
 FALTUNG_API void medfilt2d(const ConstTensorView& x, const PerAxis<std::int64_t>& kernel_size,
-                           const TensorView& y, const OrderFilterOptions& options = {});
+                           const ResultView& y, const OrderFilterOptions& options = {});
 /// Planned once.
 [[nodiscard]] FALTUNG_API FilterPlan plan_medfilt2d(const ConstTensorView& x,
                                                     const PerAxis<std::int64_t>& kernel_size = 3,
@@ -118,7 +119,7 @@ FALTUNG_API void medfilt2d(const ConstTensorView& x, const PerAxis<std::int64_t>
                                               const OrderFilterOptions& options = {});
 /// The same, into y.
 FALTUNG_API void order_filter(const ConstTensorView& x, const ConstTensorView& domain,
-                              std::int64_t rank, const TensorView& y,
+                              std::int64_t rank, const ResultView& y,
                               const OrderFilterOptions& options = {});
 /// Planned once.
 [[nodiscard]] FALTUNG_API FilterPlan plan_order_filter(const ConstTensorView& x,

@@ -10,6 +10,7 @@
 #include <faltung/execution.hpp>
 #include <faltung/export.hpp>
 #include <faltung/method.hpp>
+#include <faltung/result_view.hpp>
 #include <faltung/signal.hpp>
 #include <faltung/tensor.hpp>
 
@@ -75,7 +76,7 @@ struct ResamplePolyOptions {
                                                const ResamplePolyOptions& options = {});
 /// The same, into y of the shape and type of that result.
 FALTUNG_API void resample_poly(const ConstTensorView& x, std::int64_t up, std::int64_t down,
-                               const TensorView& y, const ResamplePolyOptions& options = {});
+                               const ResultView& y, const ResamplePolyOptions& options = {});
 /// The same, lowered, with the filter in it. Means, medians and extrema are subtracted before and
 /// added after, the ratio 1 copies, and some paddings need a copy of x: those are no convolution.
 ///

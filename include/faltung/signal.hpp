@@ -17,6 +17,7 @@
 #include <faltung/method.hpp>
 #include <faltung/plan.hpp>
 #include <faltung/problem.hpp>
+#include <faltung/result_view.hpp>
 #include <faltung/tensor.hpp>
 
 /// SciPy's `signal` functions: the same names, shapes, centring and result types.
@@ -101,7 +102,7 @@ struct Convolve2dOptions {
 [[nodiscard]] FALTUNG_API Tensor convolve(const ConstTensorView& x, const ConstTensorView& k,
                                           const ConvolveOptions& options = {});
 /// The same, into y.
-FALTUNG_API void convolve(const ConstTensorView& x, const ConstTensorView& k, const TensorView& y,
+FALTUNG_API void convolve(const ConstTensorView& x, const ConstTensorView& k, const ResultView& y,
                           const ConvolveOptions& options = {});
 /// The same, lowered.
 [[nodiscard]] FALTUNG_API Lowering lower_convolve(const ConstTensorView& x,
@@ -112,7 +113,7 @@ FALTUNG_API void convolve(const ConstTensorView& x, const ConstTensorView& k, co
 [[nodiscard]] FALTUNG_API Tensor correlate(const ConstTensorView& x, const ConstTensorView& k,
                                            const ConvolveOptions& options = {});
 /// The same, into y.
-FALTUNG_API void correlate(const ConstTensorView& x, const ConstTensorView& k, const TensorView& y,
+FALTUNG_API void correlate(const ConstTensorView& x, const ConstTensorView& k, const ResultView& y,
                            const ConvolveOptions& options = {});
 /// The same, lowered.
 [[nodiscard]] FALTUNG_API Lowering lower_correlate(const ConstTensorView& x,
@@ -126,7 +127,7 @@ FALTUNG_API void correlate(const ConstTensorView& x, const ConstTensorView& k, c
                                              const FftConvolveOptions& options = {});
 /// The same, into y.
 FALTUNG_API void fftconvolve(const ConstTensorView& x, const ConstTensorView& k,
-                             const TensorView& y, const FftConvolveOptions& options = {});
+                             const ResultView& y, const FftConvolveOptions& options = {});
 /// The same, lowered.
 [[nodiscard]] FALTUNG_API Lowering lower_fftconvolve(const ConstTensorView& x,
                                                      const ConstTensorView& k,
@@ -137,7 +138,7 @@ FALTUNG_API void fftconvolve(const ConstTensorView& x, const ConstTensorView& k,
 [[nodiscard]] FALTUNG_API Tensor oaconvolve(const ConstTensorView& x, const ConstTensorView& k,
                                             const FftConvolveOptions& options = {});
 /// The same, into y.
-FALTUNG_API void oaconvolve(const ConstTensorView& x, const ConstTensorView& k, const TensorView& y,
+FALTUNG_API void oaconvolve(const ConstTensorView& x, const ConstTensorView& k, const ResultView& y,
                             const FftConvolveOptions& options = {});
 /// The same, lowered.
 [[nodiscard]] FALTUNG_API Lowering lower_oaconvolve(const ConstTensorView& x,
@@ -148,7 +149,7 @@ FALTUNG_API void oaconvolve(const ConstTensorView& x, const ConstTensorView& k, 
 [[nodiscard]] FALTUNG_API Tensor convolve2d(const ConstTensorView& x, const ConstTensorView& k,
                                             const Convolve2dOptions& options = {});
 /// The same, into y.
-FALTUNG_API void convolve2d(const ConstTensorView& x, const ConstTensorView& k, const TensorView& y,
+FALTUNG_API void convolve2d(const ConstTensorView& x, const ConstTensorView& k, const ResultView& y,
                             const Convolve2dOptions& options = {});
 /// The same, lowered.
 [[nodiscard]] FALTUNG_API Lowering lower_convolve2d(const ConstTensorView& x,
@@ -161,7 +162,7 @@ FALTUNG_API void convolve2d(const ConstTensorView& x, const ConstTensorView& k, 
                                              const Convolve2dOptions& options = {});
 /// The same, into y.
 FALTUNG_API void correlate2d(const ConstTensorView& x, const ConstTensorView& k,
-                             const TensorView& y, const Convolve2dOptions& options = {});
+                             const ResultView& y, const Convolve2dOptions& options = {});
 /// The same, lowered.
 [[nodiscard]] FALTUNG_API Lowering lower_correlate2d(const ConstTensorView& x,
                                                      const ConstTensorView& k,
@@ -221,7 +222,7 @@ struct UpfirdnOptions {
 [[nodiscard]] FALTUNG_API Tensor upfirdn(const ConstTensorView& h, const ConstTensorView& x,
                                          const UpfirdnOptions& options = {});
 /// The same, into y.
-FALTUNG_API void upfirdn(const ConstTensorView& h, const ConstTensorView& x, const TensorView& y,
+FALTUNG_API void upfirdn(const ConstTensorView& h, const ConstTensorView& x, const ResultView& y,
                          const UpfirdnOptions& options = {});
 /// To be run with (x, h), in this order. @throws InvalidProblem also for the modes that need an
 /// extended copy of x.
@@ -249,7 +250,7 @@ struct Sepfir2dOptions {
                                           const Sepfir2dOptions& options = {});
 /// The same, into y.
 FALTUNG_API void sepfir2d(const ConstTensorView& x, const ConstTensorView& hrow,
-                          const ConstTensorView& hcol, const TensorView& y,
+                          const ConstTensorView& hcol, const ResultView& y,
                           const Sepfir2dOptions& options = {});
 /// Planned once, with copies of hrow and hcol, which lie on the CPU.
 [[nodiscard]] FALTUNG_API FilterPlan plan_sepfir2d(const ConstTensorView& x,
