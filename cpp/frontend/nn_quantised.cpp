@@ -7,6 +7,7 @@
 #include "cpp/core/allocator.hpp"
 #include "cpp/core/float_environment.hpp"
 #include "cpp/core/message.hpp"
+#include "cpp/core/problem_rules.hpp"
 #include "cpp/core/stream.hpp"
 #include "cpp/core/view_rules.hpp"
 #include "cpp/frontend/execution.hpp"
@@ -146,7 +147,8 @@ void QuantisedPlan::run(const ConstTensorView& x, const TensorView& y, const Str
   const State& s = *state_;
   if (!s.second_pass) return s.sums.run_bound(stream, x, y, workspace, s.parts->bias_view());
 
-  check_view(y, {"y", y_dtype(), y_shape(), {}}, s.sums.device());
+  check_view(y, {"y", y_dtype(), y_shape(), y.strides}, s.sums.device());
+  rules::check_strides("y", y, true);
   check_apart(y, "y", x, "x");
   const std::size_t bytes = workspace_bytes();
   Workspace scratch = workspace;
@@ -178,8 +180,7 @@ void QuantisedPlan::run(const ConstTensorView& x, const TensorView& y, const Str
       s.sums.workspace_bytes()};
   s.sums.run_bound(stream, x, sums, rest, s.parts->bias_view());
   const FloatEnvironment environment;  // the allocator keeps the caller's
-  requantise(static_cast<const std::int32_t*>(sums.data), y.data, element_count(y.shape),
-             *s.second_pass);
+  requantise(static_cast<const std::int32_t*>(sums.data), y, *s.second_pass);
 }
 
 QuantisedPlan plan_conv_integer(const Shape& x, DType x_type, const ConstTensorView& w,

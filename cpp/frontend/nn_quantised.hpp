@@ -14,9 +14,9 @@ struct Requantisation {
   std::int64_t inner = 1;  ///< elements between two channels: those of space, or 1 channels last
 };
 
-/// @param count  of the elements, compact
-void requantise(const std::int32_t* sums, void* result, std::int64_t count,
-                const Requantisation& how);
+/// @param sums  as many as y has elements, compact
+/// @param y     of any strides
+void requantise(const std::int32_t* sums, const TensorView& y, const Requantisation& how);
 
 /// The problem of the sums, with what was made of the filter and the zero points.
 struct IntegerSums {

@@ -43,7 +43,8 @@ struct Quantisation {
 /// workspace from the caller allocates nothing. Copies share what they hold.
 class FALTUNG_API QuantisedPlan {
  public:
-  /// x and y are compact. Without a stream: the default one of the device.
+  /// x is compact; so is y of i32, while y of bytes may have any strides. Without a stream: the
+  /// default one of the device.
   ///
   /// @param workspace  at least workspace_bytes(), aligned to 256; if empty, it is taken from the
   ///                   allocator of the options
@@ -108,7 +109,7 @@ class FALTUNG_API QuantisedPlan {
                                               const Quantisation& quantisation,
                                               const ConstTensorView& bias = {},
                                               const ConvOptions& options = {});
-/// The same, into y, compact and of type quantisation.y.
+/// The same, into y of any strides and of type quantisation.y.
 FALTUNG_API void qlinear_conv(const ConstTensorView& x, const ConstTensorView& w,
                               const ResultView& y, const Quantisation& quantisation,
                               const ConstTensorView& bias = {}, const ConvOptions& options = {});

@@ -204,5 +204,36 @@ TEST(QLinearConv, ReadsStridedViewsAndEmptyOnes) {
   EXPECT_EQ(qlinear_conv(Tensor(u8, {0, 3, 5, 4}), w, q).shape(), (Shape{0, 4, 4, 3}));
 }
 
+// Both layouts, one and several channels, one and several pixels, enough rows for two blocks.
+TEST(QLinearConv, WritesStridedViews) {
+  std::mt19937 random = fresh();
+  for (const Layout layout : {Layout::channels_first, Layout::channels_last}) {
+    for (const std::int64_t channels : {1, 3}) {
+      for (const Shape& space : {Shape{1, 1}, Shape{1, 5}, Shape{4, 1}, Shape{70, 260}}) {
+        const bool first = layout == Layout::channels_first;
+        const Tensor x = bytes(
+            u8, first ? Shape{2, 1, space[0], space[1]} : Shape{2, space[0], space[1], 1}, random);
+        const Tensor w = bytes(i8, {channels, 1, 1, 1}, random);
+        Quantisation q{.x_zero = 9, .w_scale = {}, .y_zero = -3, .y = i8};
+        for (std::int64_t k = 0; k < channels; ++k)
+          q.w_scale.push_back(0.01 * static_cast<double>(k + 1));
+        const Tensor want = qlinear_conv(x, w, q, {}, {.layout = layout});
+        Shape turned;
+        for (std::size_t i = 4; i-- > 0;) turned.push_back(2 * want.shape()[i]);
+        Tensor memory = Tensor::zeros(i8, turned);
+        TensorView y = memory.permute({3, 2, 1, 0});
+        y = y.slice(0, {.step = 2}).slice(1, {.start = 1, .step = 2});
+        y = y.slice(2, {.step = -2}).slice(3, {.step = 2});
+        qlinear_conv(x, w, y, q, {}, {.layout = layout});
+        EXPECT_EQ(golden::numbers(compact_copy(y, i8)), golden::numbers(want)) << want.shape();
+      }
+    }
+  }
+  Tensor few = Tensor::zeros(u8, {4});
+  const TensorView twice{few.data(), u8, {1, 1, 4}, {4, 4, 0}, Device::cpu()};
+  EXPECT_REFUSED(
+      qlinear_conv(Tensor::zeros(u8, {1, 1, 4}), Tensor::zeros(u8, {1, 1, 1}), twice, {}), "y");
+}
+
 }  // namespace
 }  // namespace faltung::nn

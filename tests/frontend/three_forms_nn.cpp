@@ -112,7 +112,6 @@ void add_quantised(std::vector<Function>& all) {
         run(plan_qlinear_conv(x->shape(), u8, *w, q, {}, o), *x, y);
       }));
   all.back().by_fft = {};
-  all.back().strided = false;
   all.back().one_type = true;
 }
 

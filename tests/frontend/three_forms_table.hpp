@@ -22,7 +22,6 @@ struct Function {
   std::function<void(const TensorView&)> names_f16 = {};
   /// The form that returns a Tensor with Method::fft; empty without that option.
   std::function<Tensor(const Execution&)> by_fft = {};
-  bool strided = true;        ///< whether the view may have any strides
   bool engines = true;        ///< whether engines compute it
   bool one_type = false;      ///< whether the view must have one type
   bool intermediate = false;  ///< whether data are kept beside operands, result and workspace
