@@ -10,7 +10,7 @@
 #include <faltung/error.hpp>
 #include "cpp/core/allocator.hpp"
 #include "cpp/core/backend.hpp"
-#include "cpp/core/compact_copy.hpp"
+#include "cpp/core/copy_elements.hpp"
 #include "cpp/core/float_environment.hpp"
 #include "cpp/core/message.hpp"
 #include "cpp/core/stream.hpp"
@@ -198,28 +198,37 @@ Tensor Tensor::to(const Device& device) const {
   return copy;
 }
 
-void copy_compact(const ConstTensorView& view, Tensor& copy) {
-  require_cpu(view.device, "compact_copy");
-  const DType dtype = copy.dtype();
-  if (view.dtype == dtype && copy.size() > 0 && is_compact(view)) {
-    std::memcpy(copy.data(), view.data, copy.bytes());
+void copy_elements(const ConstTensorView& from, const TensorView& to) {
+  require_cpu(from.device, "compact_copy");
+  require_cpu(to.device, "compact_copy");
+  if (element_count(from.shape) == 0) return;
+  const auto from_size = static_cast<std::int64_t>(size_of(from.dtype));
+  const auto to_size = static_cast<std::int64_t>(size_of(to.dtype));
+  const auto* source = static_cast<const std::byte*>(from.data);
+  auto* target = static_cast<std::byte*>(to.data);
+  const bool same = from.dtype == to.dtype;
+  if (same && is_compact(from) && is_compact(to)) {
+    std::memcpy(target, source, static_cast<std::size_t>(element_count(from.shape) * to_size));
     return;
   }
   const FloatEnvironment environment;
-  const Conversion conversion = conversion_between(view.dtype, dtype);
-  const auto* source = static_cast<const std::byte*>(view.data);
-  auto* target = static_cast<std::byte*>(copy.data());
-  const auto from_size = static_cast<std::int64_t>(size_of(view.dtype));
-  const auto to_size = static_cast<std::int64_t>(size_of(dtype));
+  const Conversion conversion = conversion_between(from.dtype, to.dtype);
   // Row by row: the index of every element would take longer than its conversion.
-  const std::int64_t columns = view.shape.empty() ? 1 : view.shape.back();
-  const std::int64_t step = view.shape.empty() ? 0 : view.strides.back() * from_size;
-  Shape rows = view.shape;
-  if (!rows.empty()) rows[rows.size() - 1] = std::min<std::int64_t>(columns, 1);
+  const std::int64_t columns = from.shape.empty() ? 1 : from.shape.back();
+  const std::int64_t from_step = from.shape.empty() ? 0 : from.strides.back() * from_size;
+  const std::int64_t to_step = from.shape.empty() ? 0 : to.strides.back() * to_size;
+  const bool as_bytes = same && from_step == from_size && to_step == to_size;
+  Shape rows = from.shape;
+  if (!rows.empty()) rows[rows.size() - 1] = 1;
   for_each_index(rows, [&](std::int64_t, const Extents& index) {
-    const std::byte* from = source + offset_of(index, view.strides) * from_size;
-    for (std::int64_t i = 0; i < columns; ++i, from += step, target += to_size) {
-      conversion(from, target);
+    const std::byte* read = source + offset_of(index, from.strides) * from_size;
+    std::byte* write = target + offset_of(index, to.strides) * to_size;
+    if (as_bytes) {
+      std::memcpy(write, read, static_cast<std::size_t>(columns * to_size));
+      return;
+    }
+    for (std::int64_t i = 0; i < columns; ++i, read += from_step, write += to_step) {
+      conversion(read, write);
     }
   });
 }
@@ -227,7 +236,7 @@ void copy_compact(const ConstTensorView& view, Tensor& copy) {
 Tensor compact_copy(const ConstTensorView& view, DType dtype) {
   require_cpu(view.device, "compact_copy");
   Tensor copy(dtype, view.shape);
-  copy_compact(view, copy);
+  copy_elements(view, copy);
   return copy;
 }
 

@@ -6,7 +6,7 @@
 #include <faltung/error.hpp>
 #include "cpp/core/allocator.hpp"
 #include "cpp/core/backend.hpp"
-#include "cpp/core/compact_copy.hpp"
+#include "cpp/core/copy_elements.hpp"
 #include "cpp/core/message.hpp"
 #include "cpp/core/planner.hpp"
 #include "cpp/core/stream.hpp"
@@ -77,7 +77,7 @@ Tensor new_zeros(DType dtype, const Shape& shape, const Device& device, const Ex
 Tensor new_copy(const ConstTensorView& view, DType dtype, const Execution& run) {
   if (view.device.kind != DeviceKind::cpu) return compact_copy(view, dtype);  // which refuses
   Tensor copy = new_tensor(dtype, view.shape, view.device, run);
-  copy_compact(view, copy);
+  copy_elements(view, copy);
   return copy;
 }
 

@@ -17,6 +17,11 @@ std::size_t index_of(Place place) {
   return static_cast<std::size_t>(place) - static_cast<std::size_t>(Place::first);
 }
 
+std::size_t bytes_of(const TensorView& image) {
+  const auto bytes = static_cast<std::size_t>(element_count(image.shape)) * size_of(image.dtype);
+  return (bytes + memory_alignment - 1) / memory_alignment * memory_alignment;
+}
+
 // Memory of one run, given back in stream order.
 class Scratch {
  public:
@@ -80,15 +85,25 @@ Workspace part_of(void* data, std::size_t offset, std::size_t bytes) {
 
 }  // namespace
 
-Steps::Steps(ConstTensorView x, TensorView y) : x_(std::move(x)), y_(std::move(y)), between_(y_) {
-  between_.strides = compact_strides(between_.shape);
+Steps::Steps(ConstTensorView x, TensorView y) : x_(std::move(x)), y_(std::move(y)) {
   x_.data = nullptr;
-  y_.data = between_.data = nullptr;
+  y_.data = nullptr;
+  TensorView compact = y_;
+  compact.strides = compact_strides(compact.shape);
+  between_.fill(compact);
+}
+
+void Steps::set_between(DType type) {
+  for (TensorView& image : between_) image.dtype = type;
+}
+
+void Steps::set_between(Place place, DType type, const Shape& shape) {
+  between_[index_of(place)] = {nullptr, type, shape, compact_strides(shape), y_.device};
 }
 
 TensorView Steps::view(Place place) const {
   if (place == Place::x) return {nullptr, x_.dtype, x_.shape, x_.strides, x_.device};
-  return place == Place::y ? y_ : between_;
+  return place == Place::y ? y_ : between_[index_of(place)];
 }
 
 void Steps::add(Step step) {
@@ -98,14 +113,12 @@ void Steps::add(Step step) {
   steps_.push_back(std::move(step));
 }
 
-std::size_t Steps::bytes_of_one() const {
-  const auto bytes =
-      static_cast<std::size_t>(element_count(between_.shape)) * size_of(between_.dtype);
-  return (bytes + memory_alignment - 1) / memory_alignment * memory_alignment;
-}
-
 std::size_t Steps::image_bytes() const {
-  return bytes_of_one() * static_cast<std::size_t>(std::ranges::count(used_, true));
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < between_.size(); ++i) {
+    if (used_[i]) bytes += bytes_of(between_[i]);
+  }
+  return bytes;
 }
 
 std::size_t Steps::scratch_bytes() const {
@@ -116,12 +129,12 @@ std::size_t Steps::scratch_bytes() const {
 
 void Steps::run(const ConstTensorView& x, const TensorView& y, const Stream& stream, void* images,
                 const Workspace& scratch) const {
-  std::array<TensorView, 3> between = {between_, between_, between_};
+  std::array<TensorView, 3> between = between_;
   std::size_t offset = 0;
   for (std::size_t i = 0; i < between.size(); ++i) {
     if (!used_[i]) continue;
     between[i].data = static_cast<std::byte*>(images) + offset;
-    offset += bytes_of_one();
+    offset += bytes_of(between[i]);
   }
   for (const Step& step : steps_) {
     const TensorView to = step.to == Place::y ? y : between[index_of(step.to)];
@@ -171,7 +184,8 @@ void FilterPlan::run(const ConstTensorView& x, const TensorView& y, const Stream
 std::size_t FilterPlan::workspace_bytes() const noexcept {
   return state_->steps.image_bytes() + state_->steps.scratch_bytes();
 }
-const Shape& FilterPlan::shape() const noexcept { return state_->steps.x().shape; }
+const Shape& FilterPlan::x_shape() const noexcept { return state_->steps.x().shape; }
+const Shape& FilterPlan::y_shape() const noexcept { return state_->steps.y().shape; }
 DType FilterPlan::y_dtype() const noexcept { return state_->steps.y().dtype; }
 
 std::string FilterPlan::explain() const {

@@ -24,7 +24,7 @@ struct Step {
   std::size_t workspace_bytes = 0;
   const char* what = "";  ///< for people, where there is no plan
   std::shared_ptr<const Plan> plan = {};
-  /// Reads one image and writes another of its shape, which is the same one for steps in place.
+  /// Reads one image and writes another, which is the same one for steps in place.
   std::function<void(const ConstTensorView& from, const TensorView& to, const Stream& stream,
                      const Workspace& workspace)>
       run = {};
@@ -35,8 +35,9 @@ class Steps {
  public:
   /// The views say shape, strides, type and device; their data need not be there.
   Steps(ConstTensorView x, TensorView y);
-  /// Images in between that have another type than y.
-  void set_between(DType type) { between_.dtype = type; }
+  /// Images in between have the type and the shape of y unless they are given others.
+  void set_between(DType type);
+  void set_between(Place place, DType type, const Shape& shape);
 
   /// The image at a place, without data.
   [[nodiscard]] TensorView view(Place place) const;
@@ -54,11 +55,11 @@ class Steps {
            const Workspace& scratch) const;
 
  private:
-  [[nodiscard]] std::size_t bytes_of_one() const;
   ConstTensorView x_;
-  TensorView y_, between_;
+  TensorView y_;
+  std::array<TensorView, 3> between_;  // first, second, term
   std::vector<Step> steps_;
-  std::array<bool, 3> used_ = {};  // of first, second, term
+  std::array<bool, 3> used_ = {};  // of them
 };
 
 struct FilterPlan::State {

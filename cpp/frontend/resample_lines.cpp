@@ -7,7 +7,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "cpp/frontend/execution.hpp"
+#include "cpp/core/strided.hpp"
 #include "cpp/frontend/signal_extension.hpp"
 
 namespace faltung::signal {
@@ -67,43 +67,38 @@ Lines lines_of(const Shape& shape, std::size_t axis) {
 
 }  // namespace
 
-Tensor line_values(const Tensor& x, std::size_t axis, PadType type, const Execution& run) {
-  const Lines lines = lines_of(x.shape(), axis);
-  Shape shape = x.shape();
-  shape[axis] = 1;
-  Tensor result = new_tensor(x.dtype(), shape, x.device(), run);
-  const FloatEnvironment environment(subnormals_of(run));
-  visit_computed(x.dtype(), [&](auto element) {
+void line_values(const ConstTensorView& x, std::size_t axis, PadType type, const TensorView& to) {
+  const Lines lines = lines_of(x.shape, axis);
+  visit_computed(x.dtype, [&](auto element) {
     using T = decltype(element);
     std::vector<T> line(static_cast<std::size_t>(lines.extent));
-    T* to = result.values<T>().data();
     for (std::int64_t outer = 0; outer < lines.outer; ++outer) {
       for (std::int64_t inner = 0; inner < lines.inner; ++inner) {
-        const T* from = x.values<T>().data() + outer * lines.extent * lines.inner + inner;
+        const T* from = static_cast<const T*>(x.data) + outer * lines.extent * lines.inner + inner;
         for (std::int64_t i = 0; i < lines.extent; ++i) {
           line[static_cast<std::size_t>(i)] = from[i * lines.inner];
         }
-        to[outer * lines.inner + inner] = value_of(line, type);
+        static_cast<T*>(to.data)[outer * lines.inner + inner] = value_of(line, type);
       }
     }
   });
-  return result;
 }
 
-void add_to_lines(Tensor& x, std::size_t axis, const Tensor& values, int sign) {
-  const Lines lines = lines_of(x.shape(), axis);
-  visit_computed(x.dtype(), [&](auto element) {
+void add_to_lines(const TensorView& x, std::size_t axis, const ConstTensorView& values, int sign) {
+  Strides steps = values.strides;
+  steps[axis] = 0;
+  Shape rows = x.shape;
+  rows[rows.size() - 1] = std::min<std::int64_t>(rows.back(), 1);
+  visit_computed(x.dtype, [&](auto element) {
     using T = decltype(element);
     const T factor = static_cast<T>(static_cast<float>(sign));
-    for (std::int64_t outer = 0; outer < lines.outer; ++outer) {
-      const T* value = values.values<T>().data() + outer * lines.inner;
-      T* to = x.values<T>().data() + outer * lines.extent * lines.inner;
-      for (std::int64_t i = 0; i < lines.extent; ++i, to += lines.inner) {
-        for (std::int64_t inner = 0; inner < lines.inner; ++inner) {
-          to[inner] += factor * value[inner];
-        }
+    for_each_index(rows, [&](std::int64_t, const Extents& row) {
+      T* to = static_cast<T*>(x.data) + offset_of(row, x.strides);
+      const T* value = static_cast<const T*>(values.data) + offset_of(row, steps);
+      for (std::int64_t i = 0; i < x.shape.back(); ++i) {
+        to[i * x.strides.back()] += factor * value[i * steps.back()];
       }
-    }
+    });
   });
 }
 

@@ -6,14 +6,16 @@
 
 namespace faltung::signal {
 
-/// The mean, median, maximum or minimum of every line of `x` along an axis, on the CPU: of its
-/// shape with extent 1 there.
+/// The mean, median, maximum or minimum of every line of `x` along an axis, on the CPU.
 ///
-/// @param x  compact, of type f32, f64, c64 or c128, with elements
-[[nodiscard]] Tensor line_values(const Tensor& x, std::size_t axis, PadType type,
-                                 const Execution& run);
+/// @param x   compact, of type f32, f64, c64 or c128, with elements
+/// @param to  of its type, compact, of its shape with extent 1 along the axis
+void line_values(const ConstTensorView& x, std::size_t axis, PadType type, const TensorView& to);
 
 /// Adds `sign` times the value of each line to its elements.
-void add_to_lines(Tensor& x, std::size_t axis, const Tensor& values, int sign);
+///
+/// @param x       of any strides
+/// @param values  of its type, as line_values makes them
+void add_to_lines(const TensorView& x, std::size_t axis, const ConstTensorView& values, int sign);
 
 }  // namespace faltung::signal

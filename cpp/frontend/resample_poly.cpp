@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstring>
 #include <memory>
 #include <numeric>
 #include <utility>
@@ -9,11 +8,9 @@
 #include <faltung/error.hpp>
 #include <faltung/promotion.hpp>
 #include <faltung/resample.hpp>
-#include "cpp/core/element.hpp"
+#include "cpp/core/copy_elements.hpp"
 #include "cpp/core/float_environment.hpp"
 #include "cpp/core/message.hpp"
-#include "cpp/core/strided.hpp"
-#include "cpp/core/view_rules.hpp"
 #include "cpp/frontend/resample_lines.hpp"
 #include "cpp/frontend/signal_lowering.hpp"
 #include "cpp/frontend/signal_upfirdn.hpp"
@@ -119,25 +116,6 @@ Tensor given_taps(const ConstTensorView& taps, DType x) {
 
 bool is_rule(PadType type) { return type < PadType::mean; }
 
-// The lines less their means, say, filtered, and that added again.
-Tensor resample_without(const ConstTensorView& x, const Tensor& taps, const UpfirdnOptions& options,
-                        std::size_t along, const Kept& kept, PadType type) {
-  // NumPy's means and medians of integers are f64.
-  const bool fractions = type == PadType::mean || type == PadType::median;
-  const DType values_type = fractions && is_integer(x.dtype) ? f64 : x.dtype;
-  const Execution& run = options.run;
-  Tensor rest = new_copy(x, upfirdn_result_type(taps.dtype(), values_type), run);
-  Tensor values = line_values(rest, along, type, run);
-  {
-    const FloatEnvironment environment(subnormals_of(run));
-    add_to_lines(rest, along, values, -1);
-  }
-  Tensor result = run_upfirdn(taps, rest, options, along, kept);
-  const FloatEnvironment environment(subnormals_of(run));
-  add_to_lines(result, along, values, 1);
-  return result;
-}
-
 }  // namespace
 
 std::string_view name(PadType type) noexcept {
@@ -160,10 +138,14 @@ namespace {
 struct Resampling {
   bool copies = false;  // the ratio is 1
   std::size_t along = 0;
-  Tensor taps;  // on the CPU
+  std::shared_ptr<const Tensor> taps = {};  // on the device of x
   Kept kept;
   UpfirdnOptions filtering;
 };
+
+Tensor on_device_of(const ConstTensorView& x, Tensor taps) {
+  return x.device.kind == DeviceKind::cpu ? std::move(taps) : taps.to(x.device);
+}
 
 Resampling prepare(const ConstTensorView& x, std::int64_t up, std::int64_t down,
                    const ResamplePolyOptions& options) {
@@ -177,10 +159,11 @@ Resampling prepare(const ConstTensorView& x, std::int64_t up, std::int64_t down,
   r.along = axis_index(options.axis, x.shape.size());
   r.copies = rates.up == 1 && rates.down == 1;
   if (r.copies) return r;
-  r.taps = options.taps ? given_taps(*options.taps, x.dtype)
-                        : designed_taps(x.dtype, rates, options.beta);
-  multiply_taps(r.taps, rates.up);
-  r.kept = {(r.taps.size() - 1) / 2, kept_extent(x.shape[r.along], rates)};
+  Tensor taps = options.taps ? given_taps(*options.taps, x.dtype)
+                             : designed_taps(x.dtype, rates, options.beta);
+  multiply_taps(taps, rates.up);
+  r.taps = std::make_shared<const Tensor>(on_device_of(x, std::move(taps)));
+  r.kept = {(r.taps->size() - 1) / 2, kept_extent(x.shape[r.along], rates)};
   r.filtering = {.up = rates.up,
                  .down = rates.down,
                  .axis = options.axis,
@@ -188,78 +171,125 @@ Resampling prepare(const ConstTensorView& x, std::int64_t up, std::int64_t down,
                  .method = options.method,
                  .run = options.run};
   if (is_rule(options.padtype)) r.filtering.mode = static_cast<Extension>(options.padtype);
-  static_cast<void>(check_upfirdn(r.taps, x, r.filtering));
+  static_cast<void>(check_upfirdn(*r.taps, x, r.filtering));
   return r;
 }
 
 DType result_type(const ConstTensorView& x, const Resampling& r) {
-  return r.copies ? x.dtype : upfirdn_result_type(r.taps.dtype(), x.dtype);
+  return r.copies ? x.dtype : upfirdn_result_type(r.taps->dtype(), x.dtype);
 }
 
-Tensor on_device_of(const ConstTensorView& x, Tensor taps) {
-  return x.device.kind == DeviceKind::cpu ? std::move(taps) : taps.to(x.device);
+Shape result_shape(const ConstTensorView& x, const Resampling& r) {
+  return r.copies ? x.shape : shape_of_result(x, r.along, r.kept);
 }
 
-// On the CPU, of one type and shape.
-void copy_elements(const ConstTensorView& from, const TensorView& to) {
-  const auto size = static_cast<std::int64_t>(size_of(from.dtype));
-  for_each_index(from.shape, [&](std::int64_t, const Extents& index) {
-    std::memcpy(static_cast<std::byte*>(to.data) + offset_of(index, to.strides) * size,
-                static_cast<const std::byte*>(from.data) + offset_of(index, from.strides) * size,
-                static_cast<std::size_t>(size));
-  });
+void require_cpu(const ConstTensorView& x, std::string_view what) {
+  if (x.device.kind == DeviceKind::cpu) return;
+  throw NoEngine(message(what, " on the cpu only, x is on ", x.device,
+                         "; copy it with Tensor::to(Device::cpu())"));
+}
+
+// A step that works on numbers alone, on the CPU.
+//
+// @param f  (the one image, the other)
+template <typename F>
+Step on_cpu(Place from, Place to, const char* what, const Execution& run, F f) {
+  Step step{.from = from, .to = to, .what = what};
+  step.run = [f, subnormals = subnormals_of(run)](const ConstTensorView& x, const TensorView& y,
+                                                  const Stream&, const Workspace&) {
+    const FloatEnvironment environment(subnormals);
+    f(x, y);
+  };
+  return step;
+}
+
+// The lines less their means, say, filtered, and that added again.
+void add_without(Steps& steps, const Resampling& r, PadType type) {
+  require_cpu(steps.x(), message("padtype ", name(type), " is taken off"));
+  const ConstTensorView& x = steps.x();
+  // NumPy's means and medians of integers are f64.
+  const bool fractions = type == PadType::mean || type == PadType::median;
+  const DType values_type = fractions && is_integer(x.dtype) ? f64 : x.dtype;
+  const DType rest_type = upfirdn_result_type(r.taps->dtype(), values_type);
+  Shape values_shape = x.shape;
+  values_shape[r.along] = 1;
+  steps.set_between(Place::first, rest_type, x.shape);
+  steps.set_between(Place::second, rest_type, values_shape);
+  const Execution& run = r.filtering.run;
+  const std::size_t along = r.along;
+  steps.add(on_cpu(Place::x, Place::first, "copy", run, copy_elements));
+  steps.add(on_cpu(Place::first, Place::second, "value of each line", run,
+                   [=](const ConstTensorView& rest, const TensorView& values) {
+                     line_values(rest, along, type, values);
+                   }));
+  steps.add(on_cpu(Place::second, Place::first, "take it off", run,
+                   [=](const ConstTensorView& values, const TensorView& rest) {
+                     add_to_lines(rest, along, values, -1);
+                   }));
+  add_upfirdn(steps, Place::first, {*r.taps, r.taps}, r.filtering, along, r.kept);
+  steps.add(on_cpu(Place::second, Place::y, "add it again", run,
+                   [=](const ConstTensorView& values, const TensorView& y) {
+                     add_to_lines(y, along, values, 1);
+                   }));
+}
+
+Steps make_steps(const ConstTensorView& x, const TensorView& y, const Resampling& r,
+                 const ResamplePolyOptions& options) {
+  Steps steps(x, y);
+  if (r.copies) {
+    check_no_engine(options.run, "up and down are equal, so that x is only copied");
+    require_cpu(x, "up and down are equal, and x is copied");
+    steps.add(on_cpu(Place::x, Place::y, "copy", options.run, copy_elements));
+  } else if (is_rule(options.padtype) || element_count(x.shape) == 0) {
+    add_upfirdn(steps, Place::x, {*r.taps, r.taps}, r.filtering, r.along, r.kept);
+  } else {
+    add_without(steps, r, options.padtype);
+  }
+  return steps;
 }
 
 }  // namespace
 
 Tensor resample_poly(const ConstTensorView& x, std::int64_t up, std::int64_t down,
                      const ResamplePolyOptions& options) {
-  Resampling r = prepare(x, up, down, options);
-  if (r.copies) return new_copy(x, x.dtype, options.run);
-  if (element_count(x.shape) == 0) {
-    return new_zeros(result_type(x, r), shape_of_result(x, r.along, r.kept), x.device, options.run);
-  }
-  if (!is_rule(options.padtype)) {
-    return resample_without(x, r.taps, r.filtering, r.along, r.kept, options.padtype);
-  }
-  const Tensor taps = on_device_of(x, std::move(r.taps));
-  return run_upfirdn(taps, x, r.filtering, r.along, r.kept);
+  const Resampling r = prepare(x, up, down, options);
+  Tensor y = new_tensor(result_type(x, r), result_shape(x, r), x.device, options.run);
+  run_steps(make_steps(x, y, r, options), x, y, options.run);
+  return y;
 }
 
 void resample_poly(const ConstTensorView& x, std::int64_t up, std::int64_t down,
                    const ResultView& y, const ResamplePolyOptions& options) {
-  Resampling r = prepare(x, up, down, options);
-  const Shape shape = r.copies ? x.shape : shape_of_result(x, r.along, r.kept);
-  check_result(y, shape, result_type(x, r));
-  if (element_count(x.shape) == 0) return fill_zeros(y, options.run);
-  if (r.copies || !is_rule(options.padtype)) {
-    check_view(x, {"x", x.dtype, x.shape, x.strides}, Device::cpu());
-    check_view(y, {"y", y.dtype, y.shape, y.strides}, Device::cpu());
-    check_apart(y, "y", x, "x");
-    if (r.copies) return copy_elements(x, y);
-    return copy_elements(resample_without(x, r.taps, r.filtering, r.along, r.kept, options.padtype),
-                         y);
-  }
-  const Tensor taps = on_device_of(x, std::move(r.taps));
-  run_upfirdn_into(taps, x, y, r.filtering, r.along, r.kept);
+  const Resampling r = prepare(x, up, down, options);
+  check_result(y, result_shape(x, r), result_type(x, r));
+  run_steps(make_steps(x, y, r, options), x, y, options.run);
+}
+
+FilterPlan plan_resample_poly(const ConstTensorView& x, std::int64_t up, std::int64_t down,
+                              const ResamplePolyOptions& options) {
+  check_for_plan(options.run);
+  const Resampling r = prepare(x, up, down, options);
+  const Shape shape = result_shape(x, r);
+  const TensorView y{nullptr, result_type(x, r), shape, compact_strides(shape), x.device};
+  return FilterPlan(std::make_shared<const FilterPlan::State>(
+      FilterPlan::State{make_steps(x, y, r, options), options.run}));
 }
 
 Lowering lower_resample_poly(const ConstTensorView& x, std::int64_t up, std::int64_t down,
                              const ResamplePolyOptions& options) {
   check_for_plan(options.run);
-  Resampling r = prepare(x, up, down, options);
+  const Resampling r = prepare(x, up, down, options);
   if (r.copies || !is_rule(options.padtype)) {
     throw InvalidProblem(message(
         "up is ", up, ", down ", down, " and padtype ", name(options.padtype),
         r.copies ? ", which copies x" : ", which is taken off before filtering and added after",
-        ", so that there is no problem; use resample_poly"));
+        ", so that there is no problem; use plan_resample_poly"));
   }
   if (element_count(x.shape) == 0) {
     throw InvalidProblem(message("x has shape ", x.shape, ": there is nothing to filter"));
   }
-  const auto taps = std::make_shared<const Tensor>(on_device_of(x, std::move(r.taps)));
-  Lowering lowering = lower_upfirdn_to(*taps, x, r.filtering, r.along, r.kept);
-  lowering.filter = taps;
+  Lowering lowering = lower_upfirdn_to(*r.taps, x, r.filtering, r.along, r.kept);
+  lowering.filter = r.taps;
   lowering.names[1] = "taps";
   return lowering;
 }

@@ -2,11 +2,12 @@
 
 #include <algorithm>
 #include <complex>
+#include <cstddef>
 #include <type_traits>
 
 #include "cpp/core/boundary_map.hpp"
+#include "cpp/core/copy_elements.hpp"
 #include "cpp/core/element.hpp"
-#include "cpp/frontend/execution.hpp"
 
 namespace faltung::signal {
 namespace {
@@ -62,24 +63,21 @@ V continued(const Line& at, std::int64_t n, std::int64_t i, Extension mode) {
   return i < 0 ? first + steps(i) * slope : last + steps(i - n + 1) * slope;
 }
 
-// Lines within are copied in blocks of what lies side by side; only the ends take the rules.
+// The ends of all lines of `target`, whose middles hold the signal.
 //
-// @param beyond  element i of the line that starts at an address, i outside [0, n)
+// @param beyond  element i of the line whose element 0 stands at an address, i outside [0, n)
 template <typename T, typename Beyond>
-void extend(const Tensor& source, Tensor& target, std::size_t axis, std::int64_t reach,
-            Beyond&& beyond) {
-  const std::int64_t n = source.shape()[axis];
-  const std::int64_t step = compact_strides(source.shape())[axis];
-  const std::int64_t total = n + 2 * reach;
-  const std::int64_t blocks = element_count(source.shape()) / (n * step);
+void extend(const TensorView& target, std::size_t axis, std::int64_t reach, Beyond&& beyond) {
+  const std::int64_t total = target.shape[axis], step = target.strides[axis];
+  const std::int64_t n = total - 2 * reach;
+  const std::int64_t blocks = element_count(target.shape) / (total * step);
   for (std::int64_t block = 0; block < blocks; ++block) {
-    const T* from = static_cast<const T*>(source.data()) + block * n * step;
-    T* to = static_cast<T*>(target.data()) + block * total * step;
-    std::copy_n(from, n * step, to + reach * step);
+    T* to = static_cast<T*>(target.data) + block * total * step;
     for (std::int64_t line = 0; line < step; ++line) {
+      const T* from = to + reach * step + line;
       for (std::int64_t i = 0; i < reach; ++i) {
-        to[i * step + line] = beyond(from + line, i - reach);
-        to[(reach + n + i) * step + line] = beyond(from + line, n + i);
+        to[i * step + line] = beyond(from, i - reach);
+        to[(reach + n + i) * step + line] = beyond(from, n + i);
       }
     }
   }
@@ -92,35 +90,34 @@ bool repeats_elements(Extension mode) noexcept {
          mode == Extension::reflect || mode == Extension::edge || mode == Extension::wrap;
 }
 
-Tensor extended_copy(const ConstTensorView& x, DType dtype, std::size_t axis, std::int64_t reach,
-                     Extension mode, std::complex<double> cval, const Execution& run) {
-  const Tensor source = new_copy(x, dtype, run);
-  const std::int64_t n = x.shape[axis];
-  const std::int64_t step = compact_strides(x.shape)[axis];
-  Shape shape = x.shape;
-  shape[axis] += 2 * reach;
-  Tensor target = new_tensor(dtype, shape, x.device, run);
-  const FloatEnvironment environment(subnormals_of(run));
+void extend_into(const ConstTensorView& x, const TensorView& target, std::size_t axis,
+                 Extension mode, std::complex<double> cval) {
+  const std::int64_t n = x.shape[axis], step = target.strides[axis];
+  const std::int64_t reach = (target.shape[axis] - n) / 2;
+  TensorView middle = target;
+  middle.shape[axis] = n;
+  middle.data = static_cast<std::byte*>(target.data) +
+                reach * step * static_cast<std::int64_t>(size_of(target.dtype));
+  copy_elements(x, middle);
   if (repeats_elements(mode)) {
-    visit_dtype(dtype, [&](auto element) {
+    visit_dtype(target.dtype, [&](auto element) {
       using T = decltype(element);
       const T constant = store_element<T>(cval, StoreRule{});
-      extend<T>(source, target, axis, reach, [&](const T* line, std::int64_t i) {
+      extend<T>(target, axis, reach, [&](const T* line, std::int64_t i) {
         const std::int64_t index = repeated_index(mode, i, n);
         return index == outside ? constant : line[index * step];
       });
     });
-    return target;
+    return;
   }
-  visit_computed(dtype, [&](auto element) {
+  visit_computed(target.dtype, [&](auto element) {
     using T = decltype(element);
     using V = std::conditional_t<is_complex(dtype_of<T>), std::complex<double>, double>;
-    extend<T>(source, target, axis, reach, [&](const T* line, std::int64_t i) {
+    extend<T>(target, axis, reach, [&](const T* line, std::int64_t i) {
       const auto at = [&](std::int64_t j) { return load_element<V>(line[j * step]); };
       return store_element<T>(continued<V>(at, n, i, mode), StoreRule{});
     });
   });
-  return target;
 }
 
 }  // namespace faltung::signal

@@ -26,14 +26,13 @@ void visit_computed(DType dtype, F&& f) {
   }
 }
 
-/// A copy of `x` in the type `dtype` with `reach` elements more at both ends of one axis, continued
-/// by `mode`. All modes repeat as often as needed; one sample is continued by itself (negated in
-/// turn by antisymmetric).
+/// Copies `x` into the middle of `target`, which is as much longer at both ends of one axis, and
+/// continues it there by `mode`. All modes repeat as often as needed; one sample is continued by
+/// itself (negated in turn by antisymmetric).
 ///
-/// @param x      on the CPU, not empty along `axis`
-/// @param dtype  any where the mode repeats elements, else f32, f64, c64 or c128
-[[nodiscard]] Tensor extended_copy(const ConstTensorView& x, DType dtype, std::size_t axis,
-                                   std::int64_t reach, Extension mode, std::complex<double> cval,
-                                   const Execution& run = {});
+/// @param x       on the CPU, of any type and strides, not empty
+/// @param target  compact; of any type where the mode repeats elements, else f32, f64, c64 or c128
+void extend_into(const ConstTensorView& x, const TensorView& target, std::size_t axis,
+                 Extension mode, std::complex<double> cval);
 
 }  // namespace faltung::signal

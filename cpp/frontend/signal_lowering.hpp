@@ -116,6 +116,9 @@ void check_operand(const ConstTensorView& view, std::string_view name);
 /// The same for both, which must have equal ranks.
 void check_operands(const ConstTensorView& x, const ConstTensorView& k);
 
+/// @throws InvalidProblem for a filter of which a plan cannot keep a copy.
+void check_on_cpu(const ConstTensorView& taps, std::string_view name);
+
 /// @throws InvalidProblem unless both have rank 2.
 void check_rank_2(const ConstTensorView& x, const ConstTensorView& k);
 
@@ -135,8 +138,11 @@ void check_rank_2(const ConstTensorView& x, const ConstTensorView& k);
 /// @throws InvalidProblem unless they are equal or one of them is 1.
 [[nodiscard]] std::int64_t broadcast_extent(std::int64_t a, std::int64_t b, std::size_t axis);
 
-/// `x` itself, or a copy of it in `storage` of type `result` if x's own type cannot hold the
-/// value of a constant boundary but `result`, a floating type, can. Copies live on the CPU.
+/// The type of x, or that of x and `result` if x's own cannot hold the value of a constant boundary
+/// but `result`, a floating type, can.
+[[nodiscard]] DType type_for_constant(DType x, const Boundary& boundary, DType result);
+
+/// `x` itself, or a copy of it in `storage` of type_for_constant. Copies live on the CPU.
 [[nodiscard]] ConstTensorView operand_for_constant(const ConstTensorView& x,
                                                    const Boundary& boundary, DType result,
                                                    const Execution& run, Tensor& storage);

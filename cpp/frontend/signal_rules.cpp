@@ -65,6 +65,12 @@ void check_operand(const ConstTensorView& view, std::string_view name) {
   (void)element_count(view.shape);  // refuses negative extents and overflow
 }
 
+void check_on_cpu(const ConstTensorView& taps, std::string_view name) {
+  if (taps.device.kind == DeviceKind::cpu) return;
+  throw InvalidProblem(
+      message(name, " is on ", taps.device, ", a plan keeps a copy of it; pass it on the cpu"));
+}
+
 void check_operands(const ConstTensorView& x, const ConstTensorView& k) {
   check_operand(x, "x");
   check_operand(k, "k");

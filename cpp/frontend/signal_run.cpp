@@ -36,12 +36,18 @@ Tensor run_lowering(const Lowering& lowering, const ConstTensorView& x, const Co
   return y;
 }
 
+DType type_for_constant(DType x, const Boundary& boundary, DType result) {
+  const bool fits = boundary.kind != BoundaryKind::constant || holds(x, boundary.value);
+  if (fits || is_integer(result) || result == x) return x;
+  // A result may be named that holds x no better than the value.
+  return numpy_result_type(x, result);
+}
+
 ConstTensorView operand_for_constant(const ConstTensorView& x, const Boundary& boundary,
                                      DType result, const Execution& run, Tensor& storage) {
-  const bool fits = boundary.kind != BoundaryKind::constant || holds(x.dtype, boundary.value);
-  if (fits || is_integer(result) || result == x.dtype) return x;
-  // A result may be named that holds x no better than the value.
-  storage = new_copy(x, numpy_result_type(x.dtype, result), run);
+  const DType type = type_for_constant(x.dtype, boundary, result);
+  if (type == x.dtype) return x;
+  storage = new_copy(x, type, run);
   return storage.view();
 }
 

@@ -54,12 +54,6 @@ Steps make_steps(const ConstTensorView& x, const ConstTensorView& hrow, const Co
   return steps;
 }
 
-void check_on_cpu(const ConstTensorView& taps, std::string_view name) {
-  if (taps.device.kind == DeviceKind::cpu) return;
-  throw InvalidProblem(
-      message(name, " is on ", taps.device, ", a plan keeps a copy of it; pass it on the cpu"));
-}
-
 }  // namespace
 
 Tensor sepfir2d(const ConstTensorView& x, const ConstTensorView& hrow, const ConstTensorView& hcol,

@@ -1,13 +1,16 @@
 #include "cpp/frontend/signal_upfirdn.hpp"
 
 #include <algorithm>
+#include <cstdlib>
+#include <utility>
 
 #include <faltung/error.hpp>
 #include <faltung/promotion.hpp>
+#include "cpp/core/copy_elements.hpp"
 #include "cpp/core/float_environment.hpp"
 #include "cpp/core/message.hpp"
 #include "cpp/core/problem_rules.hpp"
-#include "cpp/core/view_rules.hpp"
+#include "cpp/frontend/kept_plan.hpp"
 #include "cpp/frontend/signal_extension.hpp"
 #include "cpp/frontend/signal_lowering.hpp"
 
@@ -166,42 +169,127 @@ PreparedUpfirdn prepare_upfirdn(const ConstTensorView& h, const ConstTensorView&
                                 const UpfirdnOptions& options, std::size_t along, const Kept& kept,
                                 const TensorView* into) {
   PreparedUpfirdn prepared;
+  Boundary boundary = boundary_of(options);
+  ConstTensorView held{nullptr, x.dtype, x.shape, x.strides, x.device};
   if (needs_extended_copy(options, x.shape[along])) {
-    const DType dtype = extended_type(h, x, options);
-    rules::check_boundary(along, "of x", boundary_of(options), dtype);
-    const std::int64_t more = reach(x.shape[along], h.shape[0], options, kept);
-    prepared.storage =
-        extended_copy(x, dtype, along, more, options.mode, options.cval, options.run);
-    prepared.x = prepared.storage.view();
-    prepared.lowering = lower(h, prepared.x, options, along, more, Boundary::zero(), kept, into);
-    return prepared;
+    held.dtype = extended_type(h, x, options);
+    rules::check_boundary(along, "of x", boundary, held.dtype);
+    prepared.extension = reach(x.shape[along], h.shape[0], options, kept);
+    held.shape[along] += 2 * prepared.extension;
+    prepared.copies = true;
+    boundary = Boundary::zero();
+  } else {
+    const DType result = options.output.value_or(upfirdn_result_type(h.dtype, x.dtype));
+    held.dtype = type_for_constant(x.dtype, boundary, result);
+    prepared.copies = held.dtype != x.dtype;
   }
-  const Boundary boundary = boundary_of(options);
-  const DType result = options.output.value_or(upfirdn_result_type(h.dtype, x.dtype));
-  prepared.x = operand_for_constant(x, boundary, result, options.run, prepared.storage);
-  prepared.lowering = lower(h, prepared.x, options, along, 0, boundary, kept, into);
+  if (prepared.copies) held.strides = compact_strides(held.shape);
+  prepared.lowering = lower(h, held, options, along, prepared.extension, boundary, kept, into);
   return prepared;
 }
 
-Tensor run_upfirdn(const ConstTensorView& h, const ConstTensorView& x,
-                   const UpfirdnOptions& options, std::size_t along, const Kept& kept) {
-  const PreparedUpfirdn prepared = prepare_upfirdn(h, x, options, along, kept);
-  return run_lowering(prepared.lowering, prepared.x, h, options.run);
+namespace {
+
+void require_cpu(const PreparedUpfirdn& prepared, const UpfirdnOptions& options,
+                 const Device& device) {
+  if (!prepared.copies || device.kind == DeviceKind::cpu) return;
+  throw NoEngine(message("mode ", name(options.mode), " with up ", options.up, " and cval ",
+                         options.cval,
+                         " filters a copy of x that is made on the cpu only, x is on ", device,
+                         "; copy it with Tensor::to(Device::cpu())"));
 }
 
-void run_upfirdn_into(const ConstTensorView& h, const ConstTensorView& x, const TensorView& y,
-                      const UpfirdnOptions& options, std::size_t along, const Kept& kept) {
-  check_apart(y, "y", x, "x");  // which may be copied
-  const PreparedUpfirdn prepared = prepare_upfirdn(h, x, options, along, kept, &y);
-  run_lowering_into(prepared.lowering, prepared.x, h, y, options.run);
+// The copy of x that is filtered.
+Step copy_step(Place from, Place to, const UpfirdnOptions& options, std::size_t along) {
+  Step step{.from = from, .to = to, .what = "copy, extended at both ends"};
+  step.run = [mode = options.mode, cval = options.cval, along, how = subnormals_of(options.run)](
+                 const ConstTensorView& x, const TensorView& y, const Stream&, const Workspace&) {
+    const FloatEnvironment environment(how);
+    extend_into(x, y, along, mode, cval);
+  };
+  return step;
+}
+
+Step filter_step(Place from, Place to, Lowering lowering, Taps h, const Device& device) {
+  lowering.plan.allocator = {};  // the workspace is lent
+  Step step{.from = from, .to = to};
+  step.plan = kept_plan(lowering.problem, device, lowering.plan);
+  step.workspace_bytes = step.plan->workspace_bytes();
+  step.run = [plan = step.plan, lowering = std::move(lowering), h = std::move(h)](
+                 const ConstTensorView& x, const TensorView& y, const Stream& stream,
+                 const Workspace& workspace) {
+    lowering.run(*plan, stream, x, h.view, y, workspace);
+  };
+  return step;
+}
+
+// Sums of nothing.
+Step zeros_step(const Execution& run) {
+  Step step{.from = Place::x, .to = Place::y, .what = "zeros"};
+  step.run = [run](const ConstTensorView&, const TensorView& y, const Stream& stream,
+                   const Workspace&) {
+    Execution how = run;
+    how.stream = stream;
+    fill_zeros(y, how);
+  };
+  return step;
+}
+
+Steps upfirdn_steps(const Taps& h, const ConstTensorView& x, const TensorView& y,
+                    const UpfirdnOptions& options, std::size_t along, const Kept& kept) {
+  Steps steps(x, y);
+  add_upfirdn(steps, Place::x, h, options, along, kept);
+  return steps;
+}
+
+DType result_type(const ConstTensorView& h, const ConstTensorView& x,
+                  const UpfirdnOptions& options) {
+  return options.output.value_or(upfirdn_result_type(h.dtype, x.dtype));
+}
+
+// A copy with the strides of h, which are part of the problem.
+Taps copied_taps(const ConstTensorView& h) {
+  const std::int64_t taps = h.shape[0], step = std::abs(h.strides[0]);
+  const bool one = taps == 1 || step == 0;
+  const std::int64_t elements = one ? 1 : (taps - 1) * step + 1;
+  Tensor memory = Tensor::zeros(h.dtype, {elements});
+  const std::int64_t first = one || h.strides[0] > 0 ? 0 : elements - 1;
+  const TensorView copy{
+      static_cast<std::byte*>(memory.data()) + first * static_cast<std::int64_t>(size_of(h.dtype)),
+      h.dtype, h.shape, h.strides, h.device};
+  copy_elements(h, copy);
+  return {copy, std::make_shared<const Tensor>(std::move(memory))};
+}
+
+Taps taps_on(const Device& device, const ConstTensorView& h) {
+  if (device.kind == DeviceKind::cpu) return copied_taps(h);
+  auto memory = std::make_shared<const Tensor>(compact_copy(h, h.dtype).to(device));
+  return {memory->view(), memory};
+}
+
+}  // namespace
+
+void add_upfirdn(Steps& steps, Place from, const Taps& h, const UpfirdnOptions& options,
+                 std::size_t along, const Kept& kept) {
+  const TensorView x = steps.view(from), y = steps.view(Place::y);
+  if (element_count(x.shape) == 0) return steps.add(zeros_step(options.run));
+  PreparedUpfirdn prepared = prepare_upfirdn(h.view, x, options, along, kept, &y);
+  require_cpu(prepared, options, x.device);
+  if (prepared.copies) {
+    steps.set_between(Place::term, prepared.lowering.x.dtype, prepared.lowering.x.shape);
+    steps.add(copy_step(from, Place::term, options, along));
+    from = Place::term;
+  }
+  steps.add(filter_step(from, Place::y, std::move(prepared.lowering), h, x.device));
 }
 
 Tensor upfirdn(const ConstTensorView& h, const ConstTensorView& x, const UpfirdnOptions& options) {
   const std::size_t along = check_upfirdn(h, x, options);
   const Kept kept = everything(h, x, options, along);
-  if (element_count(x.shape) > 0) return run_upfirdn(h, x, options, along, kept);
-  const DType output = options.output.value_or(upfirdn_result_type(h.dtype, x.dtype));
-  return new_zeros(output, shape_of_result(x, along, kept), x.device, options.run);
+  Tensor y = new_tensor(result_type(h, x, options), shape_of_result(x, along, kept), x.device,
+                        options.run);
+  run_steps(upfirdn_steps({h}, x, y, options, along, kept), x, y, options.run);
+  return y;
 }
 
 void upfirdn(const ConstTensorView& h, const ConstTensorView& x, const ResultView& y,
@@ -210,8 +298,7 @@ void upfirdn(const ConstTensorView& h, const ConstTensorView& x, const ResultVie
   const std::size_t along = check_upfirdn(h, x, o);
   const Kept kept = everything(h, x, o, along);
   check_result(y, shape_of_result(x, along, kept));
-  if (element_count(x.shape) == 0) return fill_zeros(y, o.run);
-  run_upfirdn_into(h, x, y, o, along, kept);
+  run_steps(upfirdn_steps({h}, x, y, o, along, kept), x, y, o.run);
 }
 
 Lowering lower_upfirdn(const ConstTensorView& h, const ConstTensorView& x,
@@ -224,11 +311,24 @@ Lowering lower_upfirdn(const ConstTensorView& h, const ConstTensorView& x,
   return lower_upfirdn_to(h, x, options, along, everything(h, x, options, along));
 }
 
+FilterPlan plan_upfirdn(const ConstTensorView& h, const ConstTensorView& x,
+                        const UpfirdnOptions& options) {
+  check_for_plan(options.run);
+  const std::size_t along = check_upfirdn(h, x, options);
+  check_on_cpu(h, "h");
+  const Kept kept = everything(h, x, options, along);
+  const Shape shape = shape_of_result(x, along, kept);
+  const TensorView y{nullptr, result_type(h, x, options), shape, compact_strides(shape), x.device};
+  return FilterPlan(std::make_shared<const FilterPlan::State>(FilterPlan::State{
+      upfirdn_steps(taps_on(x.device, h), x, y, options, along, kept), options.run}));
+}
+
 Lowering lower_upfirdn_to(const ConstTensorView& h, const ConstTensorView& x,
                           const UpfirdnOptions& options, std::size_t along, const Kept& kept) {
   if (needs_extended_copy(options, x.shape[along])) {
     throw InvalidProblem(message("extension mode ", name(options.mode), " with up ", options.up,
-                                 " has no problem of its own; use upfirdn, which extends a copy"));
+                                 " has no problem of its own, because a copy of x is extended "
+                                 "first; use plan_upfirdn, or plan_resample_poly"));
   }
   return lower(h, x, options, along, 0, boundary_of(options), kept, nullptr);
 }

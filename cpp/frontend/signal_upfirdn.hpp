@@ -2,9 +2,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include <faltung/signal.hpp>
 #include <faltung/tensor.hpp>
+#include "cpp/frontend/filter_steps.hpp"
 
 namespace faltung::signal {
 
@@ -25,23 +27,26 @@ struct Kept {
                                         const UpfirdnOptions& options, std::size_t along,
                                         const Kept& kept);
 
-/// A call in normal form and the x that it runs on.
+/// A call in normal form, with x as it is filtered.
 struct PreparedUpfirdn {
-  Lowering lowering;
-  Tensor storage;     ///< of x, where that is an extended or converted copy
-  ConstTensorView x;  ///< that, or the caller's
+  Lowering lowering;           ///< its x: the caller's, or a copy that is compact
+  bool copies = false;         ///< x is extended or converted first
+  std::int64_t extension = 0;  ///< elements that the copy has more at both ends
 };
 
-/// Lowers operands that check_upfirdn has passed and that have elements.
+/// Lowers operands that check_upfirdn has passed and that have elements; reads no data.
 [[nodiscard]] PreparedUpfirdn prepare_upfirdn(const ConstTensorView& h, const ConstTensorView& x,
                                               const UpfirdnOptions& options, std::size_t along,
                                               const Kept& kept, const TensorView* into = nullptr);
 
-/// upfirdn of such operands, into a view or a new Tensor.
-void run_upfirdn_into(const ConstTensorView& h, const ConstTensorView& x, const TensorView& y,
-                      const UpfirdnOptions& options, std::size_t along, const Kept& kept);
-[[nodiscard]] Tensor run_upfirdn(const ConstTensorView& h, const ConstTensorView& x,
-                                 const UpfirdnOptions& options, std::size_t along,
-                                 const Kept& kept);
+/// The filter of steps: the caller's view, or one of memory that they keep.
+struct Taps {
+  ConstTensorView view;
+  std::shared_ptr<const Tensor> memory = {};
+};
+
+/// upfirdn from an image to y. Place::term may hold a copy.
+void add_upfirdn(Steps& steps, Place from, const Taps& h, const UpfirdnOptions& options,
+                 std::size_t along, const Kept& kept);
 
 }  // namespace faltung::signal

@@ -9,6 +9,7 @@
 #include <faltung/device.hpp>
 #include <faltung/execution.hpp>
 #include <faltung/export.hpp>
+#include <faltung/filter_plan.hpp>
 #include <faltung/method.hpp>
 #include <faltung/result_view.hpp>
 #include <faltung/signal.hpp>
@@ -67,7 +68,8 @@ struct ResamplePolyOptions {
 /// Means, medians and extrema are subtracted in the type of the result, which means and medians of
 /// integers make f64. Extrema and medians of
 /// complex data order by the real part, then the imaginary part; a NaN makes them NaN. They, the
-/// ratio 1, and the paddings that upfirdn makes a copy for take x on the CPU.
+/// ratio 1, and the paddings that upfirdn makes a copy for take x on the CPU, and throw NoEngine
+/// elsewhere.
 ///
 /// @param up, down  at least 1
 /// @throws InvalidProblem for operands and options that break a rule named here, and as upfirdn.
@@ -78,12 +80,17 @@ struct ResamplePolyOptions {
 FALTUNG_API void resample_poly(const ConstTensorView& x, std::int64_t up, std::int64_t down,
                                const ResultView& y, const ResamplePolyOptions& options = {});
 /// The same, lowered, with the filter in it. Means, medians and extrema are subtracted before and
-/// added after, the ratio 1 copies, and some paddings need a copy of x: those are no convolution.
+/// added after, the ratio 1 copies, and some paddings need a copy of x: those are no convolution,
+/// and plan_resample_poly has them.
 ///
 /// @throws InvalidProblem also for these, and for empty x.
 [[nodiscard]] FALTUNG_API Lowering lower_resample_poly(const ConstTensorView& x, std::int64_t up,
                                                        std::int64_t down,
                                                        const ResamplePolyOptions& options = {});
+/// Planned once, with the filter in it, for every padtype and ratio.
+[[nodiscard]] FALTUNG_API FilterPlan plan_resample_poly(const ConstTensorView& x, std::int64_t up,
+                                                        std::int64_t down,
+                                                        const ResamplePolyOptions& options = {});
 
 }  // namespace signal
 

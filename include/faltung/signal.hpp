@@ -25,8 +25,10 @@
 /// Operands are views of any strides on one device. Each function that is one convolution comes
 /// three times: it returns a new compact Tensor there, it writes into a view of the caller, of any
 /// strides, whose type then is that of the result, or, as `lower_...`, it returns what is planned
-/// once and run often (lowering.hpp). To lower, data pointers are not read, and may be null. All
-/// three give the same bits, as `run` in the options says.
+/// once and run often (lowering.hpp). What is not one convolution, always or in some of its modes,
+/// has a `plan_...` for that (filter_plan.hpp). To lower or to plan, data pointers are not read,
+/// and may be null, but for filters that a plan copies. All give the same bits, as `run` in the
+/// options says.
 ///
 /// Result types: docs/promotion.md; `output` names another, such as i32 for u8 data. Where SciPy is
 /// wrong we are not, see docs/compatibility.md.
@@ -214,7 +216,7 @@ struct UpfirdnOptions {
 /// Up-sample, filter, down-sample along one axis: the rank of x, with extent
 /// ceil(((N-1) up + M) / down) there. `h` has rank 1. Type: upfirdn_result_type.
 ///
-/// smooth, antisymmetric, antireflect and line write an extended copy of x first, on the CPU; with
+/// smooth, antisymmetric, antireflect and line filter an extended copy of x, made on the CPU; with
 /// up > 1 so do all modes but constant with cval 0 and reflect of at least two samples. With an
 /// integer `output`, integers stay what they are where the mode repeats them, so that sums are
 /// exact; the four named first compute in f64 then, and refuse two integer operands of which one
@@ -225,9 +227,13 @@ struct UpfirdnOptions {
 FALTUNG_API void upfirdn(const ConstTensorView& h, const ConstTensorView& x, const ResultView& y,
                          const UpfirdnOptions& options = {});
 /// To be run with (x, h), in this order. @throws InvalidProblem also for the modes that need an
-/// extended copy of x.
+/// extended copy of x, which plan_upfirdn has.
 [[nodiscard]] FALTUNG_API Lowering lower_upfirdn(const ConstTensorView& h, const ConstTensorView& x,
                                                  const UpfirdnOptions& options = {});
+/// Planned once, in any mode, with a copy of h, which lies on the CPU.
+[[nodiscard]] FALTUNG_API FilterPlan plan_upfirdn(const ConstTensorView& h,
+                                                  const ConstTensorView& x,
+                                                  const UpfirdnOptions& options = {});
 
 /// For `sepfir2d`.
 struct Sepfir2dOptions {

@@ -83,7 +83,8 @@ TEST_F(FilterPlanTest, PlansWithoutData) {
   ConstTensorView later = x.view();
   later.data = nullptr;
   const FilterPlan plan = image::plan_gaussian(later, options);
-  EXPECT_EQ(plan.shape(), x.shape());
+  EXPECT_EQ(plan.x_shape(), x.shape());
+  EXPECT_EQ(plan.y_shape(), x.shape());
   EXPECT_EQ(plan.y_dtype(), f32);
   plan.run(x, y);
   EXPECT_TRUE(same(y, want));
@@ -132,6 +133,73 @@ TEST(Lowering, HasNoMoreToDoThanTheProblemSays) {
   EXPECT_REFUSED(signal::lower_resample_poly(x, 2, 1, {.padtype = signal::PadType::mean}),
                  "taken off before");
   EXPECT_REFUSED(signal::lower_upfirdn(w, x, {.mode = signal::Extension::smooth}), "of its own");
+}
+
+TEST(PlannedRates, AllocateNothingInALentWorkspace) {
+  const Tensor x = ramp(f32, {4, 30}), h = ramp(f32, {5});
+  const auto expect = [&](const FilterPlan& plan, const Tensor& want) {
+    EXPECT_EQ(plan.x_shape(), x.shape());
+    ASSERT_EQ(plan.y_shape(), want.shape());
+    Tensor y = Tensor::zeros(plan.y_dtype(), plan.y_shape());
+    Tensor memory(u8, {static_cast<std::int64_t>(plan.workspace_bytes())});
+    plan.run(x, y, {}, {memory.data(), memory.bytes()});
+    EXPECT_TRUE(same(y, want));
+  };
+  using namespace signal;
+  const Execution strict{.allocator = none()};
+  UpfirdnOptions wrap{.up = 3, .down = 2, .mode = Extension::wrap};
+  const Tensor extended = upfirdn(h, x, wrap);
+  wrap.run = strict;
+  EXPECT_THROW((void)upfirdn(h, x, wrap), DeviceError);
+  expect(plan_upfirdn(h, x, wrap), extended);
+  ResamplePolyOptions mean{.axis = 1, .padtype = PadType::mean};
+  const Tensor resampled = resample_poly(x, 3, 2, mean);
+  mean.run = strict;
+  const FilterPlan plan = plan_resample_poly(x, 3, 2, mean);
+  expect(plan, resampled);
+  EXPECT_EQ(std::ranges::count(plan.explain(), '\n'), 5) << plan.explain();
+}
+
+// The copy of the taps keeps what made the problem.
+TEST(PlannedRates, KeepACopyOfTheFilterOfAnyStrides) {
+  using namespace signal;
+  const Tensor x = ramp(f32, {30});
+  for (const std::int64_t step : {3, -1, -2}) {
+    Tensor memory = ramp(f32, {20});
+    const TensorView h = memory.slice(0, {.step = step});
+    const Tensor want = upfirdn(h, x, {.up = 2});
+    const FilterPlan plan = plan_upfirdn(h, x, {.up = 2});
+    for (float& tap : memory.values<float>()) tap = 0;
+    Tensor y = Tensor::zeros(f32, plan.y_shape());
+    plan.run(x, y);
+    EXPECT_TRUE(same(y, want)) << step;
+  }
+}
+
+TEST(PlannedRates, SumNothingOfEmptySignals) {
+  using namespace signal;
+  const Tensor x = Tensor::zeros(f32, {0, 3}), h = ramp(f32, {5});
+  const FilterPlan plan = plan_upfirdn(h, x, {.axis = 0});
+  ASSERT_EQ(plan.y_shape(), upfirdn(h, x, {.axis = 0}).shape());
+  Tensor y = ramp(f32, plan.y_shape());
+  plan.run(x, y);
+  for (const float value : y.values<float>()) EXPECT_EQ(value, 0);
+}
+
+TEST(PlannedRates, CopiesAreMadeOnTheCpu) {
+  using namespace signal;
+  ConstTensorView there = view(static_cast<const float*>(nullptr), {30});
+  there.device = Device::cuda(0);
+  const Tensor h = ramp(f32, {5});
+  const auto refused = [](const auto& call) {
+    try {
+      call();
+    } catch (const NoEngine& error) {
+      return std::string(error.what()).find("Tensor::to(Device::cpu())") != std::string::npos;
+    }
+    return false;
+  };
+  EXPECT_TRUE(refused([&] { (void)plan_resample_poly(there, 2, 2); }));
 }
 
 }  // namespace

@@ -66,9 +66,18 @@ void add_rates(std::vector<Function>& all) {
         });
   };
   all.push_back(row("signal.upfirdn", {.up = 3, .down = 2}));
-  all.push_back(row("signal.upfirdn extended", {.mode = Extension::smooth}));
-  all.back().planned = {};
-  all.back().intermediate = true;
+  const auto plan = [&](const char* name, const UpfirdnOptions& options) {
+    return function(
+        name, options, [=](const auto& o) { return upfirdn(*h, *x, o); },
+        [=](const TensorView& y, const auto& o) { upfirdn(*h, *x, y, o); },
+        [=](const TensorView& y, const auto& o) { run_planned(plan_upfirdn(*h, *x, o), *x, y); });
+  };
+  all.push_back(plan("signal.upfirdn planned", {.up = 3, .down = 2}));
+  for (const Extension mode : {Extension::smooth, Extension::wrap, Extension::line}) {
+    all.push_back(plan("signal.upfirdn extended", {.up = 2, .mode = mode}));
+    all.back().name += " " + std::string(faltung::signal::name(mode));
+    all.back().intermediate = true;
+  }
   const auto resample = [&](const char* name, PadType padtype) {
     Function f = function(
         name, ResamplePolyOptions{.axis = 1, .padtype = padtype},
@@ -81,9 +90,26 @@ void add_rates(std::vector<Function>& all) {
     return f;
   };
   all.push_back(resample("signal.resample_poly", PadType::constant));
-  all.push_back(resample("signal.resample_poly mean", PadType::mean));
-  all.back().planned = {};
-  all.back().intermediate = true;
+  for (const PadType type : {PadType::constant, PadType::antireflect, PadType::mean,
+                             PadType::median, PadType::maximum, PadType::minimum}) {
+    Function f = resample("signal.resample_poly planned", type);
+    f.name += " " + std::string(faltung::signal::name(type));
+    f.planned = [=](const TensorView& y, const Execution& run) {
+      run_planned(plan_resample_poly(*x, 3, 2, {.axis = 1, .padtype = type, .run = run}), *x, y);
+    };
+    f.intermediate = type != PadType::constant;
+    all.push_back(std::move(f));
+  }
+  all.push_back(function(
+      "signal.resample_poly ratio 1", ResamplePolyOptions{},
+      [=](const auto& o) { return resample_poly(*x, 4, 4, o); },
+      [=](const TensorView& y, const auto& o) { resample_poly(*x, 4, 4, y, o); },
+      [=](const TensorView& y, const auto& o) {
+        run_planned(plan_resample_poly(*x, 4, 4, o), *x, y);
+      }));
+  all.back().one_type = true;
+  all.back().engines = false;
+  all.back().by_fft = {};
 }
 
 void add_images(std::vector<Function>& all) {

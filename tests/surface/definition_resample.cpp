@@ -110,7 +110,7 @@ Planned planned(const ConstTensorView& h, const ConstTensorView& x,
                 const signal::UpfirdnOptions& options, std::size_t axis, const Filtering& f) {
   const auto prepared = signal::prepare_upfirdn(h, x, options, axis, {f.first, f.count});
   const signal::Lowering& lowering = prepared.lowering;
-  return {rule_of(Plan::make(lowering.problem, Device::cpu(), lowering.plan)), prepared.x.dtype};
+  return {rule_of(Plan::make(lowering.problem, Device::cpu(), lowering.plan)), lowering.x.dtype};
 }
 
 // y[i] = sum over j of h[j] X[first + i down - j], with X between the elements 0.
