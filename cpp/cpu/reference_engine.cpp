@@ -92,6 +92,16 @@ double conjugate(double value) { return value; }
 WideUnsigned conjugate(WideUnsigned value) { return value; }
 std::complex<double> conjugate(std::complex<double> value) { return std::conj(value); }
 
+double product(double a, double b) { return a * b; }
+WideUnsigned product(WideUnsigned a, WideUnsigned b) { return a * b; }
+// The textbook's: where a part is not finite, the operator of std::complex may save the other.
+std::complex<double> product(std::complex<double> a, std::complex<double> b) {
+  return {a.real() * b.real() - a.imag() * b.imag(), a.real() * b.imag() + a.imag() * b.real()};
+}
+
+// Complex products are the textbook's: where a part is not finite, nothing is done to save the
+// other.
+//
 // The three maps for one accumulator type: double, complex<double>, or exact integers.
 template <typename Accumulator>
 class Sums {
@@ -114,8 +124,9 @@ class Sums {
           const Walk taps = taps_at(o, x_.spatial);
           for (std::int64_t i = 0; i < group_inputs_; ++i) {
             const std::int64_t c = k / group_outputs_ * group_inputs_ + i;
-            taps.for_each(
-                [&](const Place& place) { sum += filter(k, i, place) * input(b, c, place); });
+            taps.for_each([&](const Place& place) {
+              sum += product(filter(k, i, place), input(b, c, place));
+            });
           }
           finish(sum, k, offset(y_, b, k, o));
         });
@@ -137,7 +148,8 @@ class Sums {
             const Accumulator gradient = load(arguments_.first, p_.output, offset(y_, b, k, o));
             taps_at(o, compact).for_each([&](const Place& place) {
               if (place.kind != Place::Kind::element) return;
-              sums[place.offset] += conjugate(filter(k, c % group_inputs_, place)) * gradient;
+              sums[place.offset] +=
+                  product(conjugate(filter(k, c % group_inputs_, place)), gradient);
             });
           });
         }
@@ -162,7 +174,8 @@ class Sums {
               const Accumulator gradient =
                   load(arguments_.second, p_.output, b * y_.outer + k * y_.channel + place.other);
               // y = conj(w) X is linear in conj(w), hence the conjugate of the whole.
-              sum += p_.conjugate ? value * conjugate(gradient) : conjugate(value) * gradient;
+              sum += p_.conjugate ? product(value, conjugate(gradient))
+                                  : product(conjugate(value), gradient);
             });
           }
           finish(sum, k, offset(w_, k, i, tap_index(r)));

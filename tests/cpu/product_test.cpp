@@ -136,11 +136,11 @@ TEST(Flattened, JoinsAxesThatMayBeJoined) {
   EXPECT_EQ(views.rank(), 1u);
 }
 
-// What the policy says: zeros times NaN are NaN, the zeros of frames too, and nothing else is.
-TEST(GemmPolicy, NaNSpreadsOverTheZerosOfTheOtherOperandAlone) {
+// Zeros times NaN are NaN, but those of a frame are no factors.
+TEST(GemmPolicy, NaNMeetsWhatTheDefinitionHasIt) {
   const Problem p = Problem::parse("op=fwd dtype=f32 n=2 c=3 in=9x21 k=11 f=3x3 pad=1");
   const Plan plan = Plan::make(p, Device::cpu(), {.engine = "cpu.gemm"});
-  EXPECT_TRUE(plan.facts().spreads_non_finite);
+  EXPECT_FALSE(plan.facts().spreads_non_finite);
   const float bad[] = {std::numeric_limits<float>::quiet_NaN(),
                        std::numeric_limits<float>::infinity()};
   for (const float value : bad) {
@@ -156,9 +156,26 @@ TEST(GemmPolicy, NaNSpreadsOverTheZerosOfTheOtherOperandAlone) {
     w.at<float>(10, 0, 0, 0) = value;
     plan.run(x, w, y);
     for_each_index(p.y_shape(), [&](std::int64_t, const Extents& i) {
-      EXPECT_EQ(std::isnan(y.at<float>(i[0], i[1], i[2], i[3])), i[1] == 10) << i;
+      const bool meets = i[1] == 10 && i[2] > 0 && i[3] > 0;
+      EXPECT_EQ(std::isnan(y.at<float>(i[0], i[1], i[2], i[3])), meets) << i;
     });
   }
+}
+
+TEST(GemmPolicy, AnInfiniteGradientMeetsNoFrame) {
+  const Problem p = Problem::parse("op=wgrad dtype=f32 n=2 c=3 in=9x21 k=11 f=3x3 pad=1");
+  const Plan plan = Plan::make(p, Device::cpu(), {.engine = "cpu.gemm"});
+  Tensor x = Tensor::zeros(f32, p.x_shape()), dy = Tensor::zeros(f32, p.y_shape());
+  for (float& value : x.values<float>()) value = 1;
+  dy.at<float>(1, 7, 0, 0) = std::numeric_limits<float>::infinity();
+  Tensor dw = Tensor::zeros(f32, p.w_shape());
+  plan.run(x, dy, dw);
+  for_each_index(p.w_shape(), [&](std::int64_t, const Extents& i) {
+    const bool meets = i[0] == 7 && i[2] > 0 && i[3] > 0;
+    EXPECT_EQ(dw.at<float>(i[0], i[1], i[2], i[3]),
+              meets ? std::numeric_limits<float>::infinity() : 0)
+        << i;
+  });
 }
 
 // Tensors that no memory holds are planned like others: their workspace is more than anybody has.

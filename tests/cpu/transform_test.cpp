@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <random>
@@ -238,6 +239,42 @@ TYPED_TEST(TransformTest, LooksAtNoMoreThanTheBox) {
           ASSERT_EQ(result[i], expected[i]);
         }
       });
+    }
+  }
+}
+
+// Wherever NaN or infinity stands: the spectrum shows it at one place, and no number that comes
+// back is finite. That numbers grow too large shows, too.
+TYPED_TEST(TransformTest, OneNumberTellsWhetherAllAreFinite) {
+  using T = TypeParam;
+  using R = Real<T>;
+  for (const InstructionSet& set : instruction_sets()) {
+    for (const Shape& shape : {Shape{2}, Shape{30}, Shape{64}, Shape{250}, Shape{384}, Shape{2048},
+                               Shape{1, 8}, Shape{6, 10}, Shape{24, 36}, Shape{3, 4, 30}}) {
+      const Transform<T> transform(shape, set);
+      const auto count = static_cast<std::size_t>(element_count(shape));
+      const Box whole = transform.whole();
+      std::vector<T> data(count), result(count);
+      Guarded<std::byte> memory(transform.work_bytes(1));
+      Guarded<R> ones(transform.spectrum_values()), spectrum(transform.spectrum_values());
+      const auto finite = [](T value) {
+        return std::isfinite(std::real(value)) && std::isfinite(std::imag(value));
+      };
+      for (std::size_t i = 0; i < count; ++i) data[i] = static_cast<R>(i % 17) - R(8.3);
+      transform.forward(data.data(), whole, ones.data(), {memory.data(), 1});
+      ASSERT_TRUE(transform.is_finite(ones.data()));
+      for (const R bad : {R(NAN), R(INFINITY), -R(INFINITY)}) {
+        for (std::size_t i = 0; i < count; i += 1 + count / 100) {
+          const T before = data[i];
+          data[i] = bad;
+          transform.forward(data.data(), whole, spectrum.data(), {memory.data(), 1});
+          ASSERT_FALSE(transform.is_finite(spectrum.data())) << i << " of " << count;
+          transform.filter(data.data(), whole, ones.data(), result.data(), whole,
+                           {memory.data(), 1});
+          ASSERT_TRUE(std::ranges::none_of(result, finite)) << i << " of " << count;
+          data[i] = before;
+        }
+      }
     }
   }
 }

@@ -2,15 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <limits>
 
 #include "cpp/core/machine.hpp"
 #include "cpp/core/message.hpp"
-#include "cpp/core/view_rules.hpp"
 #include "cpp/cpu/element_rows.hpp"
 #include "cpp/cpu/error_terms.hpp"
 #include "cpp/cpu/fft/fft_engine.hpp"
+#include "cpp/cpu/fft/filter_copy.hpp"
 #include "cpp/cpu/parallel.hpp"
 
 namespace faltung::fft {
@@ -39,29 +38,11 @@ Offer fastest_beside(const Problem& p) {
   return best;
 }
 
-// A copy of w with its strides, of which only the elements are read: what lies between them may
-// not be ours.
-Tensor copy_filter(const ConstTensorView& view, const void** data) {
-  const ByteSpan span = byte_span(view);
-  Tensor copy(DType::u8, {span.end - span.begin});
-  auto* target = static_cast<std::byte*>(copy.data()) +
-                 (static_cast<const std::byte*>(view.data) - span.begin);
-  const auto size = static_cast<std::int64_t>(size_of(view.dtype));
-  for_each_index(view.shape, [&](std::int64_t, const Extents& index) {
-    const std::int64_t offset = offset_of(index, view.strides) * size;
-    std::memcpy(target + offset, static_cast<const std::byte*>(view.data) + offset,
-                static_cast<std::size_t>(size));
-  });
-  *data = target;
-  return copy;
-}
-
 }  // namespace
 
 struct ExactTask::Filter final : PreparedFilter {
   std::unique_ptr<PreparedFilter> spectra, direct;
-  Tensor copy;
-  const void* data = nullptr;  // in the copy
+  std::unique_ptr<const FilterCopy> copy;
   OperandScan scan;
 };
 
@@ -145,7 +126,7 @@ std::string ExactTask::policy() const {
   return message(first, digits, ", where that is faster than ", direct_->policy());
 }
 
-// Data with NaN or infinity goes to the other engine.
+// Data with NaN or infinity goes to the other engine, which has them where the definition does.
 PlanFacts ExactTask::facts() const {
   PlanFacts facts = integers_ ? integers_->facts() : floats_->facts();
   facts.threads = slots_;
@@ -174,9 +155,8 @@ OperandScan ExactTask::scan_second(const void* data) const {
 std::unique_ptr<PreparedFilter> ExactTask::prepare_filter(const Stream& stream,
                                                           const void* w) const {
   auto filter = std::make_unique<Filter>();
-  const Strides strides = p_.w_strides.empty() ? compact_strides(p_.w_shape()) : p_.w_strides;
-  filter->copy = copy_filter({w, p_.filter, p_.w_shape(), strides, Device::cpu()}, &filter->data);
-  filter->scan = scan_second(filter->data);
+  filter->copy = std::make_unique<FilterCopy>(p_, w);
+  filter->scan = scan_second(filter->copy->data());
   filter->spectra =
       integers_ ? integers_->prepare_filter(stream, w) : floats_->prepare_filter(stream, w);
   if (direct_ != nullptr) filter->direct = direct_->prepare_filter(stream, w);
@@ -187,7 +167,7 @@ void ExactTask::run(const RunArguments& arguments) const {
   const auto* filter = static_cast<const Filter*>(arguments.prepared);
   RunArguments transforms = arguments;
   if (filter != nullptr) {
-    transforms.second = filter->data;
+    transforms.second = filter->copy->data();
     transforms.prepared = filter->spectra.get();
   }
   const OperandScan first = scan_first(arguments.first);

@@ -63,33 +63,31 @@ void Channels<T, Sum>::clear(const Box& box, T* data) const {
   });
 }
 
-// The input where it lies, if it holds all positions of a block side by side, as T. A block whose
-// first positions are left out needs zeros after its last one: what comes next in the input would
-// be wrapped around to outputs.
+// It holds all positions of a block side by side, as T. A block whose first positions are left out
+// needs zeros after its last one: what comes next in the input would be wrapped around to outputs.
 template <typename T, typename Sum>
-const T* Channels<T, Sum>::direct_x(const void* x, std::int64_t offset, std::int64_t first) const {
+const T* Channels<T, Sum>::find_x(const void* x, std::int64_t b, std::int64_t c,
+                                  std::int64_t block) const {
   if constexpr (!std::is_same_v<T, Sum>) return nullptr;
   const bool plain = p_.input == dtype_of<T> && x_.spatial.back() == 1 &&
                      last_.input_dilation == 1 && slow_axes() == 0 && plan_.origin.back() == 0;
-  const std::int64_t start = first - last_.pad_lo;
-  if (!plain || start < 0 || start + points_ > last_.input) return nullptr;
-  return static_cast<const T*>(x) + offset + start;
+  if (!plain) return nullptr;
+  const Place where = place(block);
+  const std::int64_t start = where.first.back() * last_.stride - last_.pad_lo;
+  const RowPlace row = input_row(x_.spatial, where, {});
+  if (row.kind != RowPlace::Kind::elements || start < 0 || start + points_ > last_.input) {
+    return nullptr;
+  }
+  return static_cast<const T*>(x) + b * x_.outer + c * x_.channel + row.offset + start;
 }
 
 template <typename T, typename Sum>
-const T* Channels<T, Sum>::load_x(const void* x, std::int64_t b, std::int64_t c, std::int64_t block,
-                                  T* to, const Scratch& scratch, const Digit& digit) const {
+void Channels<T, Sum>::load_x(const void* x, std::int64_t b, std::int64_t c, std::int64_t block,
+                              T* to, const Scratch& scratch, const Digit& digit) const {
   const Place where = place(block);
   const std::int64_t offset = b * x_.outer + c * x_.channel;
   const std::int64_t first = where.first.back() * last_.stride + plan_.origin.back();
   const std::int64_t columns = window(where, slow_axes());
-  if (slow_axes() == 0) {
-    const RowPlace row = input_row(x_.spatial, where, {});
-    if (row.kind == RowPlace::Kind::elements) {
-      const T* direct = direct_x(x, offset + row.offset, first);
-      if (direct != nullptr) return direct;
-    }
-  }
   const Shape rows = slow_shape([&](std::size_t t) { return window(where, t); });
   for_each_index(rows, [&](std::int64_t, const Extents& positions) {
     T* row = to + row_start(positions);
@@ -102,7 +100,6 @@ const T* Channels<T, Sum>::load_x(const void* x, std::int64_t b, std::int64_t c,
     }
     std::fill(row + columns, row + plan_.lengths.back(), T(0));
   });
-  return to;
 }
 
 template <typename T, typename Sum>

@@ -35,10 +35,11 @@ class Channels : public BlockPlaces {
   /// @param memory  scratch_bytes(), aligned to 256
   [[nodiscard]] Scratch scratch(std::byte* memory) const;
 
-  /// The block's data, of which each value's `digit` is taken: in `to`, or where x lies if that is
-  /// the same.
-  const T* load_x(const void* x, std::int64_t b, std::int64_t c, std::int64_t block, T* to,
-                  const Scratch& scratch, const Digit& digit = {}) const;
+  /// The block's data where x lies, if it stands there as a block does; else null.
+  const T* find_x(const void* x, std::int64_t b, std::int64_t c, std::int64_t block) const;
+  /// The block's data, of which each value's `digit` is taken.
+  void load_x(const void* x, std::int64_t b, std::int64_t c, std::int64_t block, T* to,
+              const Scratch& scratch, const Digit& digit = {}) const;
   void load_y(const void* y, std::int64_t b, std::int64_t k, std::int64_t block, T* to,
               const Scratch& scratch, const Digit& digit = {}) const;
   void load_w(const void* w, std::int64_t k, std::int64_t c, T* to, const Scratch& scratch,
@@ -66,7 +67,6 @@ class Channels : public BlockPlaces {
 
  private:
   void clear(const Box& box, T* data) const;
-  [[nodiscard]] const T* direct_x(const void* x, std::int64_t offset, std::int64_t first) const;
   template <typename Value>
   void store_row(const RunArguments& arguments, std::int64_t channel, const Value* values,
                  std::int64_t values_step, std::int64_t count, std::int64_t first,

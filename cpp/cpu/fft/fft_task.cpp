@@ -28,34 +28,40 @@ FftTask<T, Sum>::FftTask(const Problem& problem, const BlockPlan& blocks, const 
       blocks_(plan_.block_count()),
       pairs_(p_.out_channels * group_inputs_),
       channels_(problem, plan_),
+      non_finite_(problem, plan_),
       transform_(plan_.lengths),
       max_(max),
       size_(transform_.spectrum_values()) {
   layout_.slots = plan_threads(std::numeric_limits<std::int64_t>::max(), plan_.nanoseconds * 1e-3);
   const std::int64_t units = p_.batch * blocks_;
   const auto bytes = size_ * static_cast<std::int64_t>(sizeof(R));
-  std::int64_t spectra = 0, filters = pairs_ * max.second, totals = 0;
+  std::int64_t spectra = 0, filters = pairs_ * max.second, totals = 0, loaded = 0, taps = 0;
   const bool single = max.is_whole();
   if (!single) totals = std::max(channels_.points(), channels_.image_values());
   switch (p_.pass) {
     case Pass::forward:
       at_once_ = units_at_once(units * p_.groups, group_inputs_, bytes);
-      spectra = single && group_inputs_ == 1 && group_outputs_ == 1
-                    ? 0
-                    : at_once_ * group_inputs_ * max.first;
+      loaded = at_once_ * group_inputs_;
+      spectra = single && group_inputs_ == 1 && group_outputs_ == 1 ? 0 : loaded * max.first;
       break;
     case Pass::backward_data:
       at_once_ = blocks_;
-      spectra = at_once_ * group_outputs_ * max.first;
+      loaded = at_once_ * group_outputs_;
+      spectra = loaded * max.first;
       break;
     case Pass::backward_filter:
       at_once_ = units_at_once(units, p_.in_channels + p_.out_channels, bytes);
       spectra = at_once_ * (p_.in_channels * max.first + p_.out_channels * max.second);
       filters = pairs_ * (max.first + max.second - 1);
+      loaded = at_once_ * (p_.in_channels + p_.out_channels);
+      taps = pairs_ * element_count(filter_extents(p_));
       break;
   }
   spectra_ = layout_.shared.add<R>(spectra * size_);
   filters_ = layout_.shared.add<R>(filters * size_);
+  data_flags_ = layout_.shared.add<Flag>(loaded);
+  filter_flags_ = layout_.shared.add<Flag>(pairs_);
+  tap_classes_ = layout_.shared.add<SumClass>(taps);
   data_ = layout_.slot.add<T>(channels_.points());
   sums_ = layout_.slot.add<R>(size_);
   totals_ = layout_.slot.add<std::uint64_t>(totals);
@@ -80,7 +86,6 @@ PlanFacts FftTask<T, Sum>::facts() const {
   PlanFacts facts;
   facts.threads = layout_.slots;
   facts.instruction_set = current_instruction_set().name;
-  facts.spreads_non_finite = !is_integer(p_.accumulator);  // over a transform
   const bool waits =
       max_.first > 1 || p_.pass != Pass::forward || group_inputs_ > 1 || group_outputs_ > 1;
   facts.memory_passes = waits ? 3 : 1;
@@ -98,52 +103,55 @@ typename FftTask<T, Sum>::Slot FftTask<T, Sum>::slot(std::byte* workspace, int i
 }
 
 template <typename T, typename Sum>
-template <typename F>
-void FftTask<T, Sum>::each(std::byte* workspace, std::int64_t items, F&& f) const {
-  if (items >= 4 * layout_.slots || items % layout_.slots == 0) {
-    parallel_for(items, layout_.slots,
-                 [&](std::int64_t item, int index) { f(item, slot(workspace, index)); });
-    return;
-  }
-  // The work memory of all slots is one piece, and more than one transform by all threads needs.
-  Slot all = slot(workspace, 0);
-  all.work.slots = layout_.slots;
-  for (std::int64_t item = 0; item < items; ++item) f(item, all);
-}
-
-template <typename T, typename Sum>
-void FftTask<T, Sum>::load_filters(const void* w, R* to, std::byte* workspace,
+void FftTask<T, Sum>::load_filters(const void* w, R* to, Flag* flags, std::byte* workspace,
                                    const Digits& digits) const {
   const std::int64_t count = digits.second;
   each(workspace, pairs_ * count, [&](std::int64_t item, const Slot& s) {
     const std::int64_t i = item / count;
     const Digit digit(static_cast<int>(item % count), digits.second, digits);
-    channels_.load_w(w, i / group_inputs_, i % group_inputs_, s.data, s.scratch, digit);
-    transform_.forward(s.data, channels_.w_box(), to + item * size_, s.work);
+    const auto load = [&](T* data) {
+      channels_.load_w(w, i / group_inputs_, i % group_inputs_, data, s.scratch, digit);
+    };
+    spectrum(nullptr, load, channels_.w_box(), to + item * size_, flags[i], s);
   });
 }
 
 template <typename T, typename Sum>
 std::unique_ptr<PreparedFilter> FftTask<T, Sum>::prepare_filter(const Stream&,
                                                                 const void* w) const {
-  auto spectra = std::make_unique<Spectra>();
+  auto spectra = std::make_unique<Spectra>(p_, w);
   spectra->values.resize(static_cast<std::size_t>(pairs_ * size_));
+  spectra->flags.resize(static_cast<std::size_t>(pairs_));
   Tensor memory(DType::u8, {static_cast<std::int64_t>(layout_.bytes())});
-  load_filters(w, spectra->values.data(), static_cast<std::byte*>(memory.data()), {});
+  load_filters(w, spectra->values.data(), spectra->flags.data(),
+               static_cast<std::byte*>(memory.data()), {});
   return spectra;
+}
+
+template <typename T, typename Sum>
+typename FftTask<T, Sum>::Filters FftTask<T, Sum>::filters(const RunArguments& arguments,
+                                                           const Digits& digits) const {
+  Filters result;
+  if (arguments.prepared != nullptr && digits.second == 1) {
+    const auto& bound = *static_cast<const Spectra*>(arguments.prepared);
+    result.w = bound.copy.data();
+    result.flags = bound.flags.data();
+    result.spectra = bound.values.data();
+    return result;
+  }
+  R* to = filters_.at(arguments.workspace);
+  Flag* flags = filter_flags_.at(arguments.workspace);
+  load_filters(arguments.second, to, flags, arguments.workspace, digits);
+  result.w = arguments.second;
+  result.flags = flags;
+  result.spectra = to;
+  return result;
 }
 
 template <typename T, typename Sum>
 void FftTask<T, Sum>::run(const RunArguments& arguments, const Care& care) const {
   if (p_.pass == Pass::backward_filter) return backward_filter(arguments, care);
-  const R* w = nullptr;
-  if (arguments.prepared != nullptr && care.digits.second == 1) {
-    w = static_cast<const Spectra*>(arguments.prepared)->values.data();
-  } else {
-    R* to = filters_.at(arguments.workspace);
-    load_filters(arguments.second, to, arguments.workspace, care.digits);
-    w = to;
-  }
+  const Filters w = filters(arguments, care.digits);
   if (p_.pass == Pass::backward_data) return backward_data(arguments, w, care);
   if (care.digits.is_whole() && group_inputs_ == 1 && group_outputs_ == 1) {
     return forward_single(arguments, w, care);
@@ -153,7 +161,7 @@ void FftTask<T, Sum>::run(const RunArguments& arguments, const Care& care) const
 
 // One filter for each channel: nothing is summed, and a block never leaves its thread.
 template <typename T, typename Sum>
-void FftTask<T, Sum>::forward_single(const RunArguments& arguments, const R* w,
+void FftTask<T, Sum>::forward_single(const RunArguments& arguments, const Filters& w,
                                      const Care& care) const {
   const std::int64_t units = p_.batch * p_.groups * blocks_;
   each(arguments.workspace, units, [&](std::int64_t unit, const Slot& s) {
@@ -161,17 +169,41 @@ void FftTask<T, Sum>::forward_single(const RunArguments& arguments, const R* w,
     const std::int64_t block = unit % blocks_;
     const std::int64_t c = unit / blocks_ % p_.groups;
     const std::int64_t b = unit / blocks_ / p_.groups;
-    const T* x = channels_.load_x(arguments.first, b, c, block, s.data, s.scratch);
-    transform_.filter(x, channels_.x_box(block), w + c * size_, s.data, channels_.y_box(block),
-                      s.work);
+    const T* x = channels_.find_x(arguments.first, b, c, block);
+    if (x == nullptr) {
+      channels_.load_x(arguments.first, b, c, block, s.data, s.scratch);
+      x = s.data;
+    }
+    transform_.filter(x, channels_.x_box(block), w.spectra + c * size_, s.data,
+                      channels_.y_box(block), s.work);
+    if constexpr (!std::is_integral_v<Sum>) mark_single(arguments, w, b, c, block, s);
     channels_.store_y(arguments, b, c, block, s.data, s.scratch, care.guard);
   });
 }
 
+// The block once more without what is not finite, if there is any, and what the definition has in
+// its place.
+template <typename T, typename Sum>
+void FftTask<T, Sum>::mark_single(const RunArguments& arguments, const Filters& w, std::int64_t b,
+                                  std::int64_t c, std::int64_t block, const Slot& s) const {
+  const Box x_box = channels_.x_box(block), y_box = channels_.y_box(block);
+  const Flag flag = non_finite_.is_finite(y_box, s.data) ? 0 : 1;
+  if (flag == 0 && w.flags[c] == 0) return;
+  if (flag != 0) {
+    channels_.load_x(arguments.first, b, c, block, s.data, s.scratch);
+    non_finite_.clear(x_box, s.data);
+    transform_.filter(s.data, x_box, w.spectra + c * size_, s.data, y_box, s.work);
+  }
+  non_finite_.mark_outputs(arguments.first, &flag, w, b, block, c,
+                           reinterpret_cast<std::byte*>(s.sums), s.data);
+}
+
 // A unit is a block of one group of channels of an image.
 template <typename T, typename Sum>
-void FftTask<T, Sum>::forward(const RunArguments& arguments, const R* w, const Care& care) const {
+void FftTask<T, Sum>::forward(const RunArguments& arguments, const Filters& w,
+                              const Care& care) const {
   R* x = spectra_.at(arguments.workspace);
+  Flag* flags = data_flags_.at(arguments.workspace);
   const std::int64_t digits = care.digits.first;
   const std::int64_t units = p_.batch * p_.groups * blocks_;
   const auto gave_up = [&] { return care.guard != nullptr && care.guard->gave_up(); };
@@ -184,23 +216,27 @@ void FftTask<T, Sum>::forward(const RunArguments& arguments, const R* w, const C
           const std::int64_t b = unit / blocks_ / p_.groups, block = unit % blocks_;
           const std::int64_t c = unit / blocks_ % p_.groups * group_inputs_ + input % group_inputs_;
           const Digit digit(static_cast<int>(item % digits), care.digits.first, care.digits);
-          const T* data = channels_.load_x(arguments.first, b, c, block, s.data, s.scratch, digit);
-          transform_.forward(data, channels_.x_box(block), x + item * size_, s.work);
+          const T* found = channels_.find_x(arguments.first, b, c, block);
+          const auto load = [&](T* data) {
+            channels_.load_x(arguments.first, b, c, block, data, s.scratch, digit);
+          };
+          spectrum(found, load, channels_.x_box(block), x + item * size_, flags[input], s);
         });
     each(arguments.workspace, count * group_outputs_, [&](std::int64_t item, const Slot& s) {
       if (gave_up()) return;
       const std::int64_t i = item / group_outputs_, unit = first + i;
       const std::int64_t k = unit / blocks_ % p_.groups * group_outputs_ + item % group_outputs_;
-      forward_output(arguments, x + i * group_inputs_ * digits * size_, w, unit, k, s, care);
+      forward_output(arguments, x + i * group_inputs_ * digits * size_, flags + i * group_inputs_,
+                     w, unit, k, s, care);
     });
   }
 }
 
 // One channel of outputs, from the spectra x of its unit.
 template <typename T, typename Sum>
-void FftTask<T, Sum>::forward_output(const RunArguments& arguments, const R* x, const R* w,
-                                     std::int64_t unit, std::int64_t k, const Slot& s,
-                                     const Care& care) const {
+void FftTask<T, Sum>::forward_output(const RunArguments& arguments, const R* x, const Flag* flags,
+                                     const Filters& w, std::int64_t unit, std::int64_t k,
+                                     const Slot& s, const Care& care) const {
   const Digits& digits = care.digits;
   const std::int64_t b = unit / blocks_ / p_.groups, block = unit % blocks_;
   const int diagonals = digits.diagonals();
@@ -209,12 +245,17 @@ void FftTask<T, Sum>::forward_output(const RunArguments& arguments, const R* x, 
     for (std::int64_t c = 0; c < group_inputs_; ++c) {
       digits.for_each_pair(diagonal, [&](int i, int j) {
         transform_.products(s.sums, x + (c * digits.first + i) * size_,
-                            w + ((k * group_inputs_ + c) * digits.second + j) * size_, false, add);
+                            w.spectra + ((k * group_inputs_ + c) * digits.second + j) * size_,
+                            false, add);
         add = true;
       });
     }
     transform_.inverse(s.sums, s.data, channels_.y_box(block), s.work);
     if (diagonals == 1) {
+      if constexpr (!std::is_integral_v<Sum>) {
+        non_finite_.mark_outputs(arguments.first, flags, w, b, block, k,
+                                 reinterpret_cast<std::byte*>(s.sums), s.data);
+      }
       return channels_.store_y(arguments, b, k, block, s.data, s.scratch, care.guard);
     }
     channels_.add_up(channels_.y_box(block), s.data, diagonal * digits.bits, diagonal == 0,
@@ -226,10 +267,11 @@ void FftTask<T, Sum>::forward_output(const RunArguments& arguments, const R* x, 
 }
 
 template <typename T, typename Sum>
-void FftTask<T, Sum>::backward_data(const RunArguments& arguments, const R* w,
+void FftTask<T, Sum>::backward_data(const RunArguments& arguments, const Filters& w,
                                     const Care& care) const {
   const Digits& digits = care.digits;
   R* y = spectra_.at(arguments.workspace);
+  Flag* flags = data_flags_.at(arguments.workspace);
   const std::int64_t count = digits.first;
   const int diagonals = digits.diagonals();
   for (std::int64_t image = 0; image < p_.batch * p_.groups; ++image) {
@@ -239,12 +281,15 @@ void FftTask<T, Sum>::backward_data(const RunArguments& arguments, const R* w,
            const std::int64_t k = g * group_outputs_ + item / count / blocks_;
            const std::int64_t block = item / count % blocks_;
            const Digit digit(static_cast<int>(item % count), digits.first, digits);
-           channels_.load_y(arguments.first, b, k, block, s.data, s.scratch, digit);
-           transform_.forward(s.data, channels_.y_box(block), y + item * size_, s.work);
+           const auto load = [&](T* data) {
+             channels_.load_y(arguments.first, b, k, block, data, s.scratch, digit);
+           };
+           spectrum(nullptr, load, channels_.y_box(block), y + item * size_, flags[item / count],
+                    s);
          });
     each(arguments.workspace, group_inputs_, [&](std::int64_t c, const Slot& s) {
       for (int diagonal = 0; diagonal < diagonals; ++diagonal) {
-        backward_input(y, w, g, c, diagonal, s, digits);
+        backward_input(arguments, w, b, g, c, diagonal, s, digits);
         if (diagonals == 1) break;
         channels_.add_up(channels_.image_values(), s.scratch.image, diagonal * digits.bits,
                          diagonal == 0, s.totals);
@@ -262,8 +307,11 @@ void FftTask<T, Sum>::backward_data(const RunArguments& arguments, const R* w,
 
 // One diagonal of one channel of an image, folded in the slot's image.
 template <typename T, typename Sum>
-void FftTask<T, Sum>::backward_input(const R* y, const R* w, std::int64_t g, std::int64_t c,
-                                     int diagonal, const Slot& s, const Digits& digits) const {
+void FftTask<T, Sum>::backward_input(const RunArguments& arguments, const Filters& w,
+                                     std::int64_t b, std::int64_t g, std::int64_t c, int diagonal,
+                                     const Slot& s, const Digits& digits) const {
+  const R* y = spectra_.at(arguments.workspace);
+  const Flag* flags = data_flags_.at(arguments.workspace);
   channels_.clear_x(s.scratch);
   for (std::int64_t block = 0; block < blocks_; ++block) {
     bool add = false;
@@ -271,87 +319,17 @@ void FftTask<T, Sum>::backward_input(const R* y, const R* w, std::int64_t g, std
       const std::int64_t pair = (g * group_outputs_ + k) * group_inputs_ + c;
       digits.for_each_pair(diagonal, [&](int i, int j) {
         transform_.products(s.sums, y + ((k * blocks_ + block) * digits.first + i) * size_,
-                            w + (pair * digits.second + j) * size_, true, add);
+                            w.spectra + (pair * digits.second + j) * size_, true, add);
         add = true;
       });
     }
     transform_.inverse(s.sums, s.data, channels_.x_box(block), s.work);
+    if constexpr (!std::is_integral_v<Sum>) {
+      non_finite_.mark_inputs(arguments.first, flags + block, blocks_, w, b, block, g, c,
+                              reinterpret_cast<std::byte*>(s.sums), s.data);
+    }
     channels_.fold_x(block, s.data, s.scratch);
   }
-}
-
-template <typename T, typename Sum>
-void FftTask<T, Sum>::backward_filter(const RunArguments& arguments, const Care& care) const {
-  const Digits& digits = care.digits;
-  R* w = filters_.at(arguments.workspace);
-  const std::int64_t units = p_.batch * blocks_;
-  const int diagonals = digits.diagonals();
-  for (std::int64_t first = 0; first < units; first += at_once_) {
-    const std::int64_t count = std::min(at_once_, units - first);
-    load_gradients(arguments, first, count, digits);
-    add_up_filters(arguments, count, first == 0, digits);
-  }
-  each(arguments.workspace, pairs_, [&](std::int64_t i, const Slot& s) {
-    const std::int64_t k = i / group_inputs_, c = i % group_inputs_;
-    for (int diagonal = 0; diagonal < diagonals; ++diagonal) {
-      transform_.inverse(w + (i * diagonals + diagonal) * size_, s.data, channels_.w_box(), s.work);
-      if (diagonals == 1) {
-        return channels_.store_w(arguments, k, c, s.data, s.scratch, care.guard);
-      }
-      channels_.add_up(channels_.w_box(), s.data, diagonal * digits.bits, diagonal == 0, s.totals);
-    }
-    if constexpr (std::is_integral_v<Sum>) {
-      channels_.store_w(arguments, k, c, s.totals, s.scratch);
-    }
-  });
-}
-
-// The spectra of some units: first all digits of all channels of x, then those of y.
-template <typename T, typename Sum>
-void FftTask<T, Sum>::load_gradients(const RunArguments& arguments, std::int64_t first,
-                                     std::int64_t count, const Digits& digits) const {
-  R* spectra = spectra_.at(arguments.workspace);
-  const std::int64_t inputs = p_.in_channels * digits.first;
-  const std::int64_t items = inputs + p_.out_channels * digits.second;
-  each(arguments.workspace, count * items, [&](std::int64_t item, const Slot& s) {
-    const std::int64_t unit = first + item / items, b = unit / blocks_, block = unit % blocks_;
-    std::int64_t at = item % items;
-    if (at < inputs) {
-      const Digit digit(static_cast<int>(at % digits.first), digits.first, digits);
-      const T* data =
-          channels_.load_x(arguments.first, b, at / digits.first, block, s.data, s.scratch, digit);
-      return transform_.forward(data, channels_.x_box(block), spectra + item * size_, s.work);
-    }
-    at -= inputs;
-    const Digit digit(static_cast<int>(at % digits.second), digits.second, digits);
-    channels_.load_y(arguments.second, b, at / digits.second, block, s.data, s.scratch, digit);
-    transform_.forward(s.data, channels_.y_box(block), spectra + item * size_, s.work);
-  });
-}
-
-template <typename T, typename Sum>
-void FftTask<T, Sum>::add_up_filters(const RunArguments& arguments, std::int64_t units, bool first,
-                                     const Digits& digits) const {
-  constexpr std::int64_t parts = 8;  // of a spectrum, for the threads to share
-  const R* spectra = spectra_.at(arguments.workspace);
-  R* w = filters_.at(arguments.workspace);
-  const std::int64_t inputs = p_.in_channels * digits.first;
-  const std::int64_t items = inputs + p_.out_channels * digits.second;
-  const int diagonals = digits.diagonals();
-  parallel_for(pairs_ * diagonals * parts, layout_.slots, [&](std::int64_t item, int) {
-    const std::int64_t sum = item / parts, pair = sum / diagonals;
-    const std::int64_t k = pair / group_inputs_;
-    const std::int64_t c = k / group_outputs_ * group_inputs_ + pair % group_inputs_;
-    bool add = !first;
-    for (std::int64_t unit = 0; unit < units; ++unit) {
-      const R* x = spectra + unit * items * size_;
-      digits.for_each_pair(static_cast<int>(sum % diagonals), [&](int i, int j) {
-        transform_.products(w + sum * size_, x + (inputs + k * digits.second + j) * size_,
-                            x + (c * digits.first + i) * size_, true, add, item % parts, parts);
-        add = true;
-      });
-    }
-  });
 }
 
 template class FftTask<float, float>;

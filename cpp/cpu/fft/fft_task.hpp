@@ -6,6 +6,9 @@
 #include <vector>
 
 #include "cpp/cpu/fft/fft_channels.hpp"
+#include "cpp/cpu/fft/filter_copy.hpp"
+#include "cpp/cpu/fft/non_finite.hpp"
+#include "cpp/cpu/parallel.hpp"
 
 namespace faltung::fft {
 
@@ -46,8 +49,16 @@ class FftTask final : public Task {
  private:
   using R = Real<T>;
   using Work = typename Transform<T>::Work;
+  using Flag = typename NonFinite<T>::Flag;
   struct Spectra final : PreparedFilter {
+    Spectra(const Problem& p, const void* w) : copy(p, w) {}
+    FilterCopy copy;
     std::vector<R> values;
+    std::vector<Flag> flags;
+  };
+  /// The filters of a run, as they are multiplied and as they are.
+  struct Filters : NonFinite<T>::Filters {
+    const R* spectra = nullptr;
   };
   /// What one thread works with.
   struct Slot {
@@ -63,35 +74,83 @@ class FftTask final : public Task {
   template <typename F>
   void each(std::byte* workspace, std::int64_t items, F&& f) const;
 
-  void load_filters(const void* w, R* to, std::byte* workspace, const Digits& digits) const;
-  void forward(const RunArguments& arguments, const R* w, const Care& care) const;
-  void forward_single(const RunArguments& arguments, const R* w, const Care& care) const;
-  void forward_output(const RunArguments& arguments, const R* x, const R* w, std::int64_t unit,
-                      std::int64_t k, const Slot& s, const Care& care) const;
-  void backward_data(const RunArguments& arguments, const R* w, const Care& care) const;
-  void backward_input(const R* y, const R* w, std::int64_t g, std::int64_t c, int diagonal,
-                      const Slot& s, const Digits& digits) const;
+  /// Spectra of what load(to) puts into a box of a block, or of the block `data` if that is not
+  /// null. What is not finite counts as 0, and the flag is set.
+  template <typename Load>
+  void spectrum(const T* data, Load&& load, const Box& box, R* to, Flag& flag, const Slot& s) const;
+  [[nodiscard]] Filters filters(const RunArguments& arguments, const Digits& digits) const;
+  void load_filters(const void* w, R* to, Flag* flags, std::byte* workspace,
+                    const Digits& digits) const;
+  void forward(const RunArguments& arguments, const Filters& w, const Care& care) const;
+  void forward_single(const RunArguments& arguments, const Filters& w, const Care& care) const;
+  void forward_output(const RunArguments& arguments, const R* x, const Flag* flags,
+                      const Filters& w, std::int64_t unit, std::int64_t k, const Slot& s,
+                      const Care& care) const;
+  void mark_single(const RunArguments& arguments, const Filters& w, std::int64_t b, std::int64_t c,
+                   std::int64_t block, const Slot& s) const;
+  void backward_data(const RunArguments& arguments, const Filters& w, const Care& care) const;
+  void backward_input(const RunArguments& arguments, const Filters& w, std::int64_t b,
+                      std::int64_t g, std::int64_t c, int diagonal, const Slot& s,
+                      const Digits& digits) const;
   void backward_filter(const RunArguments& arguments, const Care& care) const;
   void load_gradients(const RunArguments& arguments, std::int64_t first, std::int64_t count,
                       const Digits& digits) const;
   void add_up_filters(const RunArguments& arguments, std::int64_t units, bool first,
                       const Digits& digits) const;
+  /// What is not finite in some units; `any` tells whether there was any before, too.
+  void collect_taps(const RunArguments& arguments, std::int64_t first, std::int64_t count,
+                    bool& any) const;
 
   Problem p_;
   BlockPlan plan_;
   std::int64_t group_inputs_, group_outputs_, blocks_, pairs_;
   Channels<T, Sum> channels_;
+  NonFinite<T> non_finite_;
   Transform<T> transform_;
   Digits max_;
   std::int64_t size_;     // of a spectrum
   std::int64_t at_once_;  // units whose spectra are kept
   SlotLayout layout_;
   Piece<R> spectra_, filters_;
-  Piece<std::byte> work_;  // of all slots
-  Piece<T> data_;          // this and all that follows: within a slot
+  Piece<Flag> data_flags_, filter_flags_;
+  Piece<SumClass> tap_classes_;  // of the filter gradient
+  Piece<std::byte> work_;        // of all slots
+  Piece<T> data_;                // this and all that follows: within a slot
   Piece<R> sums_;
   Piece<std::uint64_t> totals_;
   Piece<std::byte> scratch_;
 };
+
+template <typename T, typename Sum>
+template <typename F>
+void FftTask<T, Sum>::each(std::byte* workspace, std::int64_t items, F&& f) const {
+  if (items >= 4 * layout_.slots || items % layout_.slots == 0) {
+    parallel_for(items, layout_.slots,
+                 [&](std::int64_t item, int index) { f(item, slot(workspace, index)); });
+    return;
+  }
+  // The work memory of all slots is one piece, and more than one transform by all threads needs.
+  Slot all = slot(workspace, 0);
+  all.work.slots = layout_.slots;
+  for (std::int64_t item = 0; item < items; ++item) f(item, all);
+}
+
+template <typename T, typename Sum>
+template <typename Load>
+void FftTask<T, Sum>::spectrum(const T* data, Load&& load, const Box& box, R* to, Flag& flag,
+                               const Slot& s) const {
+  if (data == nullptr) {
+    load(s.data);
+    data = s.data;
+  }
+  transform_.forward(data, box, to, s.work);
+  if constexpr (!std::is_integral_v<Sum>) {
+    flag = transform_.is_finite(to) ? 0 : 1;
+    if (flag == 0) return;
+    load(s.data);
+    non_finite_.clear(box, s.data);
+    transform_.forward(s.data, box, to, s.work);
+  }
+}
 
 }  // namespace faltung::fft

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <complex>
 #include <cstddef>
 #include <cstdint>
@@ -63,6 +64,13 @@ class Transform {
     const std::int64_t pairs = spectrum_values() / (2 * lanes_);
     stages_->products(sums, a, b, conjugate, add, part * pairs / parts * 2 * lanes_,
                       (part + 1) * pairs / parts * 2 * lanes_);
+  }
+
+  /// One number of a spectrum tells whether all data were finite: whatever is not reaches every
+  /// frequency, in one part of it at least, and nothing leaves it. Sums that grow beyond the type
+  /// are not finite either.
+  [[nodiscard]] bool is_finite(const R* spectrum) const {
+    return std::isfinite(spectrum[0]) && std::isfinite(spectrum[imaginary_offset()]);
   }
 
   /// Where in a spectrum each number (k_0, ..., k_last) stands, in row-major order: the sum of x[j]

@@ -7,6 +7,7 @@
 #include "cpp/core/geometry.hpp"
 #include "cpp/cpu/element_rows.hpp"
 #include "cpp/cpu/extended_input.hpp"
+#include "cpp/cpu/present_places.hpp"
 
 namespace faltung::gemm {
 
@@ -69,6 +70,15 @@ class Columns {
     for_each_piece(outputs, [&](std::int64_t i, const Extents& o, std::int64_t count) {
       const RowPlace place = row_place(p_.axes, x_.spatial, row_position(p_, o, r));
       input_.load(x, image, place, position(o, r), p_.axes.back().stride, count, to + i);
+    });
+  }
+
+  /// For the same part 1 where something stands, else 0 (mark_present).
+  void mark(std::int64_t row, Block outputs, std::uint8_t* to) const {
+    const Extents r = tap(row);
+    for_each_piece(outputs, [&](std::int64_t i, const Extents& o, std::int64_t count) {
+      const RowPlace place = row_place(p_.axes, x_.spatial, row_position(p_, o, r));
+      mark_present(p_.axes.back(), place, position(o, r), p_.axes.back().stride, count, to + i);
     });
   }
 

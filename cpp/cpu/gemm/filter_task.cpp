@@ -5,6 +5,7 @@
 #include "cpp/cpu/error_terms.hpp"
 #include "cpp/cpu/filter_rows.hpp"
 #include "cpp/cpu/gemm/flatten.hpp"
+#include "cpp/cpu/gemm/frame_sums.hpp"
 #include "cpp/cpu/gemm/gemm_task.hpp"
 #include "cpp/cpu/parallel.hpp"
 
@@ -70,7 +71,7 @@ std::string FilterTask<Acc>::policy() const {
 
 template <typename Acc>
 PlanFacts FilterTask<Acc>::facts() const {
-  PlanFacts facts = product_facts(layout_.slots);
+  PlanFacts facts = cpu_facts(layout_.slots);
   if (policy_.segments > 1) ++facts.memory_passes;  // their sums are added
   return facts;
 }
@@ -165,6 +166,17 @@ void FilterTask<Acc>::store(const RunArguments& arguments, std::int64_t block,
         Acc& to = values[k * rows_ + row];
         to = segment == 0 ? from[k] : to + from[k];
       }
+    }
+  }
+  // A gradient that is not finite leaves no sum of its channel finite, the first one neither.
+  for (std::int64_t k = 0; k < count; ++k) {
+    Acc* own = values + k * rows_;
+    const std::int64_t channel = g * group_outputs_ + first + k;
+    if (is_finite(own[0]) || is_finite_gradient(columns_, arguments.second, p_.batch, channel)) {
+      continue;
+    }
+    for (std::int64_t row = 0; row < rows_; ++row) {
+      own[row] = sum_tap(columns_, arguments.first, arguments.second, p_.batch, g, row, channel);
     }
   }
   if (p_.conjugate) {

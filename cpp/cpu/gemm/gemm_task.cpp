@@ -3,23 +3,16 @@
 #include <algorithm>
 
 #include "cpp/core/message.hpp"
-#include "cpp/cpu/cpu_facts.hpp"
 #include "cpp/cpu/error_terms.hpp"
 #include "cpp/cpu/filter_rows.hpp"
 #include "cpp/cpu/gemm/flatten.hpp"
+#include "cpp/cpu/gemm/frame_sums.hpp"
 #include "cpp/cpu/parallel.hpp"
 
 namespace faltung::gemm {
 
 std::string policy_text(const Policy& policy) {
   return message("blocks of ", policy.taps, " taps x ", policy.outputs, " outputs");
-}
-
-// NaN and infinity in one operand meet the zeros of the other, those of a frame too.
-PlanFacts product_facts(int threads) {
-  PlanFacts facts = cpu_facts(threads);
-  facts.spreads_non_finite = true;
-  return facts;
 }
 
 template <typename Acc>
@@ -99,7 +92,7 @@ void GemmTask<Acc>::forward(const RunArguments& arguments, std::int64_t block,
     product_.multiply(group_outputs_, outputs.count, rows.count, {weights + rows.first, rows_, 1},
                       right, sums, rows.first > 0, scratch_.at(workspace));
   });
-  store_outputs(arguments, b, g, outputs, sums);
+  store_outputs(arguments, b, g, outputs, weights, sums);
 }
 
 // Some input channels of one group of one image.
@@ -147,13 +140,21 @@ void GemmTask<Acc>::fold_row(const Acc* values, std::int64_t row, Block outputs,
   });
 }
 
+// A weight that is not finite leaves no sum of its channel finite, the first one neither.
 template <typename Acc>
 void GemmTask<Acc>::store_outputs(const RunArguments& arguments, std::int64_t b, std::int64_t g,
-                                  Block outputs, const Planes<Real>& sums) const {
+                                  Block outputs, const Acc* weights,
+                                  const Planes<Real>& sums) const {
   Acc* buffer = row_.at(arguments.workspace);
   for (std::int64_t k = 0; k < group_outputs_; ++k) {
     const std::int64_t channel = g * group_outputs_ + k;
     const Acc* values = product_.row(sums, k, outputs.count, buffer);
+    const Acc* own = weights + k * rows_;
+    if (!is_finite(values[0]) &&
+        !std::all_of(own, own + rows_, [](Acc w) { return is_finite(w); })) {
+      sum_outputs(columns_, arguments.first, own, b, g, outputs, buffer);
+      values = buffer;
+    }
     columns_.for_each_piece(outputs, [&](std::int64_t i, const Extents& o, std::int64_t count) {
       result_.store(arguments, channel, values + i, count, columns_.place_of(b, channel, o),
                     columns_.y().spatial.back());

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "cpp/cpu/cpu_facts.hpp"
 #include "cpp/cpu/gemm/columns.hpp"
 #include "cpp/cpu/gemm/gemm_policy.hpp"
 #include "cpp/cpu/gemm/product.hpp"
@@ -14,7 +15,6 @@ namespace faltung::gemm {
 
 /// What a plan says of an engine of matrix products.
 [[nodiscard]] std::string policy_text(const Policy& policy);
-[[nodiscard]] PlanFacts product_facts(int threads);
 
 /// The forward pass and the data gradient, per image and group, with the columns X[c r, o] of the
 /// extended input under the outputs:
@@ -31,7 +31,7 @@ class GemmTask final : public Task {
   [[nodiscard]] std::size_t workspace_bytes() const override { return layout_.bytes(); }
   [[nodiscard]] ErrorBound error_bound() const override;
   [[nodiscard]] std::string policy() const override;
-  [[nodiscard]] PlanFacts facts() const override { return product_facts(layout_.slots); }
+  [[nodiscard]] PlanFacts facts() const override { return cpu_facts(layout_.slots); }
   [[nodiscard]] std::unique_ptr<PreparedFilter> prepare_filter(const Stream&,
                                                                const void* w) const override {
     return packer_.prepare(w);
@@ -45,7 +45,7 @@ class GemmTask final : public Task {
 
   void fold_row(const Acc* values, std::int64_t row, Block outputs, Acc* image) const;
   void store_outputs(const RunArguments& arguments, std::int64_t b, std::int64_t g, Block outputs,
-                     const Planes<Real>& sums) const;
+                     const Acc* weights, const Planes<Real>& sums) const;
   void store_image(const RunArguments& arguments, std::int64_t b, std::int64_t g,
                    Block channels) const;
 
