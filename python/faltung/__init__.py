@@ -1,0 +1,23 @@
+"""Faltung: convolution of signals, images and networks, through one formula.
+
+``faltung.signal``, ``faltung.ndimage`` and ``faltung.numpy`` have the functions of scipy.signal, scipy.ndimage and
+NumPy, with their names, arguments, defaults and types of results; ``faltung.nn`` has those of networks, with their
+gradients. ``Problem`` and ``Plan`` are what stands below: any convolution, planned once and run often.
+
+>>> import faltung
+>>> faltung.signal.convolve([1., 2., 3.], [0., 1., 0.5])
+array([0. , 1. , 2.5, 4. , 1.5])
+
+Arrays are NumPy's, or whatever numpy.asarray or DLPack take without copying. Other threads run while a call
+computes.
+"""
+
+from . import ndimage, nn, numpy, signal
+from ._core import DeviceError, InvalidProblem, NoEngine, Plan, Problem, explain, set_threads, threads
+from ._core import version as _version
+
+__version__ = _version()
+__all__ = [
+    "DeviceError", "InvalidProblem", "NoEngine", "Plan", "Problem", "explain", "ndimage", "nn", "numpy", "set_threads",
+    "signal", "threads"
+]

@@ -1,0 +1,139 @@
+"""What the filters of faltung.ndimage ask of their arguments, with SciPy's errors."""
+
+import operator
+import warnings
+
+import numpy as np
+
+from ._arrays import plain
+
+_MODES = {
+    "reflect": "reflect", "grid-mirror": "reflect", "mirror": "mirror", "nearest": "nearest", "wrap": "wrap",
+    "grid-wrap": "wrap", "constant": "constant", "grid-constant": "constant"
+}
+
+
+def mode_of(mode):
+    try:
+        return _MODES[mode]
+    except (KeyError, TypeError):
+        raise RuntimeError(f"boundary mode {mode!r} not supported; there are {', '.join(_MODES)}") from None
+
+
+def modes_of(mode, axes):
+    """One mode, or one for each of `axes` axes."""
+    return [mode_of(one) for one in sequence(mode, axes)]
+
+
+def sequence(value, axes):
+    """A value for each axis, out of one for all or of a sequence."""
+    if isinstance(value, str) or not np.iterable(value):
+        return [value] * axes
+    values = list(value)
+    if len(values) != axes:
+        raise RuntimeError("sequence argument must have length equal to input rank")
+    return values
+
+
+def integers(value, axes):
+    return [operator.index(one) for one in sequence(value, axes)]
+
+
+def axes_of(axes, rank):
+    """The axes from 0, in the given order."""
+    if axes is None:
+        return list(range(rank))
+    listed = [axes] if np.isscalar(axes) else list(axes)
+    listed = [operator.index(axis) for axis in listed]
+    for axis in listed:
+        if not -rank <= axis < rank:
+            raise ValueError(f"specified axis: {axis} is out of range")
+    listed = [axis % rank for axis in listed]
+    if len(set(listed)) != len(listed):
+        raise ValueError("axes must be unique")
+    return listed
+
+
+def axis_of(axis, rank):
+    if not -rank <= axis < rank:
+        raise np.exceptions.AxisError(axis, rank)
+    return axis % rank
+
+
+def is_complex(array):
+    return array.dtype.kind == "c"
+
+
+def output_array(output, input, complex_result=False):
+    """The array that is returned, of the input's shape."""
+    if output is None or isinstance(output, (type, np.dtype, str)):
+        dtype = np.dtype(input.dtype if output is None else output)
+        if complex_result and dtype.kind != "c":
+            if isinstance(output, str):
+                raise RuntimeError("output must have complex dtype")
+            if output is not None:
+                warnings.warn("promoting specified output dtype to complex", stacklevel=4)
+            dtype = np.promote_types(dtype, np.complex64)
+        if dtype.kind not in "biufc":
+            raise RuntimeError("output must have numeric dtype")
+        return np.empty(input.shape, dtype)
+    output = np.asarray(output)
+    if output.shape != input.shape:
+        raise RuntimeError("output shape not correct")
+    if complex_result and output.dtype.kind != "c":
+        raise RuntimeError("output must have complex dtype")
+    return output
+
+
+def number(cval):
+    return complex(cval)
+
+
+def check_cval(cval, input):
+    if np.iscomplexobj(cval) and not is_complex(input):
+        raise ValueError("Cannot provide a complex-valued cval when the input is real.")
+
+
+def check_origins(origins, extents):
+    for shift, extent in zip(origins, extents):
+        if not -(extent // 2) <= shift <= (extent - 1) // 2:
+            raise ValueError("invalid origin")
+
+
+_OURS = frozenset("bBhHiIlLqQefdFD")
+
+
+def write(compute, input, output):
+    """Has `compute(input, y)` write into `output`, by way of another array where that overlaps the input, or has a
+    type or a byte order that Faltung has not."""
+    if output.size == 0:
+        return output
+    direct = output.dtype.char in _OURS and output.dtype.isnative and output.flags.aligned
+    if direct and not np.may_share_memory(input, output):
+        compute(input, output)
+        return output
+    y = np.empty(output.shape, output.dtype if direct else np.float64 if output.dtype.kind == "f" else input.dtype)
+    compute(input, y)
+    output[...] = y
+    return output
+
+
+def image_of(input):
+    """The input as an array; truth values as the numbers 0 and 1."""
+    input = plain(input)
+    return input.view(np.uint8) if input.dtype == bool else input
+
+
+def in_f64(input):
+    """Whether float32 data are summed in float64, as SciPy does: complex ones in complex128."""
+    return input.dtype.char in "fe"
+
+
+def in_order_of(axes, *options):
+    """The axes sorted, and options that have one value for each in the same order.
+
+    As in SciPy an axis of weights or of a footprint stands for the axes in their natural order, while origins and
+    modes are in the order in which the axes are named.
+    """
+    order = sorted(range(len(axes)), key=axes.__getitem__)
+    return [[values[i] for i in order] for values in (axes, *options)]

@@ -1,0 +1,184 @@
+#include "arrays.hpp"
+
+#include <nanobind/ndarray.h>
+
+#include <array>
+#include <optional>
+#include <string_view>
+
+namespace faltung::python {
+namespace {
+
+// Looked up once; never given back, because Python may end before static objects do.
+nb::handle numpy_empty() {
+  static const nb::handle function =
+      nb::object(nb::module_::import_("numpy").attr("empty")).release();
+  return function;
+}
+
+nb::handle plain_array() {
+  static const nb::handle function =
+      nb::object(nb::module_::import_("faltung._arrays").attr("plain")).release();
+  return function;
+}
+
+std::optional<DType> integer_of(Py_ssize_t size, bool is_signed) {
+  switch (size) {
+    case 1:
+      return is_signed ? i8 : u8;
+    case 2:
+      return is_signed ? i16 : u16;
+    case 4:
+      return is_signed ? i32 : u32;
+    case 8:
+      return is_signed ? i64 : u64;
+    default:
+      return std::nullopt;
+  }
+}
+
+// The type that a format of the struct module names, in the byte order of this machine.
+std::optional<DType> dtype_of_format(std::string_view format, Py_ssize_t size) {
+  if (format.starts_with('<') || format.starts_with('=') || format.starts_with('@')) {
+    format.remove_prefix(1);
+  }
+  if (format == "d") return f64;
+  if (format == "f") return f32;
+  if (format == "e") return f16;
+  if (format == "Zf") return c64;
+  if (format == "Zd") return c128;
+  if (format.size() != 1) return std::nullopt;
+  if (std::string_view("bhilq").find(format[0]) != std::string_view::npos) {
+    return integer_of(size, true);
+  }
+  if (std::string_view("BHILQ").find(format[0]) != std::string_view::npos) {
+    return integer_of(size, false);
+  }
+  return std::nullopt;
+}
+
+// Whether the buffer is what a view can say. Python's lengths are 64-bit here, like ours.
+bool read_buffer(const Py_buffer& buffer, DType& dtype, Shape& shape, Strides& strides) {
+  if (buffer.ndim > static_cast<int>(Extents::max_rank)) {
+    throw InvalidProblem("an array has " + std::to_string(buffer.ndim) +
+                         " axes; at most 8 are supported: merge axes or loop over the outer ones");
+  }
+  const auto found =
+      dtype_of_format(buffer.format == nullptr ? "B" : buffer.format, buffer.itemsize);
+  if (!found) return false;
+  dtype = *found;
+  for (int i = 0; i < buffer.ndim; ++i) {
+    if (buffer.strides[i] % buffer.itemsize != 0) return false;
+    shape.push_back(buffer.shape[i]);
+    strides.push_back(buffer.strides[i] / buffer.itemsize);
+  }
+  // Complex elements are aligned as their parts are.
+  const auto alignment =
+      static_cast<std::uintptr_t>(is_complex(dtype) ? buffer.itemsize / 2 : buffer.itemsize);
+  return reinterpret_cast<std::uintptr_t>(buffer.buf) % alignment == 0;
+}
+
+[[noreturn]] void refuse_type(const char* name, nb::handle object) {
+  const nb::str type(nb::hasattr(object, "dtype") ? nb::object(object.attr("dtype"))
+                                                  : nb::borrow(object.type()));
+  throw nb::type_error((std::string(name) + " has elements of type " + type.c_str() +
+                        ", which Faltung has not; use NumPy's float16 to float64, complex64, "
+                        "complex128, or integers of 8 to 64 bits (uint8 for bool)")
+                           .c_str());
+}
+
+bool is_stepped_like_itself(const Py_buffer& buffer, ConstTensorView& view) {
+  view.shape = {};
+  view.strides = {};
+  return read_buffer(buffer, view.dtype, view.shape, view.strides);
+}
+
+}  // namespace
+
+Operand::Operand(nb::handle object, const char* name) {
+  const bool has_buffer = PyObject_GetBuffer(object.ptr(), &buffer_, PyBUF_RECORDS_RO) == 0;
+  if (!has_buffer) PyErr_Clear();
+  if (!has_buffer || !is_stepped_like_itself(buffer_, view_)) {
+    if (has_buffer) PyBuffer_Release(&buffer_);
+    buffer_ = {};
+    const nb::object array = plain_array()(object);
+    if (PyObject_GetBuffer(array.ptr(), &buffer_, PyBUF_RECORDS_RO) != 0) {
+      PyErr_Clear();
+      refuse_type(name, array);
+    }
+    if (!is_stepped_like_itself(buffer_, view_)) {
+      PyBuffer_Release(&buffer_);
+      refuse_type(name, array);
+    }
+  }
+  view_.data = buffer_.buf;
+}
+
+Target::Target(nb::handle object, const char* name) {
+  if (PyObject_GetBuffer(object.ptr(), &buffer_, PyBUF_RECORDS) != 0) throw nb::python_error();
+  if (!read_buffer(buffer_, view_.dtype, view_.shape, view_.strides)) {
+    PyBuffer_Release(&buffer_);
+    refuse_type(name, object);
+  }
+  view_.data = buffer_.buf;
+}
+
+NewArray::NewArray(DType dtype, const Shape& shape) {
+  array = numpy_empty()(tuple_of(shape), numpy_dtype(dtype));
+  Py_buffer buffer;
+  if (PyObject_GetBuffer(array.ptr(), &buffer, PyBUF_WRITABLE) != 0) throw nb::python_error();
+  view = {buffer.buf, dtype, shape, compact_strides(shape), Device::cpu()};
+  PyBuffer_Release(&buffer);  // `array` keeps the memory
+}
+
+nb::object array_of(Tensor&& tensor) {
+  auto* owned = new Tensor(std::move(tensor));
+  const nb::capsule owner(owned, [](void* p) noexcept { delete static_cast<Tensor*>(p); });
+  // By way of bytes, so that NumPy's own types come out: its int64, and not its equal long long.
+  const std::size_t bytes = static_cast<std::size_t>(owned->size()) * size_of(owned->dtype());
+  const nb::object memory =
+      nb::cast(nb::ndarray<nb::numpy, std::uint8_t, nb::ndim<1>>(owned->data(), {bytes}, owner));
+  return memory.attr("view")(numpy_dtype(owned->dtype())).attr("reshape")(tuple_of(owned->shape()));
+}
+
+nb::object numpy_dtype(DType dtype) {
+  static const auto types = [] {
+    constexpr const char* names[] = {"f2", "",   "f4", "f8", "c8", "c16", "i1",
+                                     "u1", "i2", "u2", "i4", "u4", "i8",  "u8"};
+    std::array<nb::handle, std::size(names)> found{};
+    const nb::object make = nb::module_::import_("numpy").attr("dtype");
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      if (DType(i) != bf16) found[i] = make(names[i]).release();
+    }
+    return found;
+  }();
+  if (dtype == bf16) throw nb::type_error("NumPy has no type for bf16 elements");
+  return nb::borrow(types[static_cast<std::size_t>(dtype)]);
+}
+
+DType dtype_of(nb::handle numpy_dtype) {
+  const nb::object dtype = nb::module_::import_("numpy").attr("dtype")(numpy_dtype);
+  const auto size = nb::cast<Py_ssize_t>(dtype.attr("itemsize"));
+  const std::string kind = nb::cast<std::string>(dtype.attr("char"));
+  const std::string format = kind == "F" ? "Zf" : kind == "D" ? "Zd" : kind;
+  const auto found = dtype_of_format(format, size);
+  if (!found) refuse_type("dtype", numpy_dtype);
+  return *found;
+}
+
+std::vector<std::int64_t> integers(nb::handle sequence) {
+  if (!PySequence_Check(sequence.ptr())) return {nb::cast<std::int64_t>(sequence)};
+  std::vector<std::int64_t> values;
+  for (const nb::handle value : sequence) values.push_back(nb::cast<std::int64_t>(value));
+  return values;
+}
+
+nb::tuple tuple_of(const Extents& extents) {
+  nb::object tuple = nb::steal(PyTuple_New(static_cast<Py_ssize_t>(extents.size())));
+  for (std::size_t i = 0; i < extents.size(); ++i) {
+    PyTuple_SET_ITEM(tuple.ptr(), static_cast<Py_ssize_t>(i), PyLong_FromLongLong(extents[i]));
+  }
+  return nb::cast<nb::tuple>(tuple);
+}
+
+}  // namespace faltung::python

@@ -1,0 +1,167 @@
+#include <nanobind/stl/complex.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <optional>
+
+#include "bindings.hpp"
+
+namespace faltung::python {
+namespace {
+
+using Integers = std::vector<std::int64_t>;
+using Names = std::vector<std::string>;
+using Number = std::complex<double>;
+
+// One rule, or one per axis, with the same value wherever it is `constant`.
+PerAxis<Boundary> boundaries(const Names& names, Number cval) {
+  std::vector<Boundary> rules;
+  for (const std::string& name : names) {
+    rules.push_back(name == "constant" ? Boundary::constant(cval) : Boundary::parse(name));
+  }
+  return rules;
+}
+
+// None for what is by default: sums of f32 data in f32.
+std::optional<DType> accumulator(bool in_f64) { return in_f64 ? std::optional(f64) : std::nullopt; }
+
+template <typename Call, typename Options>
+void into(const Call& call, nb::handle x, nb::handle y, const Options& options) {
+  const Operand input(x, "input");
+  const Target output(y, "output");
+  released([&] { call(input.view(), static_cast<const TensorView&>(output), options); });
+}
+
+#define FALTUNG_CALL(function) [](const auto&... arguments) { return function(arguments...); }
+
+void filter(bool flip, nb::handle x, nb::handle weights, const Names& modes, Number cval,
+            const Integers& origins, const Integers& axes, bool in_f64, nb::handle y) {
+  const Operand input(x, "input"), w(weights, "weights");
+  const Target output(y, "output");
+  const image::FilterOptions options{.boundary = boundaries(modes, cval),
+                                     .origin = origins,
+                                     .axes = axes,
+                                     .accumulator = accumulator(in_f64)};
+  const TensorView& result = output;
+  released([&] {
+    flip ? image::convolve(input, w, result, options) : image::correlate(input, w, result, options);
+  });
+}
+
+image::GaussianOptions gaussian_options(const std::vector<double>& sigma, const Integers& order,
+                                        const Names& modes, Number cval, double truncate,
+                                        const Integers& radius, const Integers& axes, bool in_f64) {
+  return {.sigma = sigma,
+          .order = order,
+          .boundary = boundaries(modes, cval),
+          .truncate = truncate,
+          .radius = radius,
+          .axes = axes,
+          .accumulator = accumulator(in_f64)};
+}
+
+template <typename Call>
+auto gaussian_like(const Call& call) {
+  return [call](nb::handle x, const std::vector<double>& sigma, const Integers& order,
+                const Names& modes, Number cval, double truncate, const Integers& radius,
+                const Integers& axes, bool in_f64, nb::handle y) {
+    into(call, x, y, gaussian_options(sigma, order, modes, cval, truncate, radius, axes, in_f64));
+  };
+}
+
+void uniform(nb::handle x, const Integers& size, const Names& modes, Number cval,
+             const Integers& origins, const Integers& axes, bool in_f64, nb::handle y) {
+  into(FALTUNG_CALL(image::uniform), x, y,
+       image::UniformOptions{.size = size,
+                             .boundary = boundaries(modes, cval),
+                             .origin = origins,
+                             .axes = axes,
+                             .accumulator = accumulator(in_f64)});
+}
+
+template <typename Call>
+auto derivative(const Call& call) {
+  return [call](nb::handle x, std::int64_t axis, const Names& modes, Number cval, bool in_f64,
+                nb::handle y) {
+    into(
+        call, x, y,
+        image::DerivativeOptions{
+            .axis = axis, .boundary = boundaries(modes, cval), .accumulator = accumulator(in_f64)});
+  };
+}
+
+void laplace(nb::handle x, const Names& modes, Number cval, const Integers& axes, bool in_f64,
+             nb::handle y) {
+  into(FALTUNG_CALL(image::laplace), x, y,
+       image::SumOptions{
+           .boundary = boundaries(modes, cval), .axes = axes, .accumulator = accumulator(in_f64)});
+}
+
+// By footprint if there is one, else by size; `choose` runs one of the three functions.
+template <typename Choose>
+void ranked(nb::handle x, const Integers& size, nb::handle footprint, const Names& modes,
+            Number cval, const Integers& origins, const Integers& axes, nb::handle y,
+            const Choose& choose) {
+  const Operand input(x, "input");
+  const Target output(y, "output");
+  std::optional<Operand> members;
+  image::RankOptions options{.boundary = boundaries(modes, cval), .origin = origins, .axes = axes};
+  if (footprint.is_none()) {
+    options.size = size;
+  } else {
+    options.footprint = members.emplace(footprint, "footprint").view();
+  }
+  const TensorView& result = output;
+  released([&] { choose(input.view(), result, options); });
+}
+
+}  // namespace
+
+void bind_image(nb::module_& m) {
+  m.def("image_filter", filter);
+  m.def("gaussian", gaussian_like(FALTUNG_CALL(image::gaussian)));
+  m.def("gaussian_laplace", gaussian_like(FALTUNG_CALL(image::gaussian_laplace)));
+  m.def("gaussian_gradient_magnitude",
+        gaussian_like(FALTUNG_CALL(image::gaussian_gradient_magnitude)));
+  m.def("uniform", uniform);
+  m.def("sobel", derivative(FALTUNG_CALL(image::sobel)));
+  m.def("prewitt", derivative(FALTUNG_CALL(image::prewitt)));
+  m.def("laplace", laplace);
+  m.def(
+      "rank_filter",
+      [](nb::handle x, std::int64_t rank, const Integers& size, nb::object footprint,
+         const Names& modes, Number cval, const Integers& origins, const Integers& axes,
+         nb::handle y) {
+        ranked(x, size, footprint, modes, cval, origins, axes, y,
+               [&](const auto& input, const auto& result, const auto& options) {
+                 image::rank_filter(input, rank, result, options);
+               });
+      },
+      nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg(), nb::arg(), nb::arg(), nb::arg(),
+      nb::arg());
+  m.def(
+      "percentile_filter",
+      [](nb::handle x, double percentile, const Integers& size, nb::object footprint,
+         const Names& modes, Number cval, const Integers& origins, const Integers& axes,
+         nb::handle y) {
+        ranked(x, size, footprint, modes, cval, origins, axes, y,
+               [&](const auto& input, const auto& result, const auto& options) {
+                 image::percentile_filter(input, percentile, result, options);
+               });
+      },
+      nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg(), nb::arg(), nb::arg(), nb::arg(),
+      nb::arg());
+  m.def(
+      "median_filter",
+      [](nb::handle x, const Integers& size, nb::object footprint, const Names& modes, Number cval,
+         const Integers& origins, const Integers& axes, nb::handle y) {
+        ranked(x, size, footprint, modes, cval, origins, axes, y,
+               [](const auto& input, const auto& result, const auto& options) {
+                 image::median_filter(input, result, options);
+               });
+      },
+      nb::arg(), nb::arg(), nb::arg().none(), nb::arg(), nb::arg(), nb::arg(), nb::arg(),
+      nb::arg());
+}
+
+}  // namespace faltung::python

@@ -1,0 +1,122 @@
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <optional>
+#include <utility>
+
+#include "bindings.hpp"
+
+namespace faltung::python {
+namespace {
+
+using Integers = std::vector<std::int64_t>;
+using Pairs = std::vector<std::pair<std::int64_t, std::int64_t>>;
+
+nn::ConvOptions options_of(const Integers& stride, const Pairs& padding, const Integers& dilation,
+                           std::int64_t groups) {
+  return {.stride = stride,
+          .dilation = dilation,
+          .padding = nn::Padding::sides(padding),
+          .groups = groups};
+}
+
+nn::ConvTransposeOptions transposed(const Integers& stride, const Pairs& padding,
+                                    const Integers& output_padding, const Integers& dilation,
+                                    std::int64_t groups) {
+  return {.stride = stride,
+          .dilation = dilation,
+          .padding = nn::Padding::sides(padding),
+          .output_padding = output_padding,
+          .groups = groups};
+}
+
+Shape shape_of(const Integers& extents) { return Shape(std::span(extents)); }
+
+// None stands for no bias.
+class Bias {
+ public:
+  explicit Bias(nb::handle object) {
+    if (!object.is_none()) operand_.emplace(object, "bias");
+  }
+  [[nodiscard]] ConstTensorView view() const {
+    return operand_ ? operand_->view() : ConstTensorView{};
+  }
+
+ private:
+  std::optional<Operand> operand_;
+};
+
+}  // namespace
+
+void bind_nn(nb::module_& m) {
+  m.def(
+      "conv",
+      [](nb::handle x, nb::handle w, nb::object b, const Integers& stride, const Pairs& padding,
+         const Integers& dilation, std::int64_t groups) {
+        const Operand input(x, "input"), weight(w, "weight");
+        const Bias bias(b);
+        const auto options = options_of(stride, padding, dilation, groups);
+        return array_of(
+            released([&] { return nn::conv(input.view(), weight.view(), options, bias.view()); }));
+      },
+      nb::arg(), nb::arg(), nb::arg().none(), nb::arg(), nb::arg(), nb::arg(), nb::arg());
+  m.def("conv_data_gradient",
+        [](nb::handle dy, nb::handle w, const Integers& shape, const Integers& stride,
+           const Pairs& padding, const Integers& dilation, std::int64_t groups) {
+          const Operand gradient(dy, "grad_output"), weight(w, "weight");
+          const auto options = options_of(stride, padding, dilation, groups);
+          return array_of(released([&] {
+            return nn::conv_data_gradient(gradient.view(), weight.view(), shape_of(shape), options);
+          }));
+        });
+  m.def("conv_filter_gradient", [](nb::handle x, nb::handle dy, const Integers& shape,
+                                   const Integers& stride, const Pairs& padding,
+                                   const Integers& dilation, std::int64_t groups) {
+    const Operand input(x, "input"), gradient(dy, "grad_output");
+    const auto options = options_of(stride, padding, dilation, groups);
+    return array_of(released([&] {
+      return nn::conv_filter_gradient(input.view(), gradient.view(), shape_of(shape), options);
+    }));
+  });
+  m.def("bias_gradient", [](nb::handle dy) {
+    const Operand gradient(dy, "grad_output");
+    return array_of(released([&] { return nn::bias_gradient(gradient.view()); }));
+  });
+  m.def(
+      "conv_transpose",
+      [](nb::handle x, nb::handle w, nb::object b, const Integers& stride, const Pairs& padding,
+         const Integers& output_padding, const Integers& dilation, std::int64_t groups) {
+        const Operand input(x, "input"), weight(w, "weight");
+        const Bias bias(b);
+        const auto options = transposed(stride, padding, output_padding, dilation, groups);
+        return array_of(released(
+            [&] { return nn::conv_transpose(input.view(), weight.view(), options, bias.view()); }));
+      },
+      nb::arg(), nb::arg(), nb::arg().none(), nb::arg(), nb::arg(), nb::arg(), nb::arg(),
+      nb::arg());
+  m.def("conv_transpose_data_gradient",
+        [](nb::handle dy, nb::handle w, const Integers& shape, const Integers& stride,
+           const Pairs& padding, const Integers& output_padding, const Integers& dilation,
+           std::int64_t groups) {
+          const Operand gradient(dy, "grad_output"), weight(w, "weight");
+          const auto options = transposed(stride, padding, output_padding, dilation, groups);
+          return array_of(released([&] {
+            return nn::conv_transpose_data_gradient(gradient.view(), weight.view(), shape_of(shape),
+                                                    options);
+          }));
+        });
+  m.def("conv_transpose_filter_gradient",
+        [](nb::handle x, nb::handle dy, const Integers& shape, const Integers& stride,
+           const Pairs& padding, const Integers& output_padding, const Integers& dilation,
+           std::int64_t groups) {
+          const Operand input(x, "input"), gradient(dy, "grad_output");
+          const auto options = transposed(stride, padding, output_padding, dilation, groups);
+          return array_of(released([&] {
+            return nn::conv_transpose_filter_gradient(input.view(), gradient.view(),
+                                                      shape_of(shape), options);
+          }));
+        });
+}
+
+}  // namespace faltung::python

@@ -1,0 +1,175 @@
+#include <nanobind/operators.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <functional>
+#include <optional>
+
+#include "bindings.hpp"
+
+namespace faltung::python {
+namespace {
+
+// A Problem, or a line of the notation.
+Problem problem_of(nb::handle given) {
+  if (PyUnicode_Check(given.ptr())) return Problem::parse(nb::str(given).c_str());
+  if (nb::isinstance<Problem>(given)) return *nb::inst_ptr<Problem>(given);
+  throw nb::type_error("problem is neither a Problem nor a line of the notation");
+}
+
+PlanOptions options_of(const std::string& engine, nb::handle workspace_limit, bool elementwise,
+                       bool flush_subnormals) {
+  PlanOptions options{
+      .engine = engine, .elementwise = elementwise, .flush_subnormals = flush_subnormals};
+  if (!workspace_limit.is_none()) {
+    options.workspace_limit = nb::cast<std::size_t>(workspace_limit);
+  }
+  return options;
+}
+
+// A result of the plan: the caller's, or a new one if there is None.
+class Result {
+ public:
+  Result(const Plan& plan, nb::handle given) {
+    if (!given.is_none()) {
+      array_ = nb::borrow(given);
+      view_ = target_.emplace(given, "out");
+      return;
+    }
+    const Problem& p = plan.problem();
+    if (p.epilogue.beta != 0) {
+      throw InvalidProblem("beta is not 0, so the result before counts; pass it as out");
+    }
+    const bool has_strides = !(p.pass == Pass::forward         ? p.y_strides
+                               : p.pass == Pass::backward_data ? p.x_strides
+                                                               : p.w_strides)
+                                  .empty();
+    if (has_strides) throw InvalidProblem("the problem names strides of the result; pass out");
+    NewArray made(p.result_dtype(), p.result_shape());
+    array_ = std::move(made.array);
+    view_ = made.view;
+  }
+  [[nodiscard]] const TensorView& view() const { return view_; }
+  [[nodiscard]] nb::object array() const { return array_; }
+
+ private:
+  nb::object array_;
+  std::optional<Target> target_;
+  TensorView view_;
+};
+
+nb::object run(const Plan& plan, nb::handle first, nb::handle second, nb::handle out,
+               nb::handle bias) {
+  const Operand a(first, "the first operand"), b(second, "the second operand");
+  const Result result(plan, out);
+  std::optional<Operand> added;
+  if (!bias.is_none()) added.emplace(bias, "bias");
+  released([&] { plan.run(a, b, result.view(), {}, added ? added->view() : ConstTensorView{}); });
+  return result.array();
+}
+
+nb::object run_bound(const Plan& plan, nb::handle operand, nb::handle out, nb::handle bias) {
+  const Operand a(operand, "the operand");
+  const Result result(plan, out);
+  std::optional<Operand> added;
+  if (!bias.is_none()) added.emplace(bias, "bias");
+  released(
+      [&] { plan.run_bound(a, result.view(), {}, added ? added->view() : ConstTensorView{}); });
+  return result.array();
+}
+
+nb::dict facts_of(const Plan& plan) {
+  const PlanFacts facts = plan.facts();
+  nb::dict all;
+  all["threads"] = facts.threads;
+  all["instruction_set"] = facts.instruction_set;
+  all["flushes_subnormals"] = facts.flushes_subnormals;
+  all["bitwise_reproducible"] = facts.bitwise_reproducible;
+  all["workspace_bytes"] = facts.workspace_bytes;
+  all["memory_passes"] = facts.memory_passes;
+  return all;
+}
+
+std::string explain(const Problem& problem, const std::string& place, const std::string& engine) {
+  if (find_cpu_machine(place) || find_gpu_machine(place)) {
+    return explain_for(problem, place, engine);
+  }
+  return Plan::make(problem, Device::parse(place), {.engine = engine}).explain();
+}
+
+}  // namespace
+
+void bind_plan(nb::module_& m) {
+  nb::class_<Problem>(m, "Problem",
+                      "What to compute, from one line of the notation.\n\n"
+                      ">>> p = Problem('op=fwd dtype=f32 c=3 in=9x9 k=4 f=3x3 pad=1')\n"
+                      ">>> p.x_shape, p.w_shape, p.result_shape\n"
+                      "((1, 3, 9, 9), (4, 3, 3, 3), (1, 4, 9, 9))")
+      .def("__init__",
+           [](Problem* self, const std::string& line) { new (self) Problem(Problem::parse(line)); })
+      .def("__str__", [](const Problem& p) { return to_string(p); })
+      .def("__repr__", [](const Problem& p) { return "Problem('" + to_string(p) + "')"; })
+      .def("__hash__", [](const Problem& p) { return std::hash<Problem>{}(p); })
+      .def(
+          "__eq__", [](const Problem& a, const Problem& b) { return a == b; }, nb::is_operator())
+      .def("__reduce__",
+           [](const Problem& p) {
+             return nb::make_tuple(nb::type<Problem>(), nb::make_tuple(to_string(p)));
+           })
+      .def_prop_ro("x_shape", [](const Problem& p) { return tuple_of(p.x_shape()); })
+      .def_prop_ro("w_shape", [](const Problem& p) { return tuple_of(p.w_shape()); })
+      .def_prop_ro("y_shape", [](const Problem& p) { return tuple_of(p.y_shape()); })
+      .def_prop_ro("result_shape", [](const Problem& p) { return tuple_of(p.result_shape()); })
+      .def_prop_ro("multiply_adds", &Problem::multiply_adds);
+
+  nb::class_<Plan>(m, "Plan",
+                   "A problem ready to run, as often as wanted and from any number of threads.\n\n"
+                   ">>> import numpy as np\n"
+                   ">>> plan = Plan('op=fwd dtype=f64 in=5 f=3 pad=1 flip=1')\n"
+                   ">>> x = np.arange(1., 6.).reshape(1, 1, 5)\n"
+                   ">>> plan.run(x, np.array([[[1., 10., 100.]]])).ravel()\n"
+                   "array([ 12., 123., 234., 345., 450.])")
+      .def(
+          "__init__",
+          [](Plan* self, nb::handle problem, const std::string& device, const std::string& engine,
+             nb::handle workspace_limit, bool elementwise, bool flush_subnormals) {
+            const auto options = options_of(engine, workspace_limit, elementwise, flush_subnormals);
+            new (self) Plan(Plan::make(problem_of(problem), Device::parse(device), options));
+          },
+          nb::arg("problem"), nb::arg("device") = "cpu", nb::kw_only(), nb::arg("engine") = "",
+          nb::arg("workspace_limit").none() = nb::none(), nb::arg("elementwise") = false,
+          nb::arg("flush_subnormals") = false)
+      .def("run", run, nb::arg("first"), nb::arg("second"), nb::arg("out").none() = nb::none(),
+           nb::arg("bias").none() = nb::none(),
+           "The result from both operands: (x, w), (dy, w) or (x, dy), as the pass names them.")
+      .def(
+          "bind_filter",
+          [](Plan& plan, nb::handle w) {
+            const Operand filter(w, "w");
+            released([&] { plan.bind_filter(filter.view()); });
+          },
+          nb::arg("w"), "Keeps the filter in the form that the engine likes best.")
+      .def("run_bound", run_bound, nb::arg("operand"), nb::arg("out").none() = nb::none(),
+           nb::arg("bias").none() = nb::none(), "As run, with the filter bound before.")
+      .def("with_batch", &Plan::with_batch, nb::arg("batch"),
+           "The same problem, engine and options for another batch.")
+      .def("explain", &Plan::explain, "Several lines for people: what was chosen, and why.")
+      .def_prop_ro("problem", [](const Plan& plan) { return plan.problem(); })
+      .def_prop_ro("device", [](const Plan& plan) { return to_string(plan.device()); })
+      .def_prop_ro("engine", &Plan::engine)
+      .def_prop_ro("way", &Plan::way)
+      .def_prop_ro("policy", &Plan::policy)
+      .def_prop_ro("workspace_bytes", &Plan::workspace_bytes)
+      .def_prop_ro("estimate_us", &Plan::estimate_us)
+      .def_prop_ro("error_bound", [](const Plan& plan) { return to_string(plan.error_bound()); })
+      .def_prop_ro("facts", facts_of);
+
+  m.def(
+      "explain",
+      [](nb::handle problem, const std::string& place, const std::string& engine) {
+        return explain(problem_of(problem), place, engine);
+      },
+      nb::arg("problem"), nb::arg("place") = "cpu", nb::kw_only(), nb::arg("engine") = "");
+}
+
+}  // namespace faltung::python

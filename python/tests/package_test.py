@@ -1,0 +1,306 @@
+"""The package as users meet it: results beside SciPy's and NumPy's, arrays of all kinds, errors, threads, examples."""
+
+import ast
+import doctest
+import inspect
+import itertools
+import pathlib
+import pickle
+import threading
+import time
+import unittest
+
+import numpy as np
+import scipy.ndimage
+import scipy.signal
+
+import faltung
+from faltung import ndimage, nn, signal
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TYPES = "f4", "f8", "c8", "c16", "i1", "u1", "i2", "u2", "i4", "u4", "i8"
+
+
+def numbers(random, shape, dtype):
+    """Small whole numbers: sums of them are exact in every type."""
+    values = random.integers(0 if np.dtype(dtype).kind == "u" else -3, 4, shape)
+    if np.dtype(dtype).kind == "c":
+        values = values + 1j * random.integers(-3, 4, shape)
+    return values.astype(dtype)
+
+
+class Same(unittest.TestCase):
+    def setUp(self):
+        self.random = np.random.default_rng(7)
+
+    def equal(self, ours, theirs, said=""):
+        """The same type, shape and numbers, which are exact."""
+        theirs = np.asarray(theirs)
+        self.assertIsInstance(ours, np.ndarray, said)
+        self.assertEqual((ours.dtype, ours.shape), (theirs.dtype, theirs.shape), said)
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-4 if ours.dtype.kind in "fc" else 0, err_msg=str(said))
+
+
+class Signal(Same):
+    def test_convolve_and_correlate_in_every_type_and_mode(self):
+        for a, b in itertools.product(TYPES, repeat=2):
+            x, k = numbers(self.random, (7, 5), a), numbers(self.random, (3, 4), b)
+            for mode in "full", "same", "valid":
+                for name in "convolve", "correlate":
+                    theirs = getattr(scipy.signal, name)(x, k, mode, "direct")
+                    self.equal(getattr(signal, name)(x, k, mode, "direct"), theirs, (a, b, mode, name))
+
+    def test_numpy_functions(self):
+        for a, b in itertools.product(TYPES, repeat=2):
+            x, k = numbers(self.random, 9, a), numbers(self.random, 4, b)
+            for mode in "full", "same", "valid":
+                self.equal(faltung.numpy.convolve(x, k, mode), np.convolve(x, k, mode), (a, b, mode))
+                self.equal(faltung.numpy.correlate(k, x, mode), np.correlate(k, x, mode), (a, b, mode))
+
+    def test_functions_by_fft(self):
+        for axes in None, 1, [0, -1]:
+            x, k = numbers(self.random, (6, 40), "f8"), numbers(self.random, (6, 9), "f8")
+            for mode in "full", "same":
+                theirs = scipy.signal.fftconvolve(x, k, mode, axes)
+                self.equal(signal.fftconvolve(x, k, mode, axes), theirs)
+                self.equal(signal.oaconvolve(x, k, mode, axes), theirs)
+
+    def test_two_dimensions_and_boundaries(self):
+        x, k = numbers(self.random, (8, 9), "f8"), numbers(self.random, (3, 5), "f8")
+        for mode, boundary in itertools.product(("full", "same", "valid"), ("fill", "wrap", "symm")):
+            for name in "convolve2d", "correlate2d":
+                self.equal(getattr(signal, name)(x, k, mode, boundary, 2), getattr(scipy.signal, name)(
+                    x, k, mode, boundary, 2), (name, mode, boundary))
+
+    def test_resampling(self):
+        x = self.random.normal(size=(50, 3))
+        for up, down in (3, 2), (1, 4), (5, 1):
+            self.equal(signal.resample_poly(x, up, down), scipy.signal.resample_poly(x, up, down))
+            self.equal(signal.resample_poly(x, up, down, padtype="mean"),
+                       scipy.signal.resample_poly(x, up, down, padtype="mean"))
+        h = self.random.normal(size=7)
+        for mode in "constant", "symmetric", "reflect", "edge", "wrap", "line":
+            self.equal(signal.upfirdn(h, x, 3, 2, 0, mode), scipy.signal.upfirdn(h, x, 3, 2, 0, mode), mode)
+
+    def test_order_filters(self):
+        x = self.random.normal(size=(9, 8))
+        self.equal(signal.medfilt(x, (3, 5)), scipy.signal.medfilt(x, (3, 5)))
+        self.equal(signal.medfilt2d(x, 5), scipy.signal.medfilt2d(x, 5))
+        self.equal(signal.order_filter(x, np.ones((3, 3)), 2), scipy.signal.order_filter(x, np.ones((3, 3)), 2))
+        row = np.array([1.0, 2, 1])
+        self.equal(signal.sepfir2d(x, row, row), scipy.signal.sepfir2d(x, row, row))
+
+
+class Image(Same):
+    MODES = "reflect", "mirror", "nearest", "wrap", "constant", "grid-wrap"
+
+    def calls(self):
+        """(name, arguments, keywords) of calls of both."""
+        w = np.array([[1.0, 0, 2], [0, -1, 3]])
+        for mode in self.MODES:
+            more = {"mode": mode, "cval": 2.0 if mode == "constant" else 0.0}
+            for name in "correlate", "convolve":
+                yield name, (w,), more
+                yield name + "1d", (w[1], 0), more
+            yield "gaussian_filter", ((1, 2),), more
+            yield "gaussian_filter1d", (1.5, 0, 1), more
+            yield "uniform_filter", ((3, 4),), more
+            yield "gaussian_laplace", (1.1,), more
+            yield "gaussian_gradient_magnitude", (1.1,), more
+            for name in "sobel", "prewitt", "laplace":
+                yield name, (), more
+            for name in "median_filter", "minimum_filter", "maximum_filter":
+                yield name, (3,), more
+            yield "rank_filter", (2, (2, 3)), more
+            yield "percentile_filter", (30, 3), more
+            yield "minimum_filter1d", (4, 0), more
+
+    def test_every_filter(self):
+        for name, arguments, more in self.calls():
+            for dtype in "f8", "f4", "i2":
+                x = numbers(self.random, (9, 12), dtype)
+                theirs = getattr(scipy.ndimage, name)(x, *arguments, **more)
+                if dtype == "i2" and name.startswith("gaussian"):
+                    continue  # both truncate after every pass, and may differ by what rounding decides
+                self.equal(getattr(ndimage, name)(x, *arguments, **more), theirs, (name, dtype, more))
+
+    def test_output_may_be_an_array_a_type_or_the_input(self):
+        x = self.random.normal(size=(6, 7))
+        wide = np.zeros((12, 7))
+        result = ndimage.uniform_filter(x, 3, output=wide[::2])
+        self.assertTrue(np.shares_memory(result, wide))
+        self.equal(wide[::2], scipy.ndimage.uniform_filter(x, 3))
+        self.assertEqual(ndimage.uniform_filter(x, 3, output=np.float32).dtype, np.float32)
+        expected = scipy.ndimage.uniform_filter(x, 3)
+        ndimage.uniform_filter(x, 3, output=x)
+        self.equal(x, expected)
+
+
+class Layers(Same):
+    def test_gradients_are_the_adjoints(self):
+        x = numbers(self.random, (2, 4, 9, 8), "f8")
+        w = numbers(self.random, (6, 2, 3, 2), "f8")
+        options = {"stride": (2, 1), "padding": 1, "dilation": (1, 2), "groups": 2}
+        y = nn.conv2d(x, w, **options)
+        dy = numbers(self.random, y.shape, "f8")
+        dx = nn.conv_input(x.shape, w, dy, **options)
+        dw = nn.conv_weight(x, w.shape, dy, **options)
+        self.assertEqual(np.vdot(y, dy), np.vdot(x, dx))
+        self.assertEqual(np.vdot(y, dy), np.vdot(w, dw))
+        z = nn.conv_transpose2d(dy, w, **options)
+        self.assertEqual(np.vdot(z, numbers(np.random.default_rng(1), z.shape, "f8")),
+                         np.vdot(dy, nn.conv_transpose_input(dy.shape, w,
+                                                             numbers(np.random.default_rng(1), z.shape, "f8"),
+                                                             **options)))
+
+    def test_a_layer_is_the_sum_of_its_definition(self):
+        x, w, bias = numbers(self.random, (2, 3, 8), "f8"), numbers(self.random, (4, 3, 3), "f8"), np.arange(4.0)
+        y = np.stack([[sum(np.correlate(row, tap, "valid") for row, tap in zip(image, taps)) + b
+                       for taps, b in zip(w, bias)] for image in x])
+        self.equal(nn.conv1d(x, w, bias), y)
+        self.equal(nn.conv1d(x[0], w, bias), y[0])
+        self.assertEqual(nn.conv1d(x, w, padding="same").shape, (2, 4, 8))
+
+
+class Arrays(Same):
+    def test_strided_views_are_read_where_they_lie(self):
+        x = self.random.normal(size=(8, 10))
+        k = self.random.normal(size=(3, 3))
+        for view in x.T, x[::-1, ::2], x[:, ::-3], np.broadcast_to(x[0], (4, 10)):
+            self.equal(signal.convolve(view, k, "same", "direct"), scipy.signal.convolve(view, k, "same", "direct"))
+        x.flags.writeable = False
+        signal.convolve(x, k)
+
+    def test_what_others_offer(self):
+        x = np.arange(5.0)
+
+        class Interface:
+            __array_interface__ = x.__array_interface__
+
+        class Exchange:
+            __dlpack__ = staticmethod(x.__dlpack__)
+            __dlpack_device__ = staticmethod(x.__dlpack_device__)
+
+        class Convertible:
+            def __array__(self, dtype=None, copy=None):
+                return x
+
+        for other in Interface(), Exchange(), Convertible(), list(x), tuple(x), x.astype(">f8"), memoryview(x):
+            self.equal(signal.convolve(other, [1.0, 2.0]), np.convolve(x, [1.0, 2.0]), type(other))
+
+    def test_misaligned_and_packed_elements(self):
+        packed = np.zeros(6, dtype=[("a", "i1"), ("b", "f8")])
+        packed["b"] = np.arange(6.0)
+        self.equal(signal.convolve(packed["b"], [1.0, 1.0]), np.convolve(np.arange(6.0), [1.0, 1.0]))
+
+    def test_other_threads_run_meanwhile(self):
+        x, k = np.ones((1500, 1500)), np.ones((25, 25))
+        counted, done = 0, threading.Event()
+        thread = threading.Thread(target=lambda: (signal.convolve2d(x, k, "same"), done.set()))
+        thread.start()
+        while not done.is_set():
+            counted += 1
+            time.sleep(0.001)
+        thread.join()
+        self.assertGreater(counted, 1)
+
+
+class Errors(unittest.TestCase):
+    def test_every_bad_line_has_the_text_of_cpp(self):
+        """The same parts of the message as tests/core asks of C++."""
+        lines = 0
+        for row in (ROOT / "tests/problems/bad.txt").read_text().splitlines():
+            line, arrow, parts = row.partition("  =>  ")
+            if not arrow:
+                continue
+            lines += 1
+            with self.assertRaises(faltung.InvalidProblem) as refused:
+                faltung.Problem(line)
+            for part in parts.split(" | "):
+                self.assertIn(part, str(refused.exception))
+        self.assertGreater(lines, 300)
+
+    def test_types_are_pythons(self):
+        with self.assertRaises(ValueError):
+            signal.convolve([1.0], [1.0], mode="most")
+        with self.assertRaises(ValueError):
+            signal.convolve([[1.0]], [1.0])
+        with self.assertRaisesRegex(TypeError, "in1 has elements of type"):
+            signal.convolve(["a"], [1.0])
+        with self.assertRaises(RuntimeError):
+            ndimage.correlate([1.0], [1.0], mode="most")
+        with self.assertRaises(faltung.NoEngine):
+            faltung.Plan("op=fwd dtype=f32 in=9 f=3", engine="cpu.fft", elementwise=True)
+
+
+class Plans(unittest.TestCase):
+    LINE = "op=fwd dtype=f64 n=2 in=5 f=3 pad=1"
+
+    def test_a_plan_runs_binds_and_explains(self):
+        plan = faltung.Plan(self.LINE)
+        x, w = np.arange(10.0).reshape(2, 1, 5), np.array([[[1.0, 10, 100]]])
+        y = plan.run(x, w)
+        out = np.zeros_like(y)
+        self.assertIs(plan.run(x, w, out=out), out)
+        plan.bind_filter(w)
+        np.testing.assert_array_equal(plan.run_bound(x), y)
+        np.testing.assert_array_equal(out, y)
+        self.assertIn(plan.engine, plan.explain())
+        self.assertEqual(plan.with_batch(1).run(x[:1], w).shape, (1, 1, 5))
+        self.assertGreaterEqual(plan.facts["threads"], 1)
+        self.assertIn("machine    h100", faltung.explain(self.LINE, "avx2_laptop").replace("avx2_laptop", "h100"))
+
+    def test_problems_are_values(self):
+        a, b = faltung.Problem(self.LINE), faltung.Problem("op=fwd n=2 f=3 in=5 pad=1 dtype=f64")
+        self.assertEqual(a, b)
+        self.assertEqual(hash(a), hash(b))
+        self.assertEqual(pickle.loads(pickle.dumps(a)), a)
+        self.assertEqual(str(a), str(b))
+        self.assertEqual(faltung.Plan(a).problem, b)
+
+
+class Examples(unittest.TestCase):
+    def test_docstrings_say_what_is_so(self):
+        for module in faltung, faltung.signal, faltung.numpy, faltung.ndimage, faltung.nn:
+            failed, tried = doctest.testmod(module, extraglobs={"np": np})
+            self.assertEqual(failed, 0, module.__name__)
+            self.assertGreater(tried, 0, module.__name__)
+
+    def test_pages_too(self):
+        options = doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL
+        for page in "docs/python.md",:
+            failed, tried = doctest.testfile(str(ROOT / page), module_relative=False, optionflags=options)
+            self.assertEqual(failed, 0, page)
+            self.assertGreater(tried, 9, page)
+        for each in faltung.Problem, faltung.Plan:
+            test = doctest.DocTestParser().get_doctest(each.__doc__, vars(faltung), each.__name__, None, 0)
+            self.assertEqual(doctest.DocTestRunner().run(test).failed, 0, each)
+
+    def test_every_function_has_one(self):
+        for module in faltung.signal, faltung.numpy, faltung.ndimage, faltung.nn:
+            for name in module.__all__:
+                self.assertIn(">>>", getattr(module, name).__doc__, name)
+
+
+class Stubs(unittest.TestCase):
+    def test_functions_have_the_parameters_of_their_stubs(self):
+        for module in faltung.signal, faltung.numpy, faltung.ndimage, faltung.nn:
+            stub = ast.parse(pathlib.Path(module.__file__).with_suffix(".pyi").read_text())
+            typed = {each.name: each.args for each in stub.body if isinstance(each, ast.FunctionDef)}
+            self.assertEqual(sorted(typed), sorted(module.__all__))
+            for name, arguments in typed.items():
+                names = [each.arg for each in arguments.args + arguments.kwonlyargs]
+                self.assertEqual(names, list(inspect.signature(getattr(module, name)).parameters), name)
+
+    def test_classes_have_what_their_stubs_say(self):
+        stub = ast.parse(pathlib.Path(faltung.__file__).with_suffix(".pyi").read_text())
+        for each in stub.body:
+            if isinstance(each, (ast.ClassDef, ast.FunctionDef)):
+                self.assertTrue(hasattr(faltung, each.name), each.name)
+            for member in getattr(each, "body", []):
+                if isinstance(each, ast.ClassDef) and isinstance(member, ast.FunctionDef):
+                    self.assertTrue(hasattr(getattr(faltung, each.name), member.name), member.name)
+
+
+if __name__ == "__main__":
+    unittest.main()
