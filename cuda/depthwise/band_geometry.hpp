@@ -13,6 +13,7 @@ namespace faltung::cuda::depthwise {
 /// column v + s + offset - pad.
 struct BandTiling : TileGrid {
   int strip = 1;         ///< output rows of one of the 16 strips: matrix row m holds strip m
+  int strip_log2 = 0;    ///< strips are 1, 2 or 4 rows
   int steps = 1;         ///< of 16 window columns
   int offset = 0;        ///< shared column of the first output of column tile 0
   int left = 0;          ///< input column of shared column 0 less the tile's first output column
@@ -36,7 +37,7 @@ struct BandTiling : TileGrid {
 
 /// Place of a column of a shared row.
 FALTUNG_HOST_DEVICE constexpr int band_place(const BandTiling& t, int row, int column) {
-  return row * t.pitch + row / t.strip * t.skew + column;
+  return row * t.pitch + (row >> t.strip_log2) * t.skew + column;
 }
 
 /// The tap at one element of the band matrix: window column `k`, output column `n` of the tile; its

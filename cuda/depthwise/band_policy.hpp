@@ -100,8 +100,9 @@ inline BandTiling band_tiling(const Geometry& g, const GpuLimits& device = {}) {
   t.before = -(t.left + t.offset);
   t.stage = t.before > 0 ? 8 : 0;
   const int max_strip = band_strips(t.steps);
-  t.strip = 1;
-  while (t.strip < max_strip && 16 * t.strip < ay.output) t.strip *= 2;
+  t.strip_log2 = 0;
+  while (1 << t.strip_log2 < max_strip && 16 << t.strip_log2 < ay.output) ++t.strip_log2;
+  t.strip = 1 << t.strip_log2;
   t.rows = static_cast<int>(std::min<std::int64_t>(16 * t.strip, ay.output));
   t.strips = static_cast<int>(divide_up(t.rows, t.strip));
   t.smem_rows = t.strips * t.strip + static_cast<int>(ay.filter) - 1;

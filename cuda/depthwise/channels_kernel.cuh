@@ -2,7 +2,7 @@
 
 #include "cuda/depthwise/channels_policy.hpp"
 #include "cuda/depthwise/gather_kernel.cuh"
-#include "cuda/primitives/async_copy.cuh"
+#include "cuda/primitives/tile_loader.cuh"
 
 namespace faltung::cuda::depthwise {
 
@@ -24,6 +24,51 @@ __device__ __forceinline__ void split_word(std::uint32_t word, float (&value)[ch
   }
 }
 
+/// Whether a pixel of a tile of x is elements or nothing at all.
+__device__ __forceinline__ bool is_whole_or_nothing(const Geometry& g, const ChannelsTiling& t,
+                                                    std::int64_t top, std::int64_t left) {
+  const AxisGeometry& ay = g.axis[1];
+  const AxisGeometry& ax = g.axis[2];
+  const bool interior =
+      top >= 0 && top + t.smem_rows <= ay.input && left >= 0 && left + t.smem_cols <= ax.input;
+  return t.x_vectors && ay.input_dilation == 1 && ax.input_dilation == 1 &&
+         (interior || (is_zero_beyond(ay) && is_zero_beyond(ax)));
+}
+
+/// load_channels_tile of such tiles: addresses are found once and stepped. Pixel (0, 0) of the tile
+/// is row `top`, column `left` of x.
+template <typename T>
+__device__ void load_channels_vectors(const Arguments& a, const ChannelsTiling& t,
+                                      const PlaneTile& at, int top, int left, Shared<T> tile) {
+  constexpr int each = channels_each<T>;
+  constexpr int vector = static_cast<int>(16 / sizeof(T));
+  const Geometry& g = a.geometry;
+  const auto& [az, ay, ax] = g.axis;
+  const int pieces = t.words / 4;  // of a pixel, of which a thread takes the same one always
+  const int thread = static_cast<int>(threadIdx.x);
+  const int piece = thread & (pieces - 1);
+  const std::int64_t channel = at.k * t.words * each + piece * vector;
+  if (channel >= g.channels) return;
+  const Global<const T> image = a.x.template as<const T>() + at.b * g.x_batch;
+  Cells pixel(thread / pieces, channels_threads / pieces, t.smem_cols);
+  Global<const T> from = image + (channel + at.z * az.x_stride + (top + pixel.row) * ay.x_stride +
+                                  (left + pixel.column) * ax.x_stride);
+  const std::int64_t step = pixel.rows_on() * ay.x_stride + pixel.columns_on() * ax.x_stride;
+  const std::int64_t wrap = ay.x_stride - t.smem_cols * ax.x_stride;
+  tile = tile + piece * vector;
+#pragma unroll 1
+  while (pixel.row < t.smem_rows) {
+    const bool inside =
+        static_cast<unsigned>(top + pixel.row) < static_cast<unsigned>(ay.input) &&
+        static_cast<unsigned>(left + pixel.column) < static_cast<unsigned>(ax.input);
+    // A copy of no bytes arrives as zeros.
+    copy_async<16>(tile + (pixel.row * t.pitch + pixel.column * t.words) * each,
+                   inside ? from : image, inside ? 16 : 0);
+    from = from + step;
+    if (pixel.next()) from = from + wrap;
+  }
+}
+
 /// Starts to load a tile of x: 16 bytes at a time, or single elements where pixels are not aligned.
 template <typename T>
 __device__ void load_channels_tile(const Arguments& a, const ChannelsTiling& t, const PlaneTile& at,
@@ -31,6 +76,11 @@ __device__ void load_channels_tile(const Arguments& a, const ChannelsTiling& t, 
   constexpr int each = channels_each<T>;
   constexpr int vector = static_cast<int>(16 / sizeof(T));
   const Geometry& g = a.geometry;
+  const std::int64_t top = at.y * g.axis[1].stride - g.axis[1].pad_lo;
+  const std::int64_t left = at.x * g.axis[2].stride - g.axis[2].pad_lo;
+  if (is_whole_or_nothing(g, t, top, left)) {
+    return load_channels_vectors<T>(a, t, at, static_cast<int>(top), static_cast<int>(left), tile);
+  }
   const int pieces = t.words / 4;
   const std::int64_t channel = at.k * t.words * each;
   const Global<const T> image = a.x.template as<const T>() + at.b * g.x_batch;
@@ -43,8 +93,8 @@ __device__ void load_channels_tile(const Arguments& a, const ChannelsTiling& t, 
     const std::int64_t first = channel + piece * vector;
     if (first >= g.channels) continue;
     Place place = place_along(g.axis[0], Place{}, at.z);
-    place = place_along(g.axis[1], place, at.y * g.axis[1].stride + row - g.axis[1].pad_lo);
-    place = place_along(g.axis[2], place, at.x * g.axis[2].stride + column - g.axis[2].pad_lo);
+    place = place_along(g.axis[1], place, top + row);
+    place = place_along(g.axis[2], place, left + column);
     const Shared<T> to = tile + (row * t.pitch + column * t.words) * each + piece * vector;
     const bool element = place.what == Stands::element;
     if (place.what != Stands::constant && (t.x_vectors || !element)) {

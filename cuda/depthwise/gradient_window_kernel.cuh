@@ -109,7 +109,9 @@ __global__ void __launch_bounds__(window_threads, 2)
     if (works(i)) {
       const Shared<T> stage = shared + i % 2 * stage_size;
       PlaneTile at = plane_tile(g, t, work.whole * cut.slices + first + std::int64_t{i} * t.slots);
-      load_window_tile<T, 1, size, Mapping::inlined>(a, t, at, at.z, stage + own_tile, thread);
+      constexpr bool stepped = sizeof(T) < 8 || size < 7;  // else 16 bytes are spilled
+      load_window_tile<T, 1, size, Mapping::inlined, stepped>(a, t, at, at.z, stage + own_tile,
+                                                              thread);
       at.y += thread_y * rows;
       at.x += thread_x * columns;
       load_gradient_window<T, rows>(a, t, at, stage + own_dy, own_step);

@@ -9,8 +9,8 @@ namespace faltung::cuda::depthwise {
 template <typename T>
 inline constexpr int window_columns = static_cast<int>(16 / sizeof(T));
 
-/// Starts to load a tile of the slice at position `z`.
-template <typename T, int depth, int size, Mapping mapping>
+/// Starts to load a tile of the slice at position `z`; see load_tile.
+template <typename T, int depth, int size, Mapping mapping, bool stepped = true>
 __device__ void load_window_tile(const Arguments& a, const WindowTiling& t, const PlaneTile& at,
                                  std::int64_t z, Shared<T> tile, int thread) {
   constexpr int columns = window_columns<T>;
@@ -20,7 +20,7 @@ __device__ void load_window_tile(const Arguments& a, const WindowTiling& t, cons
       static_cast<int>(z), static_cast<int>(at.y - g.axis[1].pad_lo), at.x - t.left};
   source.aligned = t.x_vectors;
   source.interior = source.holds(t.smem_rows, columns * t.pieces);
-  load_tile<columns, mapping, Zeros::copied>(
+  load_tile<columns, mapping, Zeros::copied, stepped>(
       source, t.smem_rows, t.pieces, thread, t.threads_x * t.threads_y, [&](int row, int piece) {
         const int skewed = row / window_rows(depth, size, sizeof(T)) * t.skew;
         return tile + columns * (row * t.pieces + piece + skewed);

@@ -3,6 +3,7 @@
 #include "cuda/direct/direct_geometry.hpp"
 #include "cuda/direct/direct_policy.hpp"
 #include "cuda/primitives/alignment.cuh"
+#include "cuda/primitives/cells.cuh"
 #include "cuda/primitives/operands.cuh"
 
 namespace faltung::cuda::direct {
@@ -55,23 +56,15 @@ __device__ bool load_window(const Arguments& a, const ChunkTiling& t, const Tile
                         is_interior(ax, first_x, t.step_x, t.window_cols);
   const int threads = t.threads();
   const int thread = static_cast<int>(threadIdx.y) * t.threads_x + static_cast<int>(threadIdx.x);
-  int row = thread / t.window_cols;
-  int col = thread % t.window_cols;
-  const int rows_on = threads / t.window_cols;
-  const int cols_on = threads % t.window_cols;
   const std::int64_t base =
       chunk.channel + chunk.slice.offset + first_y * ay.x_stride + first_x * ax.x_stride;
   const std::int64_t row_stride = t.step_y * ay.x_stride;
   const std::int64_t col_stride = t.step_x * ax.x_stride;
   const auto fill = [&](auto&& value) {
+    Cells cell(thread, threads, t.window_cols);
     for (int i = thread; i < t.window_size; i += threads) {
-      window[i] = value(row, col);
-      row += rows_on;
-      col += cols_on;
-      if (col >= t.window_cols) {
-        col -= t.window_cols;
-        ++row;
-      }
+      window[i] = value(cell.row, cell.column);
+      cell.next();
     }
   };
   if (!interior) {

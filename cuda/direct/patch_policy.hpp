@@ -76,11 +76,12 @@ inline PatchTiling patch_tiling(const Geometry& g) {
 }
 
 /// Instructions of a thread beside its multiply-adds, for one window: the reads of its rows, a
-/// tenth of a loop for each row of taps, copies of the window, barriers and latency.
+/// tenth of a loop for each row of taps, copies of the window (24 for 16 bytes: kernel_loops.txt),
+/// barriers and latency.
 constexpr double patch_overhead(int width, std::int64_t filter_rows) {
   const double reads = patch_vectors(width) + patch_tap_pitch(width) / 4.0 + 2;
   const double copies = (patch_tile_rows + static_cast<double>(filter_rows) - 1) *
-                        patch_window(width) / patch_threads * 12;
+                        patch_window(width) / patch_threads * 24;
   return reads * static_cast<double>(filter_rows) + copies + 100;
 }
 

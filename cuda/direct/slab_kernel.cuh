@@ -21,10 +21,10 @@ __device__ __forceinline__ TileSource<float> slab_source(const Arguments& a, con
 }
 
 /// Brings slice `z` of the window into shared memory.
-template <int size>
+template <int size, bool stepped>
 __device__ __forceinline__ void load_slice(TileSource<float> source, int z, Shared<float> window) {
   source.z = z;
-  load_tile<4, Mapping::called, Zeros::mapped>(
+  load_tile<4, Mapping::called, Zeros::mapped, stepped>(
       source, slab_rows + size - 1, slab_window / 4, warp_thread(), slab_threads,
       [&](int row, int i) { return window + (row * slab_window + 4 * i); });
   copy_async_commit();
@@ -197,8 +197,8 @@ __global__ void __launch_bounds__(slab_threads, slab_residents(general))
     const TileSource<float> source = slab_source<size>(a, places[0]);
     const int top = static_cast<int>(TileIndex(places[0]).z - g.axis[0].pad_lo);
     load_cube<size>(a, TileIndex(places[0]).k, taps);
-    load_slice<size>(source, top, windows);
-    load_slice<size>(source, top + 1, windows + slice);
+    load_slice<size, slab_steps(size, general)>(source, top, windows);
+    load_slice<size, slab_steps(size, general)>(source, top + 1, windows + slice);
     const int depth = static_cast<int>(min(t.depth, g.axis[0].output - TileIndex(places[0]).z));
     const int slices = depth + size - 1;
     const auto within = [](std::int64_t end, std::int64_t count) {
@@ -224,7 +224,7 @@ __global__ void __launch_bounds__(slab_threads, slab_residents(general))
             windows + (buffer + row * slab_window + lane * slab_columns);
         const int before = buffer == 0 ? 2 * slice : buffer - slice;
         if (i + 2 < slices) {
-          load_slice<size>(source, top + i + 2, windows + before);
+          load_slice<size, slab_steps(size, general)>(source, top + i + 2, windows + before);
         } else {
           copy_async_commit();
         }

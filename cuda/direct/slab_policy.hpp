@@ -67,16 +67,22 @@ inline SlabTiling slab_tiling(const Geometry& g, bool general, const GpuLimits& 
   return t;
 }
 
+/// Whether slices without boundary map are copied by a loop of their own, which takes half of the
+/// instructions. Cubes of 5 would spill 24 bytes.
+FALTUNG_HOST_DEVICE constexpr bool slab_steps(std::int64_t size, bool general) {
+  return general || size < 5;
+}
+
 /// Instructions of a thread for one slice: multiply-adds, the vector reads of add_slice and its
-/// loop, copies of the window, barriers and stores.
+/// loop, copies of the window (24 or 47 for 16 bytes: kernel_loops.txt), barriers and stores.
 ///
 /// @param slots  of a multiply-add
 constexpr double slab_instructions(std::int64_t size, bool general, double slots) {
   const auto taps = static_cast<double>(size);
   const double sums = slab_lane_rows * slab_columns;
   const double reads = taps * (slab_lane_rows * 3 + static_cast<double>((size * size + 3) / 4) + 3);
-  const double copies =
-      static_cast<double>((slab_rows + size - 1) * slab_window / 4) / slab_threads * 10;
+  const double copies = static_cast<double>((slab_rows + size - 1) * slab_window / 4) /
+                        slab_threads * (slab_steps(size, general) ? 24 : 47);
   return slots * sums * taps * taps * taps + reads + copies + 60 + (general ? 30 * sums : 0);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "cuda/fft/fft_arguments.cuh"
+#include "cuda/primitives/cells.cuh"
 #include "cuda/primitives/definition.cuh"
 #include "cuda/primitives/element.cuh"
 
@@ -11,16 +12,8 @@ template <typename F>
 __device__ __forceinline__ void walk_chunk(std::uint32_t begin, std::uint32_t end,
                                            std::uint32_t columns, const F& f) {
   std::uint32_t i = begin + threadIdx.x;
-  std::uint32_t row = i / columns, column = i % columns;
-  const std::uint32_t rows_on = threads / columns, columns_on = threads % columns;
-  for (; i < end; i += threads) {
-    f(i, row, column);
-    row += rows_on;
-    column += columns_on;
-    if (column >= columns) {
-      column -= columns;
-      ++row;
-    }
+  for (Cells<std::uint32_t> at(i, threads, columns); i < end; i += threads, at.next()) {
+    f(i, at.row, at.column);
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include "cuda/primitives/alignment.cuh"
 #include "cuda/primitives/async_copy.cuh"
+#include "cuda/primitives/cells.cuh"
 #include "cuda/primitives/definition.cuh"
 
 /// Windows of one slice of the extended input on their way into shared memory: where boundaries are
@@ -111,26 +112,74 @@ __device__ __noinline__ void call_map_elements(Global<const T> image, const Axis
 /// `kept_count` on, which nobody needs but as zeros.
 enum class Zeros : std::uint8_t { mapped, copied, trimmed };
 
+/// Whether nothing stands beyond the ends of an axis.
+__device__ __forceinline__ bool is_zero_beyond(const AxisGeometry& axis) {
+  return axis.below.kind == BoundaryKind::zero && axis.above.kind == BoundaryKind::zero;
+}
+
+/// Whether every vector of rows of vectors is elements or nothing at all.
+template <int columns, typename T, typename Row>
+__device__ __forceinline__ bool is_whole_or_nothing(const TileSource<T, Row>& s) {
+  const AxisGeometry& ay = s.axis[1];
+  const AxisGeometry& ax = s.axis[2];
+  return is_zero_beyond(ay) && is_zero_beyond(ax) &&
+         ((s.x | s.row_x | static_cast<int>(ax.input)) & (columns - 1)) == 0;
+}
+
+/// load_tile where no vector takes the boundary map: addresses are found once and stepped.
+template <int columns, Zeros zeros, typename T, typename Row, typename To>
+__device__ __forceinline__ void load_vectors(const TileSource<T, Row>& s, int rows, int count,
+                                             int thread, int threads, const To& to) {
+  const std::int64_t row_stride = s.row_y * s.axis[1].x_stride + s.row_x;
+  Cells at(thread, threads, count);
+  Global<const T> from = s.image + s.offset() + (at.row * row_stride + columns * at.column);
+  const std::int64_t step = at.rows_on() * row_stride + columns * at.columns_on();
+  const std::int64_t wrap = row_stride - columns * count;
+  const auto rows_inside = static_cast<unsigned>(s.axis[1].input);
+  const auto columns_inside = static_cast<unsigned>(s.axis[2].input);
+#pragma unroll 1
+  while (at.row < rows) {
+    if constexpr (zeros == Zeros::mapped) {
+      copy_async<16>(to(at.row, at.column), from);
+    } else {  // a copy of no bytes arrives as zeros
+      const auto y = static_cast<unsigned>(s.y + at.row * s.row_y);
+      const auto x = static_cast<unsigned>(s.x + at.row * s.row_x + columns * at.column);
+      const bool kept =
+          zeros == Zeros::copied || (at.row < s.kept_rows && at.column < s.kept_count);
+      const bool inside = kept && y < rows_inside && x < columns_inside;
+      copy_async<16>(to(at.row, at.column), inside ? from : s.image, inside ? 16 : 0);
+    }
+    from = from + step;
+    if (at.next()) from = from + wrap;
+  }
+}
+
 /// Starts to load `rows` rows of `count` times `columns` neighbours, which lie at to(row, number);
 /// `thread` is one of `threads`. `columns` make a vector of 16 bytes, or are 1.
-template <int columns, Mapping mapping, Zeros zeros, typename T, typename Row, typename To>
+///
+/// @tparam stepped  whether tiles without boundary map have a loop of their own, of half the
+///                  instructions or less; not where the kernel has no registers left for it
+template <int columns, Mapping mapping, Zeros zeros, bool stepped = true, typename T, typename Row,
+          typename To>
 __device__ __forceinline__ void load_tile(const TileSource<T, Row>& s, int rows, int count,
                                           int thread, int threads, const To& to) {
   static_assert(columns == 1 || columns * sizeof(T) == 16);
   const AxisGeometry& az = s.axis[0];
   const AxisGeometry& ay = s.axis[1];
   const AxisGeometry& ax = s.axis[2];
-  int row = thread / count;
-  int number = thread - row * count;
-  const int rows_on = threads / count;
-  const int numbers_on = threads - rows_on * count;
   const bool slice_inside = mapping == Mapping::inlined || (s.z >= 0 && s.z < az.input);
   const bool plain = slice_inside && ay.input_dilation == 1 && ax.input_dilation == 1;
   const bool whole = s.aligned && plain;
+  if constexpr (stepped && columns > 1) {
+    if (whole && (s.interior || (zeros != Zeros::mapped && is_whole_or_nothing<columns>(s)))) {
+      return load_vectors<columns, zeros>(s, rows, count, thread, threads, to);
+    }
+  }
   const std::int64_t row_stride = s.row_y * ay.x_stride + s.row_x;
   const Global<const T> corner = s.image + s.offset();
 #pragma unroll 1
-  for (; row < rows; row += rows_on) {
+  for (Cells at(thread, threads, count); at.row < rows; at.next()) {
+    const int row = at.row, number = at.column;
     const Row y = s.y + row * s.row_y;
     const int x = s.x + row * s.row_x + columns * number;
     const bool kept = zeros != Zeros::trimmed || (row < s.kept_rows && number < s.kept_count);
@@ -152,11 +201,6 @@ __device__ __forceinline__ void load_tile(const TileSource<T, Row>& s, int rows,
       copy_async<sizeof(T)>(to(row, number), from);
     } else {
       to(row, number)[0] = T(from[0]);
-    }
-    number += numbers_on;
-    if (number >= count) {
-      number -= count;
-      ++row;
     }
   }
 }

@@ -2,6 +2,7 @@
 
 #include "cuda/primitives/async_copy.cuh"
 #include "cuda/primitives/boundary_code.cuh"
+#include "cuda/primitives/cells.cuh"
 #include "cuda/separable/separable_arguments.cuh"
 #include "cuda/separable/separable_policy.hpp"
 
@@ -106,13 +107,12 @@ __device__ __forceinline__ void load_vectors(const Arguments& a, const StageTili
   constexpr int vector = Shape<sizeof(Acc)>::vector;
   const AxisGeometry& ay = a.geometry.axis[1];
   const int across = s.stage_columns / vector;
-  const int thread = static_cast<int>(threadIdx.x);
-  int row = thread / across, col = thread % across;
-  const int rows_on = threads / across, cols_on = threads % across;
   const bool native = a.x_type == native_type<Acc>;
   const auto x = a.x.template as<const Acc>();
 #pragma unroll 1
-  while (row < map.count) {
+  for (Cells place(static_cast<int>(threadIdx.x), threads, across); place.row < map.count;
+       place.next()) {
+    const int row = place.row, col = place.column;
     const int y = map.rows[row];
     const int to = row * s.stage_pitch + col * vector;
     const std::int64_t row_offset = map.image + y * ay.x_stride;
@@ -137,12 +137,6 @@ __device__ __forceinline__ void load_vectors(const Arguments& a, const StageTili
       }
       if (y < 0 || inside) stage.template store<vector>(to, values);
     }
-    row += rows_on;
-    col += cols_on;
-    if (col >= across) {
-      col -= across;
-      ++row;
-    }
   }
 }
 
@@ -152,13 +146,12 @@ __device__ __forceinline__ void load_elements(const Arguments& a, const StageTil
                                               const StageMap<Acc>& map, Shared<Acc> stage) {
   const AxisGeometry& ay = a.geometry.axis[1];
   const AxisGeometry& ax = a.geometry.axis[2];
-  const int thread = static_cast<int>(threadIdx.x);
-  int row = thread / s.stage_columns, col = thread % s.stage_columns;
-  const int rows_on = threads / s.stage_columns, cols_on = threads % s.stage_columns;
   const bool native = a.x_type == native_type<Acc>;
   const auto x = a.x.template as<const Acc>();
 #pragma unroll 1
-  while (row < map.count) {
+  for (Cells place(static_cast<int>(threadIdx.x), threads, s.stage_columns); place.row < map.count;
+       place.next()) {
+    const int row = place.row, col = place.column;
     const int y = map.rows[row];
     const int column = map.columns[col];
     const int to = row * s.stage_pitch + col;
@@ -169,12 +162,6 @@ __device__ __forceinline__ void load_elements(const Arguments& a, const StageTil
       copy_async<sizeof(Acc)>(stage + to, x + (row_offset + column * ax.x_stride));
     } else {
       stage[to] = mapped_element<Acc>(a, row_offset, column);
-    }
-    row += rows_on;
-    col += cols_on;
-    if (col >= s.stage_columns) {
-      col -= s.stage_columns;
-      ++row;
     }
   }
 }

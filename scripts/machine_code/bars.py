@@ -1,0 +1,71 @@
+"""What the machine code of a kernel must keep: what its estimate counts on, and what costs more than
+it looks. Kernels by name, without arguments or with their first ones."""
+
+# Instructions for 16 bytes copied to shared memory, as the estimates beside the kernels have them
+# (cuda/*/*_policy.hpp). Three of them are the compiler's own, before every LDGSTS.
+COPY = {
+    "direct::fir_kernel": 10,
+    "direct::patch_kernel": 24,
+    "direct::slab_kernel": 24,
+    "direct::slab_kernel<5, false>": 47,  # no registers left for a loop of its own
+    "direct::band_kernel": 52,
+    "depthwise::channels_kernel": 29,
+    "depthwise::window_kernel": 38,
+    "depthwise::band_kernel": 38,
+    "depthwise::gradient_window_kernel": 36,
+    "depthwise::gradient_mma_kernel": 36,
+    "separable::plane_kernel": 42,
+    "separable::volume_kernel": 60,
+}
+
+# Multiply-adds among the instructions of the main loop, in percent, where an estimate says how many
+# there are. The tables are in bench/results/engines-cuda.md.
+SHARE = {
+    "direct::fir_kernel<float>": 89,
+    "direct::fir_kernel<double>": 72,
+    "direct::fir_kernel<Complex": 91,
+    "direct::patch_kernel": 94,
+    "direct::slab_kernel<5": 90,
+    "direct::slab_kernel<3": 82,
+    "depthwise::gradient_window_kernel<float, 7>": 92,
+    "depthwise::window_kernel<float, 1, 7>": 81,
+    "separable::plane_kernel<float>": 83,
+    "separable::volume_kernel<float": 62,
+}
+
+# Accesses to local memory in the main loop that are no spills: the place of a tile, for a function
+# that is called where a result is not finite.
+LOCAL = {"depthwise::channels_kernel": 4, "depthwise::window_kernel": 5}
+
+# A load of shared memory that is used at once waits for some 30 clocks (Jia et al. 2018, table 3.1
+# has 19 to 33 for GPUs of 2012 to 2017); in kernels of few warps that is lost.
+NEAREST_LDS = {"direct::slab_kernel": 6, "depthwise::gradient_window_kernel": 6,
+               "depthwise::window_kernel": 5, "direct::patch_kernel": 2}
+
+
+def of(table, kernel, default=None):
+    """The entry of the longest name that `kernel` begins with."""
+    fits = [name for name in table if kernel.startswith(name)]
+    return table[max(fits, key=len)] if fits else default
+
+
+def objections(kernel, row):
+    """What is wrong with a kernel, one line each."""
+    found = []
+    copy, share, lds = of(COPY, kernel), of(SHARE, kernel), of(NEAREST_LDS, kernel)
+    if copy is not None and not 0 < row.copy <= copy:
+        found.append(f"copies 16 bytes to shared memory with {row.copy} instructions, may take {copy}: "
+                     "look for divisions, the boundary map and addresses found anew")
+    if share is not None and 100 * row.share < share:
+        found.append(f"has {row.useful} multiply-adds among {row.issued} instructions of its main loop, "
+                     f"{100 * row.share:.0f} %, and must have {share} %")
+    if lds is not None and 0 < row.lds < lds:
+        found.append(f"waits for shared memory {row.lds} instructions after a load, must leave {lds}")
+    if row.ldg == 1:
+        found.append("waits for global memory right after a load: the prefetch is lost")
+    if row.local > of(LOCAL, kernel, 0):
+        found.append(f"has {row.local} accesses to local memory in its main loop: it spills, or indexes an "
+                     "array")
+    if row.converted and row.math in ("FFMA", "HMMA"):
+        found.append(f"has {row.converted} conversions between floating types in its main loop")
+    return found

@@ -1,0 +1,224 @@
+"""Whether scripts/machine_code finds loops and counts them, and its bars object to what makes a kernel
+slow. Listings are made here, in the form of cuobjdump."""
+
+import pathlib
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
+from machine_code import bars, hot_paths, kernel, loops, sass  # noqa: E402
+
+
+def control(stall=1, sets=sass.NO_SCOREBOARD, waits=()):
+    mask = sum(1 << scoreboard for scoreboard in waits)
+    return (stall | 7 << 8 | sets << 5 | mask << 11) << 41
+
+
+def listing(*lines):
+    """A kernel of `lines`: "label:" or "[@P0] OPCODE operands", or (that, stall, sets, waits).
+    Operands may name labels."""
+    labels, code = {}, []
+    for line in lines:
+        text, *rest = (line,) if isinstance(line, str) else line
+        if text.endswith(":"):
+            labels[text[:-1]] = 16 * len(code)
+        else:
+            code.append((text, control(*rest)))
+    yield "arch = sm_90a"
+    yield "\t\tFunction : kernel"
+    for number, (text, word) in enumerate(code):
+        words = [hex(labels[w]) if w in labels else w for w in text.split(" ")]
+        yield f"        /*{16 * number:04x}*/    {' '.join(words)} ;    /* 0x0000000000000000 */"
+        yield f"                                          /* 0x{word:016x} */"
+
+
+def read(*lines):
+    return sass.read_lines(listing(*lines))["sm_90a", "kernel"]
+
+
+def row(*lines, name="direct::slab_kernel<3, false>"):
+    return kernel.read(read(*lines), name)
+
+
+FMA = "FFMA R0, R1, R2, R0"
+LDS = ("LDS R4, [R8]", 1, 0)
+COPY = "LDGSTS.E.BYPASS.128 [R3], desc[UR8][R28.64]"
+
+
+def main_loop(*extra, multiply_adds=100, nearest=7):
+    """One that keeps the bars of slab_kernel<3, false>, and what is planted in it."""
+    return ["main:", LDS, *[FMA] * (nearest - 1), ("FFMA R0, R4, R2, R0", 1, 7, (0,)),
+            *[FMA] * (multiply_adds - nearest), *extra, "ISETP.NE.AND P0, PT, R9, RZ, PT",
+            "@P0 BRA main"]
+
+
+def copy_loop(*extra, others=18):
+    return ["copy:", *["IADD3 R3, R3, R5, RZ"] * others, *extra, COPY,
+            "ISETP.NE.AND P0, PT, R9, RZ, PT", "@P0 BRA copy"]
+
+
+def kernel_of(*parts):
+    return [line for part in parts for line in part] + ["EXIT"]
+
+
+class Reading(unittest.TestCase):
+    def test_instructions_and_control_words(self):
+        code = read(("@!P1 LDG.E.128 R4, desc[UR4][R2.64]", 2, 3, (0, 5)), "EXIT")
+        self.assertEqual((code[0].name, code[0].predicate, code[0].stall), ("LDG", "!P1", 2))
+        self.assertEqual((code[0].sets, code[0].waits), (3, {0, 5}))
+        self.assertIsNone(code[1].sets)
+
+    def test_padding_is_dropped(self):
+        self.assertEqual([i.name for i in read("MOV R1, R2", "EXIT", "trap:", "BRA trap", "NOP", "NOP")],
+                         ["MOV", "EXIT"])
+
+
+class Loops(unittest.TestCase):
+    def test_nested(self):
+        blocks = loops.cut(read("outer:", "MOV R1, R2", "inner:", FMA, "@P0 BRA inner", "MOV R1, R3",
+                                "@P1 BRA outer", "EXIT"))
+        outer, inner = loops.find(blocks)
+        self.assertIs(inner.parent, outer)
+        self.assertEqual((outer.depth, inner.depth), (1, 2))
+        self.assertEqual(sum(len(blocks[n].code) for n in outer.own_blocks()), 3)
+
+    def test_threads_that_meet_again_are_no_loop(self):
+        blocks = loops.cut(read("BSSY B0, meet", "@P0 BRA other", "MOV R1, R2", "BSYNC B0", "other:",
+                                "MOV R1, R3", "BSYNC B0", "meet:", "EXIT"))
+        self.assertEqual(loops.find(blocks), [])
+        self.assertEqual({len(block.next) for block in blocks[-1:]}, {0})
+        self.assertTrue(all(len(blocks) - 1 in block.next for block in blocks
+                            if block.code[-1].name == "BSYNC"))
+
+    def test_a_branch_on_a_second_predicate_falls_through(self):
+        blocks = loops.cut(read("BRA P1, away", "MOV R1, R2", "away:", "EXIT"))
+        self.assertEqual(blocks[0].next, {1, 2})
+
+    def test_the_way_that_works(self):
+        code = read("loop:", "@P2 BRA rare", FMA, FMA, "BRA end", "rare:", *["MOV R1, R2"] * 9, "end:",
+                    "@P0 BRA loop", "EXIT")
+        blocks = loops.cut(code)
+        path = hot_paths.through(blocks, loops.find(blocks)[0], hot_paths.math)
+        self.assertEqual([i.name for i in path.code], ["BRA", "FFMA", "FFMA", "BRA", "BRA"])
+
+
+class Counting(unittest.TestCase):
+    def test_main_loop(self):
+        found = row(*kernel_of(main_loop(), copy_loop()))
+        self.assertEqual((found.math, found.useful, found.issued, found.lds), ("FFMA", 100, 103, 7))
+        self.assertEqual(found.copy, 21)
+        self.assertEqual(bars.objections("direct::slab_kernel<3, false>", found), [])
+
+    def test_constants_and_addresses_are_no_multiply_adds(self):
+        for text in ("HFMA2.MMA R3, -RZ, RZ, 0, 0", "IMAD.MOV.U32 R3, RZ, RZ, R4", "IMAD.WIDE R2, R3, R4, R6"):
+            self.assertIsNone(hot_paths.math(read(text)[0]))
+        self.assertEqual(hot_paths.math(read("IMAD R3, R4, R5, R6")[0]), "IMAD")
+
+    def test_kind_of_math(self):
+        loop = ["loop:", *["DFMA R0, R2, R4, R0"] * 51, *[FMA] * 8, "@P0 BRA loop", "EXIT"]
+        self.assertEqual(row(*loop, name="x<float>").math, "FFMA")
+        self.assertEqual(row(*loop, name="x<double>").math, "DFMA")
+        self.assertEqual(row(*loop, name="x<Complex<double>, 4>").math, "DFMA")
+        self.assertEqual(row(*loop, name="x<unsigned int>").math, "-")
+        matrix = ["loop:", *["HMMA.16816.F32 R4, R8, R12, R4"] * 4, "@P0 BRA loop", "EXIT"]
+        self.assertEqual(row(*matrix, name="x<unsigned char>").math, "HMMA")
+
+    def test_a_load_may_be_used_in_the_next_turn(self):
+        found = row("loop:", *[FMA] * 4, ("FFMA R0, R4, R2, R0", 1, 7, (0,)), *[FMA] * 4, LDS,
+                    "@P0 BRA loop", "EXIT")
+        self.assertEqual(found.lds, 6)
+
+    def test_one_copy_of_several_a_turn(self):
+        found = row("loop:", *["MOV R1, R2"] * 9, COPY, COPY, "@P0 BRA loop", "EXIT")
+        self.assertEqual(found.copy, 6)
+
+
+class Planted(unittest.TestCase):
+    """Each makes a kernel that kept its bars slow, and is named."""
+
+    def objects(self, expected, *parts, name="direct::slab_kernel<3, false>"):
+        found = bars.objections(name, row(*kernel_of(*parts), name=name))
+        self.assertEqual(len(found), 1, found)
+        self.assertRegex(found[0], expected)
+
+    def test_division_in_a_copy_loop(self):
+        division = ["I2F.RP R4, R5", "MUFU.RCP R4, R4", "F2I.FTZ.U32.TRUNC.NTZ R5, R4",
+                    *["IMAD.HI.U32 R5, R5, R7, R4"] * 4]
+        self.objects("copies 16 bytes .* 28", main_loop(), copy_loop(*division))
+
+    def test_addresses_found_anew(self):
+        self.objects("copies 16 bytes .* 27", main_loop(),
+                     copy_loop("IMAD R4, R5, R6, RZ", "IMAD.WIDE.U32 R4, R5, R6, R8", "SHF.R.S32.HI R3, RZ, 0x1f, R4",
+                               "LEA R4, P1, R5, R6, 0x2", "LEA.HI.X R5, R4, R6, R7, 0x2, P1", "IADD3.X R4, R4, R5, R6, P0, !PT"))
+
+    def test_copies_that_became_loads_and_stores(self):
+        self.objects("copies 16 bytes .* 0 instructions", main_loop(),
+                     ["copy:", ("LDG.E.128 R4, desc[UR4][R2.64]", 1, 1), *["MOV R1, R2"] * 6,
+                      ("STS.128 [R3], R4", 1, 7, (1,)), "@P0 BRA copy"])
+
+    def test_copies_of_4_bytes(self):
+        self.objects("copies 16 bytes .* 0 instructions", main_loop(),
+                     ["copy:", "LDGSTS.E [R3], desc[UR8][R28.64]", "@P0 BRA copy"])
+
+    def test_shared_memory_used_at_once(self):
+        self.objects("waits for shared memory 1 instructions", main_loop(nearest=1), copy_loop())
+
+    def test_shared_memory_used_too_soon(self):
+        self.objects("waits for shared memory 3 instructions", main_loop(nearest=3), copy_loop())
+
+    def test_lost_prefetch(self):
+        self.objects("the prefetch is lost", main_loop(
+            ("LDG.E R12, desc[UR4][R2.64]", 1, 2), ("MOV R13, R12", 1, 7, (2,))), copy_loop())
+
+    def test_lost_prefetch_by_a_move_around_the_loop(self):
+        late = main_loop(multiply_adds=100)
+        late.insert(1, ("MOV R13, R12", 1, 7, (2,)))
+        late.insert(-1, ("LDG.E R12, desc[UR4][R2.64]", 1, 2))
+        found = row(*kernel_of(late, copy_loop()))
+        self.assertEqual(found.ldg, 2)  # behind the branch
+
+    def test_spilled_tap(self):
+        self.objects("local memory", main_loop(("LDL R12, [R1+0x8]", 1, 7)), copy_loop())
+
+    def test_spilled_sum(self):
+        self.objects("local memory", main_loop("STL [R1+0x8], R12"), copy_loop())
+
+    def test_indexed_array(self):
+        self.objects("local memory", main_loop("STL.64 [R1+0x8], R12", "LDL R12, [R14]"), copy_loop())
+
+    def test_double_conversion(self):
+        self.objects("conversions between floating types", main_loop("F2F.F64.F32 R12, R14"), copy_loop())
+
+    def test_half_conversion(self):
+        self.objects("conversions between floating types", main_loop("F2F.F16.F32 R12, R14"), copy_loop())
+
+    def test_addresses_among_multiply_adds(self):
+        self.objects("100 multiply-adds among 123", main_loop(*["IADD3 R3, R3, R5, RZ"] * 20), copy_loop())
+
+    def test_moves_among_multiply_adds(self):
+        self.objects("multiply-adds among", main_loop(*["IMAD.MOV.U32 R3, RZ, RZ, R4"] * 30), copy_loop())
+
+    def test_a_loop_that_is_not_unrolled(self):
+        self.objects("12 multiply-adds among 15", main_loop(multiply_adds=12, nearest=7), copy_loop())
+
+    def test_multiply_adds_in_double(self):
+        name = "direct::patch_kernel<7>"
+        loop = [line.replace("FFMA", "DFMA") if isinstance(line, str) else line for line in main_loop()]
+        found = bars.objections(name, row(*kernel_of(loop, copy_loop()), name=name))
+        self.assertTrue(any("multiply-adds among" in line for line in found), found)
+
+    def test_a_product_and_a_sum_for_a_multiply_add(self):
+        parts = [("FMUL R3, R1, R2" if i % 2 else "FADD R0, R0, R3") for i in range(40)]
+        self.objects("multiply-adds among", main_loop(*parts), copy_loop())
+
+    def test_boundary_map_in_every_copy(self):
+        mapped = ["ISETP.GE.AND P2, PT, R4, RZ, PT", "SEL R4, R5, R6, P2", "LOP3.LUT R4, R4, R5, RZ, 0xc0, !PT"]
+        self.objects("copies 16 bytes .* 57", main_loop(), copy_loop(*mapped * 12))
+
+    def test_an_exception_has_an_end(self):
+        self.objects("local memory", main_loop(*["STL [R1+0x8], R12"] * 6),
+                     name="depthwise::window_kernel<float, 3, 3>", *[copy_loop()])
+
+
+if __name__ == "__main__":
+    unittest.main()
