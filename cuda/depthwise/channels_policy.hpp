@@ -78,7 +78,8 @@ inline ChannelsTiling channels_tiling(const Geometry& g, int bytes, const GpuLim
 
 /// Predicted microseconds of channels_kernel; not measured. A copy of 16 bytes takes 29
 /// instructions (kernel_loops.txt), element by element 25 each, and an output of a word 12 beside
-/// its products, counted by hand; three quarters of the issue slots are taken. The L2 serves what tiles share.
+/// its products, counted by hand; three quarters of the issue slots are taken. The L2 serves what
+/// tiles share.
 inline double predict_channels_us(const GpuMachine& gpu, const Problem& p,
                                   const ChannelsTiling& t) {
   const int bytes = static_cast<int>(size_of(p.input));
