@@ -31,6 +31,7 @@ set(FALTUNG_CUDA_ENGINE_SOURCES
     cuda/fft/fft_engine.cpp
     cuda/fft/fft_f32.cu
     cuda/fft/fft_f64.cu
+    cuda/fft/fft_lengths.cpp
     cuda/fft/fft_lowering.cpp
     cuda/fft/fft_policy.cpp
     cuda/fft/fft_task.cu

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "cpp/core/machine.hpp"
+#include "cuda/fft/fft_lengths.hpp"
 #include "cuda/primitives/integers.hpp"
 
 namespace faltung::cuda::fft {
@@ -11,9 +12,6 @@ namespace {
 
 // Blocks whose arrays take this much stay in half of a second-level cache.
 double batch_bytes() { return static_cast<double>(reference_gpu_machine().l2_bytes / 2); }
-
-// Points along an axis that we take cuFFT to transform in one trip through memory; not measured.
-constexpr double trip_points = 8192;
 
 double number(std::int64_t value) { return static_cast<double>(value); }
 
@@ -27,10 +25,7 @@ double points_bytes(const Numbers& numbers, const Geometry& g) {
 /// Trips through memory of a transform.
 double trips(const Geometry& g) {
   double trips = 0;
-  for (const BlockAxis& block : g.block) {
-    if (block.length > 1)
-      trips += std::ceil(std::log2(number(block.length)) / std::log2(trip_points));
-  }
+  for (const BlockAxis& block : g.block) trips += trips_of(block.length);
   return trips;
 }
 

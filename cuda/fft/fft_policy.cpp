@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 #include <vector>
 
 #include "cpp/core/extended_axis.hpp"
 #include "cpp/core/machine.hpp"
 #include "cuda/fft/fft_batches.hpp"
+#include "cuda/fft/fft_lengths.hpp"
 #include "cuda/primitives/integers.hpp"
 
 namespace faltung::cuda::fft {
@@ -88,7 +88,8 @@ std::vector<std::int64_t> lengths_of(const Numbers& numbers, const Ranges& range
   const AxisGeometry& axis = g.axis[a];
   if (axis.filter == 1) return {1};  // each output is a block of its own
   const bool even = !numbers.complex && a == halved_axis(g);
-  const std::int64_t whole = good_length(ranges[static_cast<std::size_t>(a)].points, even);
+  const std::int64_t whole =
+      good_length(ranges[static_cast<std::size_t>(a)].points, even, numbers.wide);
   std::vector<std::int64_t> result;
   for (std::int64_t length = 16; length <= whole / 2; length *= 2) {
     if (4 * length >= 5 * reach(axis)) result.push_back(length);
@@ -98,21 +99,6 @@ std::vector<std::int64_t> lengths_of(const Numbers& numbers, const Ranges& range
 }
 
 }  // namespace
-
-std::int64_t good_length(std::int64_t min, bool even) {
-  std::int64_t best = std::numeric_limits<std::int64_t>::max();
-  const std::int64_t unit = even ? 2 : 1;
-  for (std::int64_t seven = 1; seven < 7 * min; seven *= 7) {
-    for (std::int64_t five = seven; five < 5 * min; five *= 5) {
-      for (std::int64_t three = five; three < 3 * min; three *= 3) {
-        std::int64_t length = three * unit;
-        while (length < min) length *= 2;
-        best = std::min(best, length);
-      }
-    }
-  }
-  return best;
-}
 
 Numbers numbers_of(const Problem& p) {
   return {.pass = p.pass,

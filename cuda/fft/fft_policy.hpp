@@ -13,11 +13,6 @@
 
 namespace faltung::cuda::fft {
 
-/// The smallest product of powers of 2, 3, 5 and 7 that is no less; even if `even`. cuFFT is fast
-/// for these, and others may go through lengths more than twice their own.
-/// Source: cuFFT's documentation, "Accuracy and Performance".
-[[nodiscard]] std::int64_t good_length(std::int64_t min, bool even);
-
 /// What a problem's blocks are made of.
 struct Numbers {
   Pass pass = Pass::forward;

@@ -9,6 +9,7 @@
 #include <faltung/plan.hpp>
 
 #include "cuda/fft/fft_engine.hpp"
+#include "cuda/fft/fft_lengths.hpp"
 #include "cuda/fft/fft_lowering.hpp"
 #include "cuda/fft/fft_policy.hpp"
 #include "tests/cuda/prepared.hpp"
@@ -257,7 +258,8 @@ TEST(CudaFftGeometry, BlocksOfTheDataGradientHoldWhatReachesThem) {
   }
 }
 
-TEST(CudaFftPolicy, GoodLengthsAreTheNearest) {
+// No length of small factors that is at most an eighth longer than the least is faster.
+TEST(CudaFftPolicy, GoodLengthsAreTheFastestNear) {
   const auto smooth = [](std::int64_t n) {
     for (const std::int64_t p : {2, 3, 5, 7}) {
       while (n % p == 0) n /= p;
@@ -265,12 +267,31 @@ TEST(CudaFftPolicy, GoodLengthsAreTheNearest) {
     return n == 1;
   };
   for (const bool even : {false, true}) {
-    for (std::int64_t min = 1; min < 3000; ++min) {
-      std::int64_t expected = min;
-      while (!smooth(expected) || (even && expected % 2 != 0)) ++expected;
-      ASSERT_EQ(fft::good_length(min, even), expected) << min;
+    for (const bool wide : {false, true}) {
+      for (std::int64_t min = 1; min < 3000; ++min) {
+        const auto fits = [&](std::int64_t n) { return smooth(n) && (!even || n % 2 == 0); };
+        std::int64_t least = min;
+        while (!fits(least)) ++least;
+        const std::int64_t length = fft::good_length(min, even, wide);
+        ASSERT_TRUE(length >= least && length <= least + least / 8 && fits(length)) << min;
+        for (std::int64_t n = least; n <= least + least / 8; ++n) {
+          if (!fits(n)) continue;
+          ASSERT_LE(fft::line_us(length, wide), fft::line_us(n, wide)) << n;
+        }
+      }
     }
   }
+}
+
+// Counted by hand: 4 log2 n where all passes are of radix 16, less than a half more for the others.
+TEST(CudaFftPolicy, OperationsOfLengths) {
+  EXPECT_DOUBLE_EQ(fft::operations_of(1), 0);
+  EXPECT_DOUBLE_EQ(fft::operations_of(256), 2 * (168 + 90) / 16.0);
+  EXPECT_DOUBLE_EQ(fft::operations_of(2 * 3 * 5 * 7),
+                   10 / 2.0 + 28 / 3.0 + 68 / 5.0 + (96 + 36) / 7.0);
+  EXPECT_EQ(fft::trips_of(1), 0);
+  EXPECT_EQ(fft::trips_of(8192), 1);
+  EXPECT_EQ(fft::trips_of(8193), 2);
 }
 
 }  // namespace
