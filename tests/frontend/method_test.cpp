@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <faltung/faltung.hpp>
 #include <limits>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "tests/support/refusal.hpp"
@@ -177,6 +179,53 @@ TEST(Method, OfAnotherKindThanTheEngineIsRefused) {
   if (!has_fft()) GTEST_SKIP() << "this build has no cpu.fft";
   EXPECT_NO_THROW(
       (void)signal::convolve(x, x, {.method = Method::fft, .run = {.engine = "cpu.fft"}}));
+}
+
+// The ends of a type, so that hardly a sum fits.
+Tensor ends(DType type, const Shape& shape) {
+  Tensor x(type, shape);
+  visit_dtype(type, [&](auto element) {
+    using T = decltype(element);
+    if constexpr (std::is_integral_v<T>) {
+      int i = 0;
+      for (T& value : x.values<T>()) {
+        const bool low = ++i % 5 < 2;
+        value = low ? std::numeric_limits<T>::min() : std::numeric_limits<T>::max();
+      }
+    }
+  });
+  return x;
+}
+
+TEST(Method, FftRefusesNoIntegersAndGivesTheSame) {
+  if (!has_fft()) GTEST_SKIP() << "this build has no cpu.fft";
+  for (const DType type : {i8, u8, i16, u16, i32, u32, i64, u64}) {
+    for (const Shape& taps : {Shape{301}, Shape{21, 20}, Shape{7, 6, 5}}) {
+      SCOPED_TRACE(::testing::Message() << name(type) << ' ' << taps.size());
+      Shape shape = taps, layer_shape = {2, 3}, filter_shape = {2, 3};
+      for (std::size_t a = 0; a < taps.size(); ++a) shape[a] = 2 * taps[a] + 3;
+      for (const std::int64_t extent : shape) layer_shape.push_back(extent);
+      for (const std::int64_t extent : taps) filter_shape.push_back(extent);
+      const Tensor x = ends(type, shape), k = ends(type, taps);
+      const Tensor layer = ends(type, layer_shape), filter = ends(type, filter_shape);
+      const auto results = [&](Method method) {
+        std::vector<Tensor> all;
+        all.push_back(convolve(x, k, {.method = method}));
+        all.push_back(signal::correlate(x, k, {.mode = signal::Mode::same, .method = method}));
+        all.push_back(image::convolve(x, k, {.output = type, .method = method}));
+        all.push_back(image::correlate(
+            x, k, {.output = u8, .store = {.overflow = Overflow::saturate}, .method = method}));
+        all.push_back(nn::conv(layer, filter, {.padding = 1, .method = method}));
+        if (taps.size() == 1) all.push_back(numpy::convolve(x, k, {.method = method}));
+        return all;
+      };
+      const std::vector<Tensor> direct = results(Method::direct), fft = results(Method::fft);
+      for (std::size_t i = 0; i < direct.size(); ++i) {
+        ASSERT_EQ(direct[i].bytes(), fft[i].bytes());
+        EXPECT_EQ(std::memcmp(direct[i].data(), fft[i].data(), fft[i].bytes()), 0) << i;
+      }
+    }
+  }
 }
 
 TEST(Method, HasNames) {
