@@ -10,56 +10,27 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <faltung/faltung.hpp>
 #include <functional>
 #include <limits>
 #include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
-#if defined(__x86_64__)
-#include <xmmintrin.h>
-#endif
-
-#include <faltung/faltung.hpp>
 #include "cpp/cpu/parallel.hpp"
+#ifdef FALTUNG_HAVE_HIGHWAY
+#include "cpp/cpu/simd/cpu_target.hpp"
+#endif
+#include "tests/support/callers_environment.hpp"
 
 namespace faltung {
 namespace {
 
-// An environment that a caller may have set, until the end of the scope.
-class CallersEnvironment {
- public:
-  explicit CallersEnvironment(int rounding, bool flush = false) {
-    std::fegetenv(&before_);
-    std::fesetround(rounding);
-    if (flush) set_flush();
-  }
-  CallersEnvironment(const CallersEnvironment&) = delete;
-  CallersEnvironment& operator=(const CallersEnvironment&) = delete;
-  ~CallersEnvironment() { std::fesetenv(&before_); }
+using test::CallersEnvironment;
 
- private:
-  static void set_flush() {
-#if defined(__x86_64__)
-    _mm_setcsr(_mm_getcsr() | 0x8040);
-#elif defined(__aarch64__)
-    std::uint64_t value = 0;
-    asm volatile("mrs %0, fpcr" : "=r"(value));
-    asm volatile("msr fpcr, %0" : : "r"(value | 1U << 24));
-#endif
-  }
-  std::fenv_t before_;
-};
-
-struct Setting {
-  const char* name;
-  int rounding;
-  bool flush;
-};
-constexpr Setting settings[] = {{"upward", FE_UPWARD, false},
-                                {"downward", FE_DOWNWARD, false},
-                                {"toward zero", FE_TOWARDZERO, false},
-                                {"flush", FE_TONEAREST, true}};
+test::CallersSetting flushing(int rounding) {
+  return {.name = {}, .rounding = rounding, .flush_results = true, .flush_operands = true};
+}
 
 class FloatEnvironmentTest : public ::testing::Test {
  protected:
@@ -82,17 +53,34 @@ bool same_bits(const Tensor& a, const Tensor& b) {
   return a.bytes() == b.bytes() && std::memcmp(a.data(), b.data(), a.bytes()) == 0;
 }
 
+// Calls `f` with every instruction set that this processor and this build have.
+void for_each_target(const std::function<void()>& f) {
+#ifdef FALTUNG_HAVE_HIGHWAY
+  for (const std::string& target : cpu_targets()) {
+    SCOPED_TRACE(target);
+    set_cpu_target(target);
+    f();
+  }
+  set_cpu_target("");
+#else
+  f();
+#endif
+}
+
 // `f` gives the same bits whatever the caller has set.
 void expect_one_result(const std::string& what, const std::function<Tensor()>& f) {
   SCOPED_TRACE(what);
   const Tensor expected = f();
-  for (const Setting& setting : settings) {
-    SCOPED_TRACE(setting.name);
+  for (const test::CallersSetting& setting : test::callers_settings()) {
+    SCOPED_TRACE(setting);
     Tensor result;
+    bool intact = true;
     {
-      const CallersEnvironment environment(setting.rounding, setting.flush);
+      const CallersEnvironment environment(setting);
       result = f();
+      intact = environment.is_intact();
     }
+    EXPECT_TRUE(intact);
     EXPECT_TRUE(same_bits(result, expected));
   }
 }
@@ -103,7 +91,7 @@ TEST_F(FloatEnvironmentTest, IsOfItsOwnAndGivesBack) {
   const volatile long double wide = 1, thrice = 3;
   const double nearest = one / three;
   const long double wide_nearest = wide / thrice;
-  const CallersEnvironment callers(FE_UPWARD, true);
+  const CallersEnvironment callers(flushing(FE_UPWARD));
   EXPECT_EQ(std::fegetround(), FE_UPWARD);
   const float flushed = tiny * third;
   {
@@ -145,23 +133,25 @@ TEST_F(FloatEnvironmentTest, LeavesFlagsAsTheyWere) {
 }
 
 TEST_F(FloatEnvironmentTest, EveryEngineKeepsItOnAllThreads) {
-  const Problem problem = Problem::parse("op=fwd dtype=f32 c=4 in=48x40 k=4 f=7x7 pad=3");
+  const Problem problem = Problem::parse("op=fwd dtype=f32 c=2 in=28x40 k=2 f=5x7 pad=3");
   const Tensor x = numbers(f32, problem.x_shape()), w = numbers(f32, problem.w_shape(), 7);
-  for (const Candidate& candidate : candidates(problem)) {
-    if (!candidate.supported) continue;
-    Tensor single;
-    for (const int count : {1, 4}) {
-      set_threads(count);
-      const auto run = [&] {
-        Tensor y(f32, problem.y_shape());
-        Plan::make(problem, Device::cpu(), {.engine = candidate.engine}).run(x, w, y);
-        return y;
-      };
-      expect_one_result(candidate.engine, run);
-      if (count == 1) single = run();
-      EXPECT_TRUE(same_bits(run(), single)) << candidate.engine;
+  for_each_target([&] {
+    for (const Candidate& candidate : candidates(problem)) {
+      if (!candidate.supported) continue;
+      Tensor single;
+      for (const int count : {1, 4}) {
+        set_threads(count);
+        const auto run = [&] {
+          Tensor y(f32, problem.y_shape());
+          Plan::make(problem, Device::cpu(), {.engine = candidate.engine}).run(x, w, y);
+          return y;
+        };
+        expect_one_result(candidate.engine, run);
+        if (count == 1) single = run();
+        EXPECT_TRUE(same_bits(run(), single)) << candidate.engine;
+      }
     }
-  }
+  });
 }
 
 TEST_F(FloatEnvironmentTest, BoundFiltersKeepItToo) {
@@ -180,6 +170,7 @@ TEST_F(FloatEnvironmentTest, BoundFiltersKeepItToo) {
 
 TEST_F(FloatEnvironmentTest, FrontEndsKeepIt) {
   const Tensor x = numbers(f32, {24, 30}), line = numbers(f64, {90}), taps = numbers(f64, {9}, 5);
+  const Tensor square = numbers(f64, {3, 3}, 9);
   const Tensor pixels = Tensor::from<std::uint8_t>({1, 77, 200, 3, 9, 255}, {1, 1, 6});
   const Tensor layer = Tensor::from<std::int8_t>({5, -3, 9, 2}, {2, 1, 2});
   const std::vector<std::pair<const char*, std::function<Tensor()>>> calls = {
@@ -192,10 +183,7 @@ TEST_F(FloatEnvironmentTest, FrontEndsKeepIt) {
       {"resample_poly", [&] { return signal::resample_poly(line, 5, 3); }},
       {"resample_poly, mean",
        [&] { return signal::resample_poly(line, 5, 3, {.padtype = signal::PadType::mean}); }},
-      {"image::correlate",
-       [&] {
-         return image::correlate(x, numbers(f64, {3, 3}, 9));
-       }},
+      {"image::correlate", [&] { return image::correlate(x, square); }},
       {"gaussian", [&] { return image::gaussian(x, {.sigma = 1.3}); }},
       {"gaussian_laplace", [&] { return image::gaussian_laplace(x, {.sigma = 1.3}); }},
       {"gaussian_gradient_magnitude",
@@ -225,6 +213,15 @@ TEST_F(FloatEnvironmentTest, FrontEndsKeepIt) {
        }},
       {"filters::sharpen", [&] { return filters::sharpen(0.1); }},
       {"filters::low_pass", [&] { return filters::low_pass(41, 0.3); }},
+      {"filters::moving_average", [&] { return filters::moving_average(7); }},
+      {"filters::laplacian", [&] { return filters::laplacian(8); }},
+      {"filters::emboss", [&] { return filters::emboss(); }},
+      {"filters::sobel", [&] { return filters::sobel(0, 3); }},
+      {"filters::prewitt", [&] { return filters::prewitt(); }},
+      {"filters::outer",
+       [&] {
+         return filters::outer({taps.view(), taps.view()});
+       }},
       {"compact_copy", [&] { return compact_copy(line, f32); }},
   };
   for (const auto& [name, call] : calls) expect_one_result(name, call);
@@ -233,27 +230,26 @@ TEST_F(FloatEnvironmentTest, FrontEndsKeepIt) {
 TEST_F(FloatEnvironmentTest, NumbersOfTheNotationAreRoundedToNearest) {
   const std::string line = "op=fwd dtype=f64 in=8 f=3 pad=1 boundary=constant(0.3)";
   const Problem expected = Problem::parse(line);
-  const CallersEnvironment environment(FE_UPWARD);
+  const CallersEnvironment environment({.name = {}, .rounding = FE_UPWARD});
   EXPECT_EQ(Problem::parse(line), expected);
 }
 
 // Without the environment a signal would end the program.
 TEST_F(FloatEnvironmentTest, RaisesNoSignal) {
-#if defined(__x86_64__)
   constexpr float infinity = std::numeric_limits<float>::infinity();
   const Tensor x = Tensor::from<float>({1, infinity, 3, -infinity, 5, 0}, {6});
   const Tensor k = Tensor::from<float>({1, 0, 1}, {3});
-  const unsigned before = _mm_getcsr();
-  const unsigned trapping = before & ~0x1e80U;  // all but inexact
-  _mm_setcsr(trapping);
-  const Tensor y = convolve(x, k);
-  const unsigned after = _mm_getcsr();
-  _mm_setcsr(before);
-  EXPECT_EQ(after, trapping);
-  EXPECT_TRUE(std::isnan(y.values<float>()[3]));
-#else
-  GTEST_SKIP() << "other processors need not be able to";
-#endif
+  for (const test::CallersSetting& setting : test::callers_settings()) {
+    Tensor y;
+    bool intact = true;
+    {
+      const CallersEnvironment environment(setting);
+      y = convolve(x, k);
+      intact = environment.is_intact();
+    }
+    EXPECT_TRUE(intact) << setting;
+    EXPECT_TRUE(std::isnan(y.values<float>()[3])) << setting;
+  }
 }
 
 // Fails, and remembers what it was called in.
@@ -277,7 +273,7 @@ TEST_F(FloatEnvironmentTest, IsTheCallersInHooksAndAfterExceptions) {
   const Plan plan = Plan::make(
       problem, Device::cpu(),
       {.engine = "fft", .allocator = {&hook, FailingHook::allocate, FailingHook::deallocate}});
-  const CallersEnvironment environment(FE_DOWNWARD, true);
+  const CallersEnvironment environment(flushing(FE_DOWNWARD));
   const Subnormals callers = FloatEnvironment::current();
   EXPECT_THROW(plan.run(x, w, y), DeviceError);
   EXPECT_EQ(hook.rounding, FE_DOWNWARD);

@@ -31,7 +31,7 @@ struct Function {
 [[nodiscard]] std::vector<Function> image_functions();
 [[nodiscard]] std::vector<Function> nn_functions();
 
-/// 1, 2, 3, ... less a third of their number, in an order that no symmetry survives.
+/// Whole numbers of either sign, or thirds of them, in an order that no symmetry survives.
 [[nodiscard]] Tensor numbers_of(DType dtype, const Shape& shape);
 
 /// Plans a lowering and runs it, twice.

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "tests/frontend/three_forms_table.hpp"
+#include "tests/support/callers_environment.hpp"
 #include "tests/support/refusal.hpp"
 
 namespace faltung::test {
@@ -26,7 +27,13 @@ Tensor numbers_of(DType dtype, const Shape& shape) {
     all.values<std::int32_t>()[static_cast<std::size_t>(i)] =
         static_cast<std::int32_t>(i * 29 % 53 - (dtype == u8 ? 0 : 17));
   }
-  return compact_copy(all, dtype);
+  if (is_integer(dtype)) return compact_copy(all, dtype);
+  // Thirds, whose products and sums are rounded.
+  Tensor thirds(f64, shape);
+  for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
+    thirds.values<double>()[i] = all.values<std::int32_t>()[i] / 3.0;
+  }
+  return compact_copy(thirds, dtype);
 }
 
 void run_planned(const Lowering& call, const ConstTensorView& x, const ConstTensorView& k,
@@ -123,6 +130,29 @@ TEST_P(ThreeForms, GiveTheSameBits) {
     Tensor again = result();
     f.planned(again, {});
     expect_same_bits(again, fresh);
+  }
+}
+
+// Rounding modes, flushed subnormals and signals of the caller change nothing, and are the caller's
+// again afterwards.
+TEST_P(ThreeForms, TheCallersEnvironmentIsNeitherUsedNorChanged) {
+  for (const CallersSetting& setting : callers_settings()) {
+    SCOPED_TRACE(setting);
+    Tensor made, y = result(), again = result();
+    bool intact = true;
+    {
+      const CallersEnvironment callers(setting);
+      made = f.fresh({});
+      intact &= callers.is_intact();
+      f.into(y, {});
+      intact &= callers.is_intact();
+      if (f.planned) f.planned(again, {});
+      intact &= callers.is_intact();
+    }
+    EXPECT_TRUE(intact);
+    expect_same_bits(made, fresh);
+    expect_same_bits(y, fresh);
+    if (f.planned) expect_same_bits(again, fresh);
   }
 }
 
