@@ -1,10 +1,11 @@
 #pragma once
 
-#include <cuda_runtime_api.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+
+// As the toolkit has it: what looks for the library compiles without one.
+using cudaStream_t = struct CUstream_st*;
 
 /// The part of cuBLASLt that the engines use. Declared here and not taken from cublasLt.h, so that
 /// the emulator and toolkits without cuBLAS compile it; cublaslt_abi_test compares the two. The

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <cuda_runtime_api.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -9,6 +7,9 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+// As the toolkit has it: what looks for the library compiles without one.
+using cudaStream_t = struct CUstream_st*;
 
 /// The part of cuDNN 9's backend API that is used. Declared here and not taken from cudnn.h, so
 /// that the emulator and toolkits without cuDNN compile it; cudnn_abi_test compares the two.
@@ -24,6 +25,7 @@ enum class Status : int {
 
 /// cudnnBackendDescriptorType_t.
 enum class Kind : int {
+  pointwise = 0,
   convolution = 1,
   engine = 2,
   engine_config = 3,
@@ -32,6 +34,7 @@ enum class Kind : int {
   forward = 10,
   backward_filter = 11,
   backward_data = 12,
+  pointwise_operation = 13,
   graph = 15,
   variant_pack = 16,
   tensor = 17,
@@ -41,12 +44,14 @@ enum class Kind : int {
 /// cudnnBackendAttributeType_t.
 enum class ValueType : int {
   data_type = 1,
+  boolean = 2,
   int64 = 3,
   float64 = 5,
   pointer = 6,
   convolution_mode = 7,
   heuristic_mode = 8,
   numerical_note = 11,
+  pointwise_mode = 14,
   descriptor = 15,
   behavior_note = 19,
   int32 = 23,
@@ -55,6 +60,9 @@ enum class ValueType : int {
 
 /// cudnnBackendAttributeName_t.
 enum class Attribute : int {
+  pointwise_mode = 0,
+  pointwise_type = 1,
+  relu_lower = 3,
   convolution_type = 100,
   convolution_mode = 101,
   convolution_dilations = 102,
@@ -90,6 +98,10 @@ enum class Attribute : int {
   filter_dw = 715,
   filter_x = 716,
   filter_dy = 717,
+  pointwise_function = 750,
+  pointwise_x = 751,
+  pointwise_b = 752,
+  pointwise_y = 753,
   graph_operations = 801,
   graph_engine_count = 802,
   tensor_alignment = 900,
@@ -97,6 +109,7 @@ enum class Attribute : int {
   tensor_extents = 902,
   tensor_strides = 903,
   tensor_id = 906,
+  tensor_virtual = 907,
   pack_ids = 1000,
   pack_pointers = 1001,
   pack_workspace = 1003,
@@ -113,6 +126,8 @@ enum class Attribute : int {
 enum class Type : int { f32 = 0, f64 = 1, f16 = 2, bf16 = 9 };
 /// cudnnConvolutionMode_t.
 enum class Mode : int { convolution = 0, correlation = 1 };
+/// cudnnPointwiseMode_t.
+enum class Pointwise : int { add = 0, relu = 100 };
 /// cudnnBackendHeurMode_t.
 enum class Heuristic : int { b = 1, fallback = 2, a = 3 };
 /// cudnnBackendNumericalNote_t: what an engine says of its arithmetic.
@@ -125,7 +140,8 @@ enum class Note : int {
   winograd = 5,
   winograd_4x4 = 6,
   winograd_6x6 = 7,
-  winograd_13x13 = 8
+  winograd_13x13 = 8,
+  keeps_nan = 9
 };
 inline constexpr std::size_t max_notes = 16;
 /// cudnnBackendBehaviorNote_t.

@@ -15,13 +15,8 @@ const Functions& functions() {
     const OpenLibrary& library = cufft_library();
     if (!library) throw DeviceError(library.reason());
     Functions f;
-    library.load("cufftCreate", f.create);
-    library.load("cufftDestroy", f.destroy);
-    library.load("cufftSetAutoAllocation", f.set_auto_allocation);
-    library.load("cufftSetStream", f.set_stream);
-    library.load("cufftSetWorkArea", f.set_work_area);
-    library.load("cufftXtMakePlanMany", f.make_plan_many);
-    library.load("cufftXtExec", f.exec);
+    for_each_function(
+        f, [&](const char* function, auto*& pointer) { library.load(function, pointer); });
     return f;
   }();
   return found;

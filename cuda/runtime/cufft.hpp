@@ -1,11 +1,12 @@
 #pragma once
 
-#include <cuda_runtime_api.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <utility>
+
+// As the toolkit has it: what looks for the library compiles without one.
+using cudaStream_t = struct CUstream_st*;
 
 /// The part of cuFFT that the engines use. Declared here and not taken from cufft.h, so that the
 /// emulator and toolkits without cuFFT compile it; cufft_abi_test compares the two. The functions
@@ -56,6 +57,18 @@ struct Functions {
                            Type execution) = nullptr;
   Status (*exec)(Handle, void* input, void* output, Direction) = nullptr;
 };
+
+/// Calls f(name in cuFFT, member of Functions) for each.
+template <typename F>
+void for_each_function(Functions& to, F&& f) {
+  f("cufftCreate", to.create);
+  f("cufftDestroy", to.destroy);
+  f("cufftSetAutoAllocation", to.set_auto_allocation);
+  f("cufftSetStream", to.set_stream);
+  f("cufftSetWorkArea", to.set_work_area);
+  f("cufftXtMakePlanMany", to.make_plan_many);
+  f("cufftXtExec", to.exec);
+}
 
 /// What a plan transforms: `batch` arrays of `rank` axes, one behind the other. Real arrays have
 /// n[0] ... n[rank-1] values, their spectra n[rank-1] / 2 + 1 along the last axis. Not normalised.

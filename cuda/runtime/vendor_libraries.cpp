@@ -1,57 +1,38 @@
 #include "cuda/runtime/vendor_library.hpp"
 
+#include <vector>
+
+#include "cuda/runtime/cublaslt.hpp"
+#include "cuda/runtime/cudnn.hpp"
+#include "cuda/runtime/cufft.hpp"
+
 namespace faltung::cuda {
 namespace {
 
 constexpr std::string_view toolkit[] = {"CUDA_PATH", "CUDA_HOME"};
 
 constexpr int cufft_majors[] = {12, 11};  // of CUDA 13 and 12
-constexpr std::string_view cufft_functions[] = {
-    "cufftCreate",    "cufftDestroy",     "cufftSetAutoAllocation",
-    "cufftSetStream", "cufftSetWorkArea", "cufftXtMakePlanMany",
-    "cufftXtExec"};
-
 constexpr int cublaslt_majors[] = {13, 12};
-constexpr std::string_view cublaslt_functions[] = {"cublasLtCreate",
-                                                   "cublasLtDestroy",
-                                                   "cublasLtGetVersion",
-                                                   "cublasLtGetStatusString",
-                                                   "cublasLtMatmulDescCreate",
-                                                   "cublasLtMatmulDescDestroy",
-                                                   "cublasLtMatmulDescSetAttribute",
-                                                   "cublasLtMatrixLayoutCreate",
-                                                   "cublasLtMatrixLayoutDestroy",
-                                                   "cublasLtMatrixLayoutSetAttribute",
-                                                   "cublasLtMatmulPreferenceCreate",
-                                                   "cublasLtMatmulPreferenceDestroy",
-                                                   "cublasLtMatmulPreferenceSetAttribute",
-                                                   "cublasLtMatmulAlgoGetHeuristic",
-                                                   "cublasLtMatmulAlgoCheck",
-                                                   "cublasLtMatmulAlgoConfigGetAttribute",
-                                                   "cublasLtMatmul"};
 
 constexpr std::string_view cudnn_folders[] = {"CUDNN_PATH", "CUDA_PATH", "CUDA_HOME"};
 constexpr int cudnn_majors[] = {9};
-constexpr std::string_view cudnn_functions[] = {
-    "cudnnGetVersion",
-    "cudnnGetErrorString",
-    "cudnnCreate",
-    "cudnnDestroy",
-    "cudnnSetStream",
-    "cudnnBackendCreateDescriptor",
-    "cudnnBackendDestroyDescriptor",
-    "cudnnBackendSetAttribute",
-    "cudnnBackendGetAttribute",
-    "cudnnBackendFinalize",
-    "cudnnBackendExecute",
-};
 // Source: jax_plugins/cuda/__init__.py of JAX, which refuses it.
 constexpr LibraryFault cudnn_faults[] = {
     {{9, 10, 0}, {9, 10, 0}, "its enumerations have another order than those of other versions"}};
 
+// Of all functions that are used.
+template <typename Functions>
+std::vector<std::string_view> names_of() {
+  std::vector<std::string_view> names;
+  Functions functions;
+  for_each_function(functions, [&](const char* name, auto*&) { names.emplace_back(name); });
+  return names;
+}
+
 }  // namespace
 
 const OpenLibrary& cufft_library() {
+  static const std::vector<std::string_view> functions = names_of<cufft::Functions>();
   static const OpenLibrary library({.name = "cuFFT",
                                     .variable = "FALTUNG_CUFFT_LIBRARY",
                                     .stem = "libcufft.so.",
@@ -59,11 +40,12 @@ const OpenLibrary& cufft_library() {
                                     .property = "cufftGetProperty",
                                     .majors = cufft_majors,
                                     .folders = toolkit,
-                                    .functions = cufft_functions});
+                                    .functions = functions});
   return library;
 }
 
 const OpenLibrary& cublaslt_library() {
+  static const std::vector<std::string_view> functions = names_of<cublaslt::Functions>();
   static const OpenLibrary library({.name = "cuBLASLt",
                                     .variable = "FALTUNG_CUBLASLT_LIBRARY",
                                     .stem = "libcublasLt.so.",
@@ -71,11 +53,12 @@ const OpenLibrary& cublaslt_library() {
                                     .property = "cublasLtGetProperty",
                                     .majors = cublaslt_majors,
                                     .folders = toolkit,
-                                    .functions = cublaslt_functions});
+                                    .functions = functions});
   return library;
 }
 
 const OpenLibrary& cudnn_library() {
+  static const std::vector<std::string_view> functions = names_of<cudnn::Functions>();
   static const OpenLibrary library({.name = "cuDNN",
                                     .variable = "FALTUNG_CUDNN_LIBRARY",
                                     .stem = "libcudnn.so.",
@@ -83,7 +66,7 @@ const OpenLibrary& cudnn_library() {
                                     .property = "cudnnGetProperty",
                                     .majors = cudnn_majors,
                                     .folders = cudnn_folders,
-                                    .functions = cudnn_functions,
+                                    .functions = functions,
                                     .faults = cudnn_faults});
   return library;
 }

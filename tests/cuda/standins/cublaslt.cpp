@@ -1,6 +1,8 @@
 // Stands in for libcublasLt.so.13 on the emulated device: its symbols, numbers by plain sums on the
 // CPU, and an objection to every misuse that the real library punishes by wrong numbers. What the
 // documentation gives a status for answers that status. Source: cuBLAS's documentation and headers.
+#include <cuda_runtime_api.h>
+
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>

@@ -1,5 +1,7 @@
 #include "tests/cuda/standins/cublaslt_kernels.hpp"
 
+#include <cuda_runtime_api.h>
+
 #include <utility>
 
 #include "tests/cuda/standins/standin.hpp"

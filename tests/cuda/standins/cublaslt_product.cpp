@@ -10,7 +10,7 @@
 #include <faltung/half.hpp>
 
 #include "cuda/primitives/memory.cuh"
-#include "tests/emulator/kernel_resources.hpp"
+#include "tests/cuda/standins/library_kernel.hpp"
 
 namespace faltung::test {
 namespace {
@@ -25,31 +25,10 @@ using cuda::cublaslt::Status;
 using cuda::cublaslt::Type;
 namespace implementation = cuda::cublaslt::implementation;
 
-// Stands for the library's kernels where the emulator asks whether one was loaded.
-void kernel() {}
-
-template <typename F>
-decltype(auto) visit(Type type, F&& f) {
-  switch (type) {
-    case Type::f64:
-      return f(double{});
-    case Type::f16:
-      return f(Half{});
-    case Type::bf16:
-      return f(BFloat16{});
-    case Type::i8:
-      return f(std::int8_t{});
-    case Type::i32:
-      return f(std::int32_t{});
-    default:
-      return f(float{});
-  }
-}
-
 // Elements of one matrix of a batch, column after column, as numbers that hold all of them.
 std::vector<double> load(const void* data, const Layout& matrix, std::int64_t batch) {
   std::vector<double> values;
-  visit(matrix.type, [&](auto zero) {
+  visit_number(matrix.type, [&](auto zero) {
     using T = decltype(zero);
     // Not read-only: C may be D.
     const Global<T> from(const_cast<T*>(static_cast<const T*>(data)) + batch * matrix.step);
@@ -66,7 +45,7 @@ std::vector<double> load(const void* data, const Layout& matrix, std::int64_t ba
 
 void store(void* data, const Layout& matrix, std::int64_t batch,
            const std::vector<double>& values) {
-  visit(matrix.type, [&](auto zero) {
+  visit_number(matrix.type, [&](auto zero) {
     using T = decltype(zero);
     const Global<T> to(static_cast<T*>(data) + batch * matrix.step);
     std::size_t at = 0;
@@ -108,7 +87,7 @@ struct Factor {
 };
 
 double number(const void* host, Type type) {
-  return visit(type, [&](auto zero) {
+  return visit_number(type, [&](auto zero) {
     return static_cast<double>(*static_cast<const decltype(zero)*>(host));
   });
 }
@@ -139,7 +118,7 @@ std::vector<double> multiply(const CublasltProduct& p, const Factor& a, const Fa
 }  // namespace
 
 std::size_t element_bytes(Type type) {
-  return visit(type, [](auto zero) { return sizeof(zero); });
+  return visit_number(type, [](auto zero) { return sizeof(zero); });
 }
 
 std::size_t span(const Layout& m) {
@@ -236,12 +215,7 @@ std::uint64_t CublasltProduct::key() const {
   return hash;
 }
 
-void CublasltProduct::load() {
-  const auto* function = reinterpret_cast<const void*>(kernel);
-  emulator::set_resources(function, {.registers = 128, .max_threads = 384});
-  cudaFuncAttributes attributes{};
-  (void)cudaFuncGetAttributes(&attributes, function);
-}
+void CublasltProduct::load() { load_library_kernel({.registers = 128, .max_threads = 384}); }
 
 void CublasltProduct::run(const void* alpha, const void* a_data, const void* b_data,
                           const void* beta, const void* c_data, void* d_data, void* workspace,
@@ -278,14 +252,7 @@ void CublasltProduct::run(const void* alpha, const void* a_data, const void* b_d
       area.template store<4>(static_cast<std::int64_t>(4 * i), Vec<float, 4>{{nan, nan, nan, nan}});
     }
   };
-  emulator::launch({.kernel = "cublaslt",
-                    .function = reinterpret_cast<const void*>(kernel),
-                    .grid = 1,
-                    .block = 1,
-                    .cluster = 1,
-                    .shared_bytes = 0,
-                    .stream = stream},
-                   compute);
+  launch_library_kernel("cublaslt", stream, compute);
 }
 
 }  // namespace faltung::test

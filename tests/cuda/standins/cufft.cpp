@@ -2,6 +2,8 @@
 // the CPU, and an objection to every misuse that the real library punishes by wrong numbers. What
 // the documentation gives a status for answers that status. Source: cuFFT's documentation and
 // headers.
+#include <cuda_runtime_api.h>
+
 #include <cstdint>
 #include <cstdlib>
 #include <memory>

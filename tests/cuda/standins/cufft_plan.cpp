@@ -5,16 +5,13 @@
 #include <limits>
 
 #include "cuda/primitives/memory.cuh"
-#include "tests/emulator/kernel_resources.hpp"
+#include "tests/cuda/standins/library_kernel.hpp"
 
 namespace faltung::test {
 namespace {
 
 using cuda::Global;
 using cuda::Vec;
-
-// Stands for the library's kernels where the emulator asks whether one was loaded.
-void kernel() {}
 
 template <typename Part>
 Number load(void* data, const Side& side, long long at) {
@@ -94,25 +91,13 @@ std::size_t Side::span(long long batch) const {
   return static_cast<std::size_t>(place(batch - 1, count() - 1) + 1) * element_bytes();
 }
 
-void CufftPlan::load() {
-  const auto* function = reinterpret_cast<const void*>(kernel);
-  emulator::set_resources(function, {.registers = 32, .max_threads = 1024});
-  cudaFuncAttributes attributes{};
-  (void)cudaFuncGetAttributes(&attributes, function);
-}
+void CufftPlan::load() { load_library_kernel({.registers = 32, .max_threads = 1024}); }
 
 void CufftPlan::run(void* input, void* output, int direction) const {
-  emulator::launch({.kernel = "cufft",
-                    .function = reinterpret_cast<const void*>(kernel),
-                    .grid = 1,
-                    .block = 1,
-                    .cluster = 1,
-                    .shared_bytes = 0,
-                    .stream = stream},
-                   [&] {
-                     in.part_bytes == 4 ? run_all<float>(*this, input, output, direction)
-                                        : run_all<double>(*this, input, output, direction);
-                   });
+  launch_library_kernel("cufft", stream, [&] {
+    in.part_bytes == 4 ? run_all<float>(*this, input, output, direction)
+                       : run_all<double>(*this, input, output, direction);
+  });
 }
 
 }  // namespace faltung::test
