@@ -2,8 +2,11 @@
 # host compiler for the emulator's tests.
 set(FALTUNG_CUDA_ENGINE_SOURCES
     cuda/engine_list.cpp
+    cuda/cudnn/choice_store.cpp
     cuda/cudnn/cudnn_choice.cpp
     cuda/cudnn/cudnn_engine.cpp
+    cuda/cudnn/cudnn_measure.cpp
+    cuda/cudnn/cudnn_run.cpp
     cuda/cudnn/cudnn_task.cpp
     cuda/cudnn/handle_pool.cpp
     cuda/depthwise/depthwise_band_bf16.cu

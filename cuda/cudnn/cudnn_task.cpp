@@ -1,45 +1,31 @@
 #include "cuda/cudnn/cudnn_task.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstdint>
 
 #include "cpp/core/error_terms.hpp"
-#include "cpp/core/geometry.hpp"
 #include "cpp/core/message.hpp"
 #include "cuda/cudnn/cudnn_choice.hpp"
+#include "cuda/cudnn/cudnn_measure.hpp"
+#include "cuda/cudnn/cudnn_run.hpp"
 #include "cuda/cudnn/handle_pool.hpp"
 #include "cuda/runtime/device_guard.hpp"
 
 namespace faltung::cuda::cudnn {
 namespace {
 
-double number(std::int64_t value) { return static_cast<double>(value); }
-
-// Products of one sum, at most.
-double terms_of(const Problem& p) {
-  const double taps = number(element_count(filter_extents(p)));
-  switch (p.pass) {
-    case Pass::forward:
-      return taps * number(p.in_channels / p.groups);
-    case Pass::backward_data:
-      return taps * number(p.out_channels / p.groups);
-    case Pass::backward_filter:
-      break;
-  }
-  return number(p.batch) * number(element_count(output_extents(p)));
-}
-
 // Tensor cores add eight products or more in a step, and cut what does not fit the sum: 2^-23 of
 // it, twice, for the products and for the sum. TF32 has 10 bits of each operand.
 ErrorBound bound_of(const Problem& p, const Choice& choice) {
-  const double terms = terms_of(p);
+  const double terms = products_of_a_sum(p);
   double constant = sum_error(terms, p.accumulator);
   if (choice.tensor_core && p.accumulator == DType::f32) {
     constant = std::max(constant, 2 * (std::ceil(terms / 8) + 1) * 0x1p-23);
     if (p.input == DType::f32) constant += 0x1p-9 + 0x1p-20;
   }
+  // A scale is rounded to the accumulator's type, and its product with the sum.
+  if (p.epilogue.alpha != 1) constant += 2 * unit_roundoff(p.accumulator);
   return {ErrorBound::Kind::elementwise, constant};
 }
 
@@ -49,15 +35,19 @@ bool is_aligned(const void* pointer) {
 
 class CudnnTask final : public Task {
  public:
-  CudnnTask(const Call& call, std::size_t limit) : p_(call.problem), device_(call.device) {
+  CudnnTask(const Call& call, std::size_t limit)
+      : p_(call.problem), device_(call.device), measured_(call.measures) {
     const DeviceGuard guard(device_.index);
     const Descriptor device = device_of(device_.index);
     const auto size = static_cast<std::int64_t>(size_of(p_.input));
-    aligned_ = choose(p_, device, full_alignment, limit);
-    loose_ = choose(p_, device, size, limit);
-    aligned_plan_ = std::make_unique<Descriptor>(plan_of(aligned_.plan, device));
-    loose_plan_ = std::make_unique<Descriptor>(plan_of(loose_.plan, device));
     pool_ = &HandlePool::of_device(device_.index);
+    const Ready aligned = call.measures ? fastest(call, device, *pool_, limit)
+                                        : make_ready(p_, device, full_alignment, limit);
+    const Ready loose = make_ready(p_, device, size, limit);
+    aligned_ = aligned.choice;
+    loose_ = loose.choice;
+    aligned_plan_ = std::make_unique<Descriptor>(aligned.plan);
+    loose_plan_ = std::make_unique<Descriptor>(loose.plan);
   }
 
   std::size_t workspace_bytes() const override {
@@ -71,7 +61,7 @@ class CudnnTask final : public Task {
     const auto words = [](const Choice& choice) {
       return message("engine ", choice.engine, choice.notes.empty() ? "" : " ", choice.notes);
     };
-    const std::string text = message(words(aligned_), " of cuDNN");
+    const std::string text = message(words(aligned_), " of cuDNN", measured_ ? ", measured" : "");
     if (aligned_.kernel() == loose_.kernel()) return text;
     return message(text, ", ", words(loose_), " where pointers are not aligned to 16 bytes");
   }
@@ -84,31 +74,17 @@ class CudnnTask final : public Task {
 
   void run(const RunArguments& arguments) const override {
     const DeviceGuard guard(device_.index);
-    const std::array<std::int64_t, 3> ids = ids_of(p_.pass);
-    const std::array<const void*, 3> data = {arguments.first, arguments.second, arguments.result};
-    const bool aligned = std::ranges::all_of(data, is_aligned);
+    const Tensors tensors(p_, arguments);
+    const bool aligned = std::ranges::all_of(tensors.data, is_aligned);
     const Choice& choice = aligned ? aligned_ : loose_;
     const void* workspace = choice.workspace_bytes == 0 ? nullptr : arguments.workspace;
-    Descriptor pack(Kind::variant_pack);
-    pack.set(Attribute::pack_ids, ValueType::int64, std::span<const std::int64_t>(ids))
-        .set(Attribute::pack_pointers, ValueType::pointer, std::span<const void* const>(data))
-        .set(Attribute::pack_workspace, ValueType::pointer, workspace)
-        .finalize();
-    const Descriptor& plan = aligned ? *aligned_plan_ : *loose_plan_;
-    const auto lease = pool_->take(static_cast<cudaStream_t>(arguments.stream.handle));
-    check(functions().execute(lease.get(), plan.get(), pack.get()), "cudnnBackendExecute");
+    execute(*pool_, aligned ? *aligned_plan_ : *loose_plan_, tensors, workspace, arguments.stream);
   }
 
  private:
-  // Of what a run gets, in its order.
-  static std::array<std::int64_t, 3> ids_of(Pass pass) {
-    if (pass == Pass::forward) return {x_id, w_id, y_id};
-    if (pass == Pass::backward_data) return {y_id, w_id, x_id};
-    return {x_id, y_id, w_id};
-  }
-
   Problem p_;
   Device device_;
+  bool measured_;
   Choice aligned_, loose_;
   std::unique_ptr<Descriptor> aligned_plan_, loose_plan_;
   HandlePool* pool_ = nullptr;

@@ -11,6 +11,7 @@ namespace faltung::cuda::cudnn {
 struct Call {
   Problem problem;
   Device device;
+  bool measures = false;  ///< whether what runs fastest is found by running it
 };
 
 /// @param limit  bytes of workspace that are not passed, if there is a plan that needs no more

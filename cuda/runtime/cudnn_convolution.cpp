@@ -1,123 +1,16 @@
 #include "cuda/runtime/cudnn_convolution.hpp"
 
 #include <algorithm>
-#include <optional>
+#include <cmath>
 #include <utility>
 
 #include <faltung/error.hpp>
 
+#include "cpp/core/geometry.hpp"
 #include "cpp/core/message.hpp"
 
 namespace faltung::cuda::cudnn {
 namespace {
-
-using Values = std::vector<std::int64_t>;
-
-std::optional<Type> type_of(DType type) {
-  if (type == DType::f16) return Type::f16;
-  if (type == DType::bf16) return Type::bf16;
-  if (type == DType::f32) return Type::f32;
-  if (type == DType::f64) return Type::f64;
-  return {};
-}
-
-// cuDNN wants at least two spatial axes: a signal is an image of one row.
-Values with_row(Values values, std::int64_t neutral) {
-  if (values.size() == 1) values.insert(values.begin(), neutral);
-  return values;
-}
-
-template <typename Member>
-Values per_axis(const Problem& problem, Member member, std::int64_t neutral) {
-  Values values;
-  for (const Axis& axis : problem.axes) values.push_back(axis.*member);
-  return with_row(std::move(values), neutral);
-}
-
-// Extents in cuDNN's order (n, c, spatial), strides of the layout the memory has.
-Descriptor tensor(std::int64_t id, DType type, Layout layout, std::int64_t alignment,
-                  std::int64_t outer, std::int64_t channels, const Values& spatial) {
-  Values extents = {outer, channels};
-  extents.insert(extents.end(), spatial.begin(), spatial.end());
-  Values strides(extents.size());
-  std::int64_t step = layout == Layout::channels_last ? channels : 1;
-  for (std::size_t axis = extents.size(); axis-- > 2;) {
-    strides[axis] = step;
-    step *= extents[axis];
-  }
-  strides[1] = layout == Layout::channels_last ? 1 : step;
-  strides[0] = layout == Layout::channels_last ? step : step * channels;
-  Descriptor descriptor(Kind::tensor);
-  descriptor.set(Attribute::tensor_id, ValueType::int64, id)
-      .set(Attribute::tensor_type, ValueType::data_type, type_of(type).value())
-      .set(Attribute::tensor_alignment, ValueType::int64, alignment)
-      .set(Attribute::tensor_extents, extents)
-      .set(Attribute::tensor_strides, strides);
-  return descriptor.finalize();
-}
-
-Descriptor convolution(const Problem& problem) {
-  const Mode mode = problem.flip ? Mode::convolution : Mode::correlation;
-  Descriptor descriptor(Kind::convolution);
-  const Values dilation = per_axis(problem, &Axis::dilation, 1);
-  descriptor
-      .set(Attribute::convolution_type, ValueType::data_type, type_of(problem.accumulator).value())
-      .set(Attribute::convolution_mode, ValueType::convolution_mode, mode)
-      .set(Attribute::convolution_rank, ValueType::int64,
-           static_cast<std::int64_t>(dilation.size()))
-      .set(Attribute::convolution_dilations, dilation)
-      .set(Attribute::convolution_strides, per_axis(problem, &Axis::stride, 1))
-      .set(Attribute::convolution_pre_pads, per_axis(problem, &Axis::pad_lo, 0))
-      .set(Attribute::convolution_post_pads, per_axis(problem, &Axis::pad_hi, 0));
-  return descriptor.finalize();
-}
-
-// How the backend API spells the operation of a pass.
-struct Words {
-  Kind kind;
-  Attribute x, w, y, convolution, alpha, beta;
-};
-
-Words words_of(Pass pass) {
-  switch (pass) {
-    case Pass::backward_data:
-      return {Kind::backward_data, Attribute::data_dx,          Attribute::data_w,
-              Attribute::data_dy,  Attribute::data_convolution, Attribute::data_alpha,
-              Attribute::data_beta};
-    case Pass::backward_filter:
-      return {Kind::backward_filter, Attribute::filter_x,           Attribute::filter_dw,
-              Attribute::filter_dy,  Attribute::filter_convolution, Attribute::filter_alpha,
-              Attribute::filter_beta};
-    case Pass::forward:
-      break;
-  }
-  return {Kind::forward,          Attribute::forward_x,           Attribute::forward_w,
-          Attribute::forward_y,   Attribute::forward_convolution, Attribute::forward_alpha,
-          Attribute::forward_beta};
-}
-
-Descriptor operation(const Problem& problem, std::int64_t alignment) {
-  Values outputs;
-  for (const Axis& axis : problem.axes) outputs.push_back(axis.output());
-  const auto place = [&](std::int64_t id, DType type, std::int64_t outer, std::int64_t channels,
-                         const Values& spatial) {
-    return tensor(id, type, problem.layout, alignment, outer, channels, spatial);
-  };
-  const Words words = words_of(problem.pass);
-  Descriptor descriptor(words.kind);
-  descriptor
-      .set(words.x, place(x_id, problem.input, problem.batch, problem.in_channels,
-                          per_axis(problem, &Axis::input, 1)))
-      .set(words.w,
-           place(w_id, problem.filter, problem.out_channels, problem.in_channels / problem.groups,
-                 per_axis(problem, &Axis::filter, 1)))
-      .set(words.y,
-           place(y_id, problem.output, problem.batch, problem.out_channels, with_row(outputs, 1)))
-      .set(words.convolution, convolution(problem))
-      .set(words.alpha, ValueType::float64, 1.0)
-      .set(words.beta, ValueType::float64, 0.0);
-  return descriptor.finalize();
-}
 
 constexpr std::pair<Note, std::string_view> note_names[] = {
     {Note::tensor_core, "tensor_core"},
@@ -125,7 +18,8 @@ constexpr std::pair<Note, std::string_view> note_names[] = {
     {Note::reduced_precision, "reduced_precision"},
     {Note::fft, "fft"},
     {Note::nondeterministic, "nondeterministic"},
-    {Note::winograd, "winograd"}};
+    {Note::winograd, "winograd"},
+    {Note::keeps_nan, "keeps_nan"}};
 
 std::string axis_refusal(const Axis& axis) {
   if (axis.below != Boundary{} || axis.above != Boundary{}) return "a boundary other than zero";
@@ -134,16 +28,77 @@ std::string axis_refusal(const Axis& axis) {
   return {};
 }
 
-}  // namespace
-
-std::string unsupported_reason(const Problem& p) {
+std::string type_refusal(const Problem& p) {
+  // Its kernels of i8 want tensors that begin at multiples of 4 bytes, which views do not promise.
+  if (is_integer(p.input)) return "integers";
   if (p.input != p.filter || p.input != p.output) return "tensors of several types";
   if (!type_of(p.input)) return "a type that is not f16, bf16, f32 or f64";
   if (p.accumulator != (p.input == DType::f64 ? DType::f64 : DType::f32)) {
     return "sums in a type that is not f32, or f64 for f64";
   }
+  return {};
+}
+
+// Whether f32 holds it, and what f32 multiplies by it is not rounded.
+bool is_power_of_two(double value) {
+  int exponent = 0;
+  return std::abs(std::frexp(value, &exponent)) == 0.5 && std::abs(exponent) < 100;
+}
+
+// Beside the sum our definition rounds once; so may what cuDNN does.
+std::string epilogue_refusal(const Problem& p) {
+  const Epilogue& e = p.epilogue;
+  const double alpha = std::abs(e.alpha);
+  if (!(0x1p-100 < alpha && alpha < 0x1p100)) return message("a scale of ", e.alpha);
+  if (e.beta != 0 && !is_power_of_two(e.beta)) {
+    return message("a beta of ", e.beta,
+                   ", which is no power of two, so that its product is rounded");
+  }
+  const bool act = e.activation.kind != ActivationKind::none;
+  if (!e.bias && !act) return {};
+  if (p.pass != Pass::forward) return "a bias or an activation of a gradient";
+  if (e.alpha != 1) return "a scale beside a bias or an activation";
+  if (!e.bias) return "an activation without a bias";
+  if (e.beta != 0) return "a result that is added to, beside a bias: they are rounded one by one";
+  if (act && e.activation.kind != ActivationKind::relu) return "an activation other than relu";
+  return {};
+}
+
+}  // namespace
+
+std::optional<Type> type_of(DType type) {
+  switch (type) {
+    case DType::f16:
+      return Type::f16;
+    case DType::bf16:
+      return Type::bf16;
+    case DType::f32:
+      return Type::f32;
+    case DType::f64:
+      return Type::f64;
+    default:
+      return {};
+  }
+}
+
+double products_of_a_sum(const Problem& p) {
+  const auto number = [](std::int64_t value) { return static_cast<double>(value); };
+  const double taps = number(element_count(filter_extents(p)));
+  switch (p.pass) {
+    case Pass::forward:
+      return taps * number(p.in_channels / p.groups);
+    case Pass::backward_data:
+      return taps * number(p.out_channels / p.groups);
+    case Pass::backward_filter:
+      break;
+  }
+  return number(p.batch) * number(element_count(output_extents(p)));
+}
+
+std::string unsupported_reason(const Problem& p) {
+  if (std::string reason = type_refusal(p); !reason.empty()) return reason;
   if (p.rank() > 3) return "more than three spatial axes";
-  if (p.epilogue != Epilogue{}) return "an epilogue";
+  if (std::string reason = epilogue_refusal(p); !reason.empty()) return reason;
   for (const Axis& axis : p.axes) {
     if (std::string reason = axis_refusal(axis); !reason.empty()) return reason;
   }
@@ -206,11 +161,6 @@ std::string device_text(const GpuMachine& machine) {
       R"(,"maxBlockSize":[1024,1024,64],"memClockRateKHz":3201000,"maxGridSize":[2147483647,65535,)",
       R"(65535],"supportCoopLaunch":1,"pciDeviceId":0,"isTccDriver":0,"cudaDeviceId":0,)",
       R"("driverVer":13000,"deviceName":")", machine.product, R"("})");
-}
-
-Descriptor graph_of(const Problem& problem, std::int64_t alignment) {
-  Descriptor descriptor(Kind::graph);
-  return descriptor.set(Attribute::graph_operations, operation(problem, alignment)).finalize();
 }
 
 std::vector<Descriptor> ranked_configs(const Descriptor& graph, const Descriptor& device,

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,10 +17,16 @@
 namespace faltung::cuda::cudnn {
 
 /// Identifiers of the tensors of a graph.
-inline constexpr std::int64_t x_id = 1, w_id = 2, y_id = 3;
+inline constexpr std::int64_t x_id = 1, w_id = 2, y_id = 3, bias_id = 4;
 
 /// What cuDNN is told of alignment where pointers have it, in bytes.
 inline constexpr std::int64_t full_alignment = 16;
+
+/// cuDNN's name of a type, if it has one.
+[[nodiscard]] std::optional<Type> type_of(DType type);
+
+/// Products in a sum, at most.
+[[nodiscard]] double products_of_a_sum(const Problem& problem);
 
 /// Why cuDNN has no convolution for a problem; empty if it may have one.
 [[nodiscard]] std::string unsupported_reason(const Problem& problem);
@@ -35,7 +42,10 @@ inline constexpr std::int64_t full_alignment = 16;
 /// What cuDNN asks to know of a device, as JSON: for plans for another machine.
 [[nodiscard]] std::string device_text(const GpuMachine& machine);
 
-/// @param alignment  of all pointers, in bytes
+/// The convolution, which scales its sums and adds them to the result before; behind it a bias and
+/// relu, where the problem has them, on sums that are not rounded to the result's type.
+///
+/// @param alignment  of all pointers, in bytes, and at least that of their elements
 /// @throws DeviceError if cuDNN refuses it.
 [[nodiscard]] Descriptor graph_of(const Problem& problem, std::int64_t alignment);
 

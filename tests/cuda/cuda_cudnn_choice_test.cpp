@@ -65,6 +65,22 @@ TEST(CudnnChoice, DenseHalfLayersRunOnTensorCores) {
   }
 }
 
+// With a bias a dense layer keeps to tensor cores; a relu takes what says that it keeps NaN.
+TEST(CudnnChoice, EpiloguesOnEveryGpu) {
+  FALTUNG_NEEDS_CUDNN();
+  for (const char* gpu : {"h200", "a100", "b200"}) {
+    const Descriptor device = device_named(gpu);
+    const auto chosen = [&](const char* epilogue) {
+      const Problem p = Problem::parse(problems[4] + std::string(epilogue));
+      return choose(p, device, full_alignment, no_limit);
+    };
+    for (const char* epilogue : {" bias=1", " alpha=0.5 beta=1"}) {
+      EXPECT_TRUE(chosen(epilogue).tensor_core) << gpu << epilogue;
+    }
+    EXPECT_NE(chosen(" bias=1 act=relu").notes.find("keeps_nan"), std::string::npos) << gpu;
+  }
+}
+
 // What is proposed first for f32 is TF32: allowed when it is asked for.
 TEST(CudnnChoice, FastSumsOfF32MayBeTf32) {
   FALTUNG_NEEDS_CUDNN();

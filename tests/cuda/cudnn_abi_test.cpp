@@ -35,7 +35,9 @@ FALTUNG_SAME(execute, cudnnBackendExecute);
 static_assert(same(Status::bad_param, CUDNN_STATUS_BAD_PARAM) &&
               same(Status::no_host_memory, CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED) &&
               same(Status::no_device_memory, CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED));
-static_assert(same(Kind::convolution, CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR) &&
+static_assert(same(Kind::pointwise, CUDNN_BACKEND_POINTWISE_DESCRIPTOR) &&
+              same(Kind::pointwise_operation, CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR) &&
+              same(Kind::convolution, CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR) &&
               same(Kind::engine, CUDNN_BACKEND_ENGINE_DESCRIPTOR) &&
               same(Kind::engine_config, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR) &&
               same(Kind::heuristics, CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR) &&
@@ -50,6 +52,8 @@ static_assert(same(Kind::convolution, CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR) &&
               same(Kind::tensor, CUDNN_BACKEND_TENSOR_DESCRIPTOR) &&
               same(Kind::device_properties, CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR));
 static_assert(same(ValueType::data_type, CUDNN_TYPE_DATA_TYPE) &&
+              same(ValueType::boolean, CUDNN_TYPE_BOOLEAN) &&
+              same(ValueType::pointwise_mode, CUDNN_TYPE_POINTWISE_MODE) &&
               same(ValueType::int64, CUDNN_TYPE_INT64) &&
               same(ValueType::float64, CUDNN_TYPE_DOUBLE) &&
               same(ValueType::pointer, CUDNN_TYPE_VOID_PTR) &&
@@ -60,6 +64,14 @@ static_assert(same(ValueType::data_type, CUDNN_TYPE_DATA_TYPE) &&
               same(ValueType::behavior_note, CUDNN_TYPE_BEHAVIOR_NOTE) &&
               same(ValueType::int32, CUDNN_TYPE_INT32) && same(ValueType::text, CUDNN_TYPE_CHAR));
 #define FALTUNG_ATTRIBUTE(ours, theirs) static_assert(same(Attribute::ours, CUDNN_ATTR_##theirs))
+FALTUNG_ATTRIBUTE(pointwise_mode, POINTWISE_MODE);
+FALTUNG_ATTRIBUTE(pointwise_type, POINTWISE_MATH_PREC);
+FALTUNG_ATTRIBUTE(relu_lower, POINTWISE_RELU_LOWER_CLIP);
+FALTUNG_ATTRIBUTE(pointwise_function, OPERATION_POINTWISE_PW_DESCRIPTOR);
+FALTUNG_ATTRIBUTE(pointwise_x, OPERATION_POINTWISE_XDESC);
+FALTUNG_ATTRIBUTE(pointwise_b, OPERATION_POINTWISE_BDESC);
+FALTUNG_ATTRIBUTE(pointwise_y, OPERATION_POINTWISE_YDESC);
+FALTUNG_ATTRIBUTE(tensor_virtual, TENSOR_IS_VIRTUAL);
 FALTUNG_ATTRIBUTE(convolution_type, CONVOLUTION_COMP_TYPE);
 FALTUNG_ATTRIBUTE(convolution_mode, CONVOLUTION_CONV_MODE);
 FALTUNG_ATTRIBUTE(convolution_dilations, CONVOLUTION_DILATIONS);
@@ -115,6 +127,8 @@ FALTUNG_ATTRIBUTE(device_text, DEVICEPROP_JSON_REPRESENTATION);
 #undef FALTUNG_ATTRIBUTE
 static_assert(same(Type::f32, CUDNN_DATA_FLOAT) && same(Type::f64, CUDNN_DATA_DOUBLE) &&
               same(Type::f16, CUDNN_DATA_HALF) && same(Type::bf16, CUDNN_DATA_BFLOAT16));
+static_assert(same(Pointwise::add, CUDNN_POINTWISE_ADD) &&
+              same(Pointwise::relu, CUDNN_POINTWISE_RELU_FWD));
 static_assert(same(Mode::convolution, CUDNN_CONVOLUTION) &&
               same(Mode::correlation, CUDNN_CROSS_CORRELATION));
 static_assert(same(Heuristic::a, CUDNN_HEUR_MODE_A) && same(Heuristic::b, CUDNN_HEUR_MODE_B) &&
@@ -128,6 +142,7 @@ static_assert(same(Note::tensor_core, CUDNN_NUMERICAL_NOTE_TENSOR_CORE) &&
               same(Note::winograd_4x4, CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_4x4) &&
               same(Note::winograd_6x6, CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_6x6) &&
               same(Note::winograd_13x13, CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_13x13) &&
+              same(Note::keeps_nan, CUDNN_NUMERICAL_NOTE_STRICT_NAN_PROP) &&
               max_notes >= CUDNN_NUMERICAL_NOTE_TYPE_COUNT &&
               max_notes >= CUDNN_BEHAVIOR_NOTE_TYPE_COUNT);
 static_assert(same(Behavior::runtime_compilation, CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION));

@@ -60,7 +60,8 @@ struct Prepared {
         task(engine.offer(p, Device::cuda(0)).prepare()),
         x(p.input, p.x_shape(), shift),
         w(p.filter, p.w_shape(), shift),
-        y(p.output, p.y_shape(), shift) {
+        y(p.output, p.y_shape(), shift),
+        bias(p.bias_dtype(), {p.result_channels()}, shift) {
     for (std::size_t i = 0; i < count; ++i) {
       results.emplace_back(p.result_dtype(), p.result_shape(), shift);
       const auto bytes = static_cast<std::int64_t>(task->workspace_bytes());
@@ -72,6 +73,7 @@ struct Prepared {
                .first = (p.pass == Pass::backward_data ? y : x).data(),
                .second = (p.pass == Pass::backward_filter ? y : w).data(),
                .result = results[i].data(),
+               .bias = p.epilogue.bias ? bias.data() : nullptr,
                .workspace = static_cast<std::byte*>(workspaces[i].data())});
   }
   /// One run by each of as many threads as there are results, `rounds` times.
@@ -103,7 +105,7 @@ struct Prepared {
   };
   Problem p;
   std::unique_ptr<Task> task;
-  Shifted x, w, y;
+  Shifted x, w, y, bias;
   std::vector<Shifted> results;
   std::vector<Tensor> workspaces;
 };

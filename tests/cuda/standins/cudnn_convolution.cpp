@@ -1,6 +1,7 @@
 #include "tests/cuda/standins/cudnn_convolution.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -9,8 +10,8 @@
 #include <faltung/half.hpp>
 
 #include "cuda/primitives/memory.cuh"
+#include "tests/cuda/standins/library_kernel.hpp"
 #include "tests/cuda/standins/standin.hpp"
-#include "tests/emulator/kernel_resources.hpp"
 
 namespace faltung::test {
 namespace {
@@ -20,23 +21,6 @@ using cuda::Vec;
 using cuda::cudnn::Kind;
 using cuda::cudnn::Type;
 using Json = nlohmann::json;
-
-// Stands for the library's kernels where the emulator asks whether one was loaded.
-void kernel() {}
-
-template <typename F>
-decltype(auto) visit(Type type, F&& f) {
-  switch (type) {
-    case Type::f64:
-      return f(double{});
-    case Type::f16:
-      return f(Half{});
-    case Type::bf16:
-      return f(BFloat16{});
-    default:
-      return f(float{});
-  }
-}
 
 Type type_of(const std::string& name) {
   if (name == "CUDNN_DATA_DOUBLE") return Type::f64;
@@ -59,6 +43,7 @@ std::array<std::int64_t, 5> five(const Json& values, std::int64_t missing) {
   return {values[0], values[1], spatial[0], spatial[1], spatial[2]};
 }
 
+// The tensor, as it lies in the pack unless it stands between two operations.
 CudnnTensor tensor(const Json& all, const std::string& name, const CudnnPack& pack) {
   for (const Json& one : all) {
     if (one["name"] != name) continue;
@@ -67,6 +52,7 @@ CudnnTensor tensor(const Json& all, const std::string& name, const CudnnPack& pa
     result.extent = five(one["dim"], 1);
     result.stride = five(one["stride"], 0);
     result.alignment = one["ptrAlignment"];
+    if (one["isVirtual"] == true) return result;
     result.data = pack.find(std::stoll(name));
     if (result.data == nullptr) object("a variant pack of cuDNN lacks tensor " + name);
     if (reinterpret_cast<std::uintptr_t>(result.data) %
@@ -79,10 +65,11 @@ CudnnTensor tensor(const Json& all, const std::string& name, const CudnnPack& pa
   object("a plan of cuDNN has no tensor " + name);
 }
 
-std::vector<double> load(const CudnnTensor& tensor) {
+std::vector<double> elements_of(const CudnnTensor& tensor) {
   std::vector<double> values;
-  visit(tensor.type, [&](auto zero) {
-    const Global<const decltype(zero)> from(static_cast<const decltype(zero)*>(tensor.data));
+  visit_number(tensor.type, [&](auto zero) {
+    // Not read-only: it may be the result before.
+    const Global<decltype(zero)> from(static_cast<decltype(zero)*>(tensor.data));
     for (std::int64_t i = 0; i < tensor.elements(); ++i) {
       values.push_back(static_cast<double>(decltype(zero)(from[i])));
     }
@@ -91,7 +78,7 @@ std::vector<double> load(const CudnnTensor& tensor) {
 }
 
 void store(const CudnnTensor& tensor, const std::vector<double>& values) {
-  visit(tensor.type, [&](auto zero) {
+  visit_number(tensor.type, [&](auto zero) {
     using T = decltype(zero);
     const Global<T> to(static_cast<T*>(tensor.data));
     for (std::int64_t i = 0; i < tensor.elements(); ++i) {
@@ -143,7 +130,8 @@ std::int64_t CudnnTensor::elements() const {
 }
 
 std::size_t CudnnTensor::bytes() const {
-  return static_cast<std::size_t>(elements()) * visit(type, [](auto zero) { return sizeof(zero); });
+  return static_cast<std::size_t>(elements()) *
+         visit_number(type, [](auto zero) { return sizeof(zero); });
 }
 
 CudnnConvolution::CudnnConvolution(const std::string& plan, const CudnnPack& pack,
@@ -158,7 +146,6 @@ CudnnConvolution::CudnnConvolution(const std::string& plan, const CudnnPack& pac
     object("a plan of cuDNN was made for another device");
   }
   const Json& graph = json["operationGraph"];
-  if (graph["nodes"].size() != 1) object("a plan of cuDNN has more operations than one");
   const Json& node = graph["nodes"][0];
   const Json& all = graph["tensors"];
   for (const std::int64_t id : pack.ids) {
@@ -173,16 +160,64 @@ CudnnConvolution::CudnnConvolution(const std::string& plan, const CudnnPack& pac
   x_ = tensor(all, node[data ? "dX" : "X"], pack);
   w_ = tensor(all, node[filter ? "dW" : "W"], pack);
   y_ = tensor(all, node[pass_ == Kind::forward ? "Y" : "dY"], pack);
+  keeps_nan_ = json["engine"]["engineId"] == 0;  // whose notes say so
+  for (std::size_t i = 1; i < graph["nodes"].size(); ++i) add_behind(graph["nodes"][i], all, pack);
   flip_ = node["mode"] == "CUDNN_CONVOLUTION";
-  if (node["alpha"] != 1.0 || node["beta"] != 0.0) object("scales of cuDNN are unknown here");
+  alpha_ = node["alpha"];
+  beta_ = node["beta"];
   pad_ = last_axes(node.contains("pad") ? node["pad"] : node["pad_lower"], 0);
   stride_ = last_axes(node["stride"], 1);
   dilation_ = last_axes(node["dilation"], 1);
 }
 
+// An operation on the sums before they are stored.
+void CudnnConvolution::add_behind(const Json& node, const Json& all, const CudnnPack& pack) {
+  const std::string mode = node["pointwiseMode"];
+  if (node["alpha1"] != 1.0 || node["alpha2"] != 1.0) object("scales of cuDNN are unknown here");
+  if (mode == "CUDNN_POINTWISE_ADD" && bias_.data == nullptr && !relu_) {
+    bias_ = tensor(all, node["B"], pack);
+  } else if (mode == "CUDNN_POINTWISE_RELU_FWD" && node["lowerClip"] == 0.0 &&
+             node["lowerClipSlope"] == 0.0) {
+    relu_ = true;
+  } else {
+    object("an operation of cuDNN is unknown here: " + mode);
+  }
+  y_ = tensor(all, node["Y"], pack);
+}
+
+void CudnnConvolution::finish(std::vector<double>& values,
+                              const std::vector<double>& before) const {
+  const std::vector<double> bias =
+      bias_.data == nullptr ? std::vector<double>{} : elements_of(bias_);
+  const auto rounded = [&](double value) {
+    return y_.type == Type::f64 ? value : double{static_cast<float>(value)};
+  };
+  const auto at_element = [&](std::size_t at, std::int64_t channel) {
+    double& value = values[at];
+    value = alpha_ * value + (beta_ == 0 ? 0 : beta_ * before[at]);
+    if (!bias.empty()) {
+      value = rounded(rounded(value) + bias[static_cast<std::size_t>(channel * bias_.stride[1])]);
+    }
+    if (relu_ && !(value > 0) && !(keeps_nan_ && std::isnan(value))) value = 0;
+  };
+  const CudnnTensor& t = result();
+  for (std::int64_t n = 0; n < t.extent[0]; ++n) {
+    for (std::int64_t k = 0; k < t.extent[1]; ++k) {
+      for_each(t.extent, [&](const std::array<std::int64_t, 3>& o) {
+        at_element(static_cast<std::size_t>(offset(t, n, k, o)), k);
+      });
+    }
+  }
+}
+
+const CudnnTensor& CudnnConvolution::result() const {
+  return pass_ == Kind::forward ? y_ : pass_ == Kind::backward_data ? x_ : w_;
+}
+
 void CudnnConvolution::object_to_overlap(const void* workspace, std::size_t bytes) const {
-  const CudnnTensor& result = pass_ == Kind::forward ? y_ : pass_ == Kind::backward_data ? x_ : w_;
-  for (const CudnnTensor* tensor : {&x_, &w_, &y_}) {
+  const CudnnTensor& result = this->result();
+  for (const CudnnTensor* tensor : {&x_, &w_, &y_, &bias_}) {
+    if (tensor->data == nullptr) continue;
     if (tensor != &result && meet(tensor->data, tensor->bytes(), result.data, result.bytes())) {
       object("cuDNN's result overlaps what it is computed from");
     }
@@ -192,12 +227,7 @@ void CudnnConvolution::object_to_overlap(const void* workspace, std::size_t byte
   }
 }
 
-void CudnnConvolution::load() {
-  const auto* function = reinterpret_cast<const void*>(kernel);
-  emulator::set_resources(function, {.registers = 128, .max_threads = 384});
-  cudaFuncAttributes attributes{};
-  (void)cudaFuncGetAttributes(&attributes, function);
-}
+void CudnnConvolution::load() { load_library_kernel({.registers = 128, .max_threads = 384}); }
 
 void CudnnConvolution::run(void* workspace, std::size_t workspace_bytes,
                            cudaStream_t stream) const {
@@ -208,7 +238,7 @@ void CudnnConvolution::run(void* workspace, std::size_t workspace_bytes,
       if (result) {
         to.assign(static_cast<std::size_t>(tensor.elements()), 0);
       } else {
-        to = ::faltung::test::load(tensor);
+        to = elements_of(tensor);
       }
     };
     fill(x_, pass_ == Kind::backward_data, x);
@@ -240,23 +270,16 @@ void CudnnConvolution::run(void* workspace, std::size_t workspace_bytes,
         });
       }
     }
-    if (pass_ == Kind::forward) store(y_, y);
-    if (pass_ == Kind::backward_data) store(x_, x);
-    if (pass_ == Kind::backward_filter) store(w_, w);
+    std::vector<double>& sums = pass_ == Kind::forward ? y : pass_ == Kind::backward_data ? x : w;
+    finish(sums, beta_ == 0 ? std::vector<double>{} : elements_of(result()));
+    store(result(), sums);
     const Global<float> area(static_cast<float*>(workspace));
     constexpr float nan = std::numeric_limits<float>::quiet_NaN();
     for (std::size_t i = 0; i < workspace_bytes / sizeof(float); ++i) {
       area[static_cast<std::int64_t>(i)] = nan;
     }
   };
-  emulator::launch({.kernel = "cudnn",
-                    .function = reinterpret_cast<const void*>(kernel),
-                    .grid = 1,
-                    .block = 1,
-                    .cluster = 1,
-                    .shared_bytes = 0,
-                    .stream = stream},
-                   compute);
+  launch_library_kernel("cudnn", stream, compute);
 }
 
 }  // namespace faltung::test

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -34,7 +35,7 @@ struct CudnnTensor {
   [[nodiscard]] std::size_t bytes() const;
 };
 
-/// The convolution that the text of a plan describes, with the data of a pack.
+/// The convolution that the text of a plan describes, with what follows it and the data of a pack.
 struct CudnnConvolution {
   /// Objects to packs that are not the plan's, and to plans of another version or device.
   CudnnConvolution(const std::string& plan, const CudnnPack& pack, std::size_t version);
@@ -47,9 +48,16 @@ struct CudnnConvolution {
  private:
   void object_to_overlap(const void* workspace, std::size_t workspace_bytes) const;
 
+  void add_behind(const nlohmann::json& node, const nlohmann::json& tensors, const CudnnPack& pack);
+  /// Sums as they are stored, over a result of `before`.
+  void finish(std::vector<double>& sums, const std::vector<double>& before) const;
+  [[nodiscard]] const CudnnTensor& result() const;
+
   cuda::cudnn::Kind pass_{};
   bool flip_ = false;
-  CudnnTensor x_, w_, y_;
+  CudnnTensor x_, w_, y_, bias_;
+  double alpha_ = 1, beta_ = 0;
+  bool relu_ = false, keeps_nan_ = false;
   std::array<std::int64_t, 3> pad_{}, stride_{1, 1, 1}, dilation_{1, 1, 1};
 };
 
