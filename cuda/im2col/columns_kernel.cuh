@@ -9,7 +9,7 @@ namespace faltung::cuda::im2col {
 template <typename T>
 __device__ __forceinline__ T load_factor(Global<const unsigned char> data, DType type,
                                          std::int64_t index) {
-  if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double>) {
+  if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double> || is_complex_value<T>) {
     if (type != native_type<T>) return load_element<T>(data, type, index);
   }
   return detail::read_at<T>(data, index);
@@ -19,6 +19,8 @@ template <typename T>
 __device__ __forceinline__ T constant_factor(const Side& side) {
   if constexpr (std::is_same_v<T, std::int8_t>) {
     return static_cast<T>(side.integer);
+  } else if constexpr (is_complex_value<T>) {
+    return {static_cast<typename T::Part>(side.real), static_cast<typename T::Part>(side.imag)};
   } else if constexpr (std::is_same_v<T, double>) {
     return side.real;
   } else {
@@ -36,7 +38,8 @@ __device__ __forceinline__ T other_factor(const Geometry& g, const Place& place)
 }
 
 /// Columns of a chunk as [group][d][m]: neighbouring threads make neighbouring outputs. A thread
-/// finds the place of one tap of one output and copies it for many channels.
+/// finds the place of one tap of one output and copies it for many channels. Only those of i8 have
+/// zeros behind them.
 ///
 ///   grid    x: columns / threads    y: taps    z: groups; all walk on
 ///   block   threads
@@ -46,13 +49,14 @@ __global__ void __launch_bounds__(threads)
   const Geometry& g = a.geometry;
   const std::int64_t columns = a.chunk.positions(), taps = g.taps(), depth = g.depth();
   const Global<T> to = a.columns.as<T>();
-  for (std::int64_t m = std::int64_t{blockIdx.x} * threads + threadIdx.x; m < columns;
+  for (std::int64_t m = std::int64_t{blockIdx.x} * threads + threadIdx.x; m < a.positions;
        m += std::int64_t{gridDim.x} * threads) {
-    const Column column = column_at(g, a.chunk, m);
+    const bool inside = !std::is_same_v<T, std::int8_t> || m < columns;
+    const Column column = column_at(g, a.chunk, inside ? m : 0);
     for (std::int64_t r = blockIdx.y; r < taps; r += gridDim.y) {
       const Place place = place_at(g, column.output, tap_at(g, r));
-      const bool element = place.what == Stands::element;
-      const T other = other_factor<T>(g, place);
+      const bool element = inside && place.what == Stands::element;
+      const T other = inside ? other_factor<T>(g, place) : T{};
       for (std::int64_t group = blockIdx.z; group < g.groups; group += gridDim.z) {
         std::int64_t from = column.image.x + place.offset + group * g.group_inputs * g.x_channel;
         std::int64_t at = group * a.matrices.group + g.row(0, r) * a.matrices.leading + m;
@@ -116,7 +120,8 @@ __global__ void __launch_bounds__(threads)
   }
 }
 
-/// w as [group][k][d], zeros around it where there are more of either.
+/// w as [group][k][d], zeros around it where there are more of either. Of complex numbers there
+/// are two rows for each k, whose products with the parts of X are those of the sum.
 ///
 ///   grid    elements / threads, walks on    block   threads
 template <typename T>
@@ -129,14 +134,21 @@ __global__ void __launch_bounds__(threads)
        i += std::int64_t{gridDim.x} * threads) {
     const Quotient row = divide(i, a.depth);
     const Quotient group = divide(row.whole, a.outputs);
-    if (group.rest >= g.group_outputs || row.rest >= g.depth()) {
+    constexpr int rows = is_complex_value<T> ? 2 : 1;
+    const std::int64_t k = group.rest / rows;
+    if (k >= g.group_outputs || row.rest >= g.depth()) {
       to[i] = T{};
       continue;
     }
     const Quotient d = divide(row.rest, g.channel_fastest ? g.group_inputs : g.taps());
     const std::int64_t channel = g.channel_fastest ? d.rest : d.whole;
     const std::int64_t tap = g.channel_fastest ? d.whole : d.rest;
-    to[i] = load_factor<T>(a.w, a.w_type, w_offset(g, group.whole, group.rest, channel, tap));
+    T value = load_factor<T>(a.w, a.w_type, w_offset(g, group.whole, k, channel, tap));
+    if constexpr (is_complex_value<T>) {
+      if (g.conjugates) value.imag = -value.imag;
+      value = group.rest % rows == 0 ? T{value.real, -value.imag} : T{value.imag, value.real};
+    }
+    to[i] = value;
   }
 }
 

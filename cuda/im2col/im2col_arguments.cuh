@@ -23,14 +23,15 @@ struct ColumnsArguments {
   Global<unsigned char> columns;  ///< of T
   Matrices matrices;
   std::int64_t depth = 0;  ///< rows with those that are only zeros; no less than geometry.depth()
+  std::int64_t positions = 0;  ///< columns likewise, no less than chunk.positions(); equal in rows
 };
 
 struct FilterArguments {
   Geometry geometry;
   Global<const unsigned char> w;
   DType w_type = DType::f32;
-  Global<unsigned char> packed;         ///< of T, [group][k][d]
-  std::int64_t outputs = 0, depth = 0;  ///< of a group, with those that are only zeros
+  Global<unsigned char> packed;  ///< of T, [group][k][d]; of complex numbers two rows for each k
+  std::int64_t outputs = 0, depth = 0;  ///< rows and elements, with those that are only zeros
 };
 
 struct StoreArguments {
@@ -43,19 +44,19 @@ struct StoreArguments {
   EpilogueArguments epilogue;
 };
 
-/// T: float, double, Half, BFloat16 or std::int8_t. `vectors`: 16 bytes at a time, for channels
-/// that are neighbours and whose runs begin at multiples of that; see columns_kernel.cuh.
+/// T: float, double, Half, BFloat16, std::int8_t or Complex. `vectors`: 16 bytes at a time, for
+/// channels that are neighbours and whose runs begin at multiples of that; see columns_kernel.cuh.
 template <typename T>
 void launch_columns(const ColumnsArguments& arguments, bool vectors, LaunchQueue queue);
 template <typename T>
 void launch_filter(const FilterArguments& arguments, LaunchQueue queue);
 
-/// Acc: float, double or std::uint32_t. Of y, and of dw.
+/// Acc: float, double, std::uint32_t or Complex. Of y, and of dw.
 template <typename Acc>
 void launch_store(const StoreArguments& arguments, LaunchQueue queue);
 /// Of dx, from z; `geometry` is that of the forward problem, and `chunk` counts outputs of it.
 template <typename Acc>
-void launch_gather(const StoreArguments& arguments, LaunchQueue queue);
+void launch_gather(const StoreArguments& arguments, LaunchQueue queue);  ///< not of complex sums
 template <typename Acc>
 void launch_store_filter(const StoreArguments& arguments, LaunchQueue queue);
 

@@ -10,6 +10,8 @@ FALTUNG_INSTANCES(double);
 FALTUNG_INSTANCES(Half);
 FALTUNG_INSTANCES(BFloat16);
 FALTUNG_INSTANCES(std::int8_t);
+FALTUNG_INSTANCES(Complex<float>);
+FALTUNG_INSTANCES(Complex<double>);
 #undef FALTUNG_INSTANCES
 
 }  // namespace faltung::cuda::im2col

@@ -27,7 +27,7 @@ std::unique_ptr<Task> make_columns(const Calls& calls) { return im2col::make_tas
 
 constexpr Way<Calls> all_ways[] = {
     {.name = "gather",
-     .takes = "data gradients of floating sums",
+     .takes = "data gradients of real floating sums",
      .serves = [](const Calls& calls) { return calls.gathered.gathers; },
      .us = [](const Calls& calls) { return us_of(calls.gathered); },
      .make = [](const Calls& calls) { return im2col::make_task(calls.gathered); },
@@ -47,9 +47,10 @@ constexpr Way<Calls> all_ways[] = {
 };
 
 // Why matrices of these sizes are not taken; empty if they are.
-std::string size_refusal(const im2col::Geometry& g) {
+std::string size_refusal(const im2col::Geometry& g, DType factors) {
   constexpr std::int64_t max = std::numeric_limits<std::int32_t>::max() - 3;
-  if (g.depth() > max || g.group_outputs > max || g.groups > max) {
+  const std::int64_t parts = im2col::parts_of(factors);
+  if (parts * g.depth() > max || parts * g.group_outputs > max || g.groups > max) {
     return message("a matrix of ", g.depth(), " x ", g.group_outputs, " in ", g.groups,
                    " groups has an extent beyond 2^31");
   }
@@ -93,7 +94,7 @@ class Im2colEngine final : public Engine {
     call.factors = im2col::factor_type(p);
     call.device = device;
     call.gpu = gpu_machine(device.index);
-    refusal = size_refusal(call.geometry);
+    refusal = size_refusal(call.geometry, call.factors);
     if (!refusal.empty()) return Offer::no(std::move(refusal));
     // Another machine may have what this one lacks.
     if (gpu_machine_elsewhere() == nullptr) refusal = library_refusal(call.gpu);
@@ -103,7 +104,8 @@ class Im2colEngine final : public Engine {
     call.columns_bytes = (sums ? reference_gpu_machine() : call.gpu).l2_bytes / 2;
     call.cut = im2col::cut_of(call, call.columns_bytes, true);
     Calls calls{call, call};
-    if (p.pass == Pass::backward_data && !is_integer(p.accumulator)) gather(calls.gathered);
+    const bool real = !is_integer(p.accumulator) && !is_complex(p.accumulator);
+    if (p.pass == Pass::backward_data && real) gather(calls.gathered);
     Offer offer = offer_of<Calls>(all_ways, calls, wanted);
     const bool gathers = offer.way == "gather";
     offer.prepare_within = [call = gathers ? calls.gathered : calls.columns](std::size_t limit) {

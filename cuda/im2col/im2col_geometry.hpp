@@ -4,13 +4,10 @@
 
 #include <faltung/problem.hpp>
 
-#include "cuda/primitives/integers.hpp"
-#include "cuda/primitives/place.hpp"
+#include "cuda/primitives/geometry.hpp"
 
 /// The matrices of a problem. Plain C++, so that tests walk them without a GPU.
 namespace faltung::cuda::im2col {
-
-inline constexpr int max_rank = 3;
 
 /// A problem free of layouts, flips and missing axes, group by group:
 ///
@@ -19,32 +16,24 @@ inline constexpr int max_rank = 3;
 /// Row d of the columns X is a channel of the group and a tap; column m an image and an output. The
 /// filter gradient is w[k, d] = sum over m of y[k, m] X[d, m]. The data gradient is a forward
 /// problem on dy, which is x here.
-struct Geometry {
-  AxisGeometry axis[max_rank];  ///< slowest first; missing axes come first and have extent 1
-  OuterAxis outer[max_spatial_rank];
-  int outer_count = 0;
-  std::int64_t groups = 1, group_inputs = 1, group_outputs = 1;
-  std::int64_t x_channel = 0, y_channel = 0;  ///< strides
-  /// Strides, and the offset of tap 0.
-  std::int64_t w_group = 0, w_output = 0, w_input = 0, w_origin = 0;
+///
+/// Complex numbers are two neighbours each in X, as two rows d of real ones, and so in y. For
+/// their product w has two rows, (re, -im) and (im, re); of filter gradients the four products of
+/// parts are summed one by one.
+struct Geometry : BatchGeometry {
+  std::int64_t groups = 1;
   bool channel_fastest = false;  ///< d counts taps and then channels, not channels and then taps
   bool rows_fastest = false;     ///< X lies in memory as [m][d], y as [m][k]; else [d][m], [k][m]
+  bool conjugates = false;       ///< of complex numbers, those of w
+  bool conjugates_x = false;     ///< in filter gradients those of X are, else those of dy
 
-  FALTUNG_HOST_DEVICE constexpr std::int64_t outputs() const {
-    return axis[0].output * axis[1].output * axis[2].output;
-  }
-  FALTUNG_HOST_DEVICE constexpr std::int64_t taps() const {
-    return axis[0].filter * axis[1].filter * axis[2].filter;
-  }
+  FALTUNG_HOST_DEVICE constexpr std::int64_t outputs() const { return positions(); }
   FALTUNG_HOST_DEVICE constexpr std::int64_t depth() const { return group_inputs * taps(); }
   FALTUNG_HOST_DEVICE constexpr std::int64_t row(std::int64_t channel, std::int64_t tap) const {
     return channel_fastest ? tap * group_inputs + channel : channel * taps() + tap;
   }
-  constexpr std::int64_t images() const {
-    std::int64_t count = 1;
-    for (int i = 0; i < outer_count; ++i) count *= outer[i].extent;
-    return count;
-  }
+  /// Of all channels together.
+  [[nodiscard]] constexpr std::int64_t images() const { return BatchGeometry::images() / channels; }
 };
 
 /// Some columns: whole images, or a part of one.

@@ -33,16 +33,19 @@ void launch_rows(const ColumnsArguments& a, LaunchQueue queue) {
 template <typename T>
 void launch_columns(const ColumnsArguments& a, bool vectors, LaunchQueue queue) {
   const Geometry& g = a.geometry;
-  if (g.rows_fastest) {
+  if constexpr (is_complex_value<T>) {  // always in rows
+    launch_rows<T, 1>(a, queue);
+  } else if (g.rows_fastest) {
     constexpr int count = 16 / static_cast<int>(sizeof(T));
-    return vectors ? launch_rows<T, count>(a, queue) : launch_rows<T, 1>(a, queue);
+    vectors ? launch_rows<T, count>(a, queue) : launch_rows<T, 1>(a, queue);
+  } else {
+    launch(columns_kernel<T>,
+           {.name = "im2col columns",
+            .grid = dim3(blocks_of(a.positions), beside(g.taps()), beside(g.groups)),
+            .block = threads,
+            .stream = queue},
+           a);
   }
-  launch(columns_kernel<T>,
-         {.name = "im2col columns",
-          .grid = dim3(blocks_of(a.chunk.positions()), beside(g.taps()), beside(g.groups)),
-          .block = threads,
-          .stream = queue},
-         a);
 }
 
 template <typename T>

@@ -1,5 +1,7 @@
 #include "cuda/im2col/im2col_layout.hpp"
 
+#include "cuda/im2col/im2col_lowering.hpp"
+
 namespace faltung::cuda::im2col {
 namespace {
 
@@ -7,10 +9,15 @@ constexpr std::int64_t whole(std::int64_t count, std::int64_t step) {
   return (count + step - 1) / step * step;
 }
 
+// Of a real number, of which a complex one has two.
+std::int64_t real_bytes(DType type) {
+  return static_cast<std::int64_t>(size_of(type)) / parts_of(type);
+}
+
 // A copy of the columns of a chunk, or of its outputs: rows of whole vectors.
 Operand copied(const Call& call, std::int64_t channels, DType type) {
   const std::int64_t columns = call.cut.images * call.cut.outputs;
-  const auto vector = 16 / static_cast<std::int64_t>(size_of(type));
+  const std::int64_t vector = 16 / real_bytes(type);
   Side side;
   if (call.geometry.rows_fastest) {
     side.leading = side.position = whole(channels, vector);
@@ -47,8 +54,9 @@ Layout lay_out(const Call& call) {
   const DType sums = p.accumulator;
   Layout layout;
   Operands& o = layout.operands;
-  o.depth = integers ? whole(g.depth(), 4) : g.depth();
-  o.outputs = integers ? whole(g.group_outputs, 4) : g.group_outputs;
+  const std::int64_t parts = parts_of(call.factors);
+  o.depth = integers ? whole(g.depth(), 4) : parts * g.depth();
+  o.outputs = integers ? whole(g.group_outputs, 4) : parts * g.group_outputs;
   const DType y = gradient ? call.factors : sums, w = gradient ? sums : call.factors;
   o.x = cut.x_in_place ? Operand{side_of_x(g), library_type(call.factors), true}
                        : copied(call, o.depth, call.factors);
@@ -60,8 +68,8 @@ Layout lay_out(const Call& call) {
   const auto take = [&](const Operand& operand, DType type) {
     const std::size_t at = layout.bytes;
     if (operand.in_place) return at;
-    const auto elements = static_cast<std::size_t>(g.groups * operand.side.group);
-    layout.bytes += (elements * size_of(type) + 255) / 256 * 256;
+    const auto size = static_cast<std::size_t>(g.groups * operand.side.group * real_bytes(type));
+    layout.bytes += (size + 255) / 256 * 256;
     return at;
   };
   layout.x = take(o.x, call.factors);

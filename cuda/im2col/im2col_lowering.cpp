@@ -23,12 +23,18 @@ std::pair<DType, DType> operand_types(const Problem& p) {
 std::string type_refusal(const Problem& p) {
   if (p.accumulator == DType::f32 || p.accumulator == DType::f64) return {};
   const auto [first, second] = operand_types(p);
-  if (p.accumulator == DType::i32 && first == DType::i8 && second == DType::i8) {
-    return p.pass == Pass::backward_filter ? "the filter gradient of integers is not written yet"
-                                           : "";
-  }
+  if (p.accumulator == DType::i32 && first == DType::i8 && second == DType::i8) return {};
+  if (is_complex(p.accumulator)) return {};  // products of their parts
   return message("cuBLASLt sums f32, f64, and products of i8 in i32, not ", name(first), " times ",
                  name(second), " in ", name(p.accumulator));
+}
+
+// Whether matrices lie as [m][d] and [m][k].
+bool in_rows(const Problem& p) {
+  // Matrix instructions of i8 want both factors with what is summed along them.
+  if (is_integer(p.accumulator)) return p.pass != Pass::backward_filter;
+  // Parts of a complex number are neighbours, as two channels are in rows.
+  return is_complex(p.accumulator) || p.layout == Layout::channels_last;
 }
 
 }  // namespace
@@ -51,23 +57,14 @@ std::string refusal(const Problem& p) {
 Geometry lower(const Problem& problem) {
   Problem p = problem;
   if (p.pass == Pass::backward_filter) p.pass = Pass::forward;  // the same matrices
-  const bool forward = p.pass == Pass::forward;
-  const TensorStrides x = forward ? x_strides(p) : y_strides(p);
-  const TensorStrides y = forward ? y_strides(p) : x_strides(p);
-  const TensorStrides w = w_strides(p);
   Geometry g;
+  lower_batch(p, fold_axes(p, max_rank), g);
   g.groups = p.groups;
-  g.group_inputs = (forward ? p.in_channels : p.out_channels) / p.groups;
-  g.group_outputs = (forward ? p.out_channels : p.in_channels) / p.groups;
-  g.x_channel = x.channel;
-  g.y_channel = y.channel;
-  g.w_group = p.out_channels / p.groups * w.outer;
-  g.w_output = forward ? w.outer : w.channel;
-  g.w_input = forward ? w.channel : w.outer;
   g.channel_fastest = p.layout == Layout::channels_last;
-  // Matrix instructions of i8 want both factors with the depth along them.
-  g.rows_fastest = g.channel_fastest || is_integer(p.accumulator);
-  lower_axes(p, fold_axes(p, max_rank), g);
+  g.rows_fastest = in_rows(problem);
+  // dx has conj(w); y = conj(w) X is linear in conj(w), and dw the conjugate of what it else is.
+  g.conjugates = p.conjugate == (p.pass == Pass::forward);
+  g.conjugates_x = problem.pass == Pass::backward_filter && !p.conjugate;
   return g;
 }
 
@@ -86,7 +83,7 @@ Geometry gradient_columns(const Geometry& g) {
 
 DType factor_type(const Problem& p) {
   if (is_integer(p.accumulator)) return DType::i8;
-  if (p.accumulator == DType::f64) return DType::f64;
+  if (p.accumulator == DType::f64 || is_complex(p.accumulator)) return p.accumulator;
   const auto [first, second] = operand_types(p);
   const bool half = first == DType::f16 || first == DType::bf16;
   return half && first == second ? first : DType::f32;
@@ -100,6 +97,7 @@ Geometry lower_forward(Problem p) {
 Geometry scattering(const Geometry& forward) {
   Geometry g = gradient_columns(forward);
   g.group_outputs = forward.depth();
+  g.channels = g.groups * g.group_outputs;
   return g;
 }
 

@@ -25,9 +25,12 @@ namespace faltung::cuda::im2col {
 /// The forward problem's matrices, of the data gradient too.
 [[nodiscard]] Geometry lower_forward(Problem p);
 
-/// What the factors become before they are multiplied: f16 or bf16 if both are that, i8, f64, else
-/// f32.
+/// What the factors become before they are multiplied: f16 or bf16 if both are that, i8, f64, c64
+/// or c128, else f32.
 [[nodiscard]] DType factor_type(const Problem& p);
+
+/// Real numbers in a factor: what the library counts.
+[[nodiscard]] constexpr std::int64_t parts_of(DType factors) { return is_complex(factors) ? 2 : 1; }
 
 /// Whether zeros that no element is are multiplied: those of a frame, or between elements.
 [[nodiscard]] bool has_zeros(const Geometry& g);

@@ -127,22 +127,25 @@ Cut cut(const Problem& p, const Geometry& g, DType factors, std::int64_t columns
         bool offers_bias) {
   Cut cut;
   Epilogue epilogue = p.epilogue;
-  const bool integers = factors == DType::i8;  // whose matrices have zeros around them
+  // Matrices of integers have zeros around them, and filters of complex numbers two rows for each.
+  const bool copied = factors == DType::i8 || is_complex(factors);
   if (p.pass == Pass::backward_filter) {
     // Images side by side make one long product; tensors that are not so are copied.
     const bool single = g.images() == 1 || g.rows_fastest;
     const auto beside = [&](const Side& side) {
       return g.images() == 1 || side.image == g.outputs() * side.position;
     };
-    cut.x_in_place = single && p.input == factors && x_is_columns(g) && beside(side_of_x(g));
-    cut.y_in_place = single && p.output == factors && beside(side_of_y(g)) &&
+    cut.x_in_place =
+        !copied && single && p.input == factors && x_is_columns(g) && beside(side_of_x(g));
+    cut.y_in_place = !copied && single && p.output == factors && beside(side_of_y(g)) &&
                      is_matrix(g, side_of_y(g), g.group_outputs, g.y_channel);
-    cut.w_in_place = p.filter == p.accumulator && epilogue == Epilogue{} && w_is_matrix(g);
+    cut.w_in_place =
+        !copied && p.filter == p.accumulator && epilogue == Epilogue{} && w_is_matrix(g);
   } else {
     const DType x = p.pass == Pass::forward ? p.input : p.output;
-    cut.x_in_place = !integers && x == factors && x_is_columns(g);
-    cut.w_in_place = !integers && p.filter == factors && w_is_matrix(g);
-    cut.y_in_place = !integers && stores(factors, p.result_dtype()) &&
+    cut.x_in_place = !copied && x == factors && x_is_columns(g);
+    cut.w_in_place = !copied && p.filter == factors && w_is_matrix(g);
+    cut.y_in_place = !copied && stores(factors, p.result_dtype()) &&
                      is_matrix(g, side_of_y(g), g.group_outputs, g.y_channel);
     // The library's bias is one for each row of its result, in its type, rounded with the sum: for
     // f32 and f64 that is what our store does. What its relu makes of NaN is not said.
@@ -166,8 +169,10 @@ double product_rate(const GpuMachine& gpu, DType factors, bool tf32) {
   // Matrix instructions of f64 are twice as fast as lanes on sm_80 and sm_90: data sheets of A100
   // and H100.
   const bool doubled = gpu.limits.minor == 0 && (gpu.limits.major == 8 || gpu.limits.major == 9);
-  const double rate = gpu.products_per_us(factors == DType::f64 ? DType::f64 : DType::f32);
-  return factors == DType::f64 && doubled ? 2 * rate : rate;
+  const bool wide = factors == DType::f64 || factors == DType::c128;
+  const double rate = gpu.products_per_us(wide ? DType::f64 : DType::f32);
+  const double real = wide && doubled ? 2 * rate : rate;
+  return is_complex(factors) ? real / 4 : real;
 }
 
 }  // namespace

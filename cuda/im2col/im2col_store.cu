@@ -11,6 +11,8 @@ template void launch_gather<double>(const StoreArguments&, LaunchQueue);
 FALTUNG_INSTANCES(float);
 FALTUNG_INSTANCES(double);
 FALTUNG_INSTANCES(std::uint32_t);
+FALTUNG_INSTANCES(Complex<float>);
+FALTUNG_INSTANCES(Complex<double>);
 #undef FALTUNG_INSTANCES
 
 }  // namespace faltung::cuda::im2col

@@ -27,6 +27,17 @@ Global<const unsigned char> readable(const void* data) {
 Global<unsigned char> writable(void* data) {
   return Global<unsigned char>(static_cast<unsigned char*>(data));
 }
+
+/// A bound filter, packed as products take it.
+struct BoundMatrix final : PreparedFilter {
+  Tensor packed;
+};
+
+// Of a task's matrix in elements that kernels count, which may be complex.
+Matrices matrices_of(const Side& side, DType type) {
+  return {side.leading / parts_of(type), side.group / parts_of(type)};
+}
+
 class Im2colTask final : public Task {
  public:
   explicit Im2colTask(const Call& call)
@@ -78,6 +89,20 @@ class Im2colTask final : public Task {
     return facts;
   }
 
+  // Null where the filter is multiplied as it lies.
+  std::unique_ptr<PreparedFilter> prepare_filter(const Stream& stream,
+                                                 const void* w) const override {
+    if (gradient_ || call_.cut.w_in_place) return nullptr;
+    auto bound = std::make_unique<BoundMatrix>();
+    bound->packed =
+        Tensor(DType::u8, {static_cast<std::int64_t>(layout_.bytes - layout_.w)}, call_.device);
+    const DeviceGuard guard(call_.device.index);
+    const auto queue = static_cast<cudaStream_t>(stream.handle);
+    pack_filter(w, static_cast<std::byte*>(bound->packed.data()), queue);
+    check(cudaStreamSynchronize(queue), "wait for a packed filter");
+    return bound;
+  }
+
   void run(const RunArguments& arguments) const override {
     const DeviceGuard guard(call_.device.index);
     run_all(arguments, static_cast<cudaStream_t>(arguments.stream.handle));
@@ -86,6 +111,12 @@ class Im2colTask final : public Task {
  private:
   // Of a sum of so many products.
   [[nodiscard]] double product_error(double terms) const {
+    if (is_complex(call_.factors)) {
+      // Each part sums twice as many real products, whose magnitudes add up to that of the complex
+      // ones at most.
+      const DType real = call_.factors == DType::c64 ? DType::f32 : DType::f64;
+      return std::sqrt(2.0) * sum_error(2 * terms, real);
+    }
     double error = sum_error(terms, call_.problem.accumulator);
     const bool tf32 = cuts_factors(call_.problem, call_.factors);
     if (tf32 || call_.factors == DType::f16 || call_.factors == DType::bf16) {
@@ -128,7 +159,7 @@ class Im2colTask final : public Task {
   void load() {
     RunArguments nothing;
     const LaunchQueue queue = LaunchQueue::load_only();
-    pack_filter(nothing, queue);
+    pack_filter(nullptr, nullptr, queue);
     for (const bool aligned : {false, true}) {
       pack_columns(call_.geometry, nothing.first, x_type(), nullptr, layout_.operands.x.side,
                    layout_.operands.depth, full_, aligned, queue);
@@ -143,24 +174,26 @@ class Im2colTask final : public Task {
   template <typename F>
   void visit_factors(F&& f) const {
     if (call_.factors == DType::i8) return f(std::int8_t{});
-    visit_type<float, double, Half, BFloat16>(call_.factors, f);
+    visit_type<float, double, Half, BFloat16, Complex<float>, Complex<double>>(call_.factors, f);
   }
 
-  void pack_filter(const RunArguments& arguments, LaunchQueue queue) const {
+  void pack_filter(const void* w, std::byte* to, LaunchQueue queue) const {
     FilterArguments a;
     a.geometry = call_.gathers ? call_.forward : call_.geometry;
-    a.w = readable(arguments.second);
+    a.w = readable(w);
     a.w_type = call_.problem.filter;
-    a.packed = writable(arguments.workspace + layout_.w);
+    a.packed = writable(to);
     const Operands& o = layout_.operands;
     a.outputs = call_.gathers ? o.depth : o.outputs;
-    a.depth = call_.gathers ? o.outputs : o.depth;
+    a.depth = (call_.gathers ? o.outputs : o.depth) / parts_of(call_.factors);
     visit_factors([&](auto zero) { launch_filter<decltype(zero)>(a, queue); });
   }
 
   // Whether channels of x are copied 16 bytes at a time, if x begins at a multiple of that.
   [[nodiscard]] bool has_vectors(const Geometry& g, DType type) const {
-    if (!g.rows_fastest || !g.channel_fastest || type != call_.factors) return false;
+    if (!g.rows_fastest || !g.channel_fastest || type != call_.factors || is_complex(type)) {
+      return false;
+    }
     const auto vector = 16 / static_cast<std::int64_t>(size_of(type));
     std::int64_t all = g.group_inputs;
     for (const AxisGeometry& axis : g.axis) all |= axis.x_stride;
@@ -176,8 +209,10 @@ class Im2colTask final : public Task {
     a.x = readable(x);
     a.x_type = type;
     a.columns = writable(to);
-    a.matrices = {side.leading, side.group};
-    a.depth = depth;
+    a.matrices = matrices_of(side, call_.factors);
+    a.depth = depth / parts_of(call_.factors);
+    a.positions = gradient_ && call_.factors == DType::i8 ? padded_positions(chunk.positions())
+                                                          : chunk.positions();
     const bool vectors = aligned && has_vectors(g, type);
     visit_factors([&](auto zero) { launch_columns<decltype(zero)>(a, vectors, queue); });
   }
@@ -188,7 +223,7 @@ class Im2colTask final : public Task {
     a.chunk = chunk;
     const Side& side = gradient_ ? layout_.operands.w.side : layout_.operands.y.side;
     a.sums = readable(arguments.workspace + (gradient_ ? layout_.w : layout_.y));
-    a.matrices = {side.leading, side.group};
+    a.matrices = matrices_of(side, call_.factors);
     a.result = writable(arguments.result);
     a.type = call_.problem.result_dtype();
     a.epilogue = epilogue_arguments(call_.problem);
@@ -197,10 +232,11 @@ class Im2colTask final : public Task {
       return visit_type<float, double>(call_.problem.accumulator,
                                        [&](auto zero) { launch_gather<decltype(zero)>(a, queue); });
     }
-    visit_type<float, double, std::uint32_t>(call_.problem.accumulator, [&](auto zero) {
-      using Acc = decltype(zero);
-      gradient_ ? launch_store_filter<Acc>(a, queue) : launch_store<Acc>(a, queue);
-    });
+    visit_type<float, double, std::uint32_t, Complex<float>, Complex<double>>(
+        call_.problem.accumulator, [&](auto zero) {
+          using Acc = decltype(zero);
+          gradient_ ? launch_store_filter<Acc>(a, queue) : launch_store<Acc>(a, queue);
+        });
   }
 
   template <typename F>
@@ -224,11 +260,8 @@ class Im2colTask final : public Task {
     // Operands are only read, whatever the matrices of a product are called.
     auto* const second = static_cast<std::byte*>(const_cast<void*>(arguments.second));
     auto* const result = static_cast<std::byte*>(arguments.result);
-    if (!gradient_ && !cut.w_in_place) pack_filter(arguments, stream);
-    const std::int64_t w_origin = (call_.gathers ? call_.forward : g).w_origin *
-                                  static_cast<std::int64_t>(size_of(call_.problem.filter));
-    std::byte* const w =
-        cut.w_in_place ? (gradient_ ? result : second) + w_origin : space + layout_.w;
+    std::byte* const w = filter_of(arguments, gradient_ ? result : second);
+    if (!gradient_ && w == space + layout_.w) pack_filter(second, w, stream);
     bool first = true;
     for_each_chunk([&](const Chunk& chunk) {
       if (!cut.x_in_place) {
@@ -254,6 +287,16 @@ class Im2colTask final : public Task {
       if (!gradient_ && !cut.y_in_place) store(arguments, chunk, stream);
     });
     if (gradient_ && !cut.w_in_place) store(arguments, full_, stream);
+  }
+
+  // Where products find their filter: bound, the caller's `own`, or in the workspace.
+  [[nodiscard]] std::byte* filter_of(const RunArguments& arguments, std::byte* own) const {
+    if (const auto* bound = static_cast<const BoundMatrix*>(arguments.prepared)) {
+      return static_cast<std::byte*>(const_cast<void*>(bound->packed.data()));  // only read
+    }
+    if (!call_.cut.w_in_place) return arguments.workspace + layout_.w;
+    const Geometry& g = call_.gathers ? call_.forward : call_.geometry;
+    return own + g.w_origin * static_cast<std::int64_t>(size_of(call_.problem.filter));
   }
 
   static std::int64_t start(const Operand& operand, const Chunk& chunk, DType type) {

@@ -23,6 +23,11 @@ struct Call {
   GpuMachine gpu;
 };
 
+/// Columns with the zeros behind them that make whole words of i8.
+[[nodiscard]] constexpr std::int64_t padded_positions(std::int64_t positions) {
+  return (positions + 3) / 4 * 4;
+}
+
 /// How its matrices are cut when a chunk may take so much.
 [[nodiscard]] Cut cut_of(const Call& call, std::int64_t columns_bytes, bool offers_bias);
 

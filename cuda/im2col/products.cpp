@@ -55,6 +55,10 @@ std::uint32_t alignment(const Operand& o, const Cut& cut, std::int64_t loop, std
 ProductShape shape(const Call& call, const Operands& o, const Counting& counting, bool promised) {
   const bool gradient = call.problem.pass == Pass::backward_filter;
   const bool rows = call.geometry.rows_fastest;
+  // Those of i8 that are summed are whole words: zeros follow.
+  const std::int64_t positions = gradient && call.factors == DType::i8
+                                     ? padded_positions(counting.positions)
+                                     : counting.positions;
   const auto matrix = [&](const Operand& operand, std::int64_t fast, std::int64_t slow,
                           std::int64_t loop, std::int64_t batch) {
     return MatrixShape{operand.type, fast,
@@ -63,8 +67,8 @@ ProductShape shape(const Call& call, const Operands& o, const Counting& counting
   };
   const auto sided = [&](const Operand& operand, std::int64_t channels, std::int64_t loop,
                          std::int64_t batch) {
-    return rows ? matrix(operand, channels, counting.positions, loop, batch)
-                : matrix(operand, counting.positions, channels, loop, batch);
+    return rows ? matrix(operand, channels, positions, loop, batch)
+                : matrix(operand, positions, channels, loop, batch);
   };
   const MatrixShape x = sided(o.x, o.depth, counting.loop.x, counting.batch.x);
   const MatrixShape y = sided(o.y, o.outputs, counting.loop.y, counting.batch.y);
@@ -96,6 +100,7 @@ ProductShape shape(const Call& call, const Operands& o, const Counting& counting
 Type library_type(DType type) {
   switch (type) {
     case DType::f64:
+    case DType::c128:
       return Type::f64;
     case DType::f16:
       return Type::f16;

@@ -88,6 +88,20 @@ __global__ void __launch_bounds__(threads) gather_kernel(const __grid_constant__
   }
 }
 
+/// Element d of row k of dw. Of complex numbers there are two rows for each k, the products of X
+/// with each part of dy.
+template <typename Acc>
+__device__ __forceinline__ Acc filter_sum(const Geometry& g, Global<const Acc> row,
+                                          std::int64_t leading, std::int64_t d) {
+  if constexpr (is_complex_value<Acc>) {
+    const Acc real = row[d], imag = row[leading + d];
+    const auto turned = imag.real - real.imag;
+    return {real.real + imag.imag, g.conjugates_x ? turned : -turned};
+  } else {
+    return row[d];
+  }
+}
+
 /// Sums [group][k][d] become elements of dw, with the epilogue.
 ///
 ///   grid    elements / threads, walks on    block   threads
@@ -105,8 +119,10 @@ __global__ void __launch_bounds__(threads)
     const Quotient d = divide(row.rest, g.channel_fastest ? g.group_inputs : g.taps());
     const std::int64_t channel = g.channel_fastest ? d.rest : d.whole;
     const std::int64_t tap = g.channel_fastest ? d.whole : d.rest;
-    const Acc sum =
-        sums[group.whole * a.matrices.group + group.rest * a.matrices.leading + row.rest];
+    constexpr int rows = is_complex_value<Acc> ? 2 : 1;
+    const std::int64_t begin =
+        group.whole * a.matrices.group + rows * group.rest * a.matrices.leading;
+    const Acc sum = filter_sum<Acc>(g, sums + begin, a.matrices.leading, row.rest);
     finish_element(a.epilogue, sum, row.whole, a.result, a.type,
                    w_offset(g, group.whole, group.rest, channel, tap));
   }
