@@ -62,6 +62,11 @@ TEST(Ways, WhatIsQuotedIsWhatRuns) {
   });
 }
 
+// A way that times what it may run takes about a second: one of some problems.
+bool is_asked(const WayText& way, const Problem& p) {
+  return way.name != "measured" || std::hash<Problem>{}(p) % 16 == 0;
+}
+
 // Two ways that do the same would be one: where both serve, they say different things.
 TEST(Ways, EachHasItsOwnPolicy) {
   const std::vector<Problem> problems = problems_in("tests/problems");
@@ -71,7 +76,7 @@ TEST(Ways, EachHasItsOwnPolicy) {
       std::set<std::string> policies;
       for (const WayText& way : engine.ways()) {
         const Offer offer = engine.offer(p, target, way.name);
-        if (!offer) continue;
+        if (!offer || !is_asked(way, p)) continue;
         const std::string policy = offer.prepare()->policy();
         EXPECT_TRUE(policies.insert(policy).second)
             << engine.name() << '/' << way.name << " [" << p << "]: " << policy;
@@ -97,7 +102,7 @@ TEST(Ways, AllAgreeWithTheReference) {
       const Device target = device.stream().device;
       for (const WayText& way : engine.ways()) {
         const Offer offer = engine.offer(p, target, way.name);
-        if (!offer) continue;
+        if (!offer || !is_asked(way, p)) continue;
         ++runs[message(engine.name(), '/', way.name)];
         const Array result = run_guarded(device, engine, p, operands, {.way = way.name});
         const ErrorBound bound = offer.prepare()->error_bound();
