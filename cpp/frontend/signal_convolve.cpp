@@ -35,7 +35,8 @@ void check_lengths(const ConstTensorView& x, const ConstTensorView& k, const For
 // result must be conjugated, which is done on the CPU.
 bool swaps(const ConstTensorView& x, const ConstTensorView& k, const Form& form) {
   if (form.boundary.kind != BoundaryKind::zero && form.mode != Mode::valid) return false;
-  if (form.correlation && is_complex(k.dtype) && x.device.kind != DeviceKind::cpu) return false;
+  const bool complex = is_complex(x.dtype) || is_complex(k.dtype);
+  if (form.correlation && complex && x.device.kind != DeviceKind::cpu) return false;
   double x_size = 1, k_size = 1;
   for (std::size_t i = 0; i < x.shape.size(); ++i) {
     if (!is_convolved(form, i)) continue;
