@@ -147,15 +147,23 @@ def main(title, kinds, caller=Library):
     parser.add_argument("path", help="of oracle_server, or of the program if that is compared")
     parser.add_argument("--seed", type=int, default=int(os.environ.get("FALTUNG_TEST_SEED", 1)))
     parser.add_argument("--only", metavar="KIND:NUMBER", help="replays one problem")
+    parser.add_argument("--device", help="that oracle_server computes on; the CPU by default")
+    parser.add_argument("--seconds", type=float, default=float("inf"),
+                        help="after which no problem is begun; each kind has its share of them")
     arguments = parser.parse_args()
+    share = arguments.seconds / len(kinds)
+    options = {"device": arguments.device} if arguments.device else {}
     print(f"{title}, seed {arguments.seed} (FALTUNG_TEST_SEED)")
 
     passed, failures = 0, 0
-    with caller(arguments.path) as faltung:
+    with caller(arguments.path, **options) as faltung:
         for name, count, function in kinds:
-            start = time.perf_counter()
+            start, planned = time.perf_counter(), count
             for number in range(count):
                 label = f"{name}:{number}"
+                if number > 0 and time.perf_counter() - start > share:
+                    count -= planned - number
+                    break
                 if arguments.only not in (None, label):
                     continue
                 problem = {}

@@ -45,11 +45,17 @@ class Caller:
 
 
 class Library(Caller):
-    """The public functions."""
+    """The public functions, on a device."""
 
-    def __init__(self, server):
-        self._process = subprocess.Popen([server], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.engines = bytes(self.call("engines")).decode().split()
+    def __init__(self, server, device="cpu"):
+        self._process = subprocess.Popen([server, device], stdin=subprocess.PIPE,
+                                         stdout=subprocess.PIPE)
+        self._on_cpu = device == "cpu"
+        kind = device.partition(":")[0]
+        self.engines = [engine for engine in bytes(self.call("engines")).decode().split()
+                        if engine.startswith(kind + ".")]
+        if not self.engines:
+            raise RuntimeError(f"this build has no engine of {device}")
 
     def __enter__(self):
         return self
@@ -72,11 +78,18 @@ class Library(Caller):
             raise RuntimeError(f"oracle_server died of {request}")
         answer = json.loads(line)
         if "error" in answer:
+            self._check_device(answer, options)
             raise Refused(answer["error"], answer["message"])
         dtype = np.dtype(DTYPES[answer["dtype"]])
         size = int(np.prod(answer["shape"], dtype=np.int64)) * dtype.itemsize
         data = self._process.stdout.read(size)
         return np.frombuffer(data, dtype).reshape(answer["shape"])
+
+    def _check_device(self, answer, options):
+        """Of what is not done on a GPU it is said that it is on the CPU, or that no engine can."""
+        none = answer["error"] == "NoEngine" and not options.get("engine")
+        if not self._on_cpu and (none or "on the cpu" in answer["message"]):
+            raise Unavailable(answer["message"])
 
     @staticmethod
     def _operand(array):

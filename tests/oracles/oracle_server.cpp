@@ -7,7 +7,8 @@
 //   answer    {"dtype": "f64", "shape": [2, 4]}  newline, then the elements, row-major
 //         or  {"error": "InvalidProblem", "message": "..."}  newline
 //
-// Strides and offset are in elements, so that views of any kind can be sent.
+// Strides and offset are in elements, so that views of any kind can be sent. Its argument names the
+// device that they are brought to and computed on; without one it is the CPU.
 
 #include <cstdio>
 #include <iostream>
@@ -23,12 +24,13 @@ struct Operand {
   faltung::ConstTensorView view;
 };
 
-Operand read_operand(const json& header) {
+Operand read_operand(const json& header, const faltung::Device& device) {
   const auto dtype = faltung::parse_dtype(header.at("dtype").get<std::string>()).value();
   Operand operand;
   operand.memory = faltung::Tensor(dtype, {header.at("elements").get<std::int64_t>()});
   std::cin.read(static_cast<char*>(operand.memory.data()),
                 static_cast<std::streamsize>(operand.memory.bytes()));
+  if (device != faltung::Device::cpu()) operand.memory = operand.memory.to(device);
   const auto size = faltung::size_of(dtype);
   operand.view = operand.memory.view();
   operand.view.data = static_cast<const std::byte*>(operand.view.data) +
@@ -47,7 +49,8 @@ faltung::Tensor answer(const json& request, const std::vector<Operand>& operands
   return result;
 }
 
-void write_result(const faltung::Tensor& result) {
+void write_result(const faltung::Tensor& anywhere) {
+  const faltung::Tensor result = anywhere.to(faltung::Device::cpu());
   const json header = {
       {"dtype", faltung::name(result.dtype())},
       {"shape", std::vector<std::int64_t>(result.shape().begin(), result.shape().end())}};
@@ -62,12 +65,15 @@ void write_error(const char* kind, const std::exception& error) {
 
 }  // namespace
 
-int main() try {
+int main(int count, char** arguments) try {
+  const auto device = faltung::Device::parse(count > 1 ? arguments[1] : "cpu");
   std::ios::sync_with_stdio(false);
   for (std::string line; std::getline(std::cin, line);) {
     const json request = json::parse(line);
     std::vector<Operand> operands;
-    for (const json& header : request.at("operands")) operands.push_back(read_operand(header));
+    for (const json& header : request.at("operands")) {
+      operands.push_back(read_operand(header, device));
+    }
     try {
       write_result(answer(request, operands));
     } catch (const faltung::InvalidProblem& error) {
@@ -77,6 +83,7 @@ int main() try {
     }
     std::cout.flush();
   }
+  faltung::clear_plan_cache();  // before the libraries go that its plans use
   return 0;
 } catch (const std::exception& error) {
   std::fprintf(stderr, "oracle_server: %s\n", error.what());
