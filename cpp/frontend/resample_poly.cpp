@@ -175,8 +175,14 @@ Resampling prepare(const ConstTensorView& x, std::int64_t up, std::int64_t down,
   return r;
 }
 
-DType result_type(const ConstTensorView& x, const Resampling& r) {
-  return r.copies ? x.dtype : upfirdn_result_type(r.taps->dtype(), x.dtype);
+// The type of x when it is filtered: NumPy's means and medians of integers are f64.
+DType filtered_type(DType x, PadType type) {
+  const bool fractions = type == PadType::mean || type == PadType::median;
+  return fractions && is_integer(x) ? f64 : x;
+}
+
+DType result_type(const ConstTensorView& x, const Resampling& r, PadType type) {
+  return r.copies ? x.dtype : upfirdn_result_type(r.taps->dtype(), filtered_type(x.dtype, type));
 }
 
 Shape result_shape(const ConstTensorView& x, const Resampling& r) {
@@ -207,10 +213,7 @@ Step on_cpu(Place from, Place to, const char* what, const Execution& run, F f) {
 void add_without(Steps& steps, const Resampling& r, PadType type) {
   require_cpu(steps.x(), message("padtype ", name(type), " is taken off"));
   const ConstTensorView& x = steps.x();
-  // NumPy's means and medians of integers are f64.
-  const bool fractions = type == PadType::mean || type == PadType::median;
-  const DType values_type = fractions && is_integer(x.dtype) ? f64 : x.dtype;
-  const DType rest_type = upfirdn_result_type(r.taps->dtype(), values_type);
+  const DType rest_type = result_type(x, r, type);
   Shape values_shape = x.shape;
   values_shape[r.along] = 1;
   steps.set_between(Place::first, rest_type, x.shape);
@@ -253,7 +256,8 @@ Steps make_steps(const ConstTensorView& x, const TensorView& y, const Resampling
 Tensor resample_poly(const ConstTensorView& x, std::int64_t up, std::int64_t down,
                      const ResamplePolyOptions& options) {
   const Resampling r = prepare(x, up, down, options);
-  Tensor y = new_tensor(result_type(x, r), result_shape(x, r), x.device, options.run);
+  Tensor y =
+      new_tensor(result_type(x, r, options.padtype), result_shape(x, r), x.device, options.run);
   run_steps(make_steps(x, y, r, options), x, y, options.run);
   return y;
 }
@@ -261,7 +265,7 @@ Tensor resample_poly(const ConstTensorView& x, std::int64_t up, std::int64_t dow
 void resample_poly(const ConstTensorView& x, std::int64_t up, std::int64_t down,
                    const ResultView& y, const ResamplePolyOptions& options) {
   const Resampling r = prepare(x, up, down, options);
-  check_result(y, result_shape(x, r), result_type(x, r));
+  check_result(y, result_shape(x, r), result_type(x, r, options.padtype));
   run_steps(make_steps(x, y, r, options), x, y, options.run);
 }
 
@@ -270,7 +274,8 @@ FilterPlan plan_resample_poly(const ConstTensorView& x, std::int64_t up, std::in
   check_for_plan(options.run);
   const Resampling r = prepare(x, up, down, options);
   const Shape shape = result_shape(x, r);
-  const TensorView y{nullptr, result_type(x, r), shape, compact_strides(shape), x.device};
+  const TensorView y{nullptr, result_type(x, r, options.padtype), shape, compact_strides(shape),
+                     x.device};
   return FilterPlan(std::make_shared<const FilterPlan::State>(
       FilterPlan::State{make_steps(x, y, r, options), options.run}));
 }

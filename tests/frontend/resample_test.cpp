@@ -128,6 +128,16 @@ TEST(ResamplePoly, HasTheTypesOfSciPy) {
   EXPECT_EQ(type(u8), f64);
   EXPECT_EQ(type(i64), f64);
   EXPECT_EQ(resample_poly(Tensor::zeros(f64, {0, 3}), 3, 2, {.axis = 1}).shape(), (Shape{0, 5}));
+  // Means and medians of integers are f64, whatever type the filter has.
+  const Tensor bytes = Tensor::zeros(u8, {5}), taps = Tensor::zeros(i16, {3});
+  for (const PadType padtype : {PadType::mean, PadType::median}) {
+    const ResamplePolyOptions options{.taps = taps, .padtype = padtype};
+    EXPECT_EQ(resample_poly(bytes, 2, 1, options).dtype(), f64);
+    EXPECT_EQ(plan_resample_poly(bytes, 2, 1, options).y_dtype(), f64);
+    Tensor y = Tensor::zeros(f64, {10});
+    resample_poly(bytes, 2, 1, y, options);
+  }
+  EXPECT_EQ(resample_poly(bytes, 2, 1, {.taps = taps, .padtype = PadType::maximum}).dtype(), f32);
 }
 
 TEST(ResamplePoly, ANaNInALineMakesItsMedianNaN) {
