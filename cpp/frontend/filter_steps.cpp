@@ -190,11 +190,15 @@ DType FilterPlan::y_dtype() const noexcept { return state_->steps.y().dtype; }
 
 std::string FilterPlan::explain() const {
   std::string text;
+  const auto add = [&](const Plan& plan) {
+    text += message(plan.engine(), '/', plan.way(), ": ", plan.problem(), "\n");
+  };
   for (const Step& step : state_->steps.all()) {
+    for (const auto& part : step.parts) add(*part);
     if (step.plan == nullptr) {
       text += message(step.what, "\n");
     } else {
-      text += message(step.plan->engine(), '/', step.plan->way(), ": ", step.plan->problem(), "\n");
+      add(*step.plan);
     }
   }
   return text;

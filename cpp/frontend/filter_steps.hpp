@@ -24,6 +24,7 @@ struct Step {
   std::size_t workspace_bytes = 0;
   const char* what = "";  ///< for people, where there is no plan
   std::shared_ptr<const Plan> plan = {};
+  std::vector<std::shared_ptr<const Plan>> parts = {};  ///< of what has several, in order
   /// Reads one image and writes another, which is the same one for steps in place.
   std::function<void(const ConstTensorView& from, const TensorView& to, const Stream& stream,
                      const Workspace& workspace)>

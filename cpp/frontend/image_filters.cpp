@@ -9,8 +9,6 @@
 namespace faltung::image {
 namespace {
 
-enum class Kind { convolve, correlate };
-
 void check_filter(const ConstTensorView& w, std::size_t axes) {
   if (w.shape.size() != axes) {
     throw InvalidProblem(message("w has ", w.shape.size(), " axes (", w.shape, ") for ", axes,
@@ -25,6 +23,8 @@ void check_filter(const ConstTensorView& w, std::size_t axes) {
     throw InvalidProblem(message("w has shape ", w.shape, ", but a filter needs at least one tap"));
   }
 }
+
+}  // namespace
 
 Pass make_pass(Kind kind, const ConstTensorView& w, const std::vector<std::size_t>& axes,
                const PerAxis<Boundary>& boundary, const PerAxis<std::int64_t>& origin) {
@@ -43,6 +43,8 @@ Pass make_pass(Kind kind, const ConstTensorView& w, const std::vector<std::size_
   }
   return pass;
 }
+
+namespace {
 
 auto one_pass(Kind kind, const ConstTensorView& w, const FilterOptions& o) {
   return [kind, &w, &o](Steps& steps, const Call& call) {

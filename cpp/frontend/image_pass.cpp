@@ -128,6 +128,9 @@ LoweredPass lower_pass(const ConstTensorView& x, const TensorView& y, const Pass
   if (l.w.device.kind == DeviceKind::cpu) {
     w = copy_weights(l.w, types.filter);
     l.problem.separable = outer_products(w, l.problem);
+    // In a sum of several a tap of 0 is what two others leave when they cancel: a product with an
+    // element that is none of the result's own.
+    if (locality == Locality::own_products && l.problem.separable > 1) l.problem.separable = 0;
     if (x.device.kind != DeviceKind::cpu) w = w.to(x.device);
     l.taps = std::make_shared<const Tensor>(std::move(w));
     l.w = l.taps->view();

@@ -56,6 +56,15 @@ struct Pass {
   double beta = 0;
 };
 
+enum class Kind : std::uint8_t { convolve, correlate };
+
+/// The pass of either, centred.
+///
+/// @throws InvalidProblem if w does not have one axis for each of `axes`, or an origin lies
+/// outside.
+Pass make_pass(Kind kind, const ConstTensorView& w, const std::vector<std::size_t>& axes,
+               const PerAxis<Boundary>& boundary, const PerAxis<std::int64_t>& origin);
+
 /// A pass as a Problem, with views of its operands in the problem's layout.
 struct LoweredPass {
   Problem problem;

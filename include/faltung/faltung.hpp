@@ -15,6 +15,7 @@
 #include <faltung/libraries.hpp>
 #include <faltung/lowering.hpp>
 #include <faltung/machine.hpp>
+#include <faltung/masked.hpp>
 #include <faltung/method.hpp>
 #include <faltung/nn.hpp>
 #include <faltung/nn_quantised.hpp>

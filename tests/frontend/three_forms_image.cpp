@@ -1,5 +1,8 @@
 // The functions of `image`.
 
+#include <limits>
+#include <utility>
+
 #include "tests/frontend/three_forms_table.hpp"
 
 namespace faltung::test {
@@ -33,6 +36,38 @@ void add_filters(std::vector<Function>& all) {
   all.push_back(function("image.convolve1d", line, FALTUNG_FILTER(convolve1d, lower_convolve1d)));
   all.push_back(
       function("image.correlate1d", line, FALTUNG_FILTER(correlate1d, lower_correlate1d)));
+}
+
+void add_masked(std::vector<Function>& all) {
+  const Operand w = operand(f32, {3, 4}), whole = operand(f32, {12, 10});
+  Tensor holes = whole->clone();
+  for (std::size_t i = 0; i < 120; i += 7) {
+    holes.values<float>()[i] = std::numeric_limits<float>::quiet_NaN();
+  }
+  const Operand x = std::make_shared<const Tensor>(std::move(holes));
+  const auto weights = std::make_shared<const Tensor>(numbers_of(u8, {12, 10}));
+  const auto add = [&](Function f) {
+    f.intermediate = true;
+    all.push_back(std::move(f));
+  };
+  const MaskedOptions options{.keep_gain = true, .fill = 0};
+  add(function(
+      "image.masked_convolve", options, [=](const auto& o) { return masked_convolve(*x, *w, o); },
+      [=](const TensorView& y, const auto& o) { masked_convolve(*x, *w, y, o); },
+      [=](const TensorView& y, const auto& o) {
+        run_planned(plan_masked_convolve(*x, *w, o), *x, y);
+      }));
+  const auto weighted = [=](MaskedOptions o) {
+    o.weights = *weights;
+    return o;
+  };
+  add(function(
+      "image.masked_correlate weighted", MaskedOptions{.min_count = 3, .fill = 0},
+      [=](const auto& o) { return masked_correlate(*x, *w, weighted(o)); },
+      [=](const TensorView& y, const auto& o) { masked_correlate(*x, *w, y, weighted(o)); },
+      [=](const TensorView& y, const auto& o) {
+        run_planned(plan_masked_correlate(*x, *w, weighted(o)), *x, y);
+      }));
 }
 
 // Passes that become one filter, that stay apart, and whose terms are stored.
@@ -88,6 +123,7 @@ void add_ranks(std::vector<Function>& all) {
 std::vector<Function> image_functions() {
   std::vector<Function> all;
   add_filters(all);
+  add_masked(all);
   add_passes(all, f32, {12, 10});
   add_passes(all, i32, {12, 10});
   add_ranks(all);

@@ -1,5 +1,8 @@
 // The functions of `signal` and `numpy`.
 
+#include <limits>
+#include <utility>
+
 #include "tests/frontend/three_forms_table.hpp"
 
 namespace faltung::test {
@@ -52,6 +55,32 @@ void add_convolutions(std::vector<Function>& all) {
                          FALTUNG_ROW(numpy::convolve, numpy::lower_convolve)));
   all.push_back(function("numpy.correlate", numpy::CorrelateOptions{},
                          FALTUNG_ROW(numpy::correlate, numpy::lower_correlate)));
+}
+
+void add_masked(std::vector<Function>& all) {
+  using namespace signal;
+  const Operand k = operand(f32, {9});
+  Tensor holes = numbers_of(f32, {40});
+  for (std::size_t i = 0; i < 40; i += 3) {
+    holes.values<float>()[i] = std::numeric_limits<float>::quiet_NaN();
+  }
+  const Operand x = std::make_shared<const Tensor>(std::move(holes));
+  const MaskedOptions options{.keep_gain = true, .min_weight = 0.01, .fill = 0};
+  all.push_back(function(
+      "signal.masked_convolve", options, [=](const auto& o) { return masked_convolve(*x, *k, o); },
+      [=](const TensorView& y, const auto& o) { masked_convolve(*x, *k, y, o); },
+      [=](const TensorView& y, const auto& o) {
+        run_planned(plan_masked_convolve(*x, *k, o), *x, y);
+      }));
+  all.back().intermediate = true;
+  all.push_back(function(
+      "signal.masked_correlate", MaskedOptions{.mode = Mode::same},
+      [=](const auto& o) { return masked_correlate(*x, *k, o); },
+      [=](const TensorView& y, const auto& o) { masked_correlate(*x, *k, y, o); },
+      [=](const TensorView& y, const auto& o) {
+        run_planned(plan_masked_correlate(*x, *k, o), *x, y);
+      }));
+  all.back().intermediate = true;
 }
 
 void add_rates(std::vector<Function>& all) {
@@ -158,6 +187,7 @@ void add_images(std::vector<Function>& all) {
 std::vector<Function> signal_functions() {
   std::vector<Function> all;
   add_convolutions(all);
+  add_masked(all);
   add_rates(all);
   add_images(all);
   return all;

@@ -24,7 +24,6 @@ image::Store store_of(const Case& c) {
       .overflow = c.text("overflow") == "saturate" ? Overflow::saturate : Overflow::wrap};
 }
 
-// The filter with one axis for each of x, those of extent 1 where it does not filter.
 Grid filter_over(const Grid& w, const std::vector<std::size_t>& axes, std::size_t rank) {
   std::vector<std::size_t> order(axes.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;

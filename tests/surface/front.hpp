@@ -36,6 +36,7 @@ std::string judge_upfirdn(const Case& c);   // upfirdn, resample_poly
 std::string judge_sepfir2d(const Case& c);
 std::string judge_image(const Case& c);      // one filter: convolve, correlate and 1-D
 std::string judge_passes(const Case& c);     // several lines: gaussian, uniform, derivatives
+std::string judge_masked(const Case& c);     // image's quotients of two sums
 std::string judge_rank(const Case& c);       // image's rank filters and signal's
 std::string judge_nn(const Case& c);         // conv and its gradients
 std::string judge_transpose(const Case& c);  // conv_transpose and its gradients
@@ -48,6 +49,7 @@ void draw_upfirdn(Case& c, Random& random);
 void draw_sepfir2d(Case& c, Random& random);
 void draw_image(Case& c, Random& random);
 void draw_passes(Case& c, Random& random);
+void draw_masked(Case& c, Random& random);
 void draw_rank(Case& c, Random& random);
 void draw_nn(Case& c, Random& random);
 void draw_transpose(Case& c, Random& random);

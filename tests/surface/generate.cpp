@@ -245,6 +245,8 @@ const std::vector<Front>& fronts() {
       {"image.correlate", 6, draw_image, judge_image},
       {"image.convolve1d", 3, draw_image, judge_image},
       {"image.correlate1d", 3, draw_image, judge_image},
+      {"image.masked_convolve", 4, draw_masked, judge_masked},
+      {"image.masked_correlate", 4, draw_masked, judge_masked},
       {"image.gaussian", 3, draw_passes, judge_passes},
       {"image.gaussian_laplace", 2, draw_passes, judge_passes},
       {"image.gaussian_gradient_magnitude", 2, draw_passes, judge_passes},

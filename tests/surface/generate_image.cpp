@@ -94,6 +94,42 @@ void draw_image(Case& c, Random& random) {
   draw.method(c);
 }
 
+void draw_masked(Case& c, Random& random) {
+  Draw draw(random);
+  const auto rank = random.pick<std::size_t>({1, 2, 2, 3});
+  const Shape x = image_shape(random, rank, random.chance(25));
+  const std::size_t count =
+      random.chance(2)
+          ? rank
+          : static_cast<std::size_t>(random.between(1, static_cast<std::int64_t>(rank)));
+  if (count < rank || random.chance(3)) c.set("axes", some_axes(random, rank, count));
+  Shape w;
+  std::vector<std::int64_t> origins;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::int64_t taps = random.between(1, random.chance(10) ? 14 : 4);
+    w.push_back(taps);
+    origins.push_back(random.between(-(taps / 2), (taps - 1) / 2));
+  }
+  const std::string fill = random.chance(2) ? "special" : draw.fill();
+  const DType x_type = draw.real_float();
+  c.set("x", draw.operand(x_type, x, fill));
+  c.set("w",
+        draw.operand(random.pick({u8, u8, u16}), w, random.pick<const char*>({"whole", "sparse"})));
+  if (random.chance(2)) c.set("origin", origins);
+  if (random.chance(2)) c.set("boundary", draw.boundaries(count, false));
+  const bool weighted = random.chance(2);
+  if (weighted)
+    c.set("weights", draw.operand(u8, x, random.pick<const char*>({"whole", "sparse"})));
+  if (random.chance(4)) c.set("nan", random.pick<const char*>({"value", "spread"}));
+  const bool may_miss = weighted || !c.has("nan");
+  if (may_miss && random.chance(3)) c.set("count", random.between(0, element_count(w)));
+  if (random.chance(3)) c.set("gain", 1);
+  if (random.chance(4)) c.set("preserve", 1);
+  if (random.chance(3)) c.set(random.pick<const char*>({"keep", "fill"}), 1);
+  if (random.chance(3)) c.set("output", std::string(name(draw.real_float())));
+  draw.method(c, false);
+}
+
 void draw_passes(Case& c, Random& random) {
   Draw draw(random);
   const std::string kind = c.front().substr(6);

@@ -17,6 +17,9 @@ namespace faltung::test::surface {
 /// One filtered axis of an image of extent n.
 [[nodiscard]] Line image_line(bool convolves, std::int64_t n, std::int64_t taps,
                               std::int64_t origin, const Boundary& boundary);
+/// The filter with one axis for each of x, those of extent 1 where it does not filter.
+[[nodiscard]] Grid filter_over(const Grid& w, const std::vector<std::size_t>& axes,
+                               std::size_t rank);
 /// The rule of one filter as the library plans it for this geometry.
 ///
 /// @param axes  those that the axes of w stand for, in their order

@@ -1,0 +1,138 @@
+#include "cpp/frontend/image_masked.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include <faltung/error.hpp>
+#include "cpp/core/float_environment.hpp"
+#include "cpp/core/message.hpp"
+#include "cpp/core/view_rules.hpp"
+
+namespace faltung::image {
+namespace {
+
+// How the weights continue: with what they weigh.
+Boundary of_weights(const Boundary& boundary) {
+  return boundary.kind == BoundaryKind::constant ? Boundary::constant(1) : boundary;
+}
+
+Step planned(const Pass& pass, const TensorView& image, const Call& call) {
+  return step_of(Place::x, Place::y, plan_pass(image, image, pass, call, Locality::own_products));
+}
+
+}  // namespace
+
+MaskedImage masked_image(Kind kind, const ConstTensorView& x, const ConstTensorView& w,
+                         const MaskedOptions& o, bool keep) {
+  check_execution(o.run, x.device);
+  const FloatEnvironment environment;
+  const masked::Words words = masked::words_of(o);
+  const masked::Types types = masked::checked_types(x, w, "w", words);
+  const TensorView y{nullptr, types.result, x.shape, compact_strides(x.shape), x.device};
+  check_call(x, y, o.output, {.accumulator = o.accumulator});
+  MaskedImage made{.masked = {.types = types,
+                              .words = words,
+                              .weights = {},
+                              .taps = {},
+                              .run = o.run,
+                              .data = {},
+                              .divisors = {},
+                              .counts = {}},
+                   .pass = {}};
+  masked::Masked& m = made.masked;
+  m.weights = masked::checked_weights(o.weights, x, keep);
+  // Checks w before it is read.
+  made.pass = make_pass(kind, w, checked_axes(o.axes, x.shape.size()), o.boundary, o.origin);
+  m.taps = masked::prepare_taps(w, "w", types.sums, m.weights.given(), words);
+  for (const PassAxis& axis : made.pass.axes) {
+    if (axis.boundary.kind == BoundaryKind::zero) m.outside_counts = false;
+  }
+  const TensorView image{nullptr, types.sums, x.shape, compact_strides(x.shape), x.device};
+  const Call call{.method = o.method, .run = o.run};
+  made.pass.w = m.taps.data;
+  m.data = planned(made.pass, image, call);
+  Pass weights = made.pass;
+  for (PassAxis& axis : weights.axes) axis.boundary = of_weights(axis.boundary);
+  if (m.taps.divides) {
+    if (m.taps.equal) weights.w = m.taps.ones;
+    m.divisors = planned(weights, image, call);
+  }
+  if (m.taps.counts_apart) {
+    weights.w = m.taps.ones;
+    m.counts = planned(weights, image, call);
+  }
+  return made;
+}
+
+namespace {
+
+Steps steps_of(Kind kind, const ConstTensorView& x, const ConstTensorView& w, const TensorView& y,
+               const MaskedOptions& o, bool keep) {
+  masked::Masked masked = masked_image(kind, x, w, o, keep).masked;
+  check_call(x, y, o.output, {.accumulator = o.accumulator});
+  Steps steps(x, y);
+  masked::add_masked(steps, std::move(masked));
+  return steps;
+}
+
+// The view's type is that of the result.
+MaskedOptions with_output(const TensorView& y, MaskedOptions o) {
+  if (!o.output) o.output = y.dtype;
+  return o;
+}
+
+Tensor fresh(Kind kind, const ConstTensorView& x, const ConstTensorView& w,
+             const MaskedOptions& o) {
+  check_execution(o.run, x.device);
+  Tensor y = new_tensor(o.output.value_or(x.dtype), x.shape, x.device, o.run);
+  run_steps(steps_of(kind, x, w, y, o, false), x, y, o.run);
+  return y;
+}
+
+void into(Kind kind, const ConstTensorView& x, const ConstTensorView& w, const TensorView& y,
+          const MaskedOptions& o) {
+  const Steps steps = steps_of(kind, x, w, y, with_output(y, o), false);
+  check_apart(y, "y", w, "w");
+  if (is_given(o.weights)) check_apart(y, "y", o.weights, "weights");
+  run_steps(steps, x, y, o.run);
+}
+
+FilterPlan plan(Kind kind, const ConstTensorView& x, const ConstTensorView& w,
+                const MaskedOptions& o) {
+  check_for_plan(o.run);
+  const TensorView y{nullptr, o.output.value_or(x.dtype), x.shape, compact_strides(x.shape),
+                     x.device};
+  return FilterPlan(std::make_shared<const FilterPlan::State>(
+      FilterPlan::State{steps_of(kind, x, w, y, o, true), o.run}));
+}
+
+}  // namespace
+
+Tensor masked_convolve(const ConstTensorView& x, const ConstTensorView& w,
+                       const MaskedOptions& options) {
+  return fresh(Kind::convolve, x, w, options);
+}
+void masked_convolve(const ConstTensorView& x, const ConstTensorView& w, const ResultView& y,
+                     const MaskedOptions& options) {
+  into(Kind::convolve, x, w, y, options);
+}
+FilterPlan plan_masked_convolve(const ConstTensorView& x, const ConstTensorView& w,
+                                const MaskedOptions& options) {
+  return plan(Kind::convolve, x, w, options);
+}
+
+Tensor masked_correlate(const ConstTensorView& x, const ConstTensorView& w,
+                        const MaskedOptions& options) {
+  return fresh(Kind::correlate, x, w, options);
+}
+void masked_correlate(const ConstTensorView& x, const ConstTensorView& w, const ResultView& y,
+                      const MaskedOptions& options) {
+  into(Kind::correlate, x, w, y, options);
+}
+FilterPlan plan_masked_correlate(const ConstTensorView& x, const ConstTensorView& w,
+                                 const MaskedOptions& options) {
+  return plan(Kind::correlate, x, w, options);
+}
+
+}  // namespace faltung::image

@@ -1,0 +1,342 @@
+#include "cpp/frontend/masked_numbers.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <limits>
+#include <type_traits>
+
+#include <faltung/error.hpp>
+#include "cpp/core/element.hpp"
+#include "cpp/core/machine.hpp"
+#include "cpp/core/message.hpp"
+#include "cpp/core/strided.hpp"
+#include "cpp/cpu/parallel.hpp"
+
+namespace faltung::masked {
+namespace {
+
+// Calls f with a zero of the type of the sums.
+template <typename F>
+void visit_sums(DType type, F&& f) {
+  if (type == f64) {
+    f(double{});
+  } else {
+    f(float{});
+  }
+}
+
+template <typename T>
+T* data_of(const TensorView& view) {
+  return static_cast<T*>(view.data);
+}
+template <typename T>
+const T* data_of(const ConstTensorView& view) {
+  return static_cast<const T*>(view.data);
+}
+
+// Calls f(first, last) for pieces of 0 to count.
+template <typename F>
+void for_each_piece(std::int64_t count, F&& f) {
+  constexpr std::int64_t piece = 1 << 14;  // 64 KiB of f32
+  constexpr double element_cycles = 2;     // a few loads and a select
+  const std::int64_t pieces = (count + piece - 1) / piece;
+  const int slots = plan_threads(
+      pieces, 1e-3 * element_cycles * cpu_machine().cycle_ns() * static_cast<double>(count));
+  parallel_for(pieces, slots,
+               [&](std::int64_t i, int) { f(i * piece, std::min(count, (i + 1) * piece)); });
+}
+
+// Whether something was seen, as wide as the elements: loops over both become vector instructions.
+template <typename T>
+using Flag = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
+
+// What the pieces of a load see together; the order in which they do changes nothing.
+template <typename T>
+struct Seen {
+  std::atomic<bool> missing{false}, unfit{false};
+  std::atomic<T> largest{0};
+
+  void add(Flag<T> other, Flag<T> misfit, T most) {
+    if (other != 0) missing = true;
+    if (misfit != 0) unfit = true;
+    for (T known = largest; known < most && !largest.compare_exchange_weak(known, most);) {
+    }
+  }
+};
+
+template <typename T>
+void load_weighted(const T* x, T* values, T* weights, std::int64_t count, const LoadRule& rule,
+                   Seen<T>& seen) {
+  const bool missing = rule.nan == NanRule::missing;
+  const T replacement = static_cast<T>(rule.nan_value);
+  const bool replaces = rule.nan == NanRule::value;
+  Flag<T> other = 0, misfit = 0;
+  T most = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    T value = x[i], weight = weights[i];
+    misfit |= static_cast<Flag<T>>(!(weight >= 0 && weight <= std::numeric_limits<T>::max()));
+    const bool nan = value != value;
+    weight = nan && missing ? T(0) : weight;
+    value = nan && replaces ? replacement : value;
+    other |= static_cast<Flag<T>>(weight != 1);
+    most = weight > most ? weight : most;
+    weights[i] = weight;
+    values[i] = weight == 0 ? T(0) : value * weight;
+  }
+  seen.add(other, misfit, most);
+}
+
+template <typename T>
+void load_plain(const T* x, T* values, T* weights, std::int64_t count, const LoadRule& rule,
+                Seen<T>& seen) {
+  Flag<T> other = 0;
+  if (rule.nan == NanRule::missing) {
+    for (std::int64_t i = 0; i < count; ++i) {
+      const T value = x[i];
+      const bool nan = value != value;
+      other |= static_cast<Flag<T>>(nan);
+      weights[i] = nan ? T(0) : T(1);
+      values[i] = nan ? T(0) : value;
+    }
+  } else if (rule.nan == NanRule::value) {
+    const T replacement = static_cast<T>(rule.nan_value);
+    for (std::int64_t i = 0; i < count; ++i) {
+      values[i] = x[i] != x[i] ? replacement : x[i];
+    }
+  } else if (x != values) {
+    std::copy_n(x, count, values);
+  }
+  seen.add(other, 0, 1);
+}
+
+// Calls f(compact position, element of x) row by row.
+template <typename F>
+void for_each_original(const ConstTensorView& x, F&& f) {
+  const std::int64_t columns = x.shape.empty() ? 1 : x.shape.back();
+  const std::int64_t step = x.shape.empty() ? 0 : x.strides.back();
+  Shape rows = x.shape;
+  if (!rows.empty()) rows[rows.size() - 1] = std::min<std::int64_t>(columns, 1);
+  visit_dtype(x.dtype, [&](auto element) {
+    using T = decltype(element);
+    if constexpr (!is_complex(dtype_of<T>) && !is_integer(dtype_of<T>)) {
+      for_each_index(rows, [&](std::int64_t row, const Extents& index) {
+        const T* from = data_of<T>(x) + offset_of(index, x.strides);
+        for (std::int64_t i = 0; i < columns; ++i) {
+          f(row * columns + i, static_cast<double>(from[i * step]));
+        }
+      });
+    }
+  });
+}
+
+// The divisor and the count of each result, from images that may be left out.
+template <typename T>
+class Divisors {
+ public:
+  Divisors(const ConstTensorView& divisors, const ConstTensorView& counts, const QuotientRule& rule)
+      : divisors_(data_of<T>(divisors)),
+        counts_(data_of<T>(counts)),
+        sum_(static_cast<T>(rule.sum)),
+        tap_(static_cast<T>(rule.tap)),
+        vanishing_(static_cast<T>(rule.vanishing)),
+        sign_(static_cast<T>(rule.sum < 0 ? -1 : 1)),
+        least_(static_cast<T>(rule.min_share * std::abs(rule.sum))),
+        // A whole number, FFT's error apart.
+        fewest_(static_cast<T>(static_cast<double>(rule.min_count) - 0.5)) {}
+
+  [[nodiscard]] bool given() const { return divisors_ != nullptr; }
+  [[nodiscard]] bool counted() const { return counts_ != nullptr; }
+  [[nodiscard]] T at(std::int64_t i) const { return given() ? divisors_[i] * tap_ : sum_; }
+  [[nodiscard]] bool is_empty(std::int64_t i) const {
+    return given() && (is_light(at(i)) || (counted() && is_few(i)));
+  }
+
+  /// Sums become quotients, or `fill` where they are empty.
+  void divide(T* sums, std::int64_t first, std::int64_t last, T gain, T fill) const {
+    if (!given()) {
+      for (std::int64_t i = first; i < last; ++i) sums[i] = sums[i] / sum_ * gain;
+    } else if (!counted()) {
+      for (std::int64_t i = first; i < last; ++i) {
+        const T divisor = divisors_[i] * tap_, quotient = sums[i] / divisor * gain;
+        sums[i] = is_light(divisor) ? fill : quotient;
+      }
+    } else {
+      for (std::int64_t i = first; i < last; ++i) {
+        const T divisor = divisors_[i] * tap_, quotient = sums[i] / divisor * gain;
+        sums[i] = is_light(divisor) | is_few(i) ? fill : quotient;
+      }
+    }
+  }
+
+ private:
+  [[nodiscard]] bool is_light(T divisor) const {
+    return !(std::abs(divisor) > vanishing_) | (divisor * sign_ < least_);
+  }
+  [[nodiscard]] bool is_few(std::int64_t i) const { return counts_[i] < fewest_; }
+
+  const T *divisors_, *counts_;
+  T sum_, tap_, vanishing_, sign_, least_, fewest_;
+};
+
+}  // namespace
+
+Loaded load(const ConstTensorView& x, const TensorView& values, const TensorView& weights,
+            const LoadRule& rule) {
+  Loaded loaded;
+  visit_sums(values.dtype, [&](auto element) {
+    using T = decltype(element);
+    const T* const from = data_of<T>(x);
+    T *const v = data_of<T>(values), *const w = data_of<T>(weights);
+    Seen<T> seen;
+    for_each_piece(element_count(values.shape), [&](std::int64_t first, std::int64_t last) {
+      T* const own = w == nullptr ? nullptr : w + first;
+      if (rule.weighted) {
+        load_weighted(from + first, v + first, own, last - first, rule, seen);
+      } else {
+        load_plain(from + first, v + first, own, last - first, rule, seen);
+      }
+    });
+    if (seen.unfit) {
+      throw InvalidProblem(
+          "weights has an element that is negative, NaN or infinite; a weight is finite and at "
+          "least 0, and 0 stands for what is missing");
+    }
+    loaded = {!seen.missing, static_cast<double>(seen.largest.load())};
+  });
+  return loaded;
+}
+
+bool has_nan(const ConstTensorView& values) {
+  std::atomic<bool> found{false};
+  visit_sums(values.dtype, [&](auto element) {
+    using T = decltype(element);
+    const T* const all = data_of<T>(values);
+    for_each_piece(element_count(values.shape), [&](std::int64_t first, std::int64_t last) {
+      if (found) return;
+      Flag<T> nan = 0;
+      for (std::int64_t i = first; i < last; ++i) nan |= static_cast<Flag<T>>(all[i] != all[i]);
+      if (nan != 0) found = true;
+    });
+  });
+  return found;
+}
+
+void divide(const TensorView& sums, const ConstTensorView& divisors, const ConstTensorView& counts,
+            const QuotientRule& rule) {
+  visit_sums(sums.dtype, [&](auto element) {
+    using T = decltype(element);
+    T* const all = data_of<T>(sums);
+    const Divisors<T> by(divisors, counts, rule);
+    for_each_piece(element_count(sums.shape), [&](std::int64_t first, std::int64_t last) {
+      by.divide(all, first, last, static_cast<T>(rule.gain), static_cast<T>(rule.fill));
+    });
+  });
+}
+
+void restore(const TensorView& results, const ConstTensorView& divisors,
+             const ConstTensorView& counts, const ConstTensorView& x, const QuotientRule& rule,
+             const OriginalRule& originals) {
+  visit_sums(results.dtype, [&](auto element) {
+    using T = decltype(element);
+    T* const all = data_of<T>(results);
+    const Divisors<T> by(divisors, counts, rule);
+    for_each_original(x, [&](std::int64_t i, double original) {
+      const bool fills = originals.fills && by.is_empty(i);
+      if (fills || (originals.preserves && std::isnan(original))) {
+        all[i] = static_cast<T>(original);
+      }
+    });
+  });
+}
+
+double divide_backward(const TensorView& gradient, const TensorView& sums,
+                       const ConstTensorView& divisors, const ConstTensorView& counts,
+                       const ConstTensorView& x, const QuotientRule& rule,
+                       const OriginalRule& originals, const TensorView& through) {
+  double of_gain = 0;
+  visit_sums(gradient.dtype, [&](auto element) {
+    using T = decltype(element);
+    T *const g = data_of<T>(gradient), *const n = data_of<T>(sums);
+    T* const own = data_of<T>(through);
+    const Divisors<T> by(divisors, counts, rule);
+    for_each_original(x, [&](std::int64_t i, double original) {
+      const bool empty = by.is_empty(i), preserved = originals.preserves && std::isnan(original);
+      if (own != nullptr) own[i] = empty && originals.fills && !preserved ? g[i] : T(0);
+      if (empty || preserved) {
+        g[i] = n[i] = 0;
+        return;
+      }
+      const T divisor = by.at(i), quotient = n[i] / divisor;
+      of_gain += static_cast<double>(g[i]) * static_cast<double>(quotient);
+      g[i] = g[i] * static_cast<T>(rule.gain) / divisor;
+      n[i] = g[i] * quotient;
+    });
+  });
+  return of_gain;
+}
+
+void count_weights(const TensorView& weights) {
+  visit_sums(weights.dtype, [&](auto element) {
+    using T = decltype(element);
+    T* const w = data_of<T>(weights);
+    for_each_piece(element_count(weights.shape), [&](std::int64_t first, std::int64_t last) {
+      for (std::int64_t i = first; i < last; ++i) w[i] = w[i] > 0 ? T(1) : T(0);
+    });
+  });
+}
+
+void multiply(const TensorView& values, const ConstTensorView& weights) {
+  visit_sums(values.dtype, [&](auto element) {
+    using T = decltype(element);
+    T* const v = data_of<T>(values);
+    const T* const w = data_of<T>(weights);
+    for_each_piece(element_count(values.shape), [&](std::int64_t first, std::int64_t last) {
+      for (std::int64_t i = first; i < last; ++i) v[i] = w[i] == 0 ? T(0) : v[i] * w[i];
+    });
+  });
+}
+
+void add(const TensorView& a, const ConstTensorView& b) {
+  visit_sums(a.dtype, [&](auto element) {
+    using T = decltype(element);
+    T* const to = data_of<T>(a);
+    const T* const from = data_of<T>(b);
+    for (std::int64_t i = 0; i < element_count(a.shape); ++i) to[i] += from[i];
+  });
+}
+
+void drop_replaced(const TensorView& values, const ConstTensorView& x) {
+  visit_sums(values.dtype, [&](auto element) {
+    using T = decltype(element);
+    T* const all = data_of<T>(values);
+    for_each_original(x, [&](std::int64_t i, double original) {
+      if (std::isnan(original)) all[i] = 0;
+    });
+  });
+}
+
+double total(const ConstTensorView& values) {
+  double sum = 0;
+  visit_sums(values.dtype, [&](auto element) {
+    using T = decltype(element);
+    const T* const all = data_of<T>(values);
+    for (std::int64_t i = 0; i < element_count(values.shape); ++i) {
+      sum += static_cast<double>(all[i]);
+    }
+  });
+  return sum;
+}
+
+void combine(const TensorView& a, const ConstTensorView& b, double each) {
+  visit_sums(a.dtype, [&](auto element) {
+    using T = decltype(element);
+    T* const to = data_of<T>(a);
+    const T* const from = data_of<T>(b);
+    for (std::int64_t i = 0; i < element_count(a.shape); ++i) {
+      to[i] = to[i] - from[i] + static_cast<T>(each);
+    }
+  });
+}
+
+}  // namespace faltung::masked

@@ -1,0 +1,155 @@
+#include <memory>
+#include <utility>
+
+#include <faltung/error.hpp>
+#include <faltung/masked.hpp>
+#include "cpp/core/float_environment.hpp"
+#include "cpp/core/message.hpp"
+#include "cpp/core/view_rules.hpp"
+#include "cpp/frontend/kept_plan.hpp"
+#include "cpp/frontend/masked.hpp"
+#include "cpp/frontend/signal_lowering.hpp"
+
+namespace faltung::signal {
+namespace {
+
+// The convolution of an image of the working type with taps that the step keeps.
+Step planned(bool correlates, const TensorView& x, Tensor taps, const MaskedOptions& o) {
+  Lowering lowering = lower(x, taps,
+                            {.correlation = correlates,
+                             .mode = o.mode,
+                             .sums = {.output = x.dtype, .accumulator = x.dtype}});
+  lowering.plan = plan_options(lowering.problem, o.method, o.run);
+  if (o.method == Method::automatic) lowering.plan.elementwise = o.run.engine.empty();
+  lowering.plan.allocator = {};  // the workspace is lent
+  Step step{.from = Place::x, .to = Place::y};
+  step.plan = kept_plan(lowering.problem, x.device, lowering.plan);
+  step.workspace_bytes = step.plan->workspace_bytes();
+  step.run = [plan = step.plan, lowering = std::move(lowering),
+              k = std::make_shared<const Tensor>(std::move(taps))](
+                 const ConstTensorView& in, const TensorView& out, const Stream& stream,
+                 const Workspace& workspace) {
+    lowering.run(*plan, stream, in, *k, out, workspace);
+  };
+  return step;
+}
+
+// Whether every result meets all taps, and so elements of x alone.
+bool all_taps_meet(const ConstTensorView& x, const ConstTensorView& k, Mode mode) {
+  bool all = true;
+  for (std::size_t i = 0; i < x.shape.size(); ++i) {
+    all = all && (mode == Mode::valid ? x.shape[i] >= k.shape[i] : k.shape[i] == 1);
+  }
+  return all;
+}
+
+Shape result_shape(const ConstTensorView& x, const ConstTensorView& k, Mode mode) {
+  check_operands(x, k);
+  Shape shape;
+  for (std::size_t i = 0; i < x.shape.size(); ++i) {
+    shape.push_back(mode_window(mode, x.shape[i], k.shape[i]).count);
+  }
+  return shape;
+}
+
+masked::Masked masked_signal(bool correlates, const ConstTensorView& x, const ConstTensorView& k,
+                             const MaskedOptions& o, bool keep) {
+  check_execution(o.run, x.device);
+  const FloatEnvironment environment;
+  const masked::Words words = masked::words_of(o);
+  masked::Masked m{.types = masked::checked_types(x, k, "k", words),
+                   .words = words,
+                   .weights = {},
+                   .taps = {},
+                   .run = o.run,
+                   .data = {},
+                   .divisors = {},
+                   .counts = {}};
+  check_operands(x, k);
+  m.weights = masked::checked_weights(o.weights, x, keep);
+  if (element_count(k.shape) == 0 || element_count(x.shape) == 0) {
+    throw InvalidProblem(message("x has shape ", x.shape, " and k ", k.shape,
+                                 "; convolution needs at least one element of each"));
+  }
+  m.taps = masked::prepare_taps(k, "k", m.types.sums, m.weights.given(), words);
+  m.outside_counts = all_taps_meet(x, k, o.mode);
+  const TensorView image{nullptr, m.types.sums, x.shape, compact_strides(x.shape), x.device};
+  m.data = planned(correlates, image, m.taps.data.clone(), o);
+  const masked::Taps& taps = m.taps;
+  if (taps.divides) {
+    m.divisors = planned(correlates, image, (taps.equal ? taps.ones : taps.data).clone(), o);
+  }
+  if (taps.counts_apart) m.counts = planned(correlates, image, taps.ones.clone(), o);
+  return m;
+}
+
+Steps steps_of(bool correlates, const ConstTensorView& x, const ConstTensorView& k,
+               const TensorView& y, const MaskedOptions& o, bool keep) {
+  Steps steps(x, y);
+  masked::add_masked(steps, masked_signal(correlates, x, k, o, keep));
+  return steps;
+}
+
+TensorView compact_result(const ConstTensorView& x, const ConstTensorView& k,
+                          const MaskedOptions& o) {
+  const Shape shape = result_shape(x, k, o.mode);
+  return {nullptr, o.output.value_or(x.dtype), shape, compact_strides(shape), x.device};
+}
+
+Tensor fresh(bool correlates, const ConstTensorView& x, const ConstTensorView& k,
+             const MaskedOptions& o) {
+  check_execution(o.run, x.device);
+  const Steps steps = steps_of(correlates, x, k, compact_result(x, k, o), o, false);
+  Tensor y = new_tensor(steps.y().dtype, steps.y().shape, x.device, o.run);
+  run_steps(steps, x, y, o.run);
+  return y;
+}
+
+void into(bool correlates, const ConstTensorView& x, const ConstTensorView& k, const TensorView& y,
+          const MaskedOptions& options) {
+  check_output_of(y, options.output);
+  MaskedOptions o = options;
+  o.output = y.dtype;
+  check_result(y, result_shape(x, k, o.mode));
+  const Steps steps = steps_of(correlates, x, k, y, o, false);
+  check_apart(y, "y", k, "k");
+  if (is_given(o.weights)) check_apart(y, "y", o.weights, "weights");
+  run_steps(steps, x, y, o.run);
+}
+
+FilterPlan plan(bool correlates, const ConstTensorView& x, const ConstTensorView& k,
+                const MaskedOptions& o) {
+  check_for_plan(o.run);
+  return FilterPlan(std::make_shared<const FilterPlan::State>(
+      FilterPlan::State{steps_of(correlates, x, k, compact_result(x, k, o), o, true), o.run}));
+}
+
+}  // namespace
+
+Tensor masked_convolve(const ConstTensorView& x, const ConstTensorView& k,
+                       const MaskedOptions& options) {
+  return fresh(false, x, k, options);
+}
+void masked_convolve(const ConstTensorView& x, const ConstTensorView& k, const ResultView& y,
+                     const MaskedOptions& options) {
+  into(false, x, k, y, options);
+}
+FilterPlan plan_masked_convolve(const ConstTensorView& x, const ConstTensorView& k,
+                                const MaskedOptions& options) {
+  return plan(false, x, k, options);
+}
+
+Tensor masked_correlate(const ConstTensorView& x, const ConstTensorView& k,
+                        const MaskedOptions& options) {
+  return fresh(true, x, k, options);
+}
+void masked_correlate(const ConstTensorView& x, const ConstTensorView& k, const ResultView& y,
+                      const MaskedOptions& options) {
+  into(true, x, k, y, options);
+}
+FilterPlan plan_masked_correlate(const ConstTensorView& x, const ConstTensorView& k,
+                                 const MaskedOptions& options) {
+  return plan(true, x, k, options);
+}
+
+}  // namespace faltung::signal
