@@ -22,7 +22,11 @@ inline void mark_present(const Axis& axis, const RowPlace& place, std::int64_t f
       axis, first, step, count,
       [&](std::int64_t i, std::int64_t i_step, std::int64_t n, std::int64_t, std::int64_t) {
         if (place.kind != RowPlace::Kind::elements) return;
-        for (std::int64_t t = 0; t < n; ++t) to[i + t * i_step] = 1;
+        if (i_step == 1) {
+          std::fill_n(to + i, n, std::uint8_t{1});
+        } else {
+          for (std::int64_t t = 0; t < n; ++t) to[i + t * i_step] = 1;
+        }
       },
       [&](std::int64_t i, const Boundary&) { to[i] = 1; });
 }

@@ -39,13 +39,25 @@ void or_from_above(std::uint8_t* bytes, std::int64_t count, std::int64_t shift) 
   for (; i < end; ++i) bytes[i] = static_cast<std::uint8_t>(bytes[i] | bytes[i + shift]);
 }
 
-// What a number brings to sums that it reaches: 1 and 2 an infinity by its sign, 4 NaN. Complex
-// infinities have no sign of their own.
+bool is_bad(Code code) { return (code & code_not_finite) != 0; }
+
+// What a number brings to sums that it reaches. Complex infinities have no sign of their own.
 std::uint8_t reaching(Code code) {
-  const unsigned re = code & 7, im = code >> 3 & 7;
-  if (re == 4 || im == 4) return 4;
-  return static_cast<std::uint8_t>((re >= 4 ? re & 3 : 0) | (im >= 4 ? im & 3 : 0));
+  const auto re = static_cast<std::uint8_t>(code & 7);
+  const auto im = static_cast<std::uint8_t>(code >> 3 & 7);
+  const auto bad_re = static_cast<std::uint8_t>((re & 4) != 0 ? re & 3 : 0);
+  const auto bad_im = static_cast<std::uint8_t>((im & 4) != 0 ? im & 3 : 0);
+  const auto bad = static_cast<std::uint8_t>(bad_re | bad_im);
+  return static_cast<std::uint8_t>(static_cast<int>(re == 4) | static_cast<int>(im == 4)) != 0
+             ? std::uint8_t{4}
+             : bad;
 }
+void add_reaching(const Code* __restrict codes, std::int64_t count, std::uint8_t* __restrict to) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    to[i] = static_cast<std::uint8_t>(to[i] | reaching(codes[i]));
+  }
+}
+bool is_infinity(Code code) { return is_bad(code) && reaching(code) < 4; }
 
 }  // namespace
 
@@ -130,14 +142,15 @@ void ClassSums::for_each_pair(const Pairs& pairs, std::int64_t offset, F&& f) co
   }
 }
 
-std::int64_t ClassSums::count_of(Operand operand, Kind wanted, const Arrays& arrays) const {
+// Codes stand nowhere else.
+template <typename Wanted>
+std::int64_t ClassSums::count_of(Operand operand, Wanted&& wanted, const Arrays& arrays) const {
   const std::uint8_t* codes = arrays.of[operand];
   std::int64_t count = 0;
-  for_each_place(operand, [&](std::int64_t i) { count += wanted(codes[i]) ? 1 : 0; });
+  for (std::int64_t i = 0; i < points_; ++i) count += wanted(codes[i]) ? 1 : 0;
   return count;
 }
 
-// 1 or -1 if all taps are finite numbers of that sign, else 0.
 int ClassSums::sign_of_taps(const Arrays& arrays) const {
   if (undefined_ != undefined_sum<float>) return 0;
   unsigned all = 3, any = 0;
@@ -150,7 +163,9 @@ int ClassSums::sign_of_taps(const Arrays& arrays) const {
 }
 
 // All products with the numbers of one factor that are wanted.
-void ClassSums::scatter(Operand factor, Kind wanted, Operand result, const Arrays& arrays) const {
+template <typename Wanted>
+void ClassSums::scatter(Operand factor, Wanted&& wanted, Operand result,
+                        const Arrays& arrays) const {
   const Pairs pairs = pairs_of(factor);
   const bool free_is_result = pairs.free == result;
   const std::uint8_t* other = arrays.of[free_is_result ? pairs.partner : pairs.free];
@@ -161,7 +176,8 @@ void ClassSums::scatter(Operand factor, Kind wanted, Operand result, const Array
     for_each_pair(pairs, offset, [&](std::int64_t free, std::int64_t partner) {
       const std::int64_t target = free_is_result ? free : partner;
       const std::int64_t from = free_is_result ? partner : free;
-      to[target] = static_cast<SumClass>(to[target] | product_class(code, other[from]));
+      to[target] =
+          static_cast<SumClass>(to[target] | (product_class(code, other[from]) & undefined_));
       return false;
     });
   });
@@ -173,9 +189,11 @@ void ClassSums::gather(Operand result, std::int64_t offset, const Arrays& arrays
   const std::uint8_t* free_codes = arrays.of[pairs.free];
   const std::uint8_t* partner_codes = arrays.of[pairs.partner];
   SumClass sum = arrays.of[result][offset];
+  if (sum == undefined_) return;
   for_each_pair(pairs, offset, [&](std::int64_t free, std::int64_t partner) {
-    sum = static_cast<SumClass>(sum | product_class(free_codes[free], partner_codes[partner]));
-    return (sum & undefined_) == undefined_;
+    const SumClass one = product_class(free_codes[free], partner_codes[partner]);
+    sum = static_cast<SumClass>(sum | (one & undefined_));
+    return sum == undefined_;
   });
   arrays.of[result][offset] = sum;
 }
@@ -184,14 +202,12 @@ void ClassSums::gather_all(Operand result, const Arrays& arrays) const {
   for_each_place(result, [&](std::int64_t offset) { gather(result, offset, arrays); });
 }
 
-// What of the data reaches each place of the result through any tap. Each turn doubles the taps
-// that are looked through.
-void ClassSums::reach(Operand data, const Arrays& arrays) const {
-  std::array<std::uint8_t, 128> table;
-  for (unsigned code = 0; code < 128; ++code) {
-    table[code] = (code & code_not_finite) != 0 ? reaching(static_cast<Code>(code)) : 0;
-  }
-  for (std::int64_t i = 0; i < points_; ++i) arrays.reach[i] = table[arrays.of[data][i]];
+void ClassSums::note(const Code* codes, std::uint8_t* reach) const {
+  add_reaching(codes, points_, reach);
+}
+
+// Each turn doubles the taps that are looked through.
+void ClassSums::spread(Operand data, std::uint8_t* reach) const {
   for (std::size_t a = 0; a < rank_; ++a) {
     const Places& taps = grids_[w][a];
     const std::int64_t panel = lengths_[a] * strides_[a];
@@ -200,9 +216,9 @@ void ClassSums::reach(Operand data, const Arrays& arrays) const {
         const std::int64_t next = std::min(done, taps.count - done);
         const std::int64_t shift = next * taps.step * strides_[a];
         if (data == x) {
-          or_from_below(arrays.reach + start, panel, shift);
+          or_from_below(reach + start, panel, shift);
         } else {
-          or_from_above(arrays.reach + start, panel, shift);
+          or_from_above(reach + start, panel, shift);
         }
         done += next;
       }
@@ -210,59 +226,59 @@ void ClassSums::reach(Operand data, const Arrays& arrays) const {
   }
 }
 
-// The same as `scatter`, for data of which much is not finite. Sums that NaN reaches, or nothing,
-// need no products, nor do those of taps of one sign. Others, where infinities are many, are found
-// undefined after a few.
-void ClassSums::add_many(Operand data, Operand result, const Arrays& arrays) const {
-  reach(data, arrays);
-  const int sign = sign_of_taps(arrays);
+void ClassSums::begin(Operand result, const Arrays& arrays) const {
   std::uint8_t* sums = arrays.of[result];
-  for_each_place(result, [&](std::int64_t offset) {
-    const unsigned reached = arrays.reach[offset];
-    if (reached >= 4) {
-      sums[offset] = undefined_;
-    } else if (sign > 0) {
-      sums[offset] = static_cast<SumClass>(sums[offset] | reached);
-    } else if (sign < 0) {
-      sums[offset] = static_cast<SumClass>(sums[offset] | (reached & 1) << 1 | reached >> 1);
-    }
-  });
-  if (sign != 0) return;
-  const Kind infinite = [](Code code) {
-    return (code & code_not_finite) != 0 && reaching(code) < 4;
-  };
-  const auto infinities = static_cast<double>(count_of(data, infinite, arrays));
-  const auto points = static_cast<double>(points_);
-  // A sum meets two infinities or so before it is undefined.
-  if (infinities * infinities * static_cast<double>(count(w)) <= 2 * points * points) {
-    return scatter(data, infinite, result, arrays);
+  const std::uint8_t* reach = arrays.reach;
+  const std::int64_t points = points_;  // bytes might be anything's, members too
+  const SumClass undefined = undefined_;
+  for (std::int64_t i = 0; i < points; ++i) sums[i] = reach[i] >= 4 ? undefined : SumClass{0};
+}
+
+void ClassSums::add_one_sign(Operand result, int sign, const Arrays& arrays) const {
+  std::uint8_t* sums = arrays.of[result];
+  for (std::int64_t i = 0; i < points_; ++i) {
+    const unsigned reached = arrays.reach[i] & 3U;
+    const unsigned signs = sign > 0 ? reached : (reached & 1) << 1 | reached >> 1;
+    sums[i] = static_cast<SumClass>(sums[i] | signs);
   }
-  for_each_place(result, [&](std::int64_t offset) {
-    if (arrays.reach[offset] != 0 && sums[offset] != undefined_) gather(result, offset, arrays);
-  });
+}
+
+bool ClassSums::is_open(Operand result, const Arrays& arrays) const {
+  const std::uint8_t* sums = arrays.of[result];
+  const std::uint8_t* reach = arrays.reach;
+  const auto is_open_at = [&](std::int64_t i) {
+    return static_cast<int>(reach[i] != 0) & static_cast<int>(sums[i] != undefined_);
+  };
+  // All points are looked through faster than the places of the result alone.
+  int open = 0;
+  for (std::int64_t i = 0; i < points_; ++i) open |= is_open_at(i);
+  if (open == 0) return false;
+  open = 0;
+  for_each_place(result, [&](std::int64_t i) { open |= is_open_at(i); });
+  return open != 0;
 }
 
 void ClassSums::add(Operand result, const Arrays& arrays) const {
-  const Kind bad = [](Code code) { return (code & code_not_finite) != 0; };
-  const std::int64_t few = 4 * points_;  // products, to be added one by one
   const std::int64_t taps = count(w);
   if (result == w) {
-    if ((count_of(x, bad, arrays) + count_of(y, bad, arrays)) * taps > few) {
-      return gather_all(w, arrays);
-    }
-    scatter(x, bad, w, arrays);
-    return scatter(y, bad, w, arrays);
+    const std::int64_t bad = count_of(x, is_bad, arrays) + count_of(y, is_bad, arrays);
+    if (bad * taps > 4 * points_) return gather_all(w, arrays);
+    scatter(x, is_bad, w, arrays);
+    return scatter(y, is_bad, w, arrays);
   }
-  const std::int64_t bad_taps = count_of(w, bad, arrays);
-  // A sum meets two of them or so before it is undefined.
+  const std::int64_t bad_taps = count_of(w, is_bad, arrays);
+  // A sum meets two of them or so before it is undefined, and so with infinities.
   if (bad_taps * bad_taps > 2 * taps) return gather_all(result, arrays);
+  if (bad_taps > 0) scatter(w, is_bad, result, arrays);
   const Operand data = result == y ? x : y;
-  if (count_of(data, bad, arrays) * taps > few) {
-    add_many(data, result, arrays);
-  } else {
-    scatter(data, bad, result, arrays);
+  const auto infinities = static_cast<double>(count_of(data, is_infinity, arrays));
+  const auto points = static_cast<double>(points_);
+  if (infinities * infinities * static_cast<double>(taps) <= 2 * points * points) {
+    return scatter(data, is_infinity, result, arrays);
   }
-  if (bad_taps > 0) scatter(w, bad, result, arrays);
+  for_each_place(result, [&](std::int64_t offset) {
+    if (arrays.reach[offset] != 0) gather(result, offset, arrays);
+  });
 }
 
 }  // namespace faltung::fft

@@ -28,16 +28,33 @@ class ClassSums {
   enum Operand : std::uint8_t { x, w, y };
   using Grid = std::array<Places, 6>;  ///< one for each axis of the block
   struct Arrays {
-    std::array<std::uint8_t*, 3> of;  ///< codes of the factors, classes of the result
-    std::uint8_t* reach;              ///< for work
+    std::array<std::uint8_t*, 3> of;      ///< codes of the factors, classes of the result
+    const std::uint8_t* reach = nullptr;  ///< of y or x: what data bring, whatever the taps
   };
 
   /// @param lengths    of the block
   /// @param undefined  undefined_sum of the type
   ClassSums(const Shape& lengths, const std::array<Grid, 3>& grids, SumClass undefined);
 
-  /// Adds the products' classes to those in `result`. Takes no longer than all products, one with
-  /// few that are not finite, or many NaN, or with taps of one sign, about as long as a transform.
+  /// Adds what is not finite in a factor to `reach`: 1 and 2 an infinity by its sign, 4 NaN. Of
+  /// several factors that belong to the same taps, all in one place.
+  void note(const Code* codes, std::uint8_t* reach) const;
+  /// Makes of what stands at each place of `data`, x or y, what reaches each place of the other
+  /// through any tap.
+  void spread(Operand data, std::uint8_t* reach) const;
+  /// Begins the classes of `result`, y or x, with what is known from there alone: sums that NaN
+  /// reaches are undefined.
+  void begin(Operand result, const Arrays& arrays) const;
+  /// Adds what infinities make of sums with finite taps of one sign, 1 or -1.
+  void add_one_sign(Operand result, int sign, const Arrays& arrays) const;
+  /// Whether infinities reach sums that may still change.
+  [[nodiscard]] bool is_open(Operand result, const Arrays& arrays) const;
+  /// 1 or -1 if all taps are finite numbers of that sign, else 0.
+  [[nodiscard]] int sign_of_taps(const Arrays& arrays) const;
+
+  /// Adds the products' classes to those in `result`. Takes no longer than all products, and with
+  /// few numbers that are not finite hardly any time. Sums of y and x that nothing reaches, or that
+  /// are undefined, are left out.
   void add(Operand result, const Arrays& arrays) const;
 
   /// Calls f(offset) for every place of an operand.
@@ -61,14 +78,12 @@ class ClassSums {
   void for_each_pair(const Pairs& pairs, std::int64_t offset, F&& f) const;
 
   [[nodiscard]] std::int64_t count(Operand operand) const;
-  using Kind = bool (*)(Code);
-  [[nodiscard]] std::int64_t count_of(Operand operand, Kind wanted, const Arrays& arrays) const;
-  [[nodiscard]] int sign_of_taps(const Arrays& arrays) const;
-  void scatter(Operand factor, Kind wanted, Operand result, const Arrays& arrays) const;
+  template <typename Wanted>
+  [[nodiscard]] std::int64_t count_of(Operand operand, Wanted&& wanted, const Arrays& arrays) const;
+  template <typename Wanted>
+  void scatter(Operand factor, Wanted&& wanted, Operand result, const Arrays& arrays) const;
   void gather(Operand result, std::int64_t offset, const Arrays& arrays) const;
   void gather_all(Operand result, const Arrays& arrays) const;
-  void add_many(Operand data, Operand result, const Arrays& arrays) const;
-  void reach(Operand data, const Arrays& arrays) const;
 
   std::size_t rank_;
   std::array<std::int64_t, 6> lengths_{}, strides_{};

@@ -35,18 +35,21 @@ FftTask<T, Sum>::FftTask(const Problem& problem, const BlockPlan& blocks, const 
   layout_.slots = plan_threads(std::numeric_limits<std::int64_t>::max(), plan_.nanoseconds * 1e-3);
   const std::int64_t units = p_.batch * blocks_;
   const auto bytes = size_ * static_cast<std::int64_t>(sizeof(R));
-  std::int64_t spectra = 0, filters = pairs_ * max.second, totals = 0, loaded = 0, taps = 0;
+  std::int64_t spectra = 0, filters = pairs_ * max.second, totals = 0, loaded = 0, taps = 0,
+               reached = 0;
   const bool single = max.is_whole();
   if (!single) totals = std::max(channels_.points(), channels_.image_values());
   switch (p_.pass) {
     case Pass::forward:
       at_once_ = units_at_once(units * p_.groups, group_inputs_, bytes);
       loaded = at_once_ * group_inputs_;
+      reached = at_once_;
       spectra = single && group_inputs_ == 1 && group_outputs_ == 1 ? 0 : loaded * max.first;
       break;
     case Pass::backward_data:
       at_once_ = blocks_;
       loaded = at_once_ * group_outputs_;
+      reached = at_once_;
       spectra = loaded * max.first;
       break;
     case Pass::backward_filter:
@@ -61,6 +64,8 @@ FftTask<T, Sum>::FftTask(const Problem& problem, const BlockPlan& blocks, const 
   filters_ = layout_.shared.add<R>(filters * size_);
   data_flags_ = layout_.shared.add<Flag>(loaded);
   filter_flags_ = layout_.shared.add<Flag>(pairs_);
+  reach_ = layout_.shared.add<std::uint8_t>(
+      std::is_integral_v<Sum> || spectra == 0 ? 0 : count_of({reached, channels_.points()}));
   tap_classes_ = layout_.shared.add<SumClass>(taps);
   data_ = layout_.slot.add<T>(channels_.points());
   sums_ = layout_.slot.add<R>(size_);
@@ -106,13 +111,14 @@ template <typename T, typename Sum>
 void FftTask<T, Sum>::load_filters(const void* w, R* to, Flag* flags, std::byte* workspace,
                                    const Digits& digits) const {
   const std::int64_t count = digits.second;
+  Suspicion suspicious{false};
   each(workspace, pairs_ * count, [&](std::int64_t item, const Slot& s) {
     const std::int64_t i = item / count;
     const Digit digit(static_cast<int>(item % count), digits.second, digits);
     const auto load = [&](T* data) {
       channels_.load_w(w, i / group_inputs_, i % group_inputs_, data, s.scratch, digit);
     };
-    spectrum(nullptr, load, channels_.w_box(), to + item * size_, flags[i], s);
+    spectrum(nullptr, load, channels_.w_box(), to + item * size_, flags[i], suspicious, s);
   });
 }
 
@@ -164,38 +170,46 @@ template <typename T, typename Sum>
 void FftTask<T, Sum>::forward_single(const RunArguments& arguments, const Filters& w,
                                      const Care& care) const {
   const std::int64_t units = p_.batch * p_.groups * blocks_;
+  Suspicion suspicious{false};
   each(arguments.workspace, units, [&](std::int64_t unit, const Slot& s) {
     if (care.guard != nullptr && care.guard->gave_up()) return;
     const std::int64_t block = unit % blocks_;
     const std::int64_t c = unit / blocks_ % p_.groups;
     const std::int64_t b = unit / blocks_ / p_.groups;
+    Flag flag = filter_block(arguments, w, b, c, block, suspicious, s);
+    if constexpr (!std::is_integral_v<Sum>) {
+      auto* memory = reinterpret_cast<std::byte*>(s.sums);
+      auto* reach = reinterpret_cast<std::uint8_t*>(memory) + 3 * channels_.points();
+      non_finite_.reach_outputs(arguments.first, &flag, b, block, c, memory, reach);
+      non_finite_.mark_outputs(arguments.first, &flag, reach, w, b, block, c, memory, s.data);
+    }
+    channels_.store_y(arguments, b, c, block, s.data, s.scratch, care.guard);
+  });
+}
+
+// One block, from x to its sums, with zeros in place of what is not finite; whether there is any.
+template <typename T, typename Sum>
+typename FftTask<T, Sum>::Flag FftTask<T, Sum>::filter_block(const RunArguments& arguments,
+                                                             const Filters& w, std::int64_t b,
+                                                             std::int64_t c, std::int64_t block,
+                                                             Suspicion& suspicious,
+                                                             const Slot& s) const {
+  const Box x_box = channels_.x_box(block), y_box = channels_.y_box(block);
+  const R* filter = w.spectra + c * size_;
+  if (!suspicious.load(std::memory_order_relaxed)) {
     const T* x = channels_.find_x(arguments.first, b, c, block);
     if (x == nullptr) {
       channels_.load_x(arguments.first, b, c, block, s.data, s.scratch);
       x = s.data;
     }
-    transform_.filter(x, channels_.x_box(block), w.spectra + c * size_, s.data,
-                      channels_.y_box(block), s.work);
-    if constexpr (!std::is_integral_v<Sum>) mark_single(arguments, w, b, c, block, s);
-    channels_.store_y(arguments, b, c, block, s.data, s.scratch, care.guard);
-  });
-}
-
-// The block once more without what is not finite, if there is any, and what the definition has in
-// its place.
-template <typename T, typename Sum>
-void FftTask<T, Sum>::mark_single(const RunArguments& arguments, const Filters& w, std::int64_t b,
-                                  std::int64_t c, std::int64_t block, const Slot& s) const {
-  const Box x_box = channels_.x_box(block), y_box = channels_.y_box(block);
-  const Flag flag = non_finite_.is_finite(y_box, s.data) ? 0 : 1;
-  if (flag == 0 && w.flags[c] == 0) return;
-  if (flag != 0) {
-    channels_.load_x(arguments.first, b, c, block, s.data, s.scratch);
-    non_finite_.clear(x_box, s.data);
-    transform_.filter(s.data, x_box, w.spectra + c * size_, s.data, y_box, s.work);
+    transform_.filter(x, x_box, filter, s.data, y_box, s.work);
+    if (std::is_integral_v<Sum> || non_finite_.is_finite(y_box, s.data)) return 0;
   }
-  non_finite_.mark_outputs(arguments.first, &flag, w, b, block, c,
-                           reinterpret_cast<std::byte*>(s.sums), s.data);
+  channels_.load_x(arguments.first, b, c, block, s.data, s.scratch);
+  const bool found = non_finite_.clear(x_box, s.data);
+  suspicious.store(found, std::memory_order_relaxed);
+  transform_.filter(s.data, x_box, filter, s.data, y_box, s.work);
+  return found ? 1 : 0;
 }
 
 // A unit is a block of one group of channels of an image.
@@ -206,6 +220,7 @@ void FftTask<T, Sum>::forward(const RunArguments& arguments, const Filters& w,
   Flag* flags = data_flags_.at(arguments.workspace);
   const std::int64_t digits = care.digits.first;
   const std::int64_t units = p_.batch * p_.groups * blocks_;
+  Suspicion suspicious{false};
   const auto gave_up = [&] { return care.guard != nullptr && care.guard->gave_up(); };
   for (std::int64_t first = 0; first < units; first += at_once_) {
     const std::int64_t count = std::min(at_once_, units - first);
@@ -220,31 +235,52 @@ void FftTask<T, Sum>::forward(const RunArguments& arguments, const Filters& w,
           const auto load = [&](T* data) {
             channels_.load_x(arguments.first, b, c, block, data, s.scratch, digit);
           };
-          spectrum(found, load, channels_.x_box(block), x + item * size_, flags[input], s);
+          spectrum(found, load, channels_.x_box(block), x + item * size_, flags[input], suspicious,
+                   s);
         });
+    if constexpr (!std::is_integral_v<Sum>) reach_outputs(arguments, first, count);
     each(arguments.workspace, count * group_outputs_, [&](std::int64_t item, const Slot& s) {
       if (gave_up()) return;
       const std::int64_t i = item / group_outputs_, unit = first + i;
       const std::int64_t k = unit / blocks_ % p_.groups * group_outputs_ + item % group_outputs_;
-      forward_output(arguments, x + i * group_inputs_ * digits * size_, flags + i * group_inputs_,
-                     w, unit, k, s, care);
+      forward_output(arguments, x, i, w, unit, k, s, care);
     });
   }
 }
 
-// One channel of outputs, from the spectra x of its unit.
+// What reaches the outputs of some units whose data are not all finite.
 template <typename T, typename Sum>
-void FftTask<T, Sum>::forward_output(const RunArguments& arguments, const R* x, const Flag* flags,
-                                     const Filters& w, std::int64_t unit, std::int64_t k,
-                                     const Slot& s, const Care& care) const {
+void FftTask<T, Sum>::reach_outputs(const RunArguments& arguments, std::int64_t first,
+                                    std::int64_t count) const {
+  const Flag* flags = data_flags_.at(arguments.workspace);
+  if (std::all_of(flags, flags + count * group_inputs_, [](Flag flag) { return flag == 0; })) {
+    return;
+  }
+  std::uint8_t* reach = reach_.at(arguments.workspace);
+  parallel_for(count, layout_.slots, [&](std::int64_t i, int index) {
+    const std::int64_t unit = first + i;
+    const Slot s = slot(arguments.workspace, index);
+    non_finite_.reach_outputs(arguments.first, flags + i * group_inputs_,
+                              unit / blocks_ / p_.groups, unit % blocks_,
+                              unit / blocks_ % p_.groups, reinterpret_cast<std::byte*>(s.sums),
+                              reach + i * channels_.points());
+  });
+}
+
+// One channel of outputs, from the spectra of its unit: the i-th of those in `spectra`.
+template <typename T, typename Sum>
+void FftTask<T, Sum>::forward_output(const RunArguments& arguments, const R* spectra,
+                                     std::int64_t i, const Filters& w, std::int64_t unit,
+                                     std::int64_t k, const Slot& s, const Care& care) const {
+  const R* x = spectra + i * group_inputs_ * care.digits.first * size_;
   const Digits& digits = care.digits;
   const std::int64_t b = unit / blocks_ / p_.groups, block = unit % blocks_;
   const int diagonals = digits.diagonals();
   for (int diagonal = 0; diagonal < diagonals; ++diagonal) {
     bool add = false;
     for (std::int64_t c = 0; c < group_inputs_; ++c) {
-      digits.for_each_pair(diagonal, [&](int i, int j) {
-        transform_.products(s.sums, x + (c * digits.first + i) * size_,
+      digits.for_each_pair(diagonal, [&](int d, int j) {
+        transform_.products(s.sums, x + (c * digits.first + d) * size_,
                             w.spectra + ((k * group_inputs_ + c) * digits.second + j) * size_,
                             false, add);
         add = true;
@@ -253,8 +289,10 @@ void FftTask<T, Sum>::forward_output(const RunArguments& arguments, const R* x, 
     transform_.inverse(s.sums, s.data, channels_.y_box(block), s.work);
     if (diagonals == 1) {
       if constexpr (!std::is_integral_v<Sum>) {
-        non_finite_.mark_outputs(arguments.first, flags, w, b, block, k,
-                                 reinterpret_cast<std::byte*>(s.sums), s.data);
+        non_finite_.mark_outputs(arguments.first,
+                                 data_flags_.at(arguments.workspace) + i * group_inputs_,
+                                 reach_.at(arguments.workspace) + i * channels_.points(), w, b,
+                                 block, k, reinterpret_cast<std::byte*>(s.sums), s.data);
       }
       return channels_.store_y(arguments, b, k, block, s.data, s.scratch, care.guard);
     }
@@ -274,6 +312,7 @@ void FftTask<T, Sum>::backward_data(const RunArguments& arguments, const Filters
   Flag* flags = data_flags_.at(arguments.workspace);
   const std::int64_t count = digits.first;
   const int diagonals = digits.diagonals();
+  Suspicion suspicious{false};
   for (std::int64_t image = 0; image < p_.batch * p_.groups; ++image) {
     const std::int64_t b = image / p_.groups, g = image % p_.groups;
     each(arguments.workspace, group_outputs_ * blocks_ * count,
@@ -285,8 +324,9 @@ void FftTask<T, Sum>::backward_data(const RunArguments& arguments, const Filters
              channels_.load_y(arguments.first, b, k, block, data, s.scratch, digit);
            };
            spectrum(nullptr, load, channels_.y_box(block), y + item * size_, flags[item / count],
-                    s);
+                    suspicious, s);
          });
+    if constexpr (!std::is_integral_v<Sum>) reach_inputs(arguments, b, g);
     each(arguments.workspace, group_inputs_, [&](std::int64_t c, const Slot& s) {
       for (int diagonal = 0; diagonal < diagonals; ++diagonal) {
         backward_input(arguments, w, b, g, c, diagonal, s, digits);
@@ -303,6 +343,20 @@ void FftTask<T, Sum>::backward_data(const RunArguments& arguments, const Filters
       channels_.store_x(arguments, b, channel, s.scratch.image, s.scratch, care.guard);
     });
   }
+}
+
+// What reaches the positions of x in the blocks of an image's group.
+template <typename T, typename Sum>
+void FftTask<T, Sum>::reach_inputs(const RunArguments& arguments, std::int64_t b,
+                                   std::int64_t g) const {
+  const Flag* flags = data_flags_.at(arguments.workspace);
+  std::uint8_t* reach = reach_.at(arguments.workspace);
+  parallel_for(blocks_, layout_.slots, [&](std::int64_t block, int index) {
+    const Slot s = slot(arguments.workspace, index);
+    non_finite_.reach_inputs(arguments.first, flags + block, blocks_, b, block, g,
+                             reinterpret_cast<std::byte*>(s.sums),
+                             reach + block * channels_.points());
+  });
 }
 
 // One diagonal of one channel of an image, folded in the slot's image.
@@ -325,8 +379,9 @@ void FftTask<T, Sum>::backward_input(const RunArguments& arguments, const Filter
     }
     transform_.inverse(s.sums, s.data, channels_.x_box(block), s.work);
     if constexpr (!std::is_integral_v<Sum>) {
-      non_finite_.mark_inputs(arguments.first, flags + block, blocks_, w, b, block, g, c,
-                              reinterpret_cast<std::byte*>(s.sums), s.data);
+      non_finite_.mark_inputs(arguments.first, flags + block, blocks_,
+                              reach_.at(arguments.workspace) + block * channels_.points(), w, b,
+                              block, g, c, reinterpret_cast<std::byte*>(s.sums), s.data);
     }
     channels_.fold_x(block, s.data, s.scratch);
   }

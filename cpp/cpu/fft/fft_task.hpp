@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -50,6 +51,9 @@ class FftTask final : public Task {
   using R = Real<T>;
   using Work = typename Transform<T>::Work;
   using Flag = typename NonFinite<T>::Flag;
+  /// The last block that was looked at had numbers that are not finite: the next one may, too, and
+  /// is looked at before it is transformed. Changes no bit.
+  using Suspicion = std::atomic<bool>;
   struct Spectra final : PreparedFilter {
     Spectra(const Problem& p, const void* w) : copy(p, w) {}
     FilterCopy copy;
@@ -77,17 +81,21 @@ class FftTask final : public Task {
   /// Spectra of what load(to) puts into a box of a block, or of the block `data` if that is not
   /// null. What is not finite counts as 0, and the flag is set.
   template <typename Load>
-  void spectrum(const T* data, Load&& load, const Box& box, R* to, Flag& flag, const Slot& s) const;
+  void spectrum(const T* data, Load&& load, const Box& box, R* to, Flag& flag,
+                Suspicion& suspicious, const Slot& s) const;
   [[nodiscard]] Filters filters(const RunArguments& arguments, const Digits& digits) const;
   void load_filters(const void* w, R* to, Flag* flags, std::byte* workspace,
                     const Digits& digits) const;
   void forward(const RunArguments& arguments, const Filters& w, const Care& care) const;
   void forward_single(const RunArguments& arguments, const Filters& w, const Care& care) const;
-  void forward_output(const RunArguments& arguments, const R* x, const Flag* flags,
+  [[nodiscard]] Flag filter_block(const RunArguments& arguments, const Filters& w, std::int64_t b,
+                                  std::int64_t c, std::int64_t block, Suspicion& suspicious,
+                                  const Slot& s) const;
+  void reach_outputs(const RunArguments& arguments, std::int64_t first, std::int64_t count) const;
+  void reach_inputs(const RunArguments& arguments, std::int64_t b, std::int64_t g) const;
+  void forward_output(const RunArguments& arguments, const R* spectra, std::int64_t i,
                       const Filters& w, std::int64_t unit, std::int64_t k, const Slot& s,
                       const Care& care) const;
-  void mark_single(const RunArguments& arguments, const Filters& w, std::int64_t b, std::int64_t c,
-                   std::int64_t block, const Slot& s) const;
   void backward_data(const RunArguments& arguments, const Filters& w, const Care& care) const;
   void backward_input(const RunArguments& arguments, const Filters& w, std::int64_t b,
                       std::int64_t g, std::int64_t c, int diagonal, const Slot& s,
@@ -113,6 +121,7 @@ class FftTask final : public Task {
   SlotLayout layout_;
   Piece<R> spectra_, filters_;
   Piece<Flag> data_flags_, filter_flags_;
+  Piece<std::uint8_t> reach_;
   Piece<SumClass> tap_classes_;  // of the filter gradient
   Piece<std::byte> work_;        // of all slots
   Piece<T> data_;                // this and all that follows: within a slot
@@ -138,19 +147,22 @@ void FftTask<T, Sum>::each(std::byte* workspace, std::int64_t items, F&& f) cons
 template <typename T, typename Sum>
 template <typename Load>
 void FftTask<T, Sum>::spectrum(const T* data, Load&& load, const Box& box, R* to, Flag& flag,
-                               const Slot& s) const {
-  if (data == nullptr) {
-    load(s.data);
-    data = s.data;
+                               Suspicion& suspicious, const Slot& s) const {
+  if (!suspicious.load(std::memory_order_relaxed)) {
+    if (data == nullptr) {
+      load(s.data);
+      data = s.data;
+    }
+    transform_.forward(data, box, to, s.work);
+    if (std::is_integral_v<Sum>) return;
+    flag = 0;
+    if (transform_.is_finite(to)) return;
   }
-  transform_.forward(data, box, to, s.work);
-  if constexpr (!std::is_integral_v<Sum>) {
-    flag = transform_.is_finite(to) ? 0 : 1;
-    if (flag == 0) return;
-    load(s.data);
-    non_finite_.clear(box, s.data);
-    transform_.forward(s.data, box, to, s.work);
-  }
+  load(s.data);
+  const bool found = non_finite_.clear(box, s.data);
+  suspicious.store(found, std::memory_order_relaxed);
+  flag = found ? 1 : 0;
+  transform_.forward(s.data, box, to, s.work);
 }
 
 }  // namespace faltung::fft

@@ -44,6 +44,7 @@ void FftTask<T, Sum>::load_gradients(const RunArguments& arguments, std::int64_t
   Flag* flags = data_flags_.at(arguments.workspace);
   const std::int64_t inputs = p_.in_channels * digits.first;
   const std::int64_t items = inputs + p_.out_channels * digits.second;
+  Suspicion suspicious{false};
   each(arguments.workspace, count * items, [&](std::int64_t item, const Slot& s) {
     const std::int64_t unit = first + item / items, b = unit / blocks_, block = unit % blocks_;
     std::int64_t at = item % items;
@@ -55,7 +56,7 @@ void FftTask<T, Sum>::load_gradients(const RunArguments& arguments, std::int64_t
         channels_.load_x(arguments.first, b, c, block, data, s.scratch, digit);
       };
       return spectrum(channels_.find_x(arguments.first, b, c, block), load, channels_.x_box(block),
-                      spectra + item * size_, flag[c], s);
+                      spectra + item * size_, flag[c], suspicious, s);
     }
     at -= inputs;
     const std::int64_t k = at / digits.second;
@@ -64,7 +65,7 @@ void FftTask<T, Sum>::load_gradients(const RunArguments& arguments, std::int64_t
       channels_.load_y(arguments.second, b, k, block, data, s.scratch, digit);
     };
     spectrum(nullptr, load, channels_.y_box(block), spectra + item * size_,
-             flag[p_.in_channels + k], s);
+             flag[p_.in_channels + k], suspicious, s);
   });
 }
 

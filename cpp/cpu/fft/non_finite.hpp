@@ -14,7 +14,7 @@ namespace faltung::fft {
 /// that meet one get what its products make of them: NaN, or infinity of either sign.
 ///
 /// Reads the operands' elements, and says of blocks as they are between an inverse transform and
-/// the store.
+/// the store. Work memory has 4 bytes for each point of a block.
 ///
 /// @tparam T  of the data in the transforms
 template <typename T>
@@ -30,20 +30,27 @@ class NonFinite : public BlockPlaces {
 
   NonFinite(const Problem& problem, const BlockPlan& plan);
 
-  /// Bytes of work memory.
-  [[nodiscard]] std::int64_t bytes() const { return 4 * points_; }
-
+  /// What reaches the outputs of a block from the flagged input channels of a group, whatever the
+  /// taps are, for all its output channels: a byte for each point of the block.
+  ///
+  /// @param flags  of the group's input channels
+  void reach_outputs(const void* x, const Flag* flags, std::int64_t b, std::int64_t block,
+                     std::int64_t g, std::byte* memory, std::uint8_t* reach) const;
   /// Writes into the outputs of channel k.
+  void mark_outputs(const void* x, const Flag* flags, const std::uint8_t* reach,
+                    const Filters& filters, std::int64_t b, std::int64_t block, std::int64_t k,
+                    std::byte* memory, T* data) const;
+  /// What reaches the positions of x from the flagged output channels of a group.
   ///
-  /// @param flags  of the input channels of its group
-  void mark_outputs(const void* x, const Flag* flags, const Filters& filters, std::int64_t b,
-                    std::int64_t block, std::int64_t k, std::byte* memory, T* data) const;
+  /// @param flags  of the group's output channels, `flags_step` apart
+  void reach_inputs(const void* dy, const Flag* flags, std::int64_t flags_step, std::int64_t b,
+                    std::int64_t block, std::int64_t g, std::byte* memory,
+                    std::uint8_t* reach) const;
   /// Writes into the positions of x of channel c of group g, before they are folded.
-  ///
-  /// @param flags  of the output channels of its group, `flags_step` apart
   void mark_inputs(const void* dy, const Flag* flags, std::int64_t flags_step,
-                   const Filters& filters, std::int64_t b, std::int64_t block, std::int64_t g,
-                   std::int64_t c, std::byte* memory, T* data) const;
+                   const std::uint8_t* reach, const Filters& filters, std::int64_t b,
+                   std::int64_t block, std::int64_t g, std::int64_t c, std::byte* memory,
+                   T* data) const;
   /// Adds what one block of channel c of x and channel k of dy brings to their taps.
   ///
   /// @param sums  a class for each tap
@@ -52,8 +59,8 @@ class NonFinite : public BlockPlaces {
   /// Writes into the taps of a filter.
   void mark_taps(const SumClass* sums, T* data) const;
 
-  /// Sets what is not finite within a box to 0.
-  void clear(const Box& box, T* data) const;
+  /// Sets what is not finite within a box to 0; false if there is nothing.
+  bool clear(const Box& box, T* data) const;
   /// Of what an inverse transform gave for a box one number tells whether all are finite.
   [[nodiscard]] bool is_finite(const Box& box, const T* data) const;
 
@@ -63,7 +70,16 @@ class NonFinite : public BlockPlaces {
 
   [[nodiscard]] ClassSums sums(std::int64_t block) const;
   [[nodiscard]] ClassSums::Arrays arrays(std::byte* memory) const;
-  void load_x(const void* x, std::int64_t b, std::int64_t c, std::int64_t block, Code* to) const;
+  /// What the sums of one channel of the result, y or x, are made of: `count` pairs of a channel of
+  /// data and a filter. data_flag(i) and tap_flag(i) are those of pair i, load_data(i, to) and
+  /// load_taps(i, to) write its codes.
+  template <typename Pairs>
+  void mark(ClassSums::Operand result, std::int64_t block, const std::uint8_t* reach,
+            const Pairs& pairs, std::byte* memory, T* data) const;
+  /// @param marks  leaves places without code where nothing stands; only taps that are not finite
+  ///               tell them from zeros
+  void load_x(const void* x, std::int64_t b, std::int64_t c, std::int64_t block, bool marks,
+              Code* to) const;
   void load_y(const void* y, std::int64_t b, std::int64_t k, std::int64_t block, Code* to) const;
   void load_w(const void* w, std::int64_t k, std::int64_t c, Code* to) const;
 

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <complex>
 #include <cstdint>
 #include <limits>
+#include <type_traits>
 
 /// What NaN and infinity make of a sum of products depends on little: whether a factor is finite,
 /// and its sign. A Code has this of a number, a SumClass of a sum; both fit into a byte.
@@ -16,10 +18,24 @@ using Code = std::uint8_t;
 inline constexpr Code code_not_finite = 4 | 32;
 inline constexpr Code code_present = 64;
 
+/// The bits of a number, in whole words that vectorise.
 template <typename R>
-constexpr Code code_of_part(R value) {
-  return static_cast<Code>(static_cast<int>(value > 0) | static_cast<int>(value < 0) << 1 |
-                           static_cast<int>(!(value - value == 0)) << 2);
+using NumberBits = std::conditional_t<sizeof(R) == 4, std::uint32_t, std::uint64_t>;
+template <typename R>
+inline constexpr auto exponent_bits =
+    std::bit_cast<NumberBits<R>>(std::numeric_limits<R>::infinity());
+
+template <typename R>
+constexpr NumberBits<R> code_of_part(R value) {
+  using Bits = NumberBits<R>;
+  const auto bits = std::bit_cast<Bits>(value);
+  const Bits sign = bits >> (8 * sizeof(R) - 1);
+  const Bits size = bits & ~(Bits{1} << (8 * sizeof(R) - 1));
+  // A comparison of signed numbers is one instruction of every set.
+  using Whole = std::make_signed_t<Bits>;
+  const auto whole = static_cast<Whole>(size), top = static_cast<Whole>(exponent_bits<R>);
+  const Bits no_sign = (whole == 0 ? ~Bits{0} : Bits{0}) | (whole > top ? ~Bits{0} : Bits{0});
+  return ((1 + sign) & ~no_sign) | (whole >= top ? Bits{4} : Bits{0});
 }
 template <typename R>
 constexpr Code code_of(std::complex<R> value) {
