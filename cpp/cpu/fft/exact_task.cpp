@@ -90,9 +90,9 @@ void ExactTask::choose_max_digits() {
   for (int bits = 64; bits > 1; bits -= 4) {
     const double largest = std::ldexp(1.0, bits);
     const auto choice = choose_digits(p_, n_, std::min(first, largest), std::min(second, largest));
-    if (!choice || transforms_us(choice->cost) >= direct_us_) continue;
+    if (!choice || transforms_us(cost_of(*choice)) >= direct_us_) continue;
     max_ = choice->digits;
-    max_cost_ = choice->cost;
+    max_cost_ = cost_of(*choice);
     return;
   }
 }
@@ -197,7 +197,7 @@ const void* ExactTask::converted_bias(const RunArguments& arguments) const {
 ExactTask::Way ExactTask::run_integers(const RunArguments& arguments, const OperandScan& first,
                                        const OperandScan& second) const {
   const auto choice = choose_digits(p_, n_, first.largest, second.largest, max_.first, max_.second);
-  if (!choice || transforms_us(choice->cost) >= direct_us_) return Way::direct;
+  if (!choice || transforms_us(cost_of(*choice)) >= direct_us_) return Way::direct;
   integers_->run(arguments, {.digits = choice->digits, .guard = nullptr});
   return choice->digits.is_whole() ? Way::whole : Way::digits;
 }

@@ -77,7 +77,7 @@ std::optional<fft::DigitChoice> digits_of_all(const Call& call) {
 }
 
 double digits_us(const Call& call) {
-  return fft::start_us() + shared_us(1e-3 * integers_ns(call, digits_of_all(call)->cost));
+  return fft::start_us() + shared_us(1e-3 * integers_ns(call, cost_of(*digits_of_all(call))));
 }
 
 constexpr Way<Call> all_ways[] = {
