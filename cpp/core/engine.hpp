@@ -109,6 +109,10 @@ class Engine {
     return answer(problem, device, way);
   }
 
+  /// What it would choose on the GPU of the record in force, which is not here, for a problem that
+  /// it takes: in words, empty where only the device could tell.
+  [[nodiscard]] virtual std::string describe_elsewhere(const Problem&) const { return {}; }
+
  private:
   [[nodiscard]] virtual Offer answer(const Problem& problem, const Device& device,
                                      std::string_view way) const = 0;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -5,6 +6,8 @@
 #include <faltung/machine.hpp>
 #include <faltung/plan.hpp>
 #include <faltung/threads.hpp>
+#include "cpp/core/engine.hpp"
+#include "cpp/core/machine.hpp"
 #include "cpp/core/message.hpp"
 
 namespace faltung {
@@ -20,6 +23,17 @@ const Candidate* fastest(const std::vector<Candidate>& candidates) {
   return best;
 }
 
+// What an engine's library would choose there, after a comma; empty if that is not known.
+std::string choice_of(const Candidate& candidate, const Problem& problem,
+                      std::string_view machine) {
+  const auto gpu = find_gpu_machine(machine);
+  if (!gpu) return {};
+  const ScopedMachine scope(*gpu);
+  const auto engine = std::ranges::find(engine_list(), candidate.engine, &Engine::name);
+  const std::string words = (*engine)->describe_elsewhere(problem);
+  return words.empty() ? words : message(", ", words);
+}
+
 }  // namespace
 
 std::string explain_for(const Problem& problem, std::string_view machine, std::string_view engine) {
@@ -28,9 +42,9 @@ std::string explain_for(const Problem& problem, std::string_view machine, std::s
   std::string lines;
   for (const Candidate& candidate : all) {
     lines += message(&candidate == best ? "  -> " : "     ", candidate.engine);
-    lines += candidate.supported
-                 ? message('/', candidate.way, ": estimate ", candidate.estimate_us, " us\n")
-                 : message(": ", candidate.reason, '\n');
+    lines += candidate.supported ? message('/', candidate.way, ": estimate ", candidate.estimate_us,
+                                           " us", choice_of(candidate, problem, machine), '\n')
+                                 : message(": ", candidate.reason, '\n');
   }
   if (best == nullptr) {
     throw NoEngine(

@@ -118,6 +118,16 @@ std::string Choice::kernel() const {
   return begin == std::string::npos ? plan : plan.substr(begin);
 }
 
+std::string to_string(const Choice& choice) {
+  return message("engine ", choice.engine, choice.notes.empty() ? "" : " ", choice.notes,
+                 " of cuDNN ", to_string(cudnn_library().version()), ", workspace ",
+                 choice.workspace_bytes, " bytes");
+}
+
+std::size_t usual_limit(const Problem& problem) {
+  return std::max(usual_workspace, static_cast<std::size_t>(2 * problem.bytes()));
+}
+
 bool is_admissible(const Traits& traits, const Problem& problem, const LibraryVersion& version) {
   for (const Note note :
        {Note::down_convert_inputs, Note::reduced_precision, Note::nondeterministic, Note::fft,

@@ -25,12 +25,16 @@ struct Choice {
   [[nodiscard]] std::string kernel() const;
 };
 
+/// "engine 62 tensor_core of cuDNN 9.19.0, workspace 131 bytes"
+[[nodiscard]] std::string to_string(const Choice& choice);
+
 /// Whether a configuration may serve a problem: sums as accurate as asked for and in a fixed order.
 [[nodiscard]] bool is_admissible(const Traits& traits, const Problem& problem,
                                  const LibraryVersion& version);
 
 /// Lent no more than a limit, a workspace takes at most this, or twice the tensors.
 inline constexpr std::size_t usual_workspace = std::size_t{1} << 30;
+[[nodiscard]] std::size_t usual_limit(const Problem& problem);
 
 /// A choice and its plan.
 struct Ready {

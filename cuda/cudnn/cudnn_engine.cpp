@@ -2,9 +2,12 @@
 
 #include <algorithm>
 
+#include <faltung/error.hpp>
+
 #include "cpp/core/machine.hpp"
 #include "cpp/core/message.hpp"
 #include "cpp/core/way.hpp"
+#include "cuda/cudnn/cudnn_choice.hpp"
 #include "cuda/cudnn/cudnn_task.hpp"
 #include "cuda/runtime/cudnn_convolution.hpp"
 #include "cuda/runtime/gpu_machine.hpp"
@@ -61,6 +64,20 @@ class CudnnEngine final : public Engine {
   std::string_view name() const override { return "cuda.cudnn"; }
   DeviceKind device_kind() const override { return DeviceKind::cuda; }
   std::vector<WayText> ways() const override { return texts<Way<Call>>(all_ways); }
+
+  std::string describe_elsewhere(const Problem& p) const override {
+    const GpuMachine* machine = gpu_machine_elsewhere();
+    const OpenLibrary& library = cudnn_library();
+    if (machine == nullptr || !library) return {};
+    if (!cudnn::version_refusal(p, library.version()).empty()) return {};
+    try {
+      const cudnn::Descriptor device = cudnn::device_of(cudnn::device_text(*machine));
+      return cudnn::to_string(
+          cudnn::choose(p, device, cudnn::full_alignment, cudnn::usual_limit(p)));
+    } catch (const DeviceError& error) {
+      return error.what();
+    }
+  }
 
  private:
   Offer answer(const Problem& p, const Device& device, std::string_view wanted) const override {

@@ -97,8 +97,7 @@ std::unique_ptr<Task> make_task_within(const Call& call, std::size_t limit) {
 }
 
 std::unique_ptr<Task> make_task(const Call& call) {
-  const auto tensors = static_cast<std::size_t>(2 * call.problem.bytes());
-  return make_task_within(call, std::max(usual_workspace, tensors));
+  return make_task_within(call, usual_limit(call.problem));
 }
 
 }  // namespace faltung::cuda::cudnn

@@ -7,8 +7,12 @@
 #include <string>
 
 #include <faltung/machine.hpp>
+#include <faltung/plan.hpp>
 
+#include "cpp/core/engine.hpp"
+#include "cpp/core/machine.hpp"
 #include "cuda/cudnn/cudnn_choice.hpp"
+#include "cuda/cudnn/cudnn_engine.hpp"
 #include "tests/cuda/standins/cudnn_standin.hpp"
 
 // What the real cuDNN chooses for GPUs that are not here, from a text that describes them.
@@ -79,6 +83,23 @@ TEST(CudnnChoice, EpiloguesOnEveryGpu) {
     }
     EXPECT_NE(chosen(" bias=1 act=relu").notes.find("keeps_nan"), std::string::npos) << gpu;
   }
+}
+
+// The program and the front ends say what would be chosen there.
+TEST(CudnnChoice, IsExplainedForMachinesThatAreNotHere) {
+  FALTUNG_NEEDS_CUDNN();
+  for (const char* gpu : {"h200", "a100", "b200"}) {
+    const Problem p = Problem::parse(problems[4]);
+    const ScopedMachine scope(*find_gpu_machine(gpu));
+    const std::string words = cudnn_engine().describe_elsewhere(p);
+    const Choice choice = choose(p, device_named(gpu), full_alignment, usual_limit(p));
+    EXPECT_EQ(words, to_string(choice));
+    EXPECT_NE(words.find("tensor_core of cuDNN 9."), std::string::npos) << words;
+    if (std::ranges::count(engine_names(), std::string("cuda.cudnn")) == 0) continue;
+    const std::string text = explain_for(p, gpu);
+    EXPECT_NE(text.find(words), std::string::npos) << text;
+  }
+  EXPECT_EQ(cudnn_engine().describe_elsewhere(Problem::parse(problems[4])), "");
 }
 
 // What is proposed first for f32 is TF32: allowed when it is asked for.
