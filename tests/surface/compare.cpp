@@ -200,7 +200,7 @@ Rule rule_of(const Plan& plan) {
             .rounding = p.rounding,
             .epilogue = p.epilogue,
             .bound = plan.error_bound()};
-  rule.spreads = rule.bound.kind == ErrorBound::Kind::normwise || plan.facts().spreads_non_finite;
+  rule.spreads = plan.facts().spreads_non_finite;
   rule.flushes = plan.facts().flushes_subnormals;
   // Integers of 64 bits do not fit into f64.
   const auto rounds = [](DType type) { return is_integer(type) && size_of(type) == 8; };

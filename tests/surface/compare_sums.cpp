@@ -31,8 +31,8 @@ Shared shared_error(const Rule& rule, const Norms& norms) {
 std::vector<Settled> settle_all(const std::vector<Sum>& sums, const Rule& rule, const Norms& norms,
                                 const Background& background) {
   const bool touched = std::ranges::any_of(sums, [](const Sum& sum) { return sum.touched; });
-  // A transform of NaN is NaN; whether its numbers stay in range depends on its length.
-  const bool spread = rule.spreads && (touched || !std::isfinite(norms.product));
+  // Whether the numbers of a transform stay in range depends on its length.
+  const bool spread = rule.spreads && (touched || !norms.finite);
   const bool out_of_range =
       shared_error(rule, norms).by_norm && !(norms.reach < largest(rule.accumulator));
   std::vector<Settled> numbers;

@@ -223,13 +223,18 @@ std::vector<long double> windows(const Geometry& g, const std::vector<Value>& x)
 
 Norms norms(const Geometry& g, const std::vector<Value>& first, const std::vector<Value>& second) {
   long double one[2] = {0, 0}, squares[2] = {0, 0}, max[2] = {0, 0};
+  bool finite = true;
   const std::vector<Value>* operands[2] = {&first, &second};
   for (int i = 0; i < 2; ++i) {
     for (const Value& value : *operands[i]) {
       const long double size = magnitude(value);
+      if (!std::isfinite(size)) {
+        finite = false;
+        continue;
+      }
       one[i] += size;
       squares[i] += size * size;
-      if (std::isfinite(size)) max[i] = std::max(max[i], size);
+      max[i] = std::max(max[i], size);
     }
   }
   // How often an element at most stands on the continued axes, and how long those are.
@@ -247,7 +252,11 @@ Norms norms(const Geometry& g, const std::vector<Value>& first, const std::vecto
     folds *= static_cast<long double>(std::max<std::int64_t>(1, *std::ranges::max_element(count)));
     places *= static_cast<long double>(extent + 1);
   }
-  for (const Value& value : outside_values(g)) constant = std::max(constant, magnitude(value));
+  for (const Value& value : outside_values(g)) {
+    const bool counts = std::isfinite(magnitude(value));
+    finite = finite && counts;
+    if (counts) constant = std::max(constant, magnitude(value));
+  }
   const long double constants =
       places * static_cast<long double>(g.batch * g.in_channels) * constant;
   const long double square = folds * squares[0] + constants * constant;
@@ -260,7 +269,7 @@ Norms norms(const Geometry& g, const std::vector<Value>& first, const std::vecto
   const long double first_sum = folds * one[0] + constants;
   return {std::sqrt(square) * std::sqrt(squares[1]),
           std::max({first_sum, one[1], first_sum * one[1]}) * length, max[0] + max[1],
-          length * (1 + first_sum + one[1])};
+          length * (1 + first_sum + one[1]), finite};
 }
 
 }  // namespace faltung::test::surface

@@ -68,12 +68,13 @@ struct Geometry {
 [[nodiscard]] std::vector<long double> windows(const Geometry& geometry,
                                                const std::vector<Value>& x);
 
-/// ||X|| ||w|| and its kind, for bounds by the norm.
+/// ||X|| ||w|| and its kind, of what is finite, for bounds by the norm.
 struct Norms {
   long double product = 0;    ///< of the two operands' 2-norms, the first one continued
   long double reach = 0;      ///< more than any number in the course of a transform
   long double largest = 0;    ///< the sum of the operands' largest magnitudes
   long double underflow = 0;  ///< times the smallest number: what vanishes in the spectra
+  bool finite = true;         ///< whether all is
 };
 [[nodiscard]] Norms norms(const Geometry& geometry, const std::vector<Value>& first,
                           const std::vector<Value>& second);
