@@ -9,17 +9,17 @@ namespace faltung {
 
 /// How the sums of a front end's call are formed.
 ///
-///               engines            error of a result    NaN, infinity, tiny beside huge
-///     direct    all but FFT's      of its own products  touch the results they are part of
-///     fft       FFT's              of the whole block   may spread over a block
+///               engines            error of a result    tiny results beside huge ones
+///     direct    all but FFT's      of its own products  keep their digits
+///     fft       FFT's              of the whole block   may be lost
 ///     automatic the fastest of either, unless the function says that its results keep to
 ///               themselves: then as `direct`
 ///
 /// FFT is the faster one for long filters by far. Its results err by a few units of the last place
-/// of the largest values near them: where data span many orders of magnitude, or hold NaN, `direct`
-/// is the choice. (A few engines, mostly of GPUs, multiply NaN with zeros of their own and so
-/// spread it to some neighbours; the plan's policy then says so.) Sums of integers are exact with
-/// all three, or refused, never rounded.
+/// of the largest values near them: where data span many orders of magnitude, `direct` is the
+/// choice. NaN and infinity are in the results whose products contain them, with all three. (Some
+/// engines of GPUs, FFT's among them, spread them further; PlanFacts::spreads_non_finite says so.)
+/// Sums of integers are exact with all three, or refused, never rounded.
 ///
 /// Options that have a `method` have `run.engine` too, which names one engine or one family of
 /// them. Both may be given if they agree; InvalidProblem names both if they do not.
