@@ -1,13 +1,39 @@
 #include <gtest/gtest.h>
 
-#include <cstdio>
+#include <cstdlib>
+#include <new>
 #include <string>
 
 #include "cuda/im2col/im2col_engine.hpp"
 #include "tests/cuda/faults.hpp"
 #include "tests/cuda/standins/cublaslt_standin.hpp"
 
-// cuda.im2col where calls of cuBLASLt fail.
+// cuda.im2col where calls of cuBLASLt and allocations fail.
+
+namespace {
+
+// Allocations of this thread until one fails; below 0, none does.
+thread_local long allocations_left = -1;
+
+void* allocate(std::size_t bytes) {
+  if (allocations_left == 0) {
+    allocations_left = -1;
+    throw std::bad_alloc();
+  }
+  if (allocations_left > 0) --allocations_left;
+  if (void* const memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
+  throw std::bad_alloc();
+}
+
+}  // namespace
+
+void* operator new(std::size_t bytes) { return allocate(bytes); }
+void* operator new[](std::size_t bytes) { return allocate(bytes); }
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+
 namespace faltung::cuda {
 namespace {
 
@@ -45,6 +71,33 @@ TEST(CudaIm2colFaults, EveryCallMayFail) {
   }
   EXPECT_GE(faults, 1500);
   RecordProperty("faults", faults);
+  std::printf("%d faults\n", faults);
+}
+
+// Those of `prepare`, which is where the engine allocates.
+TEST(CudaIm2colFaults, EveryAllocationMayFail) {
+  int faults = 0;
+  for (const char* line : lines) {
+    SCOPED_TRACE(line);
+    const std::vector<std::byte> without = test::bytes_of_run(im2col_engine(), line);
+    const Problem p = Problem::parse(line);
+    const int before = cublaslt_standin().open();
+    for (long nth = 0;; ++nth) {
+      bool failed = false;
+      try {
+        allocations_left = nth;
+        const std::unique_ptr<Task> task = im2col_engine().offer(p, Device::cuda(0)).prepare();
+        allocations_left = -1;
+      } catch (const std::bad_alloc&) {
+        failed = true;
+      }
+      ASSERT_EQ(cublaslt_standin().open(), before) << nth;
+      if (!failed) break;
+      ++faults;
+    }
+    EXPECT_EQ(test::bytes_of_run(im2col_engine(), line), without);
+  }
+  EXPECT_GE(faults, 100);
   std::printf("%d faults\n", faults);
 }
 

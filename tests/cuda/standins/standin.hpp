@@ -2,9 +2,11 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
+#include <string_view>
 
 #include "tests/emulator/execution.hpp"
 #include "tests/emulator/violation.hpp"
@@ -33,27 +35,32 @@ class Calls {
   /// and do nothing; 0: none fails any more. Counts from 0.
   void fail(const char* function, int nth, int status) {
     const std::lock_guard lock(mutex_);
-    counts_.clear();
+    for (auto& [name, count] : counts_) count = 0;  // the names stay: see note()
     function_ = function;
     nth_ = nth;
     status_ = status;
   }
-  /// Counts a call; what it must answer, or 0.
+  /// Counts a call; what it must answer, or 0. Allocates nothing but the first time, since calls
+  /// that destroy may come where no exception may leave.
   int note(const char* function) {
     const std::lock_guard lock(mutex_);
-    ++counts_[function];
-    const int all = ++counts_["any"];
-    const int now = function_ == "any" ? all : function_ == function ? counts_[function] : 0;
+    const int own = ++count_of(function), all = ++count_of("any");
+    const int now = function_ == "any" ? all : function_ == function ? own : 0;
     return nth_ != 0 && now == nth_ ? status_ : 0;
   }
   int count(const char* function) {
     const std::lock_guard lock(mutex_);
-    return counts_[function];
+    return count_of(function);
   }
 
  private:
+  int& count_of(std::string_view function) {
+    const auto found = counts_.find(function);
+    return found != counts_.end() ? found->second : counts_.emplace(function, 0).first->second;
+  }
+
   std::mutex mutex_;
-  std::map<std::string, int> counts_;
+  std::map<std::string, int, std::less<>> counts_;
   std::string function_;
   int nth_ = 0, status_ = 0;
 };
