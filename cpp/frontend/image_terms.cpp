@@ -136,6 +136,7 @@ void add_copy(Steps& steps, Place from, Place to, const Call& call, bool add) {
   const TensorView y = steps.view(to);
   if (call.store.overflow == Overflow::saturate && is_integer(x.dtype) && is_integer(y.dtype) &&
       x.device.kind == DeviceKind::cpu) {
+    check_no_engine(call.run, "this filter copies integers and saturates them");
     return steps.add(pointwise(from, to, add ? "sum" : "copy", call,
                                [add](const ConstTensorView& in, const TensorView& out) {
                                  copy_saturating(in, out, add);

@@ -93,8 +93,24 @@ std::vector<std::string> engines_for(const bench::Entry& entry, const Options& o
   return names;
 }
 
+// A suite of calls alone has no layouts, and no filters to bind.
+void check_options(const std::vector<bench::Entry>& entries, const Options& options) {
+  const bool problems = std::ranges::any_of(
+      entries, [](const bench::Entry& entry) { return entry.problem() != nullptr; });
+  if (problems) return;
+  if (!options.layout.empty()) {
+    throw InvalidProblem(fmt::format("--layout {}: {} holds calls alone, which have no layout",
+                                     options.layout, options.path));
+  }
+  if (options.prepared) {
+    throw InvalidProblem(fmt::format(
+        "--prepared: {} holds calls alone, which bind no filter before they run", options.path));
+  }
+}
+
 void bench_suite(const Options& options) {
   std::vector<bench::Entry> entries = bench::read_suite(options.path);
+  check_options(entries, options);
   apply_layout(entries, options.layout);
   const Device device = devices_to_try(options.device).front();
   const Json machine = bench::describe_machine(device);

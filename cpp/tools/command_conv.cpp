@@ -1,11 +1,13 @@
 #include <fmt/format.h>
 #include <faltung/nn.hpp>
 
+#include <algorithm>
 #include <limits>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "cpp/tools/command.hpp"
 #include "cpp/tools/io/npy.hpp"
@@ -37,6 +39,33 @@ void require(bool rule, const char* message) {
   if (!rule) throw InvalidProblem(message);
 }
 
+/// An axis without padding has nothing outside: no boundary but the default means anything there.
+void check_boundary(const Options& options) {
+  if (options.boundary.empty()) return;
+  const nn::Padding padding = parse_padding("--pad", options.pad);
+  if (padding.rule() != nn::AutoPad::none) return;
+  const auto& sides = padding.numbers();
+  const std::vector<Boundary> boundaries =
+      parse_boundaries("--boundary", options.boundary).values();
+  const std::size_t axes = std::max(sides.size(), boundaries.size());
+  if (sides.size() != 1 && boundaries.size() != 1 && sides.size() != boundaries.size()) return;
+  bool padded = false;
+  for (std::size_t i = 0; i < axes; ++i) {
+    const auto& [low, high] = sides[sides.size() == 1 ? 0 : i];
+    padded = padded || low > 0 || high > 0;
+    if (low > 0 || high > 0 || boundaries.size() == 1) continue;
+    if (boundaries[i] == Boundary::zero()) continue;
+    throw InvalidProblem(fmt::format(
+        "--boundary {}: axis {} has no padding, where {} would stand; pad it, or give it zero",
+        options.boundary, i, to_string(boundaries[i])));
+  }
+  if (padded || boundaries == std::vector{Boundary::zero()}) return;
+  throw InvalidProblem(fmt::format(
+      "--boundary {}: it says what the padding holds, and --pad {} adds none; pad, or leave "
+      "--boundary out",
+      options.boundary, options.pad));
+}
+
 void check_options(const Options& options) {
   const bool backward = options.pass != "forward";
   require(!backward || !options.transposed,
@@ -52,6 +81,7 @@ void check_options(const Options& options) {
           "--output-padding: only with --transposed");
   require(!options.transposed || options.boundary.empty(),
           "--boundary: a transposed convolution cuts its padding away and has no boundary");
+  check_boundary(options);
 }
 
 /// What plain and transposed convolution have in common.
@@ -104,6 +134,7 @@ void conv(const Options& options) {
     return on_cpu(compute(options, Operand(first, device), Operand(second, device),
                           bias_here ? *bias_here : ConstTensorView{}));
   });
+  check_store(options.sums, result.dtype());
   write_npy(output, result);
   output.commit();
 }

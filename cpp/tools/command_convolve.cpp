@@ -13,6 +13,7 @@
 #include "cpp/tools/io/npy.hpp"
 #include "cpp/tools/io/output_file.hpp"
 #include "cpp/tools/support/devices.hpp"
+#include "cpp/tools/support/mask_options.hpp"
 #include "cpp/tools/support/options.hpp"
 #include "cpp/tools/support/sum_options.hpp"
 
@@ -29,6 +30,7 @@ struct Options {
   std::string axes;
   std::string lags;
   SumText sums;
+  MaskText mask;
   std::string method = "auto";
   std::string device = "auto";
 
@@ -101,6 +103,41 @@ Tensor call_ndimage(const Options& options, const ConstTensorView& x, const Cons
   return options.correlates() ? image::correlate(x, k, call) : image::convolve(x, k, call);
 }
 
+/// Divided by the convolution of the weights.
+Tensor call_masked(const Options& options, const ConstTensorView& x, const ConstTensorView& k,
+                   const Tensor& weights) {
+  if (options.api == "scipy.ndimage") {
+    image::MaskedOptions call;
+    if (!options.boundary.empty()) call.boundary = parse_boundaries("--boundary", options.boundary);
+    if (!options.origin.empty()) call.origin = parse_integers("--origin", options.origin);
+    if (!options.axes.empty()) call.axes = parse_integers("--axes", options.axes).values();
+    set_mask(options.mask, options.sums, weights, call);
+    set_method(options.method, call);
+    return options.correlates() ? image::masked_correlate(x, k, call)
+                                : image::masked_convolve(x, k, call);
+  }
+  signal::MaskedOptions call{.mode = mode_or(options, signal::Mode::full)};
+  set_mask(options.mask, options.sums, weights, call);
+  set_method(options.method, call);
+  return options.correlates() ? signal::masked_correlate(x, k, call)
+                              : signal::masked_convolve(x, k, call);
+}
+
+void check_mask(const Options& options) {
+  check_mask_options(options.mask);
+  if (!options.mask.given() || options.api == "scipy.ndimage") return;
+  const std::string option =
+      options.mask.nan.empty() ? "--weights " + options.mask.weights : "--nan " + options.mask.nan;
+  if (options.api == "numpy") {
+    throw InvalidProblem(option + ": --api scipy.signal and scipy.ndimage have weights");
+  }
+  const std::string rule = "beside " + option +
+                           " signals end, and all axes are convolved; use --api "
+                           "scipy.ndimage";
+  refuse_if_given("--boundary", options.boundary, rule);
+  refuse_if_given("--axes", options.axes, rule);
+}
+
 void check_axes(const Options& options) {
   if (options.api == "numpy") {
     refuse_if_given("--axes", options.axes,
@@ -130,12 +167,18 @@ void check_lags(const Options& options) {
 
 void check_options(const Options& options) {
   check_lags(options);
+  check_mask(options);
   if (options.api == "scipy.ndimage") {
     refuse_if_given("--mode", options.mode,
                     "scipy.ndimage results always have the extent of X; use --api scipy.signal");
     return;
   }
   refuse_if_given("--origin", options.origin, "only --api scipy.ndimage has an origin");
+  if (options.mode == "valid") {
+    refuse_if_given("--boundary", options.boundary,
+                    "--mode valid keeps the results that nothing outside takes part in; leave it "
+                    "out, or use --mode same");
+  }
   check_axes(options);
   if (options.api == "numpy") {
     refuse_if_given("--boundary", options.boundary,
@@ -156,10 +199,11 @@ Tensor lags_of(const Options& options, const Tensor& x, const Tensor& k) {
                       {static_cast<std::int64_t>(lags.size())});
 }
 
-Tensor compute(const Options& options, const Tensor& x, const Tensor& k) {
+Tensor compute(const Options& options, const Tensor& x, const Tensor& k, const Tensor& weights) {
   return on_device(options.device, [&](const Device& device) {
     const Operand here(x, device);
     const Operand filter(k, device);
+    if (options.mask.given()) return on_cpu(call_masked(options, here, filter, weights));
     return on_cpu(options.api == "numpy"           ? call_numpy(options, here, filter)
                   : options.api == "scipy.ndimage" ? call_ndimage(options, here, filter)
                                                    : call_signal(options, here, filter));
@@ -170,10 +214,13 @@ void convolve(const Options& options) {
   check_options(options);
   const Tensor x = read_npy(options.x);
   const Tensor k = read_npy(options.k);
+  const Tensor weights = options.mask.weights.empty() ? Tensor() : read_npy(options.mask.weights);
   OutputFile output(options.output, npy_endings);
   std::optional<OutputFile> lags_output;
   if (!options.lags.empty()) lags_output.emplace(options.lags, npy_endings);
-  write_npy(output, compute(options, x, k));
+  const Tensor result = compute(options, x, k, weights);
+  check_store(options.sums, result.dtype());
+  write_npy(output, result);
   if (lags_output) {
     write_npy(*lags_output, lags_of(options, x, k));
     lags_output->commit();
@@ -208,6 +255,7 @@ void add_convolve_command(CLI::App& app) {
                       "others broadcast; scipy.ndimage: those of X that K's axes stand for");
   command->add_option("--lags", options->lags,
                       "Also writes the lag of every element of a correlation of one axis, .npy");
+  add_mask_options(*command, options->mask);
   add_sum_options(*command, options->sums);
   add_method_option(*command, options->method);
   add_device_option(*command, options->device);

@@ -25,6 +25,7 @@ void ndimage(const Options& options) {
   OutputFile output(options.output, npy_endings);
   const Tensor y = on_device(
       options.device, [&](const Device& device) { return on_cpu(filter(Operand(x, device))); });
+  check_store(options, y.dtype());
   write_npy(output, y);
   output.commit();
 }

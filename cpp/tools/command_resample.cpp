@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "cpp/tools/command.hpp"
 #include "cpp/tools/io/npy.hpp"
@@ -25,9 +26,7 @@ struct Options {
   std::string input, output;
   std::string up, down, rate;
   std::string axis;
-  std::string window = "kaiser:5";
-  std::string padtype = "constant";
-  std::string cval;
+  std::string window, padtype, cval;
   std::string format;
   bool allow_truncated = false;
   std::string method = "auto";
@@ -45,6 +44,7 @@ class Window {
  public:
   explicit Window(const std::string& text) {
     constexpr std::string_view kaiser = "kaiser:";
+    if (text.empty()) return;
     if (text.starts_with(kaiser)) {
       beta_ = parse_number("--window kaiser", text.substr(kaiser.size()), 0, 700);
     } else if (text.ends_with(".npy")) {
@@ -69,7 +69,9 @@ class Window {
 signal::ResamplePolyOptions call_options(const Options& options) {
   signal::ResamplePolyOptions call;
   if (!options.axis.empty()) call.axis = parse_axis("--axis", options.axis);
-  call.padtype = parse_with(signal::parse_pad_type, "--padtype", options.padtype);
+  if (!options.padtype.empty()) {
+    call.padtype = parse_with(signal::parse_pad_type, "--padtype", options.padtype);
+  }
   if (!options.cval.empty()) {
     if (call.padtype != signal::PadType::constant) {
       throw InvalidProblem(
@@ -85,13 +87,27 @@ signal::ResamplePolyOptions call_options(const Options& options) {
 
 Tensor resampled(const Options& options, const Tensor& x, const Ratio& ratio,
                  const signal::ResamplePolyOptions& call) {
-  // Other paddings make a copy first, and the ratio 1 nothing else; both do so on the CPU.
-  const bool copies =
-      call.padtype != signal::PadType::constant || call.cval != 0.0 || ratio.up == ratio.down;
-  const std::string device_text = options.device == "auto" && copies ? "cpu" : options.device;
-  return on_device(device_text, [&](const Device& device) {
+  return on_device(options.device, [&](const Device& device) {
     return on_cpu(signal::resample_poly(Operand(x, device), ratio.up, ratio.down, call));
   });
+}
+
+/// --up and --down are equal: what filters has nothing to do.
+void check_copy(const Options& options) {
+  const std::pair<const char*, const std::string*> filtering[] = {
+      {"--window", &options.window}, {"--padtype", &options.padtype}, {"--cval", &options.cval}};
+  for (const auto& [option, value] : filtering) {
+    if (value->empty()) continue;
+    throw InvalidProblem(fmt::format(
+        "{} {}: --up and --down are equal, so that IN is copied and nothing filtered; leave it out",
+        option, *value));
+  }
+  if (options.method != "auto") {
+    throw InvalidProblem(fmt::format(
+        "--method {}: --up and --down are equal, so that IN is copied and nothing filtered; leave "
+        "it out",
+        options.method));
+  }
 }
 
 Ratio given_ratio(const Options& options) {
@@ -101,6 +117,7 @@ Ratio given_ratio(const Options& options) {
   Ratio ratio;
   if (!options.up.empty()) ratio.up = parse_integer("--up", options.up);
   if (!options.down.empty()) ratio.down = parse_integer("--down", options.down);
+  if (ratio.up == ratio.down) check_copy(options);
   return ratio;
 }
 
@@ -222,15 +239,12 @@ void add_resample_command(CLI::App& app) {
                       "New frames per second of a recording, in place of both");
   command->add_option("--axis", options->axis,
                       "Of an array; negative ones from the last; default 0");
-  command
-      ->add_option("--window", options->window,
-                   "kaiser:BETA, or FILE.npy with the taps of the low-pass filter")
-      ->capture_default_str();
-  command
-      ->add_option("--padtype", options->padtype,
-                   "Outside: constant, symmetric, reflect, edge, wrap, smooth, antisymmetric, "
-                   "antireflect, line; or mean, median, maximum, minimum")
-      ->capture_default_str();
+  command->add_option("--window", options->window,
+                      "kaiser:BETA, default kaiser:5, or FILE.npy with the taps of the low-pass "
+                      "filter");
+  command->add_option("--padtype", options->padtype,
+                      "Outside: constant (default), symmetric, reflect, edge, wrap, smooth, "
+                      "antisymmetric, antireflect, line; or mean, median, maximum, minimum");
   command->add_option("--cval", options->cval, "The value of --padtype constant; default 0");
   command
       ->add_option("--format", options->format,

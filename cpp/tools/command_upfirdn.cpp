@@ -41,20 +41,15 @@ signal::UpfirdnOptions call_options(const Options& options) {
   return call;
 }
 
-/// What makes an extended copy of X first does so on the CPU.
-std::string device_for(const Options& options, const signal::UpfirdnOptions& call) {
-  const bool copies = call.mode != signal::Extension::constant || call.cval != 0.0;
-  return options.device == "auto" && copies ? "cpu" : options.device;
-}
-
 void upfirdn(const Options& options) {
   const signal::UpfirdnOptions call = call_options(options);
   const Tensor h = read_npy(options.h);
   const Tensor x = read_npy(options.x);
   OutputFile output(options.output, npy_endings);
-  const Tensor y = on_device(device_for(options, call), [&](const Device& device) {
+  const Tensor y = on_device(options.device, [&](const Device& device) {
     return on_cpu(signal::upfirdn(Operand(h, device), Operand(x, device), call));
   });
+  check_store(options.sums, y.dtype());
   write_npy(output, y);
   output.commit();
 }

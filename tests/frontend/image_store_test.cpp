@@ -246,5 +246,15 @@ TEST(ImageStore, RootsAreExact) {
   EXPECT_EQ(pixels_of<std::uint64_t>(y), (std::vector<std::uint64_t>{0, side, side, 0}));
 }
 
+// What copies and saturates sums nothing: an engine is refused instead of dropped.
+TEST(ImageStore, SaturatingCopiesTakeNoEngine) {
+  const Tensor x = Tensor::zeros(i16, {4, 5});
+  image::GaussianOptions copy{
+      .sigma = 0.0, .output = i8, .store = {.overflow = Overflow::saturate}};
+  EXPECT_EQ(image::gaussian(x, copy).dtype(), i8);
+  copy.run.engine = "cpu.direct";
+  EXPECT_THROW((void)image::gaussian(x, copy), NoEngine);
+}
+
 }  // namespace
 }  // namespace faltung

@@ -1,5 +1,9 @@
 #include "cpp/tools/support/sum_options.hpp"
 
+#include <fmt/format.h>
+
+#include <utility>
+
 namespace faltung::tools {
 
 void add_sum_options(CLI::App& command, SumText& text) {
@@ -18,6 +22,18 @@ void add_sum_options(CLI::App& command, SumText& text) {
                   "What becomes of sums that an integer result cannot hold: wrap (default) or "
                   "saturate")
       ->check(CLI::IsMember({"wrap", "saturate"}));
+}
+
+void check_store(const SumText& text, DType result) {
+  if (is_integer(result)) return;
+  for (const auto& [option, value] :
+       {std::pair("--rounding", &text.rounding), std::pair("--overflow", &text.overflow)}) {
+    if (value->empty()) continue;
+    throw InvalidProblem(fmt::format(
+        "{} {}: the result is {}, and the option is for integers; leave it out, or name an integer "
+        "--output-type",
+        option, *value, name(result)));
+  }
 }
 
 void add_method_option(CLI::App& command, std::string& text) {

@@ -44,6 +44,11 @@ void set_sums(const SumText& text, CallOptions& call) {
   }
 }
 
+/// Of a result that is there: what has no effect on its type is refused.
+///
+/// @throws InvalidProblem for --rounding and --overflow beside a result that is no integer.
+void check_store(const SumText& text, DType result);
+
 /// `text` is a method of the library, or an engine.
 template <typename CallOptions>
 void set_method(const std::string& text, CallOptions& call) {

@@ -310,6 +310,29 @@ class ConvolveMore(ArraysTest):
         self.assertEqual(self.call(planar, "x.npy", "k.npy")[2], [101, 50])
         self.assertEqual(self.call(f"{planar} --rounding nearest", "x.npy", "k.npy")[2], [102, 50])
 
+    def test_missing_data(self):
+        nan = math.nan
+        write_npy(self.folder / "x.npy", [5], [1, 4, nan, 5, 8])
+        write_npy(self.folder / "k.npy", [3], [1, 2, 1])
+        write_npy(self.folder / "m.npy", [5], [1, 1, 1, 0, 1], "u1")
+
+        def result(options):
+            files = [self.folder / name for name in ("x.npy", "k.npy")]
+            self.succeed("convolve", *files, "-o", self.folder / "y.npy", *options.format(f=self.folder).split())
+            return read_npy(self.folder / "y.npy")[2]
+
+        image = "--api scipy.ndimage "
+        self.assertEqual(result(image + "--nan missing"), [1.75, 3, 4.5, 6, 7.25])
+        self.assertEqual(result(image + "--nan missing --keep-gain"), [7, 12, 18, 24, 29])
+        self.assertEqual(result(image + "--nan value:3"), [1.75, 3, 3.75, 5.25, 7.25])
+        masked = image + "--weights {f}/m.npy --min-weight 0.5 --fill "
+        self.assertEqual(result(masked + "-1"), [1.75, 3, -1, -1, 8])
+        self.assertEqual(result(masked + "0 --nan missing --op correlate"), [1.75, 3, 0, 0, 8])
+        preserved = result(image + "--nan missing --preserve-nan")
+        self.assertTrue(math.isnan(preserved[2]) and preserved[3] == 6)
+        self.assertEqual(result("--nan missing --mode same"), [2, 3, 4.5, 6, 7])
+        self.assertEqual(result("--nan missing --mode valid --min-count 3 --fill -7"), [-7, -7, -7])
+
     def test_lags(self):
         self.write("x.npy", "f8", [4], [0, 0, 1, 0])
         self.write("k.npy", "f8", [2], [1, 0])
