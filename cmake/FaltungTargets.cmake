@@ -31,38 +31,83 @@ function(faltung_precompile target headers)
                             "$<$<COMPILE_LANGUAGE:CXX>:${faltung_SOURCE_DIR}/${headers}>")
 endfunction()
 
+# How every source of the library is compiled.
+function(faltung_compile_as_library target)
+  target_include_directories(${target} PRIVATE ${faltung_SOURCE_DIR})
+  set_target_properties(
+    ${target}
+    PROPERTIES CXX_VISIBILITY_PRESET hidden
+               VISIBILITY_INLINES_HIDDEN ON
+               POSITION_INDEPENDENT_CODE ON)
+  faltung_warnings(${target})
+endfunction()
+
 # Programs around the library, tests above all, spend their time in it and not in themselves: at -O1
 # they compile in two thirds of the time.
 function(faltung_quick_to_compile target)
   target_compile_options(${target} PRIVATE $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CONFIG:Release>>:-O1>)
 endfunction()
 
-# The objects of the library once more, as an archive: the shared library hides everything but its
-# public interface, and tests look inside.
-function(faltung_add_internal_library)
-  add_library(faltung_internal STATIC $<TARGET_OBJECTS:faltung>)
-  target_compile_features(faltung_internal PUBLIC cxx_std_20)
-  target_include_directories(faltung_internal PUBLIC ${faltung_SOURCE_DIR} ${faltung_SOURCE_DIR}/include)
-  target_link_libraries(faltung_internal PRIVATE $<TARGET_PROPERTY:faltung,LINK_LIBRARIES>)
-  set_target_properties(faltung_internal PROPERTIES LINKER_LANGUAGE CXX)
+# The objects of the library once more, as archives: the shared library hides everything but its
+# public interface, and tests look inside. faltung_internal_cpu is what a build without CUDA has.
+# Not to be called where the library is made: the definitions of its sources hold there.
+function(faltung_add_internal_libraries)
+  add_library(faltung_internal STATIC $<TARGET_OBJECTS:faltung> $<TARGET_OBJECTS:faltung_cpu_part>)
+  set(archives faltung_internal)
+  if(FALTUNG_HAVE_CUDA)
+    set(core ${faltung_SOURCE_DIR}/cpp/core)
+    add_library(faltung_internal_cpu STATIC $<TARGET_OBJECTS:faltung_cpu_part> ${core}/engine_list.cpp
+                                            ${core}/no_cuda.cpp ${core}/version.cpp)
+    target_compile_definitions(faltung_internal_cpu
+                               PRIVATE $<TARGET_PROPERTY:faltung_cpu_part,COMPILE_DEFINITIONS>)
+    list(APPEND archives faltung_internal_cpu)
+  else()
+    add_library(faltung_internal_cpu ALIAS faltung_internal)
+  endif()
+  foreach(archive IN LISTS archives)
+    target_compile_features(${archive} PUBLIC cxx_std_20)
+    target_include_directories(${archive} PUBLIC ${faltung_SOURCE_DIR} ${faltung_SOURCE_DIR}/include)
+    target_link_libraries(${archive} PRIVATE $<TARGET_PROPERTY:faltung,LINK_LIBRARIES>)
+    set_target_properties(${archive} PROPERTIES LINKER_LANGUAGE CXX)
+  endforeach()
 endfunction()
 
 # A GoogleTest program <name>.cpp registered with CTest under its own name. It may include internal
 # headers by their path from the root.
 # Usage: faltung_add_test(planner_test [further libraries])
 function(faltung_add_test name)
+  faltung_add_test_program(${name} faltung_internal ${ARGN})
+endfunction()
+
+# The same, and the test belongs to the target and the label `smoke`: it is linked with the CPU's part
+# of the library alone, for which nobody waits long.
+function(faltung_add_smoke_test name)
+  faltung_add_test_program(${name} faltung_internal_cpu ${ARGN})
+  set_tests_properties(${name} PROPERTIES LABELS smoke)
+  add_dependencies(smoke ${name})
+endfunction()
+
+function(faltung_add_test_program name)
   add_executable(${name} ${name}.cpp)
-  target_link_libraries(${name} PRIVATE faltung_internal GTest::gtest_main ${ARGN})
-  faltung_warnings(${name})
-  faltung_quick_to_compile(${name})
-  target_precompile_headers(${name} REUSE_FROM faltung_test_headers)
+  target_link_libraries(${name} PRIVATE ${ARGN} GTest::gtest_main)
+  faltung_compile_as_test(${name})
   add_test(NAME ${name} COMMAND ${name})
 endfunction()
 
-# Tests of this directory that belong to the target and the label `smoke`.
-function(faltung_smoke_tests)
-  set_tests_properties(${ARGN} PROPERTIES LABELS smoke)
-  add_dependencies(smoke ${ARGN})
+# How the sources of tests are compiled, but those in the emulator.
+function(faltung_compile_as_test target)
+  faltung_warnings(${target})
+  faltung_quick_to_compile(${target})
+  target_precompile_headers(${target} REUSE_FROM faltung_test_headers)
+endfunction()
+
+# A GoogleTest source compiled once for several programs: $<TARGET_OBJECTS:name>.
+function(faltung_add_test_objects name source)
+  add_library(${name} OBJECT ${source})
+  target_include_directories(${name} PRIVATE ${faltung_SOURCE_DIR} ${faltung_SOURCE_DIR}/include)
+  target_link_libraries(${name} PRIVATE GTest::gtest)
+  target_compile_features(${name} PRIVATE cxx_std_20)
+  faltung_compile_as_test(${name})
 endfunction()
 
 # These tests compare with the numbers in tests/golden.

@@ -76,34 +76,6 @@ TEST_F(PlanTest, BoundFilterKeepsItsStrides) {
   EXPECT_TRUE(std::ranges::equal(y.values<float>(), expected));
 }
 
-// The message of the NoEngine that making a plan throws; empty if a plan is made.
-std::string missing_engine(const Problem& problem, const Device& device) {
-  try {
-    (void)Plan::make(problem, device);
-  } catch (const NoEngine& error) {
-    return error.what();
-  }
-  return {};
-}
-
-TEST_F(PlanTest, SaysWhyADeviceCannotBeUsed) {
-  const auto expect_part = [](const std::string& text, const std::string& part) {
-    EXPECT_NE(text.find(part), std::string::npos) << text;
-  };
-  const auto names = engine_names();
-  const bool has_direct = std::ranges::find(names, "cuda.direct") != names.end();
-  const std::string reason = cuda_unavailable_reason();
-  if (reason.empty()) {
-    EXPECT_EQ(missing_engine(problem, Device::cuda(0)), "");
-    expect_part(missing_engine(problem, Device::cuda(9999)), "there is no cuda:9999");
-    return;
-  }
-  const std::string text = missing_engine(problem, Device::cuda(0));
-  expect_part(text, "on cuda:0");
-  expect_part(text, "cpu.reference: runs on the CPU only");
-  if (has_direct) expect_part(text, "cuda.direct: no CUDA device can be used here: " + reason);
-}
-
 TEST_F(PlanTest, TheStreamMayBeLeftOut) {
   Plan plan = Plan::make(problem, Device::cpu(), {.engine = "reference"});
   plan.run(x, w, y);

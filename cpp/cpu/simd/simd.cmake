@@ -15,7 +15,7 @@ function(faltung_vector_kernel path namespace name types)
 #define FALTUNG_KERNEL_TYPES ${types}
 #include \"cpp/cpu/simd/kernel.hpp\"
 ")
-  target_sources(faltung PRIVATE ${source})
+  target_sources(faltung_cpu_part PRIVATE ${source})
 endfunction()
 
 # The sets that whole files are compiled for; instruction_sets.cpp finds the one in use. The
@@ -23,7 +23,7 @@ endfunction()
 set(file_sets baseline)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64" AND NOT FALTUNG_SANITIZE)
   list(APPEND file_sets avx2 avx512)
-  target_compile_definitions(faltung PRIVATE FALTUNG_FFT_X86_SETS)
+  target_compile_definitions(faltung_cpu_part PRIVATE FALTUNG_FFT_X86_SETS)
 endif()
 set(file_flags_avx2 -march=x86-64-v3)
 set(file_flags_avx512 -march=x86-64-v4)
@@ -36,13 +36,13 @@ function(faltung_for_each_set file)
     set(source ${CMAKE_CURRENT_BINARY_DIR}/${path}_${set}.cpp)
     file(CONFIGURE OUTPUT ${source} CONTENT
          "#define FALTUNG_FFT_SET ${set}\n#include \"cpp/cpu/${file}\"\n")
-    target_sources(faltung PRIVATE ${source})
+    target_sources(faltung_cpu_part PRIVATE ${source})
     set(flags ${file_flags_${set}})
     if(FALTUNG_SANITIZE)
       list(APPEND flags -fno-sanitize=all)
     endif()
     # Headers precompiled with other flags do not serve.
-    set_source_files_properties(${source} TARGET_DIRECTORY faltung
+    set_source_files_properties(${source} TARGET_DIRECTORY faltung_cpu_part
                                 PROPERTIES COMPILE_OPTIONS "${flags}" SKIP_PRECOMPILE_HEADERS ON)
   endforeach()
 endfunction()
