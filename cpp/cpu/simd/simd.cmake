@@ -21,7 +21,7 @@ endfunction()
 # The sets that whole files are compiled for; instruction_sets.cpp finds the one in use. The
 # sanitizers' builds have one.
 set(file_sets baseline)
-if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64" AND NOT FALTUNG_SANITIZE)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64" AND FALTUNG_DISPATCH AND NOT FALTUNG_SANITIZE)
   list(APPEND file_sets avx2 avx512)
   target_compile_definitions(faltung_cpu_part PRIVATE FALTUNG_FFT_X86_SETS)
 endif()
