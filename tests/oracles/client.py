@@ -186,9 +186,11 @@ class Program(Caller):
             "percentile", "origin", "axis", "axes", "method")]
 
     def _sums(self, options):
-        rounding, overflow = options.pop("store", "truncate, wrap").split(", ")
-        return ["--rounding", rounding, "--overflow", overflow,
-                *self._passed(options, "accumulator")]
+        passed = self._passed(options, "accumulator")
+        if "store" in options:  # refused where the result is no integer
+            rounding, overflow = options.pop("store").split(", ")
+            passed += ["--rounding", rounding, "--overflow", overflow]
+        return passed
 
     def _passed(self, options, *names):
         return [f"--{name}={self._joined(options.pop(name))}" for name in names if name in options]
