@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import functools
 import re
 
 MATH = re.compile(r"(FFMA|DFMA|HFMA2|HMMA|IMMA|DMMA|HGMMA|IGMMA|IDP|IMAD)\b")
@@ -9,12 +10,16 @@ PLAIN_IMAD = re.compile(r"IMAD(\.U32)?$")  # others move, shift and widen
 CONSTANT = re.compile(r"-RZ\b|\bRZ, *RZ\b")  # HFMA2 and IMAD that load a constant or move
 
 
+@functools.cache
+def math_of(opcode):
+    found = MATH.match(opcode)
+    return None if not found or (found[1] == "IMAD" and not PLAIN_IMAD.match(opcode)) else found[1]
+
+
 def math(instruction):
     """The name of a multiply-add, or None."""
-    found = MATH.match(instruction.opcode)
-    if not found or (found[1] in ("HFMA2", "IMAD") and CONSTANT.search(instruction.operands)):
-        return None
-    return None if found[1] == "IMAD" and not PLAIN_IMAD.match(instruction.opcode) else found[1]
+    found = math_of(instruction.opcode)
+    return None if found in ("HFMA2", "IMAD") and CONSTANT.search(instruction.operands) else found
 
 
 MATRIX = ("HGMMA", "IGMMA", "HMMA", "IMMA", "DMMA")

@@ -28,6 +28,11 @@ class Row:
 COLUMNS = [field.name for field in dataclasses.fields(Row)]
 
 
+def meets(blocks, loop, wanted):
+    """Whether a loop has such an instruction that is in no inner one."""
+    return any(wanted(i) for n in loop.own_blocks() for i in blocks[n].code)
+
+
 def read(code, kernel):
     """The row of a kernel's instructions. `kernel` is its demangled name."""
     blocks = loops.cut(code)
@@ -37,13 +42,13 @@ def read(code, kernel):
     if kind:
         def wanted(instruction):
             return hot_paths.math(instruction) == kind
-        main = max((hot_paths.through(blocks, loop, wanted) for loop in found),
+        main = max((hot_paths.through(blocks, loop, wanted) for loop in found if meets(blocks, loop, wanted)),
                    key=lambda path: path.count(wanted))
         row = Row(kind, len(main.code), main.count(wanted), main.cycles,
                   main.nearest_use("LDS") or 0, main.nearest_use("LDG") or 0,
                   main.count(lambda i: i.name in ("LDL", "STL")), main.count(lambda i: i.name == "F2F"))
     copies = [(path, path.count(hot_paths.is_copy)) for path in
               (hot_paths.through(blocks, loop, hot_paths.is_copy) for loop in found
-               if any(hot_paths.is_copy(i) for n in loop.own_blocks() for i in blocks[n].code))]
+               if meets(blocks, loop, hot_paths.is_copy))]
     row.copy = min((round(len(path.code) / count, 1) for path, count in copies if count), default=0)
     return row
