@@ -86,7 +86,8 @@ bool is_tile(const Call&) { return true; }
 Choice cut_tile(const Call& call, bool) {
   const auto& [p, g, gpu] = call;
   const auto t = choose_tiling(g, sum_bytes(p));
-  return {t, predict_us(gpu, g, t, p.accumulator, p.multiply_adds(), p.bytes())};
+  return {t, predict_us(gpu, g, t, p.accumulator, p.input != p.accumulator, p.multiply_adds(),
+                        p.bytes())};
 }
 
 template <Choice (*cut)(const Call&, bool)>
