@@ -174,11 +174,6 @@ void check_options(const Options& options) {
     return;
   }
   refuse_if_given("--origin", options.origin, "only --api scipy.ndimage has an origin");
-  if (options.mode == "valid") {
-    refuse_if_given("--boundary", options.boundary,
-                    "--mode valid keeps the results that nothing outside takes part in; leave it "
-                    "out, or use --mode same");
-  }
   check_axes(options);
   if (options.api == "numpy") {
     refuse_if_given("--boundary", options.boundary,

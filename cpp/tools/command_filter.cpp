@@ -42,25 +42,6 @@ PerAxis<Boundary> parse_picture_boundary(const std::string& text) {
   return boundary;
 }
 
-/// Rows or columns that the kernel leaves alone meet nothing outside the picture.
-void check_skipped(const std::string& text, const PerAxis<Boundary>& boundary, const Kernel& kernel,
-                   const std::string& name) {
-  const std::vector<bool> skipped = kernel.skipped();
-  if (skipped.empty()) return;
-  const bool all = skipped[0] && skipped[1];
-  const auto sides = boundary.values();
-  for (std::size_t i = 0; i < sides.size(); ++i) {
-    if (sides[i] == Boundary::reflect() || !(sides.size() == 2 ? skipped[i] : all)) continue;
-    throw InvalidProblem(fmt::format(
-        "--boundary {}: --kernel {} leaves {} alone, so that nothing outside the picture is met; "
-        "leave the boundary out, or reflect",
-        text, name,
-        all      ? "the picture"
-        : i == 0 ? "rows"
-                 : "columns"));
-  }
-}
-
 /// A constant around a picture is opaque: premultiplied, it is a multiple of the largest alpha.
 PerAxis<Boundary> opaque_boundary(const PerAxis<Boundary>& boundary, double largest, bool alpha) {
   std::vector<Boundary> sides = boundary.values();
@@ -76,9 +57,7 @@ class Filter {
   explicit Filter(const Options& options)
       : options_(options),
         boundary_(parse_picture_boundary(options.boundary)),
-        kernel_(Kernel::parse(options.kernel)) {
-    check_skipped(options.boundary, boundary_, kernel_, options.kernel);
-  }
+        kernel_(Kernel::parse(options.kernel)) {}
 
   [[nodiscard]] Tensor operator()(const Tensor& samples) const {
     const std::int64_t channels = samples.shape()[2];

@@ -7,7 +7,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "cpp/tools/command.hpp"
 #include "cpp/tools/io/npy.hpp"
@@ -92,24 +91,6 @@ Tensor resampled(const Options& options, const Tensor& x, const Ratio& ratio,
   });
 }
 
-/// --up and --down are equal: what filters has nothing to do.
-void check_copy(const Options& options) {
-  const std::pair<const char*, const std::string*> filtering[] = {
-      {"--window", &options.window}, {"--padtype", &options.padtype}, {"--cval", &options.cval}};
-  for (const auto& [option, value] : filtering) {
-    if (value->empty()) continue;
-    throw InvalidProblem(fmt::format(
-        "{} {}: --up and --down are equal, so that IN is copied and nothing filtered; leave it out",
-        option, *value));
-  }
-  if (options.method != "auto") {
-    throw InvalidProblem(fmt::format(
-        "--method {}: --up and --down are equal, so that IN is copied and nothing filtered; leave "
-        "it out",
-        options.method));
-  }
-}
-
 Ratio given_ratio(const Options& options) {
   if (options.up.empty() && options.down.empty()) {
     throw InvalidProblem("--up and --down are missing: they say by how much; sound takes --rate");
@@ -117,7 +98,6 @@ Ratio given_ratio(const Options& options) {
   Ratio ratio;
   if (!options.up.empty()) ratio.up = parse_integer("--up", options.up);
   if (!options.down.empty()) ratio.down = parse_integer("--down", options.down);
-  if (ratio.up == ratio.down) check_copy(options);
   return ratio;
 }
 

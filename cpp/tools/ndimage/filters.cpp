@@ -7,11 +7,9 @@
 #include <faltung/rank.hpp>
 
 #include <algorithm>
-#include <functional>
 #include <limits>
 #include <span>
 #include <string_view>
-#include <utility>
 
 #include "cpp/tools/io/npy.hpp"
 
@@ -224,81 +222,6 @@ void check_options(const FilterText& text, const Row& row) {
   }
 }
 
-/// Per axis, whether the filter leaves it alone: sigma 0, or windows of one element. Empty where
-/// neither option is given.
-struct Skipped {
-  std::vector<bool> axes;
-  std::string reason;  ///< "--sigma 0"
-};
-Skipped skipped_axes(const FilterText& text) {
-  Skipped skipped;
-  if (!text.sigma.empty()) {
-    skipped.reason = "--sigma " + text.sigma;
-    const PerAxis<double> sigmas = parse_numbers("--sigma", text.sigma, 0, infinity);
-    for (const double sigma : sigmas.values()) skipped.axes.push_back(sigma == 0);
-  } else if (!text.size.empty()) {
-    skipped.reason = "--size " + text.size;
-    const PerAxis<std::int64_t> sizes = parse_integers("--size", text.size);
-    for (const std::int64_t size : sizes.values()) skipped.axes.push_back(size == 1);
-  }
-  return skipped;
-}
-
-/// One value for each axis: those of axes that are left alone mean nothing, unless they are what
-/// stands for no value.
-template <typename T>
-void check_values(const char* option, const std::string& text, const std::vector<T>& values,
-                  const T& none, const Skipped& skipped) {
-  if (values.size() != skipped.axes.size()) return;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    if (!skipped.axes[i] || values[i] == none) continue;
-    throw InvalidProblem(
-        fmt::format("{} {}: with {} value {} of both is that of an axis which is not filtered; "
-                    "leave that axis out by --axes",
-                    option, text, skipped.reason, i + 1));
-  }
-}
-
-/// Options that mean nothing because nothing is filtered, wholly or along some axes.
-void check_skipped(const FilterText& text) {
-  const Skipped skipped = skipped_axes(text);
-  if (skipped.axes.empty()) return;
-  if (std::ranges::all_of(skipped.axes, std::identity{})) {
-    const std::pair<const char*, const std::string*> filtering[] = {
-        {"--order", &text.order},
-        {"--truncate", &text.truncate},
-        {"--radius", &text.radius},
-        {"--mode", &text.mode},
-        {"--cval", &text.cval},
-        {"--axes", &text.axes},
-        {"--accumulator", &text.accumulator}};
-    for (const auto& [option, value] : filtering) {
-      if (value->empty()) continue;
-      throw InvalidProblem(
-          fmt::format("{} {}: with {} the array is copied and nothing filtered; leave it out",
-                      option, *value, skipped.reason));
-    }
-    if (text.method != "auto") {
-      throw InvalidProblem(
-          fmt::format("--method {}: with {} the array is copied and nothing filtered; leave it out",
-                      text.method, skipped.reason));
-    }
-  }
-  const Boundary reflect = Boundary::reflect();
-  if (!text.mode.empty()) {
-    check_values("--mode", text.mode, boundaries(text).values(), reflect, skipped);
-  }
-  const std::int64_t zero = 0;
-  if (!text.order.empty()) {
-    check_values("--order", text.order, parse_integers("--order", text.order).values(), zero,
-                 skipped);
-  }
-  if (!text.radius.empty()) {
-    check_values("--radius", text.radius, parse_integers("--radius", text.radius).values(), zero,
-                 skipped);
-  }
-}
-
 }  // namespace
 
 std::vector<std::string> filter_names() {
@@ -309,7 +232,6 @@ std::vector<std::string> filter_names() {
 
 NamedFilter::NamedFilter(const FilterText& text) : text_(text), row_(row_of(text.filter)) {
   check_options(text, rows()[row_]);
-  check_skipped(text);
   // Every value is read once before the work, by the struct that has most of them.
   static_cast<void>(call_options<image::GaussianOptions>(text));
   static_cast<void>(call_options<image::UniformOptions>(text));

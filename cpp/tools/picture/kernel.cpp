@@ -101,15 +101,6 @@ Tensor Kernel::apply(const ConstTensorView& x, const PerAxis<Boundary>& boundary
   return image::correlate(x, values_, {.boundary = boundary, .run = {.engine = engine}});
 }
 
-std::vector<bool> Kernel::skipped() const {
-  std::vector<bool> sides;
-  const double nothing = name_ == "gaussian" ? 0 : 1;
-  if (name_ == "gaussian" || name_ == "box") {
-    for (const double side : numbers_.expand("--kernel", 2)) sides.push_back(side == nothing);
-  }
-  return sides;
-}
-
 double Kernel::smoothing_sum() const {
   if (name_ == "gaussian" || name_ == "box") return 1;
   if (values_.dtype() != f64) return 0;  // none

@@ -4,7 +4,6 @@
 #include <faltung/per_axis.hpp>
 #include <faltung/tensor.hpp>
 #include <string>
-#include <vector>
 
 namespace faltung::tools {
 
@@ -21,9 +20,6 @@ class Kernel {
   /// Filters one channel, f32 or f64 [height, width], where it lies.
   [[nodiscard]] Tensor apply(const ConstTensorView& x, const PerAxis<Boundary>& boundary,
                              const std::string& engine) const;
-
-  /// Whether it leaves rows, or columns, as they are, by its numbers; empty for kernels without.
-  [[nodiscard]] std::vector<bool> skipped() const;
 
   /// The sum of the taps if none is negative, else 0. Such a kernel smooths: it makes sense for
   /// alpha as well.
