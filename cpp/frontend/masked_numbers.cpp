@@ -164,7 +164,8 @@ class Divisors {
     } else {
       for (std::int64_t i = first; i < last; ++i) {
         const T divisor = divisors_[i] * tap_, quotient = sums[i] / divisor * gain;
-        sums[i] = is_light(divisor) | is_few(i) ? fill : quotient;
+        const bool light = is_light(divisor), few = is_few(i);  // both, so that the loop vectorises
+        sums[i] = light || few ? fill : quotient;
       }
     }
   }
