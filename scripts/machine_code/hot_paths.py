@@ -58,10 +58,6 @@ class Path:
         """That one warp needs if nothing is late."""
         return sum(max(1, instruction.stall) for instruction in self.code)
 
-    @property
-    def bytes(self):
-        return 16 * len(self.code)
-
     def nearest_use(self, name):
         """Instructions from a load of this name to the first that waits for it, the least; None if
         there is no such load. The loop goes round, so a load may be waited for in the next turn."""

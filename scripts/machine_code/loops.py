@@ -33,30 +33,26 @@ def always(instruction):
 
 def cut(code):
     """Blocks of a kernel. A call goes on behind itself; what it calls has an entry of its own."""
-    meets = {i.operands.partition(",")[0]: i.target for i in code if i.name == "BSSY"}
     starts = {code[0].address} if code else set()
     for here, after in zip(code, code[1:] + [None]):
-        if here.target is not None and here.name != "BSSY":
+        if here.target is not None:
             starts.add(here.target)
         if here.name in ENDS and after:
             starts.add(after.address)
-        if here.name == "BSSY":
-            starts.add(here.target)
-            meets[here.operands.partition(",")[0].strip()] = here.target
     blocks, numbers = [], {}
     for instruction in code:
         if instruction.address in starts:
             numbers[instruction.address] = len(blocks)
             blocks.append(Block([]))
         blocks[-1].code.append(instruction)
-    link(blocks, numbers, meets)
+    link(blocks, numbers)
     return blocks
 
 
-def link(blocks, numbers, meets):
+def link(blocks, numbers):
     # A barrier of convergence is used for one region after the other, so the region that ends where
     # threads meet is the one that began last before it.
-    current = dict(meets)
+    current = {}
     for number, block in enumerate(blocks):
         for instruction in block.code:
             if instruction.name == "BSSY":
