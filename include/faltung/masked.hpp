@@ -64,8 +64,8 @@ struct MaskedOptions {
   /// Of the elements of x: real, finite, at least 0; on the CPU, with the extents of x, or 1 along
   /// an axis where all have the same. Empty: 1. A plan keeps a copy.
   ConstTensorView weights = {};
-  NanRule nan = NanRule::missing;
-  double nan_value = 0;    ///< for NanRule::value
+  NanRule nan = NanRule::missing;  ///< what a NaN of x is
+  double nan_value = 0;            ///< for NanRule::value
   bool keep_gain = false;  ///< the result has the scale of `convolve`, as if w was not normalised
   /// The smallest divisor, as a share of the sum of all taps, 0 to 1, within its rounding; 0: any
   /// that is not 0.
@@ -156,15 +156,15 @@ namespace signal {
 /// For `masked_convolve` and `masked_correlate`, whose signals end: nothing stands outside x.
 struct MaskedOptions {
   Mode mode = Mode::full;
-  ConstTensorView weights = {};  ///< as in image::MaskedOptions
-  NanRule nan = NanRule::missing;
-  double nan_value = 0;    ///< for NanRule::value
-  bool keep_gain = false;  ///< as in image::MaskedOptions, and so the next three
-  double min_weight = 0;
-  std::int64_t min_count = 0;
-  double fill = std::numeric_limits<double>::quiet_NaN();
-  std::optional<DType> output = std::nullopt;       ///< floating; default: the type of x
-  std::optional<DType> accumulator = std::nullopt;  ///< f32 or f64
+  ConstTensorView weights = {};                            ///< as in image::MaskedOptions
+  NanRule nan = NanRule::missing;                          ///< what a NaN of x is
+  double nan_value = 0;                                    ///< for NanRule::value
+  bool keep_gain = false;                                  ///< as in image::MaskedOptions
+  double min_weight = 0;                                   ///< as in image::MaskedOptions
+  std::int64_t min_count = 0;                              ///< as in image::MaskedOptions
+  double fill = std::numeric_limits<double>::quiet_NaN();  ///< what empty results are
+  std::optional<DType> output = std::nullopt;              ///< floating; default: the type of x
+  std::optional<DType> accumulator = std::nullopt;         ///< f32 or f64
   Method method = Method::automatic;
   Execution run = {};
 };
