@@ -4,16 +4,18 @@
 in docs/compatibility.md.
 """
 
+import math
 import operator
 
 import numpy as np
 
-from . import _core
+from . import _core, ndimage
 from ._arrays import plain
 
 __all__ = [
     "choose_conv_method", "convolve", "convolve2d", "correlate", "correlate2d", "correlation_lags", "fftconvolve",
-    "medfilt", "medfilt2d", "oaconvolve", "order_filter", "resample_poly", "sepfir2d", "upfirdn"
+    "lfilter", "medfilt", "medfilt2d", "oaconvolve", "order_filter", "resample_poly", "savgol_coeffs",
+    "savgol_filter", "sepfir2d", "upfirdn"
 ]
 
 
@@ -267,3 +269,128 @@ def sepfir2d(input, hrow, hcol):
            [0., 0., 2.]])
     """
     return _core.sepfir2d(input, hrow, hcol)
+
+
+def _state(zi, shape):
+    """The initial state, one value for all lines along an axis of one element."""
+    zi = np.asarray(zi)
+    if zi.ndim != len(shape) or any(have not in (1, want) for have, want in zip(zi.shape, shape)):
+        raise ValueError(f"Unexpected shape for parameter zi: expected {shape}, found {zi.shape}.")
+    return zi
+
+
+def lfilter(b, a, x, axis=-1, zi=None):
+    """Filter along one axis with the taps b / a: y[n] = (b[0] x[n] + b[1] x[n-1] + ...) / a.
+
+    a : one number. With more of them the filter is recursive, which is no convolution: scipy.signal.lfilter has those.
+    zi : what M - 1 samples before x left over, along `axis`; then the result is (y, zf), where zf is that of x.
+
+    >>> lfilter([0.5, 0.5], 1., [2., 4., 6.])
+    array([1., 3., 5.])
+    >>> lfilter([0.5, 0.5], 1., [2., 4.], zi=[3.])
+    (array([4., 3.]), array([2.]))
+    """
+    b, a, x = np.atleast_1d(b), np.atleast_1d(a), np.asarray(x)
+    for name, taps in ("b", b), ("a", a):
+        if taps.ndim != 1 or not taps.size:
+            raise ValueError(f"Parameter {name} is not a non-empty 1d array, since {name}.shape={taps.shape}!")
+    if a.size > 1:
+        raise NotImplementedError(f"a has {a.size} coefficients, so that the filter is recursive and no convolution; "
+                                  "use scipy.signal.lfilter, or sosfilt")
+    if not x.ndim:
+        raise ValueError("x must be at least 1-D")
+    axis = operator.index(axis)
+    if not -x.ndim <= axis < x.ndim:
+        raise np.exceptions.AxisError(axis, x.ndim)
+    axis %= x.ndim
+    carried = x.shape[:axis] + (b.size - 1,) + x.shape[axis + 1:]
+    given = [b, a, x]
+    if zi is not None:
+        zi = _state(zi, carried)
+        given.append(zi)
+    dtype = np.result_type(*given)
+    if dtype.kind == "O":
+        raise TypeError("object arrays are not supported; convert them to numbers")
+    if dtype.char not in "fdFD":
+        raise NotImplementedError(f"Parameter's dtypes produced result type '{dtype}', which is not supported; "
+                                  "convert x to float32, float64, complex64 or complex128")
+    if x.size:
+        y = _core.upfirdn((b / a[0]).astype(dtype), plain(x.astype(dtype, copy=False)), 1, 1, axis, "constant", 0)
+    else:
+        y = np.zeros(x.shape[:axis] + (max(x.shape[axis] + b.size - 1, 0),) + x.shape[axis + 1:], dtype)
+    before = (slice(None),) * axis
+    if zi is None:
+        return y[(*before, slice(x.shape[axis]))]
+    y[(*before, slice(b.size - 1))] += zi
+    return y[(*before, slice(x.shape[axis]))], y[(*before, slice(x.shape[axis], None))]
+
+
+def _evaluation(window_length, polyorder, deriv, delta, positions):
+    """A matrix: the samples of a window times it is the derivative, at each of `positions`, of the polynomial that
+    fits them best.
+
+    Source: Savitzky and Golay, Analytical Chemistry 36 (1964) 1627, by least squares.
+    """
+    # Powers of numbers up to 1 in magnitude keep their digits.
+    centre = (window_length - 1) / 2
+    scale = max(centre, 1.0)
+    powers = np.arange(polyorder + 1)
+    fit = np.linalg.pinv(((np.arange(window_length) - centre) / scale)[:, None] ** powers, rcond=1e-15)
+    # The derivative of t^p is p! / (p - deriv)! t^(p - deriv).
+    factors = np.array([math.perm(int(power), deriv) for power in powers], dtype=np.float64)
+    at = ((np.asarray(positions, dtype=np.float64) - centre) / scale)[:, None]
+    return (factors * at ** np.maximum(powers - deriv, 0)) @ fit / (delta * scale) ** deriv
+
+
+def savgol_coeffs(window_length, polyorder, deriv=0, delta=1.0, pos=None, use="conv", *, xp=None, device=None):
+    """The taps of a Savitzky-Golay filter: a polynomial of degree `polyorder` fitted to each window of samples.
+
+    deriv, delta : the derivative of that polynomial which is taken, and the distance of samples for it.
+    pos : where in the window, by default in its middle.
+    use : "conv" for convolutions, "dot" for products with the samples in their order.
+    xp, device : the namespace of the result and where it is to be; NumPy's if none is given.
+
+    >>> savgol_coeffs(5, 2).round(4)
+    array([-0.0857,  0.3429,  0.4857,  0.3429, -0.0857])
+    """
+    if polyorder >= window_length:
+        raise ValueError("polyorder must be less than window_length.")
+    if pos is None:
+        pos = (window_length - 1) / 2
+    if not 0 <= pos < window_length:
+        raise ValueError("pos must be nonnegative and less than window_length.")
+    if use not in ("conv", "dot"):
+        raise ValueError("`use` must be 'conv' or 'dot'")
+    taps = _evaluation(window_length, polyorder, deriv, delta, [pos])[0]
+    taps = taps[::-1].copy() if use == "conv" else taps
+    return taps if xp is None else xp.asarray(taps, device=device)
+
+
+def savgol_filter(x, window_length, polyorder, deriv=0, delta=1.0, axis=-1, mode="interp", cval=0.0):
+    """Smooth along one axis, or differentiate, by the taps of `savgol_coeffs`.
+
+    mode : how x continues, "mirror", "nearest", "wrap" or "constant" with `cval`; "interp" takes the polynomials of the
+        first and the last window where others would reach beyond the ends.
+
+    >>> savgol_filter([2, 2, 5, 2, 1, 0, 1, 4, 9], 5, 2).round(2)
+    array([1.66, 3.17, 3.54, 2.86, 0.66, 0.17, 1.  , 4.  , 9.  ])
+    """
+    if mode not in ("mirror", "constant", "nearest", "interp", "wrap"):
+        raise ValueError("mode must be 'mirror', 'constant', 'nearest' 'wrap' or 'interp'.")
+    x = plain(x)
+    if x.dtype.char not in "fdFD":
+        x = x.astype(np.float64)
+    taps = savgol_coeffs(window_length, polyorder, deriv=deriv, delta=delta)
+    if mode != "interp":
+        return ndimage.convolve1d(x, taps, axis, mode=mode, cval=cval)
+    if window_length > x.shape[axis]:
+        raise ValueError("If mode is 'interp', window_length must be less than or equal to the size of x.")
+    y = ndimage.convolve1d(x, taps, axis, mode="constant")
+    half = window_length // 2
+    if half:
+        lines, samples = np.moveaxis(y, axis, -1), np.moveaxis(x, axis, -1)
+        first = _evaluation(window_length, polyorder, deriv, delta, range(half))
+        last = _evaluation(window_length, polyorder, deriv, delta, range(window_length - half, window_length))
+        lines[..., :half] = samples[..., :window_length] @ first.T
+        lines[..., -half:] = samples[..., -window_length:] @ last.T
+    return y

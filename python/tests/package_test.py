@@ -82,6 +82,36 @@ class Signal(Same):
         for mode in "constant", "symmetric", "reflect", "edge", "wrap", "line":
             self.equal(signal.upfirdn(h, x, 3, 2, 0, mode), scipy.signal.upfirdn(h, x, 3, 2, 0, mode), mode)
 
+    def test_filters_with_a_state(self):
+        for a, b in itertools.product(("f4", "f8", "c8"), repeat=2):
+            x, taps = numbers(self.random, (5, 3, 4), a), numbers(self.random, 4, b)
+            for axis, m in itertools.product((0, 1, -1), (1, 4)):
+                zi = numbers(self.random, x.shape[:axis % 3] + (m - 1,) + x.shape[axis % 3 + 1:], a)
+                self.equal(signal.lfilter(taps[:m], 2, x, axis), scipy.signal.lfilter(taps[:m], 2, x, axis), (a, b, m))
+                for ours, theirs in zip(signal.lfilter(taps[:m], 2, x, axis, zi),
+                                        scipy.signal.lfilter(taps[:m], [2], x, axis, zi)):
+                    self.equal(ours, theirs, (a, b, axis, m))
+        whole, (first, state) = signal.lfilter(taps, 1, x), signal.lfilter(taps, 1, x[..., :3], zi=np.zeros((1, 1, 3)))
+        self.equal(np.concatenate([first, signal.lfilter(taps, 1, x[..., 3:], zi=state)[0]], -1), whole)
+        self.assertEqual(signal.lfilter([1.0, 2.0], 1, np.zeros((2, 0))).shape, (2, 0))
+        with self.assertRaisesRegex(NotImplementedError, "a has 2 coefficients.*scipy.signal.lfilter"):
+            signal.lfilter([1.0], [1.0, 0.5], x)
+
+    def test_polynomials_through_windows(self):
+        x = self.random.normal(size=(3, 17))
+        for window, order, deriv in (5, 2, 0), (6, 3, 1), (7, 3, 2), (17, 4, 1), (4, 1, 3), (1, 0, 0):
+            for mode in "interp", "mirror", "nearest", "wrap", "constant":
+                call = window, order, deriv, 0.5, -1, mode, 2.0
+                self.equal(signal.savgol_filter(x, *call), scipy.signal.savgol_filter(x, *call), call)
+            if window < 4:
+                self.equal(signal.savgol_filter(x, window, order, axis=0), scipy.signal.savgol_filter(x, window, order, axis=0))
+            for use in "conv", "dot":
+                self.equal(signal.savgol_coeffs(window, order, deriv, 2.0, window // 3, use),
+                           scipy.signal.savgol_coeffs(window, order, deriv, 2.0, window // 3, use))
+        # A polynomial is its own best fit, whatever the distance of its samples; complex ones too.
+        t = np.linspace(-1, 1, 21)
+        self.equal(signal.savgol_filter((1 + 2j) * t**3, 7, 3, 1, t[1] - t[0]), (3 + 6j) * t**2)
+
     def test_order_filters(self):
         x = self.random.normal(size=(9, 8))
         self.equal(signal.medfilt(x, (3, 5)), scipy.signal.medfilt(x, (3, 5)))

@@ -17,9 +17,12 @@ import scipy
 PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs/compatibility.md"
 SCIPY = pathlib.Path(scipy.__file__).parent
 SUITES = {
-    "signal": (["signal/tests/test_signaltools.py", "signal/tests/test_upfirdn.py"],
+    "signal": (["signal/tests/test_signaltools.py", "signal/tests/test_upfirdn.py",
+                "signal/tests/test_savitzky_golay.py"],
                "TestConvolve or TestConvolve2d or TestFFTConvolve or TestOAConvolve or TestAllFreqConvolves or TestMedFilt "
                "or TestOrderFilt or TestCorrelate or TestCorrelationLags or TestUpfirdn or "
+               "test_sg_ or test_lfilter_ or "
+               "(TestLinearFilter and not Extended and (FIR or scalar_a or invalid_params)) or "
                "(TestResample and (mutable or output or dc or polyphase or poly_vs or correlate1d or gh_15620))"),
     "ndimage": (["ndimage/tests/test_filters.py"], ""),
 }
