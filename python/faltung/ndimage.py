@@ -18,10 +18,12 @@ from ._image_rules import (axes_of, axis_of, check_cval, check_origins, image_of
 
 __all__ = [
     "convolve", "convolve1d", "correlate", "correlate1d", "gaussian_filter", "gaussian_filter1d",
-    "gaussian_gradient_magnitude", "gaussian_laplace", "laplace", "maximum_filter", "maximum_filter1d",
-    "median_filter", "minimum_filter", "minimum_filter1d", "percentile_filter", "prewitt", "rank_filter", "sobel",
-    "uniform_filter", "uniform_filter1d"
+    "gaussian_gradient_magnitude", "gaussian_laplace", "generic_gradient_magnitude", "generic_laplace", "grey_closing",
+    "grey_dilation", "grey_erosion", "grey_opening", "laplace", "maximum_filter", "maximum_filter1d", "median_filter",
+    "minimum_filter", "minimum_filter1d", "percentile_filter", "prewitt", "rank_filter", "sobel", "uniform_filter",
+    "uniform_filter1d"
 ]
+
 
 def _filter(flip, input, weights, output, mode, cval, origin, axes):
     input = image_of(input)
@@ -381,3 +383,8 @@ def maximum_filter1d(input, size, axis=-1, output=None, mode="reflect", cval=0.0
     """
     input = image_of(input)
     return maximum_filter(input, size, None, output, mode, cval, origin, axes=(axis_of(axis, input.ndim),))
+
+
+# Made of those above, so they stand in a module of their own.
+from ._morphology import (generic_gradient_magnitude, generic_laplace, grey_closing, grey_dilation,  # noqa: E402, F401
+                          grey_erosion, grey_opening)

@@ -6,6 +6,7 @@ import inspect
 import itertools
 import pathlib
 import pickle
+import sys
 import threading
 import time
 import unittest
@@ -127,6 +128,7 @@ class Image(Same):
     def calls(self):
         """(name, arguments, keywords) of calls of both."""
         w = np.array([[1.0, 0, 2], [0, -1, 3]])
+        hook = [[1, 1, 0], [0, 1, 0]]
         for mode in self.MODES:
             more = {"mode": mode, "cval": 2.0 if mode == "constant" else 0.0}
             for name in "correlate", "convolve":
@@ -144,6 +146,10 @@ class Image(Same):
             yield "rank_filter", (2, (2, 3)), more
             yield "percentile_filter", (30, 3), more
             yield "minimum_filter1d", (4, 0), more
+            for name in "grey_erosion", "grey_dilation", "grey_opening", "grey_closing":
+                yield name, ((2, 3),), {**more, "origin": (0, -1)}
+                yield name, (None, hook), more
+                yield name, (None, None, np.zeros((3, 2))), more
 
     def test_every_filter(self):
         for name, arguments, more in self.calls():
@@ -153,6 +159,23 @@ class Image(Same):
                 if dtype == "i2" and name.startswith("gaussian"):
                     continue  # both truncate after every pass, and may differ by what rounding decides
                 self.equal(getattr(ndimage, name)(x, *arguments, **more), theirs, (name, dtype, more))
+
+    def test_filters_made_of_others(self):
+        x = self.random.normal(size=(7, 8))
+
+        def second(library):
+            return lambda x, axis, output, mode, cval, tap: library.correlate1d(x, [1, tap, 1], axis, output, mode, cval)
+
+        for axes in None, 1, ():
+            more = {"mode": "wrap", "extra_arguments": (-2,), "axes": axes}
+            self.equal(ndimage.generic_laplace(x, second(ndimage), **more),
+                       scipy.ndimage.generic_laplace(x, second(scipy.ndimage), **more))
+            self.equal(ndimage.generic_gradient_magnitude(x, ndimage.sobel, axes=axes),
+                       scipy.ndimage.generic_gradient_magnitude(x, scipy.ndimage.sobel, axes=axes))
+        with self.assertRaisesRegex(ValueError, "elements other than 0.*use scipy.ndimage"):
+            ndimage.grey_erosion(x, structure=np.ones((3, 3)))
+        with self.assertRaisesRegex(ValueError, "must be specified"):
+            ndimage.grey_dilation(x)
 
     def test_output_may_be_an_array_a_type_or_the_input(self):
         x = self.random.normal(size=(6, 7))
@@ -291,7 +314,7 @@ class Plans(unittest.TestCase):
 
 class Examples(unittest.TestCase):
     def test_docstrings_say_what_is_so(self):
-        for module in faltung, faltung.signal, faltung.numpy, faltung.ndimage, faltung.nn:
+        for module in faltung, faltung.signal, faltung.numpy, ndimage, sys.modules["faltung._morphology"], faltung.nn:
             failed, tried = doctest.testmod(module, extraglobs={"np": np})
             self.assertEqual(failed, 0, module.__name__)
             self.assertGreater(tried, 0, module.__name__)
