@@ -12,12 +12,12 @@ Arrays are NumPy's, or whatever numpy.asarray or DLPack take without copying. Ot
 computes.
 """
 
-from . import ndimage, nn, numpy, signal
+from . import ndimage, nn, numpy, restoration, signal
 from ._core import DeviceError, InvalidProblem, NoEngine, Plan, Problem, explain, set_threads, threads
 from ._core import version as _version
 
 __version__ = _version()
 __all__ = [
-    "DeviceError", "InvalidProblem", "NoEngine", "Plan", "Problem", "explain", "ndimage", "nn", "numpy", "set_threads",
-    "signal", "threads"
+    "DeviceError", "InvalidProblem", "NoEngine", "Plan", "Problem", "explain", "ndimage", "nn", "numpy", "restoration",
+    "set_threads", "signal", "threads"
 ]

@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import ndimage as ndimage, nn as nn, numpy as numpy, signal as signal
+from . import ndimage as ndimage, nn as nn, numpy as numpy, restoration as restoration, signal as signal
 
 __version__: str
 

@@ -16,7 +16,7 @@ import scipy.ndimage
 import scipy.signal
 
 import faltung
-from faltung import ndimage, nn, signal
+from faltung import ndimage, nn, restoration, signal
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TYPES = "f4", "f8", "c8", "c16", "i1", "u1", "i2", "u2", "i4", "u4", "i8"
@@ -189,6 +189,37 @@ class Image(Same):
         self.equal(x, expected)
 
 
+class Restoration(Same):
+    def test_a_blur_is_turned_back(self):
+        x = np.zeros((24, 30))
+        x[5:9, 6:20], x[15, 15] = 0.5, 1
+        psf = np.outer([1, 3, 1], [1, 2, 4, 1]) / 40
+        for dtype in "f4", "f8":
+            blurred = signal.convolve(x, psf, "same").astype(dtype)
+            lucy = restoration.richardson_lucy(blurred, psf, 50)
+            wiener = restoration.wiener(blurred, psf, 1e-4)
+            for each in lucy, wiener:
+                self.assertEqual((each.dtype, each.shape), (dtype, x.shape))
+                self.assertLess(np.linalg.norm(each - x), 0.5 * np.linalg.norm(blurred - x))
+            # Nothing is lost or made: the kernel's sum is 1, and all that shines is far from the edges.
+            self.assertAlmostEqual(lucy.sum() / x.sum(), 1, 5)
+        self.equal(restoration.richardson_lucy(blurred, psf.astype("f4")), restoration.richardson_lucy(blurred, psf))
+
+    def test_a_wiener_filter_takes_spectra(self):
+        x, psf = self.random.random((9, 12)), np.outer([1, 2, 1], [1, 1]) / 8
+        laplacian = restoration._transfer(restoration._laplacian(2), x.shape, False)
+        expected = restoration.wiener(x, psf, 0.1, is_real=False)
+        self.equal(restoration.wiener(x, psf, 0.1, laplacian, False), expected)
+        self.equal(restoration.wiener(x, restoration._transfer(psf, x.shape, False), 0.1, laplacian, False), expected)
+        self.equal(restoration.wiener(x, psf, 0.1), expected.real)
+
+    def test_errors_say_what_fits(self):
+        with self.assertRaisesRegex(ValueError, "complex128 are not supported"):
+            restoration.richardson_lucy(np.ones(3) * 1j, np.ones(3))
+        with self.assertRaisesRegex(ValueError, r"shape \(4, 4\) does not fit into an image of shape \(3, 3\)"):
+            restoration.wiener(np.ones((3, 3)), np.ones((4, 4)), 1.0)
+
+
 class Layers(Same):
     def test_gradients_are_the_adjoints(self):
         x = numbers(self.random, (2, 4, 9, 8), "f8")
@@ -314,7 +345,7 @@ class Plans(unittest.TestCase):
 
 class Examples(unittest.TestCase):
     def test_docstrings_say_what_is_so(self):
-        for module in faltung, faltung.signal, faltung.numpy, ndimage, sys.modules["faltung._morphology"], faltung.nn:
+        for module in faltung, faltung.signal, faltung.numpy, ndimage, sys.modules["faltung._morphology"], faltung.nn, restoration:
             failed, tried = doctest.testmod(module, extraglobs={"np": np})
             self.assertEqual(failed, 0, module.__name__)
             self.assertGreater(tried, 0, module.__name__)
@@ -330,14 +361,14 @@ class Examples(unittest.TestCase):
             self.assertEqual(doctest.DocTestRunner().run(test).failed, 0, each)
 
     def test_every_function_has_one(self):
-        for module in faltung.signal, faltung.numpy, faltung.ndimage, faltung.nn:
+        for module in faltung.signal, faltung.numpy, faltung.ndimage, faltung.nn, restoration:
             for name in module.__all__:
                 self.assertIn(">>>", getattr(module, name).__doc__, name)
 
 
 class Stubs(unittest.TestCase):
     def test_functions_have_the_parameters_of_their_stubs(self):
-        for module in faltung.signal, faltung.numpy, faltung.ndimage, faltung.nn:
+        for module in faltung.signal, faltung.numpy, faltung.ndimage, faltung.nn, restoration:
             stub = ast.parse(pathlib.Path(module.__file__).with_suffix(".pyi").read_text())
             typed = {each.name: each.args for each in stub.body if isinstance(each, ast.FunctionDef)}
             self.assertEqual(sorted(typed), sorted(module.__all__))
