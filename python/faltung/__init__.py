@@ -21,3 +21,11 @@ __all__ = [
     "DeviceError", "InvalidProblem", "NoEngine", "Plan", "Problem", "explain", "ndimage", "nn", "numpy", "restoration",
     "set_threads", "signal", "threads"
 ]
+
+
+def __getattr__(name):
+    """Modules over packages that not everybody has are imported when they are asked for."""
+    if name == "dask":
+        import importlib
+        return importlib.import_module("." + name, __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,233 @@
+"""Filters of chunked arrays: the bits of the whole array's, whatever the chunks; lazily; in bounded memory."""
+
+import doctest
+import itertools
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import numpy as np
+
+import faltung
+
+try:
+    import dask.array as da
+    import zarr
+except ImportError as missing:
+    print(f"DASK: NOT TESTED ({missing}; scripts/setup test brings it)")
+    sys.exit(77)
+
+
+def chunkings(random, shape, count):
+    """Random chunks of all axes, some of one element."""
+    for _ in range(count):
+        yield tuple(tuple(np.diff([0, *sorted(random.choice(np.arange(1, n), min(n - 1, random.integers(0, 6)),
+                                                             replace=False)), n]).tolist()) for n in shape)
+
+
+class Same(unittest.TestCase):
+    def setUp(self):
+        self.random = np.random.default_rng(3)
+
+    def equal(self, chunked, whole, said):
+        self.assertEqual((chunked.shape, chunked.dtype), (whole.shape, whole.dtype), said)
+        self.assertEqual(chunked.compute(scheduler="synchronous").tobytes(), whole.tobytes(), said)
+
+
+class Signals(Same):
+    def test_direct_sums_have_the_bits_of_the_whole(self):
+        cases = [((50,), (7,)), ((50,), (1,)), ((9,), (14,)), ((50,), (30,)), ((12, 20), (3, 4)), ((12, 20), (1, 15)),
+                 ((6, 7, 8), (2, 3, 1))]
+        for (shape, taps), dtype in itertools.product(cases, ("f4", "f8", "c8", "i4")):
+            x = (self.random.normal(size=shape) * 9).astype(dtype)
+            k = (self.random.normal(size=taps) * 9).astype(dtype)
+            for chunks, mode, name in itertools.product(chunkings(self.random, shape, 2), ("full", "same", "valid"),
+                                                        ("convolve", "correlate")):
+                whole = getattr(faltung.signal, name)(x, k, mode, "direct")
+                chunked = getattr(faltung.dask, name)(da.from_array(x, chunks), k, mode, "direct")
+                self.equal(chunked, whole, (shape, taps, dtype, chunks, mode, name))
+
+    def test_by_fft_within_rounding(self):
+        x, k = self.random.normal(size=4000), self.random.normal(size=900)
+        y = faltung.dask.convolve(da.from_array(x, 512), k, method="fft")
+        self.assertEqual(max(y.chunks[0]), 512)
+        # n log2 n roundings of sums of 900 products of about 1, by far.
+        np.testing.assert_allclose(y.compute(), np.convolve(x, k), rtol=0, atol=900 * 12 * 2**-52 * np.abs(x).max() * 4)
+
+    def test_values_that_are_not_finite_stay_where_they_belong(self):
+        x = np.ones(40)
+        x[7] = np.nan
+        y = faltung.dask.convolve(da.from_array(x, 8), [1.0, 0.0, 2.0], "same").compute()
+        self.assertEqual(np.flatnonzero(np.isnan(y)).tolist(), [6, 7, 8])
+
+
+class Images(Same):
+    def calls(self):
+        """(name, keywords), some with filters longer than any chunk and than the array."""
+        w = self.random.normal(size=(4, 3))
+        long = self.random.normal(size=(31, 27))
+        hole = np.array([[1, 0, 1], [0, 1, 1]])
+        for mode in "reflect", "mirror", "nearest", "wrap", "constant", ["wrap", "mirror"]:
+            more = {"mode": mode, "cval": 2.0}
+            yield "gaussian_filter", {"sigma": (1, 2.5), **more}
+            yield "gaussian_filter", {"sigma": 1, "order": (0, 1), "radius": 25, **more}
+            yield "uniform_filter", {"size": (4, 13), "origin": (1, -6), **more}
+            yield "sobel", {"axis": 0, **more}
+            yield "laplace", more
+            for name in "correlate", "convolve":
+                yield name, {"weights": w, "origin": (-2 if name == "correlate" else 1, 1), **more}
+                yield name, {"weights": long, **more}
+            yield "minimum_filter", {"size": (5, 2), "axes": (1, 0), "origin": (1, 0), **more}
+            yield "median_filter", {"footprint": hole, "origin": (-1, 0), **more}
+            if isinstance(mode, str):
+                yield "convolve1d", {"weights": w[0], "axis": 1, "origin": 0, **more}
+                yield "correlate1d", {"weights": np.arange(40.0), "axis": 0, **more}
+                yield "gaussian_filter1d", {"sigma": 1.5, "axis": 0, "output": np.float32, **more}
+                yield "uniform_filter1d", {"size": 7, "axis": 0, "origin": -2, **more}
+                yield "maximum_filter1d", {"size": 50, "axis": 1, **more}
+        yield "gaussian_laplace", {"sigma": 1.2}
+        yield "gaussian_gradient_magnitude", {"sigma": 1.2, "mode": "wrap"}
+        yield "prewitt", {"mode": "wrap"}
+        yield "rank_filter", {"rank": 2, "size": (2, 5), "axes": (1, 0), "mode": "mirror"}
+        yield "percentile_filter", {"percentile": 30, "size": 3, "axes": 1}
+        yield "maximum_filter", {"footprint": hole}
+
+    # Filters that the planner may sum line by line or as one, whichever is faster for the size: another rounding.
+    BY_LINES = "gaussian", "uniform", "sobel", "prewitt", "laplace"
+
+    def test_every_filter_is_that_of_the_whole(self):
+        tried = set()
+        for name, more in self.calls():
+            tried.add(name)
+            for dtype, chunks in zip(("f8", "f4", "i2"), chunkings(self.random, (14, 19), 3)):
+                x = (self.random.normal(size=(14, 19)) * 100).astype(dtype)
+                whole = getattr(faltung.ndimage, name)(x, **more)
+                chunked = getattr(faltung.dask.ndimage, name)(da.from_array(x, chunks), **more)
+                said = name, more, dtype, chunks
+                self.assertEqual(chunked.chunks, chunks)
+                if dtype != "f8" or not name.startswith(self.BY_LINES) and name not in ("correlate1d", "convolve1d"):
+                    self.equal(chunked, whole, said)
+                else:
+                    # float32 is summed in float64 and integers in whole numbers: nothing there to round but the last.
+                    # Of float64 both are within (n + 10) u sum |w| max |x| of the exact sums, n <= 42 in a line, two
+                    # lines in a term, of weights whose magnitudes add up to 16 at most, but for those of correlate1d.
+                    weights = np.abs(more.get("weights", 16.0)).sum()
+                    bound = 2 * 2 * 2 * (42 + 10) * 2.0**-53 * weights * max(np.abs(x).max(), 2)
+                    np.testing.assert_allclose(chunked.compute(), whole, rtol=0, atol=bound, err_msg=str(said))
+        self.assertEqual(sorted(tried), sorted(set(faltung.dask.ndimage.__all__) - {"minimum_filter1d"}))
+
+    def test_dense_sums_and_float32_have_the_bits_of_the_whole(self):
+        x = self.random.normal(size=(150, 130)) * 100
+        w = self.random.normal(size=(5, 6))
+        for chunks in chunkings(self.random, x.shape, 3):
+            for name in "correlate", "convolve":
+                self.equal(getattr(faltung.dask.ndimage, name)(da.from_array(x, chunks), w, mode="mirror"),
+                           getattr(faltung.ndimage, name)(x, w, mode="mirror"), (name, chunks))
+            f4 = x.astype("f4")
+            self.equal(faltung.dask.gaussian_filter(da.from_array(f4, chunks), 2, mode="wrap"),
+                       faltung.ndimage.gaussian_filter(f4, 2, mode="wrap"), chunks)
+
+    def test_volumes_and_processes(self):
+        x = self.random.normal(size=(9, 10, 11))
+        w = self.random.normal(size=(3, 4, 2))
+        whole = faltung.ndimage.correlate(x, w, mode="wrap")
+        chunked = faltung.dask.ndimage.correlate(da.from_array(x, (4, 5, 3)), w, mode="wrap")
+        self.equal(chunked, whole, "synchronous")
+        for scheduler in "threads", "processes":
+            self.assertEqual(chunked.compute(scheduler=scheduler, num_workers=2).tobytes(), whole.tobytes(), scheduler)
+
+
+class Graphs(unittest.TestCase):
+    def test_nothing_is_computed_before(self):
+        def read(block):
+            raise AssertionError("computed")
+
+        x = da.ones((8, 8), chunks=3).map_blocks(read, dtype="f8", meta=np.empty((0, 0)))
+        y = faltung.dask.sobel(faltung.dask.convolve(x, np.ones((2, 2)), "same"))
+        self.assertEqual(y.chunks, x.chunks)
+        with self.assertRaisesRegex(AssertionError, "computed"):
+            y.compute(scheduler="synchronous")
+
+    def test_a_chunk_reads_its_neighbours_and_no_others(self):
+        x = da.from_array(np.arange(100.0), 10)
+        y = faltung.dask.gaussian_filter(x, 2, mode="wrap")
+        of_first = y.__dask_graph__().cull({(y.name, 0)})
+        self.assertEqual(sum(key[0] == x.name for key in of_first.keys() if isinstance(key, tuple)), 3)
+
+    def test_names_follow_from_what_is_asked(self):
+        x = da.ones(9, chunks=3)
+        self.assertEqual(faltung.dask.gaussian_filter(x, 2).name, faltung.dask.gaussian_filter(x, 2).name)
+        self.assertNotEqual(faltung.dask.gaussian_filter(x, 2).name, faltung.dask.gaussian_filter(x, 3).name)
+        self.assertNotEqual(faltung.dask.convolve(x, [1, 2]).name, faltung.dask.convolve(x, [1, 3]).name)
+
+    def test_errors_name_the_way_out(self):
+        with self.assertRaisesRegex(TypeError, "ndarray; faltung.dask takes dask.array.Array.*from_zarr"):
+            faltung.dask.sobel(np.ones(3))
+        x = da.ones(9, chunks=3)
+        with self.assertRaisesRegex(ValueError, "compute_chunk_sizes"):
+            faltung.dask.sobel(x[x > 0])
+        with self.assertRaisesRegex(TypeError, "output is of type ndarray"):
+            faltung.dask.sobel(x, output=np.ones(9))
+        with self.assertRaisesRegex(ValueError, "same dimensionality"):
+            faltung.dask.convolve(x, [[1.0]])
+        with self.assertRaisesRegex(ValueError, "in2 is a dask array"):
+            faltung.dask.convolve(x, x)
+        with self.assertRaises(RuntimeError):
+            faltung.dask.uniform_filter(x, 3, mode="most")
+
+    def test_nothing_in_is_nothing_out(self):
+        x = da.ones((0, 4), chunks=2)
+        self.assertEqual(faltung.dask.uniform_filter(x, 3).compute().shape, (0, 4))
+        with self.assertRaises(ValueError):  # as of the whole
+            faltung.dask.convolve(x, np.ones((1, 3)))
+
+
+# Doubles itself in a fresh process, whose memory is that of this work alone.
+BOUNDED = """
+import resource, sys
+import dask, dask.array as da, faltung
+dask.config.set(scheduler="threads", num_workers=2)
+faltung.set_threads(1)
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+def work(source, target, part=None):
+    x = da.from_zarr(source)
+    y = faltung.dask.gaussian_filter(x if part is None else x[:part, :part], 2.0)
+    y.to_zarr(target)
+    return x.nbytes
+work(sys.argv[1], sys.argv[2] + "-part", 512)
+before = peak()
+size = work(sys.argv[1], sys.argv[2])
+print(size, peak() - before)
+"""
+
+
+class Memory(unittest.TestCase):
+    def test_from_zarr_to_zarr_in_a_quarter_of_the_memory(self):
+        with tempfile.TemporaryDirectory() as folder:
+            source, target = pathlib.Path(folder) / "in.zarr", pathlib.Path(folder) / "out.zarr"
+            made = zarr.create_array(str(source), shape=(8192, 6144), chunks=(256, 256), dtype="f4", compressors=None)
+            tile = np.random.default_rng(1).normal(size=(512, 6144)).astype("f4")
+            for row in range(0, made.shape[0], 512):
+                made[row:row + 512] = tile
+            said = subprocess.run([sys.executable, "-c", BOUNDED, source, target], capture_output=True, text=True)
+            self.assertEqual(said.returncode, 0, said.stderr)
+            size, grown = map(int, said.stdout.split())
+            print(f"from Zarr to Zarr: {size / 2**20:.0f} MiB filtered in {grown / 2**20:.0f} MiB")
+            self.assertLess(grown, size / 4)
+            rows = slice(3000, 3200)
+            expected = faltung.ndimage.gaussian_filter(made[2900:3300], 2.0)[100:300]
+            self.assertEqual(zarr.open_array(str(target))[rows].tobytes(), expected.tobytes())
+
+
+class Examples(unittest.TestCase):
+    def test_docstrings_say_what_is_so(self):
+        for module in faltung.dask, faltung.dask.signal:
+            failed, tried = doctest.testmod(module, extraglobs={"np": np, "dask": sys.modules["dask"]})
+            self.assertEqual(failed, 0, module.__name__)
+            self.assertGreater(tried, 0, module.__name__)
+
+
+if __name__ == "__main__":
+    unittest.main()
