@@ -105,6 +105,10 @@ std::string refusal(const Problem& problem, const Device& device, const Choice& 
     if (!wish.means(candidate.engine)) continue;
     text += message("\n  ", candidate.engine, ": ", candidate.reason);
   }
+  if (!choice.least_by.empty()) {
+    text += message("\nthe least workspace that does is ", choice.least_bytes, " bytes, for ",
+                    choice.least_by, "; raise PlanOptions::workspace_limit to that");
+  }
   return text;
 }
 

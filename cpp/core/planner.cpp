@@ -88,16 +88,24 @@ Candidate candidate_of(const Engine& engine, const Offer& offer) {
           .estimate_us = offer ? offer.estimate_us : 0};
 }
 
+bool errs_too_much(const Task& task, const PlanOptions& options) {
+  return options.elementwise && task.error_bound().kind == ErrorBound::Kind::normwise;
+}
+
 // Why a prepared task breaks an option; empty if it does not.
 std::string broken_option(const Task& task, const PlanOptions& options) {
+  if (errs_too_much(task, options)) {
+    return "errs by the norm of the data, which `elementwise` forbids";
+  }
   if (task.workspace_bytes() > options.workspace_limit) {
     return message("needs a workspace of ", task.workspace_bytes(), " bytes, the limit is ",
                    options.workspace_limit);
   }
-  if (options.elementwise && task.error_bound().kind == ErrorBound::Kind::normwise) {
-    return "errs by the norm of the data, which `elementwise` forbids";
-  }
   return {};
+}
+
+bool has_limit(const PlanOptions& options) {
+  return options.workspace_limit != PlanOptions{}.workspace_limit;
 }
 
 // Null, with the reason, where memory runs out or a library of the device fails: another engine may
@@ -105,7 +113,7 @@ std::string broken_option(const Task& task, const PlanOptions& options) {
 std::unique_ptr<Task> prepare(const Offer& offer, const PlanOptions& options, std::string& reason) {
   try {
     const std::size_t limit = options.workspace_limit;
-    if (offer.prepare_within != nullptr && limit != PlanOptions{}.workspace_limit) {
+    if (offer.prepare_within != nullptr && has_limit(options)) {
       return offer.prepare_within(limit);
     }
     return offer.prepare();
@@ -117,6 +125,60 @@ std::unique_ptr<Task> prepare(const Offer& offer, const PlanOptions& options, st
     reason = error.what();
   }
   return nullptr;
+}
+
+// Takes an engine's offer if it keeps the options and is the fastest so far.
+//
+// @return  false if it breaks one; the reason that is kept is that of the way that needs least
+bool take(std::size_t index, const Offer& offer, const PlanOptions& options, Choice& choice) {
+  const Engine& engine = *engine_list()[index];
+  Candidate& candidate = choice.candidates[index];
+  std::string reason;
+  const double us = offer.estimate_us;
+  auto task = prepare(offer, options, reason);
+  if (task != nullptr) reason = broken_option(*task, options);
+  if (!reason.empty()) {
+    const bool of_use = task != nullptr && !errs_too_much(*task, options);
+    const std::size_t bytes = of_use ? task->workspace_bytes() : 0;
+    const bool needs_least =
+        bytes > options.workspace_limit && (choice.least_by.empty() || bytes < choice.least_bytes);
+    if (needs_least) {
+      choice.least_bytes = bytes;
+      choice.least_by = message(engine.name(), '/', offer.way);
+    }
+    if (candidate.supported && candidate.way != offer.way) return false;
+    if (candidate.reason.empty() || needs_least) candidate.reason = std::move(reason);
+    candidate.supported = false;
+    return false;
+  }
+  if (!candidate.supported || candidate.way == offer.way || us < candidate.estimate_us) {
+    candidate.supported = true;
+    candidate.reason = {};
+    candidate.way = offer.way;
+    candidate.estimate_us = us;
+  }
+  if (choice.engine != nullptr && us >= choice.estimate_us) return true;
+  choice.engine = &engine;
+  choice.way = offer.way;
+  choice.task = std::move(task);
+  choice.estimate_us = us;
+  return true;
+}
+
+// What an engine does without the way that it would choose, which breaks the limit. It is no
+// faster.
+void take_other_ways(std::size_t index, const Offer& chosen, const Problem& problem,
+                     const Device& device, const PlanOptions& options, Choice& choice) {
+  const Engine& engine = *engine_list()[index];
+  for (const WayText& way : engine.ways()) {
+    if (way.name == chosen.way) continue;
+    EngineWish wish(engine.name());
+    wish.way = way.name;
+    Offer offer = ask(engine, problem, device, wish);
+    if (!offer) continue;
+    offer.estimate_us = std::max(offer.estimate_us, chosen.estimate_us);
+    (void)take(index, offer, options, choice);
+  }
 }
 
 }  // namespace
@@ -154,16 +216,9 @@ Choice choose_engine(const Problem& problem, const Device& device, const PlanOpt
   }
   std::ranges::stable_sort(order, {}, [&](std::size_t i) { return offers[i].estimate_us; });
   for (const std::size_t i : order) {
-    Candidate& candidate = choice.candidates[i];
-    auto task = prepare(offers[i], options, candidate.reason);
-    if (task != nullptr) candidate.reason = broken_option(*task, options);
-    candidate.supported = candidate.reason.empty();
-    if (!candidate.supported) continue;
-    choice.engine = engines[i];
-    choice.way = offers[i].way;
-    choice.task = std::move(task);
-    choice.estimate_us = candidate.estimate_us;
-    break;
+    if (choice.engine != nullptr && offers[i].estimate_us >= choice.estimate_us) break;
+    if (take(i, offers[i], options, choice) || !has_limit(options) || !wish.way.empty()) continue;
+    take_other_ways(i, offers[i], problem, device, options, choice);
   }
   return choice;
 }

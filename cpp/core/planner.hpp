@@ -15,6 +15,8 @@ struct Choice {
   std::unique_ptr<Task> task;
   double estimate_us = 0;
   std::vector<Candidate> candidates;  ///< one per engine, in list order
+  std::size_t least_bytes = 0;        ///< of workspace that any way asked for needs
+  std::string least_by = {};          ///< that way, "cpu.direct/rows"; empty if no limit was broken
 };
 
 /// PlanOptions::engine, taken apart: "" means all, "cpu.fft" is an engine, "fft" the family of
@@ -33,6 +35,7 @@ void check_engine(std::string_view engine);
 [[nodiscard]] bool has_empty_tensor(const Problem& problem);
 
 /// Asks every engine, drops the refusals and what breaks an option, keeps the smallest estimate.
+/// An engine whose way breaks a limit of workspace is asked for its other ways.
 ///
 /// @throws InvalidProblem if the problem is not valid or options.engine names no engine.
 [[nodiscard]] Choice choose_engine(const Problem& problem, const Device& device,

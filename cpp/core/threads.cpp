@@ -5,17 +5,20 @@
 #include <charconv>
 #include <cstdlib>
 #include <string_view>
+#include <utility>
 
 #include <sched.h>
 
 #include <faltung/error.hpp>
 #include "cpp/core/message.hpp"
+#include "cpp/core/single_thread.hpp"
 
 namespace faltung {
 namespace {
 
 constexpr int max_threads = 1024;
 std::atomic<int> wanted{0};  // 0: nobody said
+thread_local bool single = false;
 
 // A container or taskset may leave fewer processors than the machine has.
 int processors() {
@@ -41,7 +44,11 @@ int from_environment() {
 
 }  // namespace
 
+ScopedSingleThread::ScopedSingleThread() : outer_(std::exchange(single, true)) {}
+ScopedSingleThread::~ScopedSingleThread() { single = outer_; }
+
 int threads() {
+  if (single) return 1;
   const int count = wanted.load(std::memory_order_relaxed);
   if (count != 0) return count;
   static const int standard = from_environment();

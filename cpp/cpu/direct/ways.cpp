@@ -1,6 +1,7 @@
 #include "cpp/cpu/direct/ways.hpp"
 
 #include "cpp/cpu/direct/definition/direct_task.hpp"
+#include "cpp/cpu/direct/pieces/piece_task.hpp"
 #ifdef FALTUNG_HAVE_HIGHWAY
 #include "cpp/cpu/direct/depthwise/depthwise_task.hpp"
 #include "cpp/cpu/direct/direct_policy.hpp"
@@ -138,6 +139,12 @@ constexpr DirectWay all_ways[] = {
       .us = plain_us,
       .make = make<DirectTask, float, double, Complex64, Complex128, Int, std::uint64_t>},
      false},
+    {{.name = "pieces",
+      .takes = "under a workspace limit, what fits in no other way; taps of a row that reach over "
+               "more than 2^21 values",
+      .serves = fits_in_pieces,
+      .us = pieces_us,
+      .make = make<PieceTask, float, double, Complex64, Complex128, Int, std::uint64_t>}},
 };
 
 }  // namespace

@@ -27,7 +27,8 @@ DirectTask<Acc>::DirectTask(const Problem& problem)
   const Pass pass = p_.pass;
   filter_ = layout_.add<Acc>(pass == Pass::backward_filter ? element_count(p_.w_shape())
                                                            : packer_.size());
-  sums_ = layout_.add<Acc>(pass == Pass::forward ? policy_.columns * policy_.channels : 0);
+  sums_ = layout_.add<Acc>(
+      pass == Pass::forward ? policy_.columns * std::min(policy_.channels, group_outputs_) : 0);
   values_ = layout_.add<Acc>(window_.size());
   mask_ = layout_.add<std::uint8_t>(pass == Pass::backward_data ? 0 : window_.size());
   gradient_ = layout_.add<Acc>(pass == Pass::forward ? 0 : policy_.columns);

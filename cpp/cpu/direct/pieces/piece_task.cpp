@@ -1,0 +1,449 @@
+#include "cpp/cpu/direct/pieces/piece_task.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+#include <tuple>
+
+#include "cpp/core/message.hpp"
+#include "cpp/core/single_thread.hpp"
+#include "cpp/cpu/cpu_facts.hpp"
+#include "cpp/cpu/direct/direct_policy.hpp"
+#include "cpp/cpu/direct/lowering.hpp"
+#include "cpp/cpu/direct/ways.hpp"
+#include "cpp/cpu/error_terms.hpp"
+#include "cpp/cpu/filter_rows.hpp"
+#include "cpp/cpu/parallel.hpp"
+
+namespace faltung::direct {
+namespace {
+
+// What is left for the workspace of a problem.
+constexpr std::size_t task_bytes = stack_bytes - 2 * sums_bytes - 1024;
+
+const DirectWay* way_for(const Problem& p) {
+  return choose_way(ways().first(ways().size() - 1), p);  // all but pieces
+}
+
+auto key(const Axis& axis) {
+  return std::tuple(axis.input, axis.filter, axis.input_dilation, axis.pad_lo, axis.pad_hi,
+                    axis.below.kind, axis.above.kind);
+}
+
+bool comes_before(const Axis& a, const Axis& b) { return key(a) < key(b); }
+
+Counts first_counts(const Problem& p) {
+  return piece_counts(p, static_cast<double>(sums_bytes / size_of(p.accumulator)));
+}
+
+}  // namespace
+
+// What a thread computes at a time: where it is, and its memory.
+template <typename Acc>
+struct PieceTask<Acc>::Piece {
+  const RunArguments& arguments;
+  Ranges& ranges;
+  TensorStrides strides;  // of the sums
+  Acc* sums;
+  std::int64_t count;
+  Acc* some;  // of one problem
+  std::byte* workspace;
+};
+
+template <typename Acc>
+PieceTask<Acc>::PieceTask(const Problem& problem, std::size_t most)
+    : p_(problem),
+      rank_(problem.rank()),
+      dimensions_(places + 2 * rank_),
+      all_(all_counts(problem)),
+      x_(x_strides(problem)),
+      w_(w_strides(problem)),
+      y_(y_strides(problem)),
+      result_(problem) {
+  for (std::size_t a = 0; a < rank_; ++a) cuts_.emplace_back(p_, a);
+  for (std::size_t limit = most; !make_tasks(limit); limit /= 2) {
+  }
+  threads_ = plan_threads(piece_count_, pieces_us(p_));
+}
+
+template <typename Acc>
+bool PieceTask<Acc>::is_result(std::size_t dimension) const {
+  const bool of_filter = p_.pass == Pass::backward_filter;
+  if (dimension == images) return !of_filter;
+  if (dimension == groups) return true;
+  if (dimension == outputs) return p_.pass != Pass::backward_data;
+  if (dimension == inputs) return p_.pass != Pass::forward;
+  return of_filter == (dimension >= taps_of(0, rank_));
+}
+
+template <typename Acc>
+Range PieceTask<Acc>::range(std::size_t dimension, std::int64_t index) const {
+  const std::int64_t first = index * counts_[dimension];
+  return {first, std::min(counts_[dimension], all_[dimension] - first)};
+}
+
+// Calls f() for all pieces of the result, or all problems of one, with their ranges set.
+template <typename Acc>
+template <typename F>
+void PieceTask<Acc>::for_each(bool results, Ranges& ranges, F&& f) const {
+  std::array<std::int64_t, max_dimensions> index{};
+  const auto set = [&](std::size_t d) { ranges[d] = range(d, index[d]); };
+  for (std::size_t d = 0; d < dimensions_; ++d) {
+    if (is_result(d) == results) set(d);
+  }
+  for (;;) {
+    f();
+    std::size_t d = dimensions_;
+    while (d-- > 0) {
+      if (is_result(d) != results) continue;
+      index[d] = index[d] + 1 < steps_[d] ? index[d] + 1 : 0;
+      set(d);
+      if (index[d] != 0) break;
+    }
+    if (d == static_cast<std::size_t>(-1)) return;
+  }
+}
+
+// All axes that parts of one have.
+template <typename Acc>
+void PieceTask<Acc>::find_axes(std::size_t a) {
+  std::vector<Axis>& list = axes_[a];
+  const auto keep = [&](const Axis& axis) {
+    const auto at = std::ranges::lower_bound(list, axis, comes_before);
+    if (at == list.end() || comes_before(axis, *at)) list.insert(at, axis);
+  };
+  const std::size_t taps = taps_of(a, rank_);
+  for (std::int64_t i = 0; i < steps_[places + a]; ++i) {
+    const Range some = range(places + a, i);
+    const bool spreads = p_.pass == Pass::backward_data;
+    shown_[a].push_back(spreads ? cuts_[a].positions(some) : std::vector<Positions>{});
+    for (std::int64_t j = 0; j < steps_[taps]; ++j) {
+      if (!spreads) keep(cuts_[a].window(some, range(taps, j)).axis);
+      for (const Positions& to : shown_[a].back()) {
+        if (const auto part = cuts_[a].spread(to, range(taps, j))) keep(part->axis);
+      }
+    }
+  }
+}
+
+// The tasks of pieces of at most so many elements; false if one needs more memory than there is.
+template <typename Acc>
+bool PieceTask<Acc>::make_tasks(std::size_t limit) {
+  counts_ = piece_counts(p_, static_cast<double>(limit));
+  steps_.fill(1);
+  piece_count_ = piece_values_ = 1;
+  for (std::size_t d = 0; d < dimensions_; ++d) {
+    steps_[d] = ceil_divide(all_[d], counts_[d]);
+    if (is_result(d)) piece_count_ *= steps_[d];
+    if (is_result(d)) piece_values_ *= counts_[d];
+  }
+  axes_.assign(rank_, {});
+  shown_.assign(rank_, {});
+  std::size_t count = 16;
+  for (std::size_t a = 0; a < rank_; ++a) {
+    find_axes(a);
+    count *= axes_[a].size();
+  }
+  tasks_.clear();
+  tasks_.resize(count);
+  const ScopedSingleThread alone;
+  // One of each of the two sizes that ranges of channels have, of all axes together.
+  for (std::size_t i = 0; i < count; ++i) {
+    Ranges ranges{};
+    bool exists = true;
+    for (std::size_t d = images; d < places; ++d) {
+      const bool last = (i >> d & 1U) != 0;
+      ranges[d] = range(d, last ? steps_[d] - 1 : 0);
+      exists = exists && last == (ranges[d].count != counts_[d]);
+    }
+    if (!exists) continue;
+    std::vector<Axis> axes;
+    std::size_t rest = i / 16;
+    for (std::size_t a = 0; a < rank_; ++a) {
+      axes.push_back(axes_[a][rest % axes_[a].size()]);
+      rest /= axes_[a].size();
+    }
+    const Problem q = lowered(problem_of(ranges, axes));
+    const DirectWay* way = way_for(q);
+    if (way != nullptr) tasks_[i] = way->make(q);
+    if (way != nullptr && tasks_[i]->workspace_bytes() <= task_bytes) continue;
+    if (limit <= 1) throw std::length_error("a problem of one product does not fit on the stack");
+    return false;
+  }
+  return true;
+}
+
+template <typename Acc>
+Problem PieceTask<Acc>::problem_of(const Ranges& ranges, std::span<const Axis> axes) const {
+  Problem q = p_;
+  q.batch = ranges[images].count;
+  q.groups = ranges[groups].count;
+  q.out_channels = q.groups * ranges[outputs].count;
+  q.in_channels = q.groups * ranges[inputs].count;
+  q.axes.assign(axes.begin(), axes.end());
+  q.epilogue = {};
+  q.overflow = Overflow::wrap;
+  if (q.x_strides.empty()) q.x_strides = compact_strides(p_.x_shape());
+  if (q.w_strides.empty()) q.w_strides = compact_strides(p_.w_shape());
+  if (q.y_strides.empty()) q.y_strides = compact_strides(p_.y_shape());
+  switch (q.pass) {
+    case Pass::forward:
+      q.y_strides = {};
+      q.output = q.accumulator;
+      break;
+    case Pass::backward_data:
+      q.x_strides = {};
+      q.input = q.accumulator;
+      break;
+    case Pass::backward_filter:
+      q.w_strides = {};
+      q.filter = q.accumulator;
+      q.flip = false;
+      break;
+  }
+  return q;
+}
+
+template <typename Acc>
+std::size_t PieceTask<Acc>::task_index(const Ranges& ranges, const Parts& parts) const {
+  std::size_t index = 0;
+  for (std::size_t a = rank_; a-- > 0;) {
+    const auto at = std::ranges::lower_bound(axes_[a], parts[a].axis, comes_before);
+    index = index * axes_[a].size() + static_cast<std::size_t>(at - axes_[a].begin());
+  }
+  for (std::size_t d = places; d-- > 0;) {
+    index = 2 * index + (ranges[d].count != counts_[d] ? 1 : 0);
+  }
+  return index;
+}
+
+template <typename Acc>
+ErrorBound PieceTask<Acc>::error_bound() const {
+  if (is_integer(p_.accumulator)) return {};
+  return {ErrorBound::Kind::elementwise, sum_error(longest_sum(p_), p_.accumulator)};
+}
+
+template <typename Acc>
+std::string PieceTask<Acc>::policy() const {
+  return message(piece_count_, " pieces of at most ", piece_values_, " results, on the stack");
+}
+
+template <typename Acc>
+PlanFacts PieceTask<Acc>::facts() const {
+  return cpu_facts(threads_);
+}
+
+template <typename Acc>
+void PieceTask<Acc>::run(const RunArguments& arguments) const {
+  parallel_for(piece_count_, threads_, [&](std::int64_t index, int) { compute(arguments, index); });
+}
+
+template <typename Acc>
+void PieceTask<Acc>::compute(const RunArguments& arguments, std::int64_t index) const {
+  alignas(memory_alignment) std::byte memory[stack_bytes - 1024];
+  Ranges ranges{};
+  Shape shape;  // of the sums, as the result's axes are ordered
+  std::int64_t outer = 1, channel = 1;
+  Shape spatial;
+  for (std::size_t d = dimensions_; d-- > 0;) {
+    if (!is_result(d)) continue;
+    ranges[d] = range(d, index % steps_[d]);
+    index /= steps_[d];
+  }
+  const std::int64_t k = ranges[groups].count * ranges[outputs].count;
+  const std::int64_t c = ranges[groups].count * ranges[inputs].count;
+  switch (p_.pass) {
+    case Pass::forward:
+      outer = ranges[images].count, channel = k;
+      break;
+    case Pass::backward_data:
+      outer = ranges[images].count, channel = c;
+      break;
+    case Pass::backward_filter:
+      outer = k, channel = ranges[inputs].count;
+      break;
+  }
+  for (std::size_t d = places; d < dimensions_; ++d) {
+    if (is_result(d)) spatial.push_back(ranges[d].count);
+  }
+  shape.push_back(outer);
+  if (p_.layout == Layout::channels_first) shape.push_back(channel);
+  for (const std::int64_t extent : spatial) shape.push_back(extent);
+  if (p_.layout == Layout::channels_last) shape.push_back(channel);
+  const Piece piece{.arguments = arguments,
+                    .ranges = ranges,
+                    .strides = tensor_strides(p_.layout, shape, {}),
+                    .sums = reinterpret_cast<Acc*>(memory),
+                    .count = element_count(shape),
+                    .some = reinterpret_cast<Acc*>(memory + sums_bytes),
+                    .workspace = memory + 2 * sums_bytes};
+  std::fill_n(piece.sums, piece.count, Acc(0));
+  if (p_.pass == Pass::backward_data) {
+    add_spread(piece);
+  } else {
+    for_each(false, ranges, [&] { add_windows(piece); });
+  }
+  store(piece);
+}
+
+template <typename Acc>
+void PieceTask<Acc>::add_windows(const Piece& piece) const {
+  Parts parts;
+  for (std::size_t a = 0; a < rank_; ++a) {
+    parts[a] = cuts_[a].window(piece.ranges[places + a], piece.ranges[taps_of(a, rank_)]);
+  }
+  add(piece, parts, {});
+}
+
+// Each combination of places where the axes show the elements of the piece.
+template <typename Acc>
+void PieceTask<Acc>::add_spread(const Piece& piece) const {
+  std::array<const std::vector<Positions>*, max_spatial_rank> shown;
+  Shape counts;
+  for (std::size_t a = 0; a < rank_; ++a) {
+    const std::int64_t range = piece.ranges[places + a].first / counts_[places + a];
+    shown[a] = &shown_[a][static_cast<std::size_t>(range)];
+    counts.push_back(std::ssize(*shown[a]));
+  }
+  for_each_index(counts, [&](std::int64_t, const Extents& which) {
+    std::array<Positions, max_spatial_rank> to;
+    bool folded = false;
+    for (std::size_t a = 0; a < rank_; ++a) {
+      to[a] = (*shown[a])[static_cast<std::size_t>(which[a])];
+      folded = folded || to[a].folded;
+    }
+    for_each(false, piece.ranges, [&] {
+      Parts parts;
+      for (std::size_t a = 0; a < rank_; ++a) {
+        const auto part = cuts_[a].spread(to[a], piece.ranges[taps_of(a, rank_)]);
+        if (!part) return;
+        parts[a] = *part;
+      }
+      add(piece, parts,
+          folded ? std::span<const Positions>(to.data(), rank_) : std::span<const Positions>());
+    });
+  });
+}
+
+// Runs one problem and adds its results to the sums.
+template <typename Acc>
+void PieceTask<Acc>::add(const Piece& piece, const Parts& parts,
+                         std::span<const Positions> folded) const {
+  const Ranges& ranges = piece.ranges;
+  const std::int64_t k = ranges[groups].first * all_[outputs] + ranges[outputs].first;
+  const std::int64_t c = ranges[groups].first * all_[inputs] + ranges[inputs].first;
+  std::int64_t x = ranges[images].first * x_.outer + c * x_.channel;
+  std::int64_t w = k * w_.outer + ranges[inputs].first * w_.channel;
+  std::int64_t y = ranges[images].first * y_.outer + k * y_.channel;
+  for (std::size_t a = 0; a < rank_; ++a) {
+    x += parts[a].x * x_.spatial[a];
+    w += parts[a].w * w_.spatial[a];
+    y += parts[a].y * y_.spatial[a];
+  }
+  const auto at = [](const void* data, std::int64_t offset, DType type) -> const void* {
+    return static_cast<const std::byte*>(data) + offset * static_cast<std::int64_t>(size_of(type));
+  };
+  RunArguments own = piece.arguments;
+  const bool of_data = p_.pass == Pass::backward_data;
+  const bool of_filter = p_.pass == Pass::backward_filter;
+  own.first = of_data ? at(own.first, y, p_.output) : at(own.first, x, p_.input);
+  own.second = of_filter ? at(own.second, y, p_.output) : at(own.second, w, p_.filter);
+  own.result = piece.some;
+  own.bias = nullptr;
+  own.workspace = piece.workspace;
+  tasks_[task_index(ranges, parts)]->run(own);
+  if (!folded.empty()) return fold(piece, folded);
+  for (std::int64_t i = 0; i < piece.count; ++i) piece.sums[i] += piece.some[i];
+}
+
+// Gradients of positions, to the elements that these show.
+template <typename Acc>
+void PieceTask<Acc>::fold(const Piece& piece, std::span<const Positions> folded) const {
+  const std::int64_t channels = piece.ranges[groups].count * piece.ranges[inputs].count;
+  const bool last = p_.layout == Layout::channels_last;
+  Shape shape{piece.ranges[images].count};
+  Strides strides{piece.strides.outer};
+  if (!last) shape.push_back(channels);
+  if (!last) strides.push_back(piece.strides.channel);
+  for (std::size_t a = 0; a < rank_; ++a) {
+    shape.push_back(folded[a].count);
+    strides.push_back(piece.strides.spatial[a]);
+  }
+  if (last) shape.push_back(channels);
+  if (last) strides.push_back(piece.strides.channel);
+  for_each_index(shape, [&](std::int64_t i, const Extents& index) {
+    Extents to = index;
+    for (std::size_t a = 0; a < rank_; ++a) {
+      const std::size_t axis = a + (last ? 1 : 2);
+      const Positions& some = folded[a];
+      to[axis] = cuts_[a].element_at(some.first + index[axis] * some.step) -
+                 piece.ranges[places + a].first;
+    }
+    piece.sums[offset_of(to, strides)] += piece.some[i];
+  });
+}
+
+template <typename Acc>
+void PieceTask<Acc>::store(const Piece& piece) const {
+  const Ranges& ranges = piece.ranges;
+  const bool of_filter = p_.pass == Pass::backward_filter;
+  const TensorStrides& to = p_.pass == Pass::forward ? y_ : of_filter ? w_ : x_;
+  const bool of_outputs = p_.pass != Pass::backward_data;
+  const std::size_t channel = of_outputs ? outputs : inputs;
+  const std::int64_t first_channel = ranges[groups].first * all_[channel] + ranges[channel].first;
+  const std::int64_t channels = ranges[groups].count * ranges[channel].count;
+  // [outer, inner]: images and channels, or output channels and input channels of a group.
+  const Range outer = of_filter ? Range{first_channel, channels} : ranges[images];
+  const Range inner = of_filter ? ranges[inputs] : Range{first_channel, channels};
+  Shape rows;
+  std::int64_t start = 0;
+  for (std::size_t a = 0; a < rank_; ++a) {
+    const Range& some = ranges[of_filter ? taps_of(a, rank_) : places + a];
+    const bool flipped = of_filter && p_.flip;
+    start += (flipped ? p_.axes[a].filter - 1 - some.first : some.first) * to.spatial[a];
+    rows.push_back(some.count);
+  }
+  const std::int64_t count = rows.back();
+  const std::int64_t sign = of_filter && p_.flip ? -1 : 1;
+  for (std::int64_t i = 0; i < outer.count; ++i) {
+    for (std::int64_t j = 0; j < inner.count; ++j) {
+      for_each_index(slow_extents(rows), [&](std::int64_t, const Extents& row) {
+        const Acc* sums = piece.sums + i * piece.strides.outer + j * piece.strides.channel +
+                          offset_of(row, piece.strides.spatial);
+        const std::int64_t step = piece.strides.spatial.back();
+        if (step != 1) {
+          for (std::int64_t t = 0; t < count; ++t) piece.some[t] = sums[t * step];
+          sums = piece.some;
+        }
+        result_.store(piece.arguments, of_filter ? outer.first + i : inner.first + j, sums, count,
+                      start + (outer.first + i) * to.outer + (inner.first + j) * to.channel +
+                          sign * offset_of(row, to.spatial),
+                      sign * to.spatial.back());
+      });
+    }
+  }
+}
+
+bool fits_in_pieces(const Problem& p) { return !has_too_many_pieces(p, first_counts(p)); }
+
+double pieces_us(const Problem& p) {
+  constexpr double call_us = 1;  // of a small problem, its filter packed once more
+  constexpr double slower = 1.5;
+  const Counts all = all_counts(p), piece = first_counts(p);
+  double calls = 1;
+  for (std::size_t d = 0; d < places + 2 * p.rank(); ++d) {
+    calls *= std::ceil(static_cast<double>(all[d]) / static_cast<double>(piece[d]));
+  }
+  const DirectWay* way = way_for(p);
+  const double us = way != nullptr ? way->us(p) : plain_us(p);
+  return slower * us + calls * call_us;
+}
+
+template class PieceTask<float>;
+template class PieceTask<double>;
+template class PieceTask<std::complex<float>>;
+template class PieceTask<std::complex<double>>;
+template class PieceTask<std::uint32_t>;
+template class PieceTask<std::uint64_t>;
+
+}  // namespace faltung::direct

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "cpp/core/geometry.hpp"
+#include "cpp/cpu/direct/pieces/axis_cut.hpp"
+#include "cpp/cpu/direct/pieces/piece_sizes.hpp"
+#include "cpp/cpu/element_rows.hpp"
+
+namespace faltung::direct {
+
+/// Memory on the stack of each thread that a run without a workspace takes.
+inline constexpr std::size_t stack_bytes = std::size_t{64} << 10;
+/// The part of it that holds the sums of a piece; those of a problem of it need as much.
+inline constexpr std::size_t sums_bytes = std::size_t{12} << 10;
+
+/// Any problem without a workspace: cut into pieces of the result, and these into problems so small
+/// that another way of cpu.direct does them with memory on the stack.
+template <typename Acc>
+class PieceTask final : public Task {
+ public:
+  /// @param most  elements of a piece; fewer only make it slower
+  explicit PieceTask(const Problem& problem, std::size_t most = sums_bytes / sizeof(Acc));
+  [[nodiscard]] ErrorBound error_bound() const override;
+  [[nodiscard]] std::string policy() const override;
+  [[nodiscard]] PlanFacts facts() const override;
+  void run(const RunArguments& arguments) const override;
+
+ private:
+  using Ranges = std::array<Range, max_dimensions>;
+  using Parts = std::array<AxisPart, max_spatial_rank>;
+  struct Piece;
+
+  [[nodiscard]] bool is_result(std::size_t dimension) const;
+  [[nodiscard]] Range range(std::size_t dimension, std::int64_t index) const;
+  template <typename F>
+  void for_each(bool results, Ranges& ranges, F&& f) const;
+
+  bool make_tasks(std::size_t room);
+  void find_axes(std::size_t axis);
+  [[nodiscard]] Problem problem_of(const Ranges& ranges, std::span<const Axis> axes) const;
+  [[nodiscard]] std::size_t task_index(const Ranges& ranges, const Parts& parts) const;
+
+  void compute(const RunArguments& arguments, std::int64_t index) const;
+  void add_windows(const Piece& piece) const;
+  void add_spread(const Piece& piece) const;
+  void add(const Piece& piece, const Parts& parts, std::span<const Positions> folded) const;
+  void fold(const Piece& piece, std::span<const Positions> folded) const;
+  void store(const Piece& piece) const;
+
+  Problem p_;
+  std::size_t rank_, dimensions_;
+  Counts all_, counts_, steps_;
+  std::vector<AxisCut> cuts_;
+  std::vector<std::vector<Axis>> axes_;  ///< sorted, that parts of each axis have
+  /// For each axis and range of its elements, in a data gradient.
+  std::vector<std::vector<std::vector<Positions>>> shown_;
+  std::vector<std::unique_ptr<Task>> tasks_;
+  TensorStrides x_, w_, y_;
+  ResultRows<Acc> result_;
+  std::int64_t piece_count_ = 1, piece_values_ = 1;
+  int threads_ = 1;
+};
+
+/// Whether there are few enough pieces to plan for.
+[[nodiscard]] bool fits_in_pieces(const Problem& p);
+
+/// What that takes at one thread, in microseconds.
+[[nodiscard]] double pieces_us(const Problem& p);
+
+}  // namespace faltung::direct

@@ -1,0 +1,167 @@
+// Budgets of workspace: what fits is right, what does not says how much would do, and no larger
+// budget makes a plan slower.
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <map>
+#include <memory>
+#include <regex>
+
+#include <faltung/error.hpp>
+#include <faltung/plan.hpp>
+#include <faltung/threads.hpp>
+#include "cpp/core/message.hpp"
+#include "cpp/cpu/direct/lowering.hpp"
+#include "cpp/cpu/direct/pieces/piece_task.hpp"
+#include "cpp/cpu/reference_engine.hpp"
+#include "tests/support/error_check.hpp"
+#include "tests/support/problem_file.hpp"
+#include "tests/support/random_problem.hpp"
+
+namespace faltung::test {
+namespace {
+
+constexpr int budgets = 32;
+
+TensorView view_of(Array& a) {
+  return {a.bytes().data() + a.origin(), a.dtype(), a.shape(), a.strides(), Device::cpu()};
+}
+
+Array run(const Plan& plan, Operands operands) {
+  Array result = operands.before;
+  std::vector<std::byte> memory(plan.workspace_bytes() + memory_alignment, std::byte{0xff});
+  void* data = memory.data();
+  std::size_t space = memory.size();
+  data = std::align(memory_alignment, plan.workspace_bytes(), data, space);
+  const bool bias = plan.problem().epilogue.bias;
+  const auto lent =
+      plan.workspace_bytes() == 0 ? Workspace{} : Workspace{data, plan.workspace_bytes()};
+  plan.run(view_of(operands.first), view_of(operands.second), view_of(result), lent,
+           bias ? ConstTensorView(view_of(operands.bias)) : ConstTensorView{});
+  return result;
+}
+
+// The number that the refusal names.
+std::size_t least_of(const std::string& refusal) {
+  std::smatch match;
+  const std::regex least("the least workspace that does is ([0-9]+) bytes");
+  if (!std::regex_search(refusal, match, least)) {
+    ADD_FAILURE() << refusal;
+    return 0;
+  }
+  return std::stoull(match[1]);
+}
+
+// With any engine, of which the reference always fits, or with the one that is best alone.
+void check(const Problem& p, const std::string& engine) {
+  SCOPED_TRACE(message(p, " by ", engine));
+  const Plan wish = Plan::make(p, Device::cpu(), {.engine = engine});
+  const Operands operands = filled_operands(p, Fill::reals, test_seed());
+  const Array expected = run_guarded(cpu_device(), reference_engine(), p, operands);
+  double us = std::numeric_limits<double>::infinity();
+  std::map<std::string, bool> seen;
+  for (int i = 0; i <= budgets; ++i) {
+    const std::size_t limit = wish.workspace_bytes() * static_cast<std::size_t>(i) / budgets;
+    SCOPED_TRACE(limit);
+    try {
+      const Plan plan = Plan::make(p, Device::cpu(), {.engine = engine, .workspace_limit = limit});
+      EXPECT_LE(plan.workspace_bytes(), limit);
+      EXPECT_LE(plan.estimate_us(), 1.1 * us);
+      us = std::min(us, plan.estimate_us());
+      const std::string how = message(plan.engine(), '/', plan.way(), ' ', plan.workspace_bytes());
+      if (!seen.emplace(how, true).second) continue;
+      EXPECT_LE(error_ratio(p, operands, expected, run(plan, operands), plan.error_bound()), 1);
+    } catch (const NoEngine& error) {
+      EXPECT_TRUE(std::isinf(us)) << "a smaller budget did";
+      const std::size_t least = least_of(error.what());
+      EXPECT_GT(least, limit);
+      const Plan plan = Plan::make(p, Device::cpu(), {.engine = engine, .workspace_limit = least});
+      EXPECT_EQ(plan.workspace_bytes(), least);
+    }
+  }
+}
+
+// Runs PieceTask on pieces of at most so many elements.
+class PieceEngine final : public Engine {
+ public:
+  explicit PieceEngine(std::size_t most) : most_(most) {}
+  std::string_view name() const override { return "pieces"; }
+  DeviceKind device_kind() const override { return DeviceKind::cpu; }
+  std::vector<WayText> ways() const override { return {}; }
+
+ private:
+  Offer answer(const Problem& problem, const Device&, std::string_view) const override {
+    Offer offer;
+    offer.prepare = [p = direct::lowered(problem), most = most_] {
+      return visit_accumulator(p.accumulator, [&](auto zero) -> std::unique_ptr<Task> {
+        return std::make_unique<direct::PieceTask<decltype(zero)>>(p, most);
+      });
+    };
+    return offer;
+  }
+  std::size_t most_;
+};
+
+bool is_empty(const Problem& p) {
+  return element_count(p.x_shape()) == 0 || element_count(p.w_shape()) == 0 ||
+         element_count(p.y_shape()) == 0;
+}
+
+TEST(Budgets, PiecesOfAnySizeAreRight) {
+  set_threads(3);
+  RandomProblems draw(test_seed());
+  for (int i = 0; i < 1500; ++i) {
+    const Problem p = draw();
+    if (is_empty(p)) continue;
+    const std::size_t most[] = {1, 3, 10, 40, 200};
+    // Single products are slow, and many of them.
+    const PieceEngine pieces(most[p.multiply_adds() > 2e4 ? 3 + i % 2 : i % 5]);
+    SCOPED_TRACE(p);
+    const auto task = pieces.offer(p, Device::cpu()).prepare();
+    EXPECT_EQ(task->workspace_bytes(), 0u);
+    const Operands operands = filled_operands(p, Fill::reals, test_seed() + i);
+    const Array expected = run_guarded(cpu_device(), reference_engine(), p, operands);
+    const Array result = run_guarded(cpu_device(), pieces, p, operands);
+    ASSERT_LE(error_ratio(p, operands, expected, result, task->error_bound()), 1);
+  }
+  set_threads(0);
+}
+
+TEST(Budgets, NothingServesEveryProblem) {
+  set_threads(3);
+  int cut = 0;
+  for (const char* file : {"smoke.txt", "basic.txt", "regression.txt", "depthwise.txt"}) {
+    for (const std::string& line : problem_lines(message("tests/problems/", file))) {
+      const Problem p = Problem::parse(line);
+      if (is_empty(p) || p.multiply_adds() > 1e7) continue;
+      SCOPED_TRACE(p);
+      const Plan plan =
+          Plan::make(p, Device::cpu(), {.engine = "cpu.direct", .workspace_limit = 0});
+      EXPECT_EQ(plan.workspace_bytes(), 0u);
+      if (plan.way() != "pieces") continue;
+      ++cut;
+      const Operands operands = filled_operands(p, Fill::reals, test_seed());
+      const Array expected = run_guarded(cpu_device(), reference_engine(), p, operands);
+      EXPECT_LE(error_ratio(p, operands, expected, run(plan, operands), plan.error_bound()), 1);
+    }
+  }
+  EXPECT_GT(cut, 100);
+  set_threads(0);
+}
+
+TEST(Budgets, AreKeptOrRefusedWithWhatWouldDo) {
+  set_threads(3);
+  for (const char* file : {"smoke.txt", "basic.txt"}) {
+    for (const std::string& line : problem_lines(message("tests/problems/", file))) {
+      const Problem p = Problem::parse(line);
+      if (is_empty(p) || p.multiply_adds() > 2e5) continue;
+      check(p, {});
+      check(p, Plan::make(p).engine());
+    }
+  }
+  set_threads(0);
+}
+
+}  // namespace
+}  // namespace faltung::test
