@@ -15,11 +15,12 @@ computes.
 from . import ndimage, nn, numpy, restoration, signal
 from ._core import DeviceError, InvalidProblem, NoEngine, Plan, Problem, explain, set_threads, threads
 from ._core import version as _version
+from ._labels import labelled
 
 __version__ = _version()
 __all__ = [
-    "DeviceError", "InvalidProblem", "NoEngine", "Plan", "Problem", "explain", "ndimage", "nn", "numpy", "restoration",
-    "set_threads", "signal", "threads"
+    "DeviceError", "InvalidProblem", "NoEngine", "Plan", "Problem", "explain", "labelled", "ndimage", "nn", "numpy",
+    "restoration", "set_threads", "signal", "threads"
 ]
 
 
