@@ -4,11 +4,11 @@
 #include <utility>
 
 #include <faltung/error.hpp>
-#include "cpp/core/allocator.hpp"
 #include "cpp/core/message.hpp"
 #include "cpp/core/stream.hpp"
 #include "cpp/core/view_rules.hpp"
 #include "cpp/frontend/execution.hpp"
+#include "cpp/frontend/scratch.hpp"
 
 namespace faltung {
 namespace {
@@ -17,39 +17,7 @@ std::size_t index_of(Place place) {
   return static_cast<std::size_t>(place) - static_cast<std::size_t>(Place::first);
 }
 
-std::size_t bytes_of(const TensorView& image) {
-  const auto bytes = static_cast<std::size_t>(element_count(image.shape)) * size_of(image.dtype);
-  return (bytes + memory_alignment - 1) / memory_alignment * memory_alignment;
-}
-
-// Memory of one run, given back in stream order.
-class Scratch {
- public:
-  Scratch(std::size_t bytes, const Device& device, const Execution& run)
-      : allocator_(allocator_for(device, run.allocator)),
-        stream_(stream_on(device, run.stream)),
-        bytes_(bytes) {
-    if (bytes == 0) return;
-    data_ = allocator_.allocate(allocator_.context, bytes, memory_alignment, stream_);
-    if (data_ == nullptr) {
-      throw DeviceError(message("no memory for intermediate images and scratch, ", bytes,
-                                " bytes on ", device, "; filter the image in parts"));
-    }
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  ~Scratch() {
-    if (data_ == nullptr) return;
-    allocator_.deallocate(allocator_.context, data_, bytes_, memory_alignment, stream_);
-  }
-  [[nodiscard]] std::byte* data() const { return static_cast<std::byte*>(data_); }
-
- private:
-  Allocator allocator_;
-  Stream stream_;
-  std::size_t bytes_;
-  void* data_ = nullptr;
-};
+std::size_t bytes_of(const TensorView& image) { return image_bytes(image.shape, image.dtype); }
 
 void check_views(const Steps& steps, const ConstTensorView& x, const TensorView& y) {
   const ConstTensorView& px = steps.x();
@@ -57,25 +25,6 @@ void check_views(const Steps& steps, const ConstTensorView& x, const TensorView&
   check_view(x, {"x", px.dtype, px.shape, px.strides}, px.device);
   check_view(y, {"y", py.dtype, py.shape, py.strides}, px.device);
   check_apart(y, "y", x, "x");
-}
-
-void check_lent(const Workspace& lent, std::size_t needed) {
-  if (lent.bytes < needed) {
-    throw InvalidProblem(message("workspace has ", lent.bytes, " bytes, the plan needs ", needed,
-                                 "; ask FilterPlan::workspace_bytes"));
-  }
-  if (reinterpret_cast<std::uintptr_t>(lent.data) % memory_alignment != 0) {
-    throw InvalidProblem(message("workspace starts at address ", lent.data,
-                                 ", which is misaligned: it needs a multiple of ", memory_alignment,
-                                 " bytes"));
-  }
-}
-
-void check_lent_apart(const Workspace& lent, const ConstTensorView& x, const TensorView& y) {
-  const auto bytes = static_cast<std::int64_t>(lent.bytes);
-  const ConstTensorView memory{lent.data, u8, {bytes}, {1}, y.device};
-  check_apart(memory, "the workspace", x, "x", "lend other memory");
-  check_apart(memory, "the workspace", y, "y", "lend other memory");
 }
 
 Workspace part_of(void* data, std::size_t offset, std::size_t bytes) {
@@ -151,8 +100,9 @@ void run_steps(const Steps& steps, const ConstTensorView& x, const TensorView& y
   check_views(steps, x, y);
   const bool lent = run.workspace.data != nullptr;
   if (lent) {
-    check_lent(run.workspace, steps.scratch_bytes());
-    check_lent_apart(run.workspace, x, y);
+    check_lent(run.workspace, steps.scratch_bytes(), "FilterPlan");
+    check_lent_apart(run.workspace, x, "x");
+    check_lent_apart(run.workspace, y, "y");
   }
   const std::size_t images = steps.image_bytes(), own = lent ? 0 : steps.scratch_bytes();
   const Scratch memory(images + own, x.device, run);
@@ -174,8 +124,9 @@ void FilterPlan::run(const ConstTensorView& x, const TensorView& y, const Stream
     return run_steps(steps, x, y, how);
   }
   check_views(steps, x, y);
-  check_lent(workspace, workspace_bytes());
-  check_lent_apart(workspace, x, y);
+  check_lent(workspace, workspace_bytes(), "FilterPlan");
+  check_lent_apart(workspace, x, "x");
+  check_lent_apart(workspace, y, "y");
   const std::size_t images = steps.image_bytes();
   steps.run(x, y, stream_on(x.device, stream), workspace.data,
             part_of(workspace.data, images, workspace.bytes - images));
