@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/frontend/masked_reference.hpp"
+#include "tests/frontend/masked_trial.hpp"
 #include "tests/golden/golden.hpp"
 #include "tests/support/refusal.hpp"
 
@@ -127,50 +127,6 @@ TEST(Masked, IsPandasAndXarraysRolling) {
             "weighted rolling");
 }
 
-// A random case: data and taps are whole numbers, so that only quotients round in f64 and f32.
-struct Trial {
-  explicit Trial(unsigned seed) : random(seed) {}
-  int draw(int low, int high) { return std::uniform_int_distribution<int>(low, high)(random); }
-
-  MaskedReference make() {
-    MaskedReference r;
-    const int rank = draw(1, 3), n = rank == 1 ? 30 : rank == 2 ? 9 : 5;
-    for (int a = 0; a < rank; ++a) {
-      r.shape.push_back(draw(1, n));
-      r.taps.push_back(draw(1, 4));
-    }
-    const bool positive = draw(0, 2) > 0, equal = draw(0, 3) == 0;
-    const double first = draw(1, 5);
-    for (std::int64_t i = 0; i < element_count(r.taps); ++i) {
-      r.w.push_back(equal ? first : draw(positive ? 0 : -3, 5));
-    }
-    r.w[0] += 30;  // so that they do not sum to 0
-    if (equal) r.w[0] = first;
-    const int holes = draw(0, 3);
-    for (std::int64_t i = 0; i < element_count(r.shape); ++i) {
-      r.x.push_back(holes > 0 && draw(0, 4 - holes) == 0 ? nan : draw(-50, 50));
-    }
-    if (draw(0, 2) == 0) {
-      for (std::int64_t i = 0; i < element_count(r.shape); ++i) {
-        r.weights.push_back(draw(0, 3) * 0.25);
-      }
-    }
-    const Boundary rules[] = {Boundary::zero(),    Boundary::constant(7), Boundary::nearest(),
-                              Boundary::reflect(), Boundary::mirror(),    Boundary::wrap()};
-    r.options.boundary = rules[draw(0, 5)];
-    r.correlates = draw(0, 1) == 0;
-    if (draw(0, 5) == 0) r.options.nan = NanRule::value, r.options.nan_value = 3;
-    r.options.keep_gain = draw(0, 2) == 0;
-    const bool may_miss = r.options.nan == NanRule::missing || !r.weights.empty();
-    if (may_miss && draw(0, 2) == 0) r.options.min_count = draw(0, static_cast<int>(r.w.size()));
-    if (may_miss && draw(0, 3) == 0) r.options.min_weight = 0.26;
-    if (draw(0, 2) == 0) r.options.fill = draw(0, 1) == 0 ? std::optional<double>() : 0.5;
-    r.options.preserve_nan = draw(0, 4) == 0;
-    return r;
-  }
-  std::mt19937 random;
-};
-
 Tensor call(const MaskedReference& r, DType type, MaskedOptions options) {
   const Tensor x = compact_copy(Tensor::from(r.x, r.shape), type);
   const Tensor w = Tensor::from(r.w, r.taps);
@@ -180,10 +136,10 @@ Tensor call(const MaskedReference& r, DType type, MaskedOptions options) {
 }
 
 TEST(Masked, IsItsDefinition) {
-  Trial trial(7);
+  test::Draw draw(7);
   std::int64_t empty = 0, full = 0;
   for (int round = 0; round < 1500; ++round) {
-    const MaskedReference r = trial.make();
+    const MaskedReference r = test::draw_masked(draw, test::Signs::both);
     const DType type = round % 3 == 0 ? f64 : round % 3 == 1 ? f32 : f16;
     const double u = type == f64 ? 0x1p-53 : 0x1p-24;
     const Tensor y = call(r, type, r.options);
