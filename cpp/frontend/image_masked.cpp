@@ -12,16 +12,18 @@
 namespace faltung::image {
 namespace {
 
-// How the weights continue: with what they weigh.
-Boundary of_weights(const Boundary& boundary) {
-  return boundary.kind == BoundaryKind::constant ? Boundary::constant(1) : boundary;
-}
-
 Step planned(const Pass& pass, const TensorView& image, const Call& call) {
   return step_of(Place::x, Place::y, plan_pass(image, image, pass, call, Locality::own_products));
 }
 
 }  // namespace
+
+Pass pass_of_weights(Pass pass) {
+  for (PassAxis& axis : pass.axes) {
+    if (axis.boundary.kind == BoundaryKind::constant) axis.boundary = Boundary::constant(1);
+  }
+  return pass;
+}
 
 MaskedImage masked_image(Kind kind, const ConstTensorView& x, const ConstTensorView& w,
                          const MaskedOptions& o, bool keep) {
@@ -52,8 +54,7 @@ MaskedImage masked_image(Kind kind, const ConstTensorView& x, const ConstTensorV
   const Call call{.method = o.method, .run = o.run};
   made.pass.w = m.taps.data;
   m.data = planned(made.pass, image, call);
-  Pass weights = made.pass;
-  for (PassAxis& axis : weights.axes) axis.boundary = of_weights(axis.boundary);
+  Pass weights = pass_of_weights(made.pass);
   if (m.taps.divides) {
     if (m.taps.equal) weights.w = m.taps.ones;
     m.divisors = planned(weights, image, call);

@@ -12,6 +12,9 @@ struct MaskedImage {
   Pass pass;  ///< of x times its weights; w is that of masked.taps
 };
 
+/// The pass of the weights, which continue with what they weigh.
+[[nodiscard]] Pass pass_of_weights(Pass pass);
+
 /// @param keep  weights are copied, to be there when it runs
 /// @throws as the public functions do.
 [[nodiscard]] MaskedImage masked_image(Kind kind, const ConstTensorView& x,

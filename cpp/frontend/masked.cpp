@@ -11,6 +11,7 @@
 #include "cpp/core/message.hpp"
 #include "cpp/core/view_rules.hpp"
 #include "cpp/frontend/execution.hpp"
+#include "cpp/frontend/scratch.hpp"
 
 namespace faltung {
 namespace {
@@ -58,11 +59,6 @@ double max_count(DType type) { return type == f64 ? 0x1p53 : 0x1p24; }
 std::size_t scratch_bytes(const Masked& masked) {
   return std::max({masked.data.workspace_bytes, masked.divisors.workspace_bytes,
                    masked.counts.workspace_bytes});
-}
-
-std::size_t bytes_of(const Shape& shape, DType type) {
-  const auto bytes = static_cast<std::size_t>(element_count(shape)) * size_of(type);
-  return (bytes + memory_alignment - 1) / memory_alignment * memory_alignment;
 }
 
 }  // namespace
@@ -213,13 +209,15 @@ Taps prepare_taps(const ConstTensorView& w, std::string_view w_name, DType sums,
 Sums::Sums(const Masked& masked, const Shape& x, const Shape& y, bool in_place)
     : masked_(masked), x_(x), y_(y), in_place_(in_place) {}
 
-std::size_t Sums::bytes() const {
+std::size_t Sums::image_bytes() const {
   const DType type = masked_.types.sums;
   const Taps& taps = masked_.taps;
-  const std::size_t x = bytes_of(x_, type), y = bytes_of(y_, type);
+  const std::size_t x = faltung::image_bytes(x_, type), y = faltung::image_bytes(y_, type);
   return std::max(x, y) + (in_place_ ? 0 : y) + (taps.divides ? x : 0) +
-         (taps.counts_apart ? y : 0) + scratch_bytes(masked_);
+         (taps.counts_apart ? y : 0);
 }
+
+std::size_t Sums::bytes() const { return image_bytes() + scratch_bytes(masked_); }
 
 TensorView Sums::image(const Shape& shape, const Workspace& workspace, std::size_t offset) const {
   return {static_cast<std::byte*>(workspace.data) + offset, masked_.types.sums, shape,
@@ -227,15 +225,14 @@ TensorView Sums::image(const Shape& shape, const Workspace& workspace, std::size
 }
 
 Workspace Sums::scratch(const Workspace& workspace) const {
-  const std::size_t needed = scratch_bytes(masked_);
-  if (needed == 0) return {};
-  const std::size_t images = bytes() - needed;
+  const std::size_t images = image_bytes();
+  if (workspace.bytes == images) return {};
   return {static_cast<std::byte*>(workspace.data) + images, workspace.bytes - images};
 }
 
 Sums::Images Sums::images_in(const TensorView& sums, const Workspace& workspace) const {
   const DType type = masked_.types.sums;
-  const std::size_t x = bytes_of(x_, type), y = bytes_of(y_, type);
+  const std::size_t x = faltung::image_bytes(x_, type), y = faltung::image_bytes(y_, type);
   Images images;
   images.rule = masked_.taps.rule;
   std::size_t offset = 0;

@@ -101,6 +101,7 @@ class Sums {
  public:
   /// @param in_place  the sums of x are formed in memory of the caller
   Sums(const Masked& masked, const Shape& x, const Shape& y, bool in_place);
+  [[nodiscard]] std::size_t image_bytes() const;
   /// Bytes of the images, and of the scratch memory of the convolutions.
   [[nodiscard]] std::size_t bytes() const;
 
@@ -118,7 +119,7 @@ class Sums {
                             const Workspace& workspace, bool everything) const;
   /// The values and the weights alone.
   Loaded load_from(const ConstTensorView& x, const Images& images) const;
-  /// Scratch memory of the convolutions behind the images.
+  /// What lies behind the images: scratch memory of the convolutions.
   [[nodiscard]] Workspace scratch(const Workspace& workspace) const;
 
  private:

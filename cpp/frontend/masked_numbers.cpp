@@ -261,7 +261,7 @@ double divide_backward(const TensorView& gradient, const TensorView& sums,
     T *const g = data_of<T>(gradient), *const n = data_of<T>(sums);
     T* const own = data_of<T>(through);
     const Divisors<T> by(divisors, counts, rule);
-    for_each_original(x, [&](std::int64_t i, double original) {
+    const auto pass_on = [&](std::int64_t i, double original) {
       const bool empty = by.is_empty(i), preserved = originals.preserves && std::isnan(original);
       if (own != nullptr) own[i] = empty && originals.fills && !preserved ? g[i] : T(0);
       if (empty || preserved) {
@@ -272,7 +272,12 @@ double divide_backward(const TensorView& gradient, const TensorView& sums,
       of_gain += static_cast<double>(g[i]) * static_cast<double>(quotient);
       g[i] = g[i] * static_cast<T>(rule.gain) / divisor;
       n[i] = g[i] * quotient;
-    });
+    };
+    if (x.data != nullptr) {
+      for_each_original(x, pass_on);
+    } else {
+      for (std::int64_t i = 0; i < element_count(gradient.shape); ++i) pass_on(i, 0);
+    }
   });
   return of_gain;
 }
@@ -335,7 +340,7 @@ void combine(const TensorView& a, const ConstTensorView& b, double each) {
     T* const to = data_of<T>(a);
     const T* const from = data_of<T>(b);
     for (std::int64_t i = 0; i < element_count(a.shape); ++i) {
-      to[i] = to[i] - from[i] + static_cast<T>(each);
+      to[i] = to[i] - (from == nullptr ? T(0) : from[i]) + static_cast<T>(each);
     }
   });
 }

@@ -71,7 +71,8 @@ void restore(const TensorView& results, const ConstTensorView& divisors,
 ///                  or not to be passed on
 /// @param sums      becomes a times the quotient of both: the gradient of the divisor, less its
 /// sign
-/// @param x         as in restore; where it fills, its own share goes to `through`
+/// @param x         as in restore; where it fills, its own share goes to `through`. Null where
+///                  nothing is owed to it
 /// @param through   null, or of the same shape
 /// @return the sum of g sums / divisor: the gradient of the gain
 double divide_backward(const TensorView& gradient, const TensorView& sums,
@@ -96,7 +97,7 @@ void drop_replaced(const TensorView& values, const ConstTensorView& x);
 /// The sum of all.
 [[nodiscard]] double total(const ConstTensorView& values);
 
-/// a = a - b + each.
+/// a = a - b + each; without b where that is null.
 void combine(const TensorView& a, const ConstTensorView& b, double each);
 
 }  // namespace faltung::masked

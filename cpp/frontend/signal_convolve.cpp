@@ -46,16 +46,6 @@ bool swaps(const ConstTensorView& x, const ConstTensorView& k, const Form& form)
   return k_size > x_size;
 }
 
-// The axis that computes one window of the full result, from the operands as the problem has them.
-Axis window_axis(const Window& window, std::int64_t input, std::int64_t filter) {
-  Axis axis;
-  axis.input = input;
-  axis.filter = filter;
-  axis.pad_lo = filter - 1 - window.start;
-  axis.pad_hi = window.count - 1 - (input - filter) - axis.pad_lo;
-  return axis;
-}
-
 // Along one axis, in the full result of x and k as the caller has them.
 Window form_window(const Form& form, std::int64_t n, std::int64_t m) {
   Window window = mode_window(form.mode, n, m);
@@ -71,6 +61,15 @@ Window form_window(const Form& form, std::int64_t n, std::int64_t m) {
 }
 
 }  // namespace
+
+Axis window_axis(const Window& window, std::int64_t input, std::int64_t filter) {
+  Axis axis;
+  axis.input = input;
+  axis.filter = filter;
+  axis.pad_lo = filter - 1 - window.start;
+  axis.pad_hi = window.count - 1 - (input - filter) - axis.pad_lo;
+  return axis;
+}
 
 Lowering lower(const ConstTensorView& x, const ConstTensorView& k, const Form& form) {
   check_operands(x, k);

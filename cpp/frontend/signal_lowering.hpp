@@ -77,6 +77,9 @@ struct Form {
 /// @throws InvalidProblem if the full extent overflows.
 [[nodiscard]] Window mode_window(Mode mode, std::int64_t n, std::int64_t m);
 
+/// The axis of a problem that computes one window of the full result.
+[[nodiscard]] Axis window_axis(const Window& window, std::int64_t input, std::int64_t filter);
+
 /// A call whose axes are settled: what remains is to find batch, groups and channels.
 struct Call {
   ConstTensorView x;     ///< in the place of the problem's x

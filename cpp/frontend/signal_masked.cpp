@@ -1,13 +1,13 @@
+#include "cpp/frontend/signal_masked.hpp"
+
 #include <memory>
 #include <utility>
 
 #include <faltung/error.hpp>
-#include <faltung/masked.hpp>
 #include "cpp/core/float_environment.hpp"
 #include "cpp/core/message.hpp"
 #include "cpp/core/view_rules.hpp"
 #include "cpp/frontend/kept_plan.hpp"
-#include "cpp/frontend/masked.hpp"
 #include "cpp/frontend/signal_lowering.hpp"
 
 namespace faltung::signal {
@@ -19,9 +19,7 @@ Step planned(bool correlates, const TensorView& x, Tensor taps, const MaskedOpti
                             {.correlation = correlates,
                              .mode = o.mode,
                              .sums = {.output = x.dtype, .accumulator = x.dtype}});
-  lowering.plan = plan_options(lowering.problem, o.method, o.run);
-  if (o.method == Method::automatic) lowering.plan.elementwise = o.run.engine.empty();
-  lowering.plan.allocator = {};  // the workspace is lent
+  lowering.plan = masked_plan_options(lowering.problem, o);
   Step step{.from = Place::x, .to = Place::y};
   step.plan = kept_plan(lowering.problem, x.device, lowering.plan);
   step.workspace_bytes = step.plan->workspace_bytes();
@@ -43,7 +41,16 @@ bool all_taps_meet(const ConstTensorView& x, const ConstTensorView& k, Mode mode
   return all;
 }
 
-Shape result_shape(const ConstTensorView& x, const ConstTensorView& k, Mode mode) {
+}  // namespace
+
+PlanOptions masked_plan_options(const Problem& problem, const MaskedOptions& o) {
+  PlanOptions options = plan_options(problem, o.method, o.run);
+  if (o.method == Method::automatic) options.elementwise = o.run.engine.empty();
+  options.allocator = {};  // the workspace is lent
+  return options;
+}
+
+Shape masked_shape(const ConstTensorView& x, const ConstTensorView& k, Mode mode) {
   check_operands(x, k);
   Shape shape;
   for (std::size_t i = 0; i < x.shape.size(); ++i) {
@@ -83,6 +90,8 @@ masked::Masked masked_signal(bool correlates, const ConstTensorView& x, const Co
   return m;
 }
 
+namespace {
+
 Steps steps_of(bool correlates, const ConstTensorView& x, const ConstTensorView& k,
                const TensorView& y, const MaskedOptions& o, bool keep) {
   Steps steps(x, y);
@@ -92,7 +101,7 @@ Steps steps_of(bool correlates, const ConstTensorView& x, const ConstTensorView&
 
 TensorView compact_result(const ConstTensorView& x, const ConstTensorView& k,
                           const MaskedOptions& o) {
-  const Shape shape = result_shape(x, k, o.mode);
+  const Shape shape = masked_shape(x, k, o.mode);
   return {nullptr, o.output.value_or(x.dtype), shape, compact_strides(shape), x.device};
 }
 
@@ -110,7 +119,7 @@ void into(bool correlates, const ConstTensorView& x, const ConstTensorView& k, c
   check_output_of(y, options.output);
   MaskedOptions o = options;
   o.output = y.dtype;
-  check_result(y, result_shape(x, k, o.mode));
+  check_result(y, masked_shape(x, k, o.mode));
   const Steps steps = steps_of(correlates, x, k, y, o, false);
   check_apart(y, "y", k, "k");
   if (is_given(o.weights)) check_apart(y, "y", o.weights, "weights");

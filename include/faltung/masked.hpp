@@ -10,6 +10,7 @@
 #include <faltung/execution.hpp>
 #include <faltung/export.hpp>
 #include <faltung/filter_plan.hpp>
+#include <faltung/gradient_plan.hpp>
 #include <faltung/method.hpp>
 #include <faltung/per_axis.hpp>
 #include <faltung/result_view.hpp>
@@ -119,6 +120,10 @@ FALTUNG_API void masked_correlate(const ConstTensorView& x, const ConstTensorVie
 FALTUNG_API void masked_convolve_data_gradient(const ConstTensorView& dy, const ConstTensorView& x,
                                                const ConstTensorView& w, const ResultView& dx,
                                                const MaskedOptions& options = {});
+/// Planned once, with copies of w and of the weights, for dy and x of these forms.
+[[nodiscard]] FALTUNG_API GradientPlan
+plan_masked_convolve_data_gradient(const ConstTensorView& dy, const ConstTensorView& x,
+                                   const ConstTensorView& w, const MaskedOptions& options = {});
 /// The gradient with respect to w, of its shape, in the type of the sums.
 [[nodiscard]] FALTUNG_API Tensor masked_convolve_filter_gradient(const ConstTensorView& dy,
                                                                  const ConstTensorView& x,
@@ -129,6 +134,10 @@ FALTUNG_API void masked_convolve_filter_gradient(const ConstTensorView& dy,
                                                  const ConstTensorView& x, const ConstTensorView& w,
                                                  const ResultView& dw,
                                                  const MaskedOptions& options = {});
+/// Planned once, with copies of w and of the weights, for dy and x of these forms.
+[[nodiscard]] FALTUNG_API GradientPlan
+plan_masked_convolve_filter_gradient(const ConstTensorView& dy, const ConstTensorView& x,
+                                     const ConstTensorView& w, const MaskedOptions& options = {});
 
 /// The same of masked_correlate.
 [[nodiscard]] FALTUNG_API Tensor masked_correlate_data_gradient(const ConstTensorView& dy,
@@ -139,6 +148,10 @@ FALTUNG_API void masked_convolve_filter_gradient(const ConstTensorView& dy,
 FALTUNG_API void masked_correlate_data_gradient(const ConstTensorView& dy, const ConstTensorView& x,
                                                 const ConstTensorView& w, const ResultView& dx,
                                                 const MaskedOptions& options = {});
+/// Planned once, with copies of w and of the weights, for dy and x of these forms.
+[[nodiscard]] FALTUNG_API GradientPlan
+plan_masked_correlate_data_gradient(const ConstTensorView& dy, const ConstTensorView& x,
+                                    const ConstTensorView& w, const MaskedOptions& options = {});
 /// The same with respect to w.
 [[nodiscard]] FALTUNG_API Tensor
 masked_correlate_filter_gradient(const ConstTensorView& dy, const ConstTensorView& x,
@@ -148,12 +161,17 @@ FALTUNG_API void masked_correlate_filter_gradient(const ConstTensorView& dy,
                                                   const ConstTensorView& x,
                                                   const ConstTensorView& w, const ResultView& dw,
                                                   const MaskedOptions& options = {});
+/// Planned once, with copies of w and of the weights, for dy and x of these forms.
+[[nodiscard]] FALTUNG_API GradientPlan
+plan_masked_correlate_filter_gradient(const ConstTensorView& dy, const ConstTensorView& x,
+                                      const ConstTensorView& w, const MaskedOptions& options = {});
 
 }  // namespace image
 
 namespace signal {
 
-/// For `masked_convolve` and `masked_correlate`, whose signals end: nothing stands outside x.
+/// For `masked_convolve`, `masked_correlate` and their gradients. Signals end: nothing stands
+/// outside x.
 struct MaskedOptions {
   Mode mode = Mode::full;
   ConstTensorView weights = {};                            ///< as in image::MaskedOptions
@@ -191,6 +209,61 @@ FALTUNG_API void masked_correlate(const ConstTensorView& x, const ConstTensorVie
 [[nodiscard]] FALTUNG_API FilterPlan plan_masked_correlate(const ConstTensorView& x,
                                                            const ConstTensorView& k,
                                                            const MaskedOptions& options = {});
+
+/// The gradient with respect to x, as in `image`; dy has the shape of the result of the mode.
+[[nodiscard]] FALTUNG_API Tensor masked_convolve_data_gradient(const ConstTensorView& dy,
+                                                               const ConstTensorView& x,
+                                                               const ConstTensorView& k,
+                                                               const MaskedOptions& options = {});
+/// The same, into dx.
+FALTUNG_API void masked_convolve_data_gradient(const ConstTensorView& dy, const ConstTensorView& x,
+                                               const ConstTensorView& k, const ResultView& dx,
+                                               const MaskedOptions& options = {});
+/// Planned once, with copies of k and of the weights, for dy and x of these forms.
+[[nodiscard]] FALTUNG_API GradientPlan
+plan_masked_convolve_data_gradient(const ConstTensorView& dy, const ConstTensorView& x,
+                                   const ConstTensorView& k, const MaskedOptions& options = {});
+/// The gradient with respect to k, of its shape, in the type of the sums.
+[[nodiscard]] FALTUNG_API Tensor masked_convolve_filter_gradient(const ConstTensorView& dy,
+                                                                 const ConstTensorView& x,
+                                                                 const ConstTensorView& k,
+                                                                 const MaskedOptions& options = {});
+/// The same, into dk.
+FALTUNG_API void masked_convolve_filter_gradient(const ConstTensorView& dy,
+                                                 const ConstTensorView& x, const ConstTensorView& k,
+                                                 const ResultView& dk,
+                                                 const MaskedOptions& options = {});
+/// Planned once, with copies of k and of the weights, for dy and x of these forms.
+[[nodiscard]] FALTUNG_API GradientPlan
+plan_masked_convolve_filter_gradient(const ConstTensorView& dy, const ConstTensorView& x,
+                                     const ConstTensorView& k, const MaskedOptions& options = {});
+
+/// The same of masked_correlate.
+[[nodiscard]] FALTUNG_API Tensor masked_correlate_data_gradient(const ConstTensorView& dy,
+                                                                const ConstTensorView& x,
+                                                                const ConstTensorView& k,
+                                                                const MaskedOptions& options = {});
+/// The same, into dx.
+FALTUNG_API void masked_correlate_data_gradient(const ConstTensorView& dy, const ConstTensorView& x,
+                                                const ConstTensorView& k, const ResultView& dx,
+                                                const MaskedOptions& options = {});
+/// Planned once, with copies of k and of the weights, for dy and x of these forms.
+[[nodiscard]] FALTUNG_API GradientPlan
+plan_masked_correlate_data_gradient(const ConstTensorView& dy, const ConstTensorView& x,
+                                    const ConstTensorView& k, const MaskedOptions& options = {});
+/// The same with respect to k.
+[[nodiscard]] FALTUNG_API Tensor
+masked_correlate_filter_gradient(const ConstTensorView& dy, const ConstTensorView& x,
+                                 const ConstTensorView& k, const MaskedOptions& options = {});
+/// The same, into dk.
+FALTUNG_API void masked_correlate_filter_gradient(const ConstTensorView& dy,
+                                                  const ConstTensorView& x,
+                                                  const ConstTensorView& k, const ResultView& dk,
+                                                  const MaskedOptions& options = {});
+/// Planned once, with copies of k and of the weights, for dy and x of these forms.
+[[nodiscard]] FALTUNG_API GradientPlan
+plan_masked_correlate_filter_gradient(const ConstTensorView& dy, const ConstTensorView& x,
+                                      const ConstTensorView& k, const MaskedOptions& options = {});
 
 }  // namespace signal
 }  // namespace faltung

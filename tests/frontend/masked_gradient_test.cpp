@@ -5,11 +5,10 @@
 
 #include <cmath>
 #include <faltung/faltung.hpp>
-#include <random>
 #include <string>
 #include <vector>
 
-#include "tests/frontend/masked_reference.hpp"
+#include "tests/frontend/masked_trial.hpp"
 #include "tests/golden/golden.hpp"
 #include "tests/support/refusal.hpp"
 
@@ -23,46 +22,18 @@ using image::masked_correlate;
 using image::masked_correlate_data_gradient;
 using image::masked_correlate_filter_gradient;
 using image::MaskedOptions;
+using test::Draw;
 using test::MaskedReference;
 using test::Term;
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 // Data, taps and a gradient of whole numbers; f64, so that what rounds are quotients and the sums
 // of them.
 struct Trial {
-  explicit Trial(unsigned seed) : random(seed) {
-    const int rank = draw(1, 3), n = rank == 1 ? 30 : rank == 2 ? 9 : 5;
-    for (int a = 0; a < rank; ++a) {
-      r.shape.push_back(draw(2, n));
-      r.taps.push_back(draw(1, 4));
-    }
-    const bool equal = draw(0, 3) == 0;
-    const double first = draw(1, 5);
-    for (std::int64_t i = 0; i < element_count(r.taps); ++i) {
-      r.w.push_back(equal ? first : draw(1, 9));
-    }
-    const int holes = draw(0, 2);
-    for (std::int64_t i = 0; i < element_count(r.shape); ++i) {
-      r.x.push_back(holes > 0 && draw(0, 3 - holes) == 0 ? nan : draw(-50, 50));
-      dy.push_back(draw(-9, 9));
-    }
-    if (draw(0, 1) == 0) {
-      for (std::int64_t i = 0; i < element_count(r.shape); ++i) {
-        r.weights.push_back(draw(0, 3) * 0.25);
-      }
-    }
-    const Boundary rules[] = {Boundary::zero(),    Boundary::constant(7), Boundary::nearest(),
-                              Boundary::reflect(), Boundary::mirror(),    Boundary::wrap()};
-    r.options.boundary = rules[draw(0, 5)];
-    r.correlates = draw(0, 1) == 0;
-    if (draw(0, 3) == 0) r.options.nan = NanRule::value, r.options.nan_value = 3;
-    r.options.keep_gain = draw(0, 2) == 0;
+  explicit Trial(unsigned seed) : draw(seed), r(test::draw_masked(draw, test::Signs::positive)) {
     r.options.fill = 0.5;
-    const bool may_miss = r.options.nan == NanRule::missing || !r.weights.empty();
-    if (may_miss && draw(0, 2) == 0) r.options.min_count = draw(0, static_cast<int>(r.w.size()));
-    r.options.preserve_nan = draw(0, 3) == 0;
+    r.options.min_weight = 0;  // which differences of taps may cross
+    for (std::size_t i = 0; i < r.x.size(); ++i) dy.push_back(draw(-9, 9));
   }
-  int draw(int low, int high) { return std::uniform_int_distribution<int>(low, high)(random); }
 
   [[nodiscard]] Tensor x() const { return Tensor::from(r.x, r.shape); }
   [[nodiscard]] Tensor w() const { return Tensor::from(r.w, r.taps); }
@@ -92,7 +63,7 @@ struct Trial {
                         : masked_convolve_filter_gradient(gradient(), x(), w(), o);
   }
 
-  std::mt19937 random;
+  test::Draw draw;
   MaskedReference r;
   std::vector<double> dy;
 };
@@ -102,8 +73,7 @@ struct Gradients {
 };
 
 // The derivative of every result with respect to everything that it is made of.
-Gradients of_the_definition(const Trial& t) {
-  const MaskedReference& r = t.r;
+Gradients of_the_definition(const MaskedReference& r, const std::vector<double>& dy) {
   Gradients g;
   g.dx.resize(r.x.size());
   g.dx_size.resize(r.x.size());
@@ -120,14 +90,14 @@ Gradients of_the_definition(const Trial& t) {
       const double by_divisor = gain * quotient * (divides ? term.weight : 1);
       const double by_sum = gain * term.weight * term.value;
       const double by_gain = r.options.keep_gain ? quotient : 0;
-      g.dw[tap] += t.dy[at] * (by_sum - by_divisor + by_gain);
+      g.dw[tap] += dy[at] * (by_sum - by_divisor + by_gain);
       g.dw_size[tap] +=
-          std::abs(t.dy[at]) * (std::abs(by_sum) + std::abs(by_divisor) + std::abs(by_gain));
+          std::abs(dy[at]) * (std::abs(by_sum) + std::abs(by_divisor) + std::abs(by_gain));
       if (term.element < 0) continue;
       const auto j = static_cast<std::size_t>(term.element);
       if (std::isnan(r.x[j])) continue;  // missing, or replaced
-      g.dx[j] += t.dy[at] * gain * term.weight * term.w;
-      g.dx_size[j] += std::abs(t.dy[at] * gain * term.weight * term.w);
+      g.dx[j] += dy[at] * gain * term.weight * term.w;
+      g.dx_size[j] += std::abs(dy[at] * gain * term.weight * term.w);
     }
   });
   return g;
@@ -139,22 +109,26 @@ double bound(double size, std::size_t n) {
   return (2 * static_cast<double>(n) + 8) * 0x1p-53 * size;
 }
 
+void expect_gradients(const Tensor& dx, const Tensor& dw, const Gradients& want,
+                      const MaskedReference& r, unsigned seed) {
+  const std::vector<double> ours_x = golden::numbers(dx), ours_w = golden::numbers(dw);
+  const std::size_t n = std::max(r.x.size(), r.w.size());
+  ASSERT_EQ(ours_x.size(), want.dx.size());
+  ASSERT_EQ(ours_w.size(), want.dw.size());
+  double all = 0;  // the share of the gain is one sum for all taps
+  for (const double size : want.dw_size) all = std::max(all, size);
+  for (std::size_t i = 0; i < ours_x.size(); ++i) {
+    ASSERT_NEAR(ours_x[i], want.dx[i], bound(want.dx_size[i], n)) << "seed " << seed << ", x " << i;
+  }
+  for (std::size_t i = 0; i < ours_w.size(); ++i) {
+    ASSERT_NEAR(ours_w[i], want.dw[i], 2 * bound(all, n)) << "seed " << seed << ", w " << i;
+  }
+}
+
 TEST(MaskedGradient, IsTheDerivativeOfTheDefinition) {
   for (unsigned seed = 0; seed < 400; ++seed) {
     const Trial t(seed);
-    const Gradients want = of_the_definition(t);
-    const std::vector<double> dx = golden::numbers(t.dx()), dw = golden::numbers(t.dw());
-    const std::size_t n = std::max(t.r.x.size(), t.r.w.size());
-    ASSERT_EQ(dx.size(), want.dx.size());
-    ASSERT_EQ(dw.size(), want.dw.size());
-    double all = 0;  // the share of the gain is one sum for all taps
-    for (const double size : want.dw_size) all = std::max(all, size);
-    for (std::size_t i = 0; i < dx.size(); ++i) {
-      ASSERT_NEAR(dx[i], want.dx[i], bound(want.dx_size[i], n)) << "seed " << seed << ", x " << i;
-    }
-    for (std::size_t i = 0; i < dw.size(); ++i) {
-      ASSERT_NEAR(dw[i], want.dw[i], 2 * bound(all, n)) << "seed " << seed << ", w " << i;
-    }
+    expect_gradients(t.dx(), t.dw(), of_the_definition(t.r, t.dy), t.r, seed);
   }
 }
 
@@ -254,6 +228,99 @@ TEST(MaskedGradient, GoesIntoViewsAndHasTypes) {
   Tensor small = Tensor::zeros(f32, {2, 2});
   EXPECT_REFUSED(masked_correlate_filter_gradient(dy, x, w, small, o), "dw has shape");
   EXPECT_REFUSED(masked_correlate_data_gradient(dy, x, w, small, o), "dx has shape");
+}
+
+// A signal is an image in the middle of a larger one of which the rest is missing. Its results are
+// those along the part of the larger one that a mode keeps.
+struct Framed {
+  Framed(const Trial& t, signal::Mode mode, Draw& draw) : r(t.r) {
+    r.options.boundary = Boundary::zero();
+    const std::vector<double> weights =
+        r.weights.empty() ? std::vector<double>(r.x.size(), 1) : r.weights;
+    Extents start;
+    for (std::size_t a = 0; a < r.shape.size(); ++a) {
+      const std::int64_t n = t.r.shape[a], m = t.r.taps[a], least = std::min(n, m);
+      const bool full = mode == signal::Mode::full, same = mode == signal::Mode::same;
+      shape.push_back(full ? n + m - 1 : same ? n : std::max(n, m) - least + 1);
+      const std::int64_t first = full ? 0 : same ? (m - 1) / 2 : least - 1;
+      start.push_back(first + (r.correlates ? m / 2 : m - 1 - m / 2));
+      r.shape[a] = n + 2 * (m - 1);
+      offset.push_back(m - 1);
+    }
+    const auto count = static_cast<std::size_t>(element_count(r.shape));
+    const Strides strides = compact_strides(r.shape);
+    r.x.assign(count, 0);
+    r.weights.assign(count, 0);
+    dy.assign(count, 0);
+    for_each_index(t.r.shape, [&](std::int64_t i, const Extents& index) {
+      const auto at =
+          static_cast<std::size_t>(offset_of(index, strides) + offset_of(offset, strides));
+      r.x[at] = t.r.x[static_cast<std::size_t>(i)];
+      r.weights[at] = weights[static_cast<std::size_t>(i)];
+      inside.push_back(at);
+    });
+    for_each_index(shape, [&](std::int64_t, const Extents& index) {
+      const auto at =
+          static_cast<std::size_t>(offset_of(index, strides) + offset_of(start, strides));
+      of_result.push_back(draw(-9, 9));
+      dy[at] = of_result.back();
+    });
+  }
+  [[nodiscard]] Gradients gradients() const {
+    Gradients all = of_the_definition(r, dy), g = all;
+    g.dx.clear();
+    g.dx_size.clear();
+    for (const std::size_t at : inside) {
+      g.dx.push_back(all.dx[at]);
+      g.dx_size.push_back(all.dx_size[at]);
+    }
+    return g;
+  }
+
+  MaskedReference r;
+  Shape shape;     // of the result
+  Extents offset;  // of x in the frame
+  std::vector<std::size_t> inside;
+  std::vector<double> dy, of_result;
+};
+
+bool fits(const Shape& a, const Shape& b) {
+  bool at_least = true, at_most = true;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    at_least = at_least && a[i] >= b[i];
+    at_most = at_most && a[i] <= b[i];
+  }
+  return at_least || at_most;
+}
+
+TEST(MaskedGradient, OfSignalsIsTheDerivativeOfTheDefinition) {
+  int longer = 0;
+  for (unsigned seed = 0; seed < 400; ++seed) {
+    Trial t(seed);
+    const auto mode = static_cast<signal::Mode>(t.draw(0, 2));
+    if (mode == signal::Mode::valid && !fits(t.r.shape, t.r.taps)) continue;
+    if (element_count(t.r.taps) > element_count(t.r.shape)) ++longer;
+    t.r.options.preserve_nan = false;
+    if (t.r.weights.empty()) t.r.options.nan = NanRule::missing, t.r.options.nan_value = 0;
+    const Framed framed(t, mode, t.draw);
+    Tensor weights;
+    if (!t.r.weights.empty()) weights = Tensor::from(t.r.weights, t.r.shape);
+    const image::MaskedOptions& of = t.r.options;
+    const signal::MaskedOptions o{.mode = mode,
+                                  .weights = weights,
+                                  .nan = of.nan,
+                                  .nan_value = of.nan_value,
+                                  .keep_gain = of.keep_gain,
+                                  .min_count = of.min_count,
+                                  .fill = 0.5};
+    const Tensor dy = Tensor::from(framed.of_result, framed.shape), x = t.x(), k = t.w();
+    const Tensor dx = t.r.correlates ? signal::masked_correlate_data_gradient(dy, x, k, o)
+                                     : signal::masked_convolve_data_gradient(dy, x, k, o);
+    const Tensor dk = t.r.correlates ? signal::masked_correlate_filter_gradient(dy, x, k, o)
+                                     : signal::masked_convolve_filter_gradient(dy, x, k, o);
+    expect_gradients(dx, dk, framed.gradients(), framed.r, seed);
+  }
+  EXPECT_GT(longer, 10);  // filters longer than the signal
 }
 
 // Empty results that are the element of x pass its gradient on.

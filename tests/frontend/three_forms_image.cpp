@@ -38,6 +38,27 @@ void add_filters(std::vector<Function>& all) {
       function("image.correlate1d", line, FALTUNG_FILTER(correlate1d, lower_correlate1d)));
 }
 
+// Its operands dy, x and w; `output` names the type of dy.
+#define FALTUNG_GRADIENT(call, view)                                                \
+  all.push_back(function(                                                           \
+      "image." #call, options, [=](const auto& o) { return call(*dy, *x, *w, o); }, \
+      [=](const TensorView& to, const auto& o) { call(*dy, *x, *w, to, o); },       \
+      [=](const TensorView& to, const auto& o) {                                    \
+        run_planned(plan_##call(*dy, *x, *w, o), *dy, *x, to);                      \
+      }));                                                                          \
+  all.back().result = view;                                                         \
+  all.back().names_f16 = {};
+
+void add_masked_gradients(std::vector<Function>& all, const Operand& x, const Operand& w) {
+  using namespace image;
+  const Operand dy = operand(f32, {12, 10});
+  const image::MaskedOptions options{.keep_gain = true, .min_count = 2};
+  FALTUNG_GRADIENT(masked_convolve_data_gradient, "dx")
+  FALTUNG_GRADIENT(masked_convolve_filter_gradient, "dw")
+  FALTUNG_GRADIENT(masked_correlate_data_gradient, "dx")
+  FALTUNG_GRADIENT(masked_correlate_filter_gradient, "dw")
+}
+
 void add_masked(std::vector<Function>& all) {
   const Operand w = operand(f32, {3, 4}), whole = operand(f32, {12, 10});
   Tensor holes = whole->clone();
@@ -68,6 +89,7 @@ void add_masked(std::vector<Function>& all) {
       [=](const TensorView& y, const auto& o) {
         run_planned(plan_masked_correlate(*x, *w, weighted(o)), *x, y);
       }));
+  add_masked_gradients(all, x, w);
 }
 
 // Passes that become one filter, that stay apart, and whose terms are stored.

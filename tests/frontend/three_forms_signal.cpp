@@ -57,6 +57,27 @@ void add_convolutions(std::vector<Function>& all) {
                          FALTUNG_ROW(numpy::correlate, numpy::lower_correlate)));
 }
 
+// Its operands dy, x and k; `output` names the type of dy.
+#define FALTUNG_GRADIENT(call, view)                                                 \
+  all.push_back(function(                                                            \
+      "signal." #call, options, [=](const auto& o) { return call(*dy, *x, *k, o); }, \
+      [=](const TensorView& to, const auto& o) { call(*dy, *x, *k, to, o); },        \
+      [=](const TensorView& to, const auto& o) {                                     \
+        run_planned(plan_##call(*dy, *x, *k, o), *dy, *x, to);                       \
+      }));                                                                           \
+  all.back().result = view;                                                          \
+  all.back().names_f16 = {};
+
+void add_masked_gradients(std::vector<Function>& all, const Operand& x, const Operand& k) {
+  using namespace signal;
+  const Operand dy = operand(f32, {48});
+  const signal::MaskedOptions options{.keep_gain = true, .min_count = 2};
+  FALTUNG_GRADIENT(masked_convolve_data_gradient, "dx")
+  FALTUNG_GRADIENT(masked_convolve_filter_gradient, "dk")
+  FALTUNG_GRADIENT(masked_correlate_data_gradient, "dx")
+  FALTUNG_GRADIENT(masked_correlate_filter_gradient, "dk")
+}
+
 void add_masked(std::vector<Function>& all) {
   using namespace signal;
   const Operand k = operand(f32, {9});
@@ -81,6 +102,7 @@ void add_masked(std::vector<Function>& all) {
         run_planned(plan_masked_correlate(*x, *k, o), *x, y);
       }));
   all.back().intermediate = true;
+  add_masked_gradients(all, x, k);
 }
 
 void add_rates(std::vector<Function>& all) {

@@ -38,6 +38,8 @@ struct Function {
 void run_planned(const Lowering& call, const ConstTensorView& x, const ConstTensorView& k,
                  const TensorView& y, const ConstTensorView& bias = {});
 void run_planned(const FilterPlan& plan, const ConstTensorView& x, const TensorView& y);
+void run_planned(const GradientPlan& plan, const ConstTensorView& dy, const ConstTensorView& x,
+                 const TensorView& gradient);
 
 /// A row of the table out of calls that take options.
 ///

@@ -52,6 +52,11 @@ void run_planned(const FilterPlan& plan, const ConstTensorView& x, const TensorV
   for (int i = 0; i < 2; ++i) plan.run(x, y);
 }
 
+void run_planned(const GradientPlan& plan, const ConstTensorView& dy, const ConstTensorView& x,
+                 const TensorView& gradient) {
+  for (int i = 0; i < 2; ++i) plan.run(dy, x, gradient);
+}
+
 std::ostream& operator<<(std::ostream& os, const Function& f) { return os << f.name; }
 
 namespace {
