@@ -1,7 +1,10 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
+#include <iterator>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include <faltung/error.hpp>
@@ -13,23 +16,29 @@
 namespace faltung::image {
 namespace {
 
+// Elements of one row: the first one's offset, the distance of neighbours.
+struct Row {
+  std::int64_t first, step;
+};
+
+// Calls f(row of a, row of b, length) for all rows of two views of one shape.
+template <typename F>
+void for_each_row(const ConstTensorView& a, const TensorView& b, F&& f) {
+  if (a.shape.empty()) return f(Row{0, 1}, Row{0, 1}, std::int64_t{1});
+  const Shape rows(std::span(a.shape.begin(), a.shape.size() - 1));
+  for_each_index(rows, [&](std::int64_t, const Extents& row) {
+    f(Row{offset_of(row, a.strides), a.strides.back()},
+      Row{offset_of(row, b.strides), b.strides.back()}, a.shape.back());
+  });
+}
+
 // Calls f(element of a, element of b) for all elements, row by row.
 template <typename A, typename B, typename F>
 void for_each_pair(const ConstTensorView& a, const TensorView& b, F&& f) {
-  Shape rows = Shape{1};  // a scalar is one row of one
-  std::int64_t length = 1;
-  std::int64_t a_step = 1;
-  std::int64_t b_step = 1;
-  if (!a.shape.empty()) {
-    rows = Shape(std::span(a.shape.begin(), a.shape.size() - 1));
-    length = a.shape.back();
-    a_step = a.strides.back();
-    b_step = b.strides.back();
-  }
-  for_each_index(rows, [&](std::int64_t, const Extents& row) {
-    const A* p = static_cast<const A*>(a.data) + (a.shape.empty() ? 0 : offset_of(row, a.strides));
-    B* q = static_cast<B*>(b.data) + (b.shape.empty() ? 0 : offset_of(row, b.strides));
-    for (std::int64_t i = 0; i < length; ++i) f(p[i * a_step], q[i * b_step]);
+  for_each_row(a, b, [&](Row from, Row to, std::int64_t length) {
+    const A* p = static_cast<const A*>(a.data) + from.first;
+    B* q = static_cast<B*>(b.data) + to.first;
+    for (std::int64_t i = 0; i < length; ++i) f(p[i * from.step], q[i * to.step]);
   });
 }
 
@@ -93,16 +102,41 @@ void visit_integer(DType type, F&& f) {
   });
 }
 
+// Numbers that hold every integer and the sum of two.
+using WideRow = std::array<WideSigned, 64>;
+
+void read_wide(const ConstTensorView& x, Row row, std::int64_t count, WideRow& to) {
+  visit_integer(x.dtype, [&](auto element) {
+    const auto* from = static_cast<const decltype(element)*>(x.data) + row.first;
+    for (std::int64_t i = 0; i < count; ++i) to[i] = from[i * row.step];
+  });
+}
+
+void write_saturated(const WideRow& from, Row row, std::int64_t count, const TensorView& y) {
+  visit_integer(y.dtype, [&](auto element) {
+    using T = decltype(element);
+    T* to = static_cast<T*>(y.data) + row.first;
+    for (std::int64_t i = 0; i < count; ++i) {
+      to[i * row.step] =
+          store_element<T>(static_cast<WideUnsigned>(from[i]), {.overflow = Overflow::saturate});
+    }
+  });
+}
+
 // Exact for every pair of types, where a sum in f64 would be rounded before it is clamped.
 void copy_saturating(const ConstTensorView& x, const TensorView& y, bool add) {
-  visit_integer(x.dtype, [&](auto from) {
-    visit_integer(y.dtype, [&](auto to) {
-      for_each_pair<decltype(from), decltype(to)>(x, y, [add](const auto& in, auto& out) {
-        using To = decltype(to);
-        const auto value = static_cast<WideSigned>(in) + (add ? static_cast<WideSigned>(out) : 0);
-        out = store_element<To>(static_cast<WideUnsigned>(value), {.overflow = Overflow::saturate});
-      });
-    });
+  for_each_row(x, y, [&](Row from, Row to, std::int64_t length) {
+    WideRow values, present{};
+    for (std::int64_t done = 0; done < length; done += std::ssize(values)) {
+      const std::int64_t count = std::min(std::ssize(values), length - done);
+      read_wide(x, {from.first + done * from.step, from.step}, count, values);
+      const Row target{to.first + done * to.step, to.step};
+      if (add) {
+        read_wide(y, target, count, present);
+        for (std::int64_t i = 0; i < count; ++i) values[i] += present[i];
+      }
+      write_saturated(values, target, count, y);
+    }
   });
 }
 
