@@ -8,6 +8,7 @@
 #include <new>
 #include <numeric>
 #include <stdexcept>
+#include <utility>
 
 #include "tests/emulator/async_copy.hpp"
 #include "tests/emulator/emulator.hpp"
@@ -306,7 +307,11 @@ void launch(const LaunchSpec& spec, const std::function<void()>& body) {
     run.has_company = launch_has_company();
     run_clusters(run, body);
   } catch (...) {
-    for (std::size_t i = 0; i < run.threads.size(); ++i) pooled_fiber(i).abandon();
+    for (Thread* thread : run.threads) {
+      if (thread->fiber == nullptr) continue;
+      thread->fiber->abandon();
+      give_back(std::exchange(thread->fiber, nullptr));
+    }
     running = nullptr;
     throw;
   }

@@ -7,7 +7,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -80,6 +79,27 @@ struct Block {
   std::vector<Warpgroup> warpgroups;  ///< made when first used
 };
 
+/// Random numbers for choices that need no quality, at a nanosecond each and nothing to set up: a
+/// launch of few threads makes a Mersenne twister for as long as it runs.
+/// Source: Steele, Lea and Flood, Fast splittable pseudorandom number generators (2014), SplitMix.
+class Choices {
+ public:
+  using result_type = std::uint64_t;
+  static constexpr result_type min() { return 0; }
+  static constexpr result_type max() { return ~result_type{0}; }
+
+  void seed(std::uint64_t seed) { state_ = seed; }
+  result_type operator()() {
+    std::uint64_t z = state_ += 0x9e3779b97f4a7c15u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+  }
+
+ private:
+  std::uint64_t state_ = 0;
+};
+
 /// One launch, and the cluster of it that is running.
 struct Execution {
   LaunchSpec spec;
@@ -91,7 +111,7 @@ struct Execution {
   std::size_t shared_bytes = 0;                      ///< dynamic
   std::size_t shared_end = 0;                        ///< past the static arrays met so far
   std::map<const void*, std::size_t> static_arrays;  ///< offsets, the same in every block
-  std::mt19937_64 random;
+  Choices random;
   std::uint32_t first_serial = 0;  ///< of this launch's clusters
   std::uint32_t serial = 0;        ///< of the running cluster
   Agent agents = 0;                ///< numbers given out so far in the running cluster

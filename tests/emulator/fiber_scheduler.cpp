@@ -94,11 +94,20 @@ void Fiber::abandon() {
   prepare();
 }
 
-Fiber& pooled_fiber(std::size_t index) {
-  static auto& pool = *new std::vector<Fiber*>;
-  while (pool.size() <= index) pool.push_back(new Fiber);
-  return *pool[index];
+std::vector<Fiber*>& idle_fibers() {
+  static auto& fibers = *new std::vector<Fiber*>;
+  return fibers;
 }
+
+Fiber* take_fiber() {
+  std::vector<Fiber*>& idle = idle_fibers();
+  if (idle.empty()) return new Fiber;
+  Fiber* fiber = idle.back();
+  idle.pop_back();
+  return fiber;
+}
+
+void give_back(Fiber* fiber) { idle_fibers().push_back(fiber); }
 
 Thread& self() { return *current_thread; }
 
@@ -116,11 +125,7 @@ void wake(Thread& thread) {
 
 void run_threads(const std::function<void()>& body) {
   Execution& run = execution();
-  for (Thread* thread : run.threads) {
-    thread->fiber = &pooled_fiber(static_cast<std::size_t>(thread->id));
-    thread->fiber->start(&body);
-    wake(*thread);
-  }
+  for (Thread* thread : run.threads) wake(*thread);
   std::size_t left = run.threads.size();
   while (left > 0) {
     if (run.runnable.empty()) {
@@ -138,9 +143,14 @@ void run_threads(const std::function<void()>& body) {
     current_thread = &thread;
     threadIdx = thread.index;
     blockIdx = thread.block->index;
+    if (thread.fiber == nullptr) {
+      thread.fiber = take_fiber();
+      thread.fiber->start(&body);
+    }
     thread.fiber->resume();
     if (run.violation) throw *run.violation;
     if (thread.fiber->done()) {
+      give_back(std::exchange(thread.fiber, nullptr));
       thread.exited = true;
       finish_copies(thread);
       finish_stores(thread);

@@ -44,8 +44,10 @@ class Fiber {
 /// frame this is. Needs code with frame pointers; without them the number is the same more often.
 [[nodiscard]] std::uintptr_t call_path(const void* frame);
 
-/// The `index`-th fiber of the pool; made at first use.
-Fiber& pooled_fiber(std::size_t index);
+/// For the next thread that starts; the one given back last, whose stack is in the cache.
+[[nodiscard]] Fiber* take_fiber();
+/// Takes a fiber that has done its work, or was abandoned.
+void give_back(Fiber* fiber);
 
 /// Runs every thread of the current cluster to its end, one at a time, switching only where a
 /// thread waits, and picking the next at random.

@@ -176,12 +176,10 @@ __global__ void expects_too_many_bytes(In x, Out y) {
 template <bool broken>
 __global__ void too_many_arrivals(In x, Out y) {
   const BulkMemory m = set_up();
-  if (thread() < (broken ? 2 : 1)) {
-    if (thread() == 0) cuda::mbarrier_arrive_expect(m.barrier, tile_bytes);
-    if (thread() == 1) cuda::mbarrier_arrive(m.barrier);
-    if (thread() == 0) {
-      cuda::bulk_load(m.tile, x + block() * bug_threads, tile_bytes, m.barrier);
-    }
+  if (thread() == 0) {
+    cuda::mbarrier_arrive_expect(m.barrier, tile_bytes);
+    if (broken) cuda::mbarrier_arrive(m.barrier);
+    cuda::bulk_load(m.tile, x + block() * bug_threads, tile_bytes, m.barrier);
   }
   __syncthreads();
   cuda::mbarrier_wait(m.barrier, 0);
