@@ -1,11 +1,14 @@
 """The package as users meet it: results beside SciPy's and NumPy's, arrays of all kinds, errors, threads, examples."""
 
 import ast
+import contextlib
 import doctest
 import inspect
+import io
 import itertools
 import pathlib
 import pickle
+import re
 import sys
 import threading
 import time
@@ -359,6 +362,13 @@ class Examples(unittest.TestCase):
         for each in faltung.Problem, faltung.Plan:
             test = doctest.DocTestParser().get_doctest(each.__doc__, vars(faltung), each.__name__, None, 0)
             self.assertEqual(doctest.DocTestRunner().run(test).failed, 0, each)
+
+    def test_the_lines_of_the_readme_print_what_they_say(self):
+        code = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL).group(1)
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(code, {})
+        self.assertEqual(printed.getvalue().splitlines(), re.findall(r"^print.*  # (.*)$", code, re.MULTILINE))
 
     def test_every_function_has_one(self):
         for module in faltung.signal, faltung.numpy, faltung.ndimage, faltung.nn, restoration:
