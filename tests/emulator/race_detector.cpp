@@ -1,6 +1,7 @@
 #include "tests/emulator/race_detector.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <string>
 
 #include "tests/emulator/async_copy.hpp"
@@ -16,8 +17,8 @@ std::string at(std::size_t offset) { return " at byte " + std::to_string(offset)
 
 void Shadow::reset(std::size_t offset, std::size_t bytes) {
   std::fill_n(cells_.begin() + static_cast<std::ptrdiff_t>(offset / 4), (bytes + 3) / 4, Cell{});
-  reader_sets_.clear();
-  free_sets_.clear();
+  free_sets_.resize(reader_sets_.size());  // kept for their memory
+  std::iota(free_sets_.begin(), free_sets_.end(), 1u);
 }
 
 template <typename Visit>
@@ -116,9 +117,10 @@ void Shadow::check_readers(const Cell& cell, std::uint8_t mask, std::size_t offs
     return;
   }
   const std::vector<Reader>& readers = reader_sets_[cell.readers - 1];
+  const Clock& clock = self().clock;
   for (Agent agent = 0; agent < readers.size(); ++agent) {
     const Epoch read{agent, readers[agent].time};
-    if ((readers[agent].mask & mask) && !self().clock.knows(read)) {
+    if ((readers[agent].mask & mask) && !clock.knows(read)) {
       report_race(read, "read", offset, what, where);
     }
   }
