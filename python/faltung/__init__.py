@@ -26,7 +26,7 @@ __all__ = [
 
 def __getattr__(name):
     """Modules over packages that not everybody has are imported when they are asked for."""
-    if name == "dask":
+    if name in ("dask", "jax", "torch"):
         import importlib
         return importlib.import_module("." + name, __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,20 +1,129 @@
-"""Arrays that the extension module does not take as they are."""
+"""Arrays that the extension module does not take as they are, and results of the kind of their operands."""
+
+import functools
+import importlib
 
 import numpy as np
 
 
-def plain(array):
-    """The same numbers as a NumPy array of native byte order, whose strides are whole elements.
+def numpy_array(array, name="an operand"):
+    """The array as NumPy's, in the same memory if that is the CPU's and if it speaks DLPack or ``__array_interface__``."""
+    if not isinstance(array, np.ndarray):
+        check_memory(array, name)
+        if hasattr(array, "__dlpack__") and not hasattr(array, "__array__"):
+            return np.from_dlpack(array)
+    return np.asarray(array)
 
-    Nothing is copied of NumPy's own arrays that are so already, nor of those of others in the memory of the CPU
-    that speak DLPack or ``__array_interface__``.
-    """
-    if not isinstance(array, np.ndarray) and hasattr(array, "__dlpack__") and not hasattr(array, "__array__"):
-        array = np.from_dlpack(array)
-    array = np.asarray(array)
+
+def plain(array, name="an operand"):
+    """The same numbers as a NumPy array of native byte order, whose strides are whole elements: not a copy if it is so
+    already."""
+    array = numpy_array(array, name)
     if array.dtype.kind in "biufc":
         native = array.dtype.newbyteorder("=")
         stepped = all(step % array.dtype.itemsize == 0 for step in array.strides)
         if array.dtype != native or not stepped or not array.flags.aligned:
             return array.astype(native, copy=True)
     return array
+
+
+# DLPack's numbers of devices whose memory the CPU reads: its own, pinned and managed memory of CUDA and of ROCm.
+_READ_BY_THE_CPU = {1, 3, 11, 13}
+
+
+def check_memory(array, name):
+    """Refuses an array in the memory of a GPU.
+
+    :raises TypeError: which says where it lies, and how it comes to the CPU.
+    """
+    if hasattr(array, "__dlpack_device__"):
+        if int(array.__dlpack_device__()[0]) in _READ_BY_THE_CPU:
+            return
+        place = str(getattr(array, "device", "another device"))
+    elif hasattr(array, "__cuda_array_interface__"):
+        place = "a CUDA device"
+    else:
+        return
+    raise TypeError(f"{name} lies in the memory of {place}; the Python package computes in the memory of the CPU: "
+                    "copy it there, by .cpu() (PyTorch), .get() (CuPy) or numpy.asarray (JAX)")
+
+
+def _exchanged(array):
+    """A capsule of DLPack, of the version that has flags where the array's library knows it."""
+    try:
+        return array.__dlpack__(max_version=(1, 1))
+    except TypeError:
+        return array.__dlpack__()
+
+
+def readable(array, name):
+    """What the extension module reads in the place of `array`: a capsule of DLPack, or an array of NumPy's."""
+    if not isinstance(array, np.ndarray) and hasattr(array, "__dlpack__"):
+        check_memory(array, name)
+        return _exchanged(array)
+    return plain(array, name)
+
+
+def writable(array, name):
+    """A capsule of DLPack, to write into."""
+    if not hasattr(array, "__dlpack__"):
+        raise TypeError(f"{name} is a {type(array).__name__}, which cannot be written; pass an array")
+    check_memory(array, name)
+    return _exchanged(array)
+
+
+def _to_torch(result):
+    torch = importlib.import_module("torch")
+    return torch.from_dlpack(result) if isinstance(result, np.ndarray) else torch.as_tensor(result)
+
+
+def _to_jax(result):
+    return importlib.import_module("jax.numpy").asarray(result)
+
+
+_CONVERTERS = {"torch": _to_torch, "jax": _to_jax, "jaxlib": _to_jax}
+
+
+@functools.cache
+def converter(kind):
+    """What makes results of NumPy's into arrays of the library of the type `kind`; None for NumPy's own and all else."""
+    for base in kind.__mro__:
+        found = _CONVERTERS.get(base.__module__.partition(".")[0])
+        if found and hasattr(kind, "__dlpack__"):
+            return found
+    return None
+
+
+def _converted(result, convert):
+    if isinstance(result, tuple):
+        return tuple(_converted(each, convert) for each in result)
+    return convert(result) if isinstance(result, (np.ndarray, np.generic)) else result
+
+
+def same_kind(function):
+    """The function, whose result is PyTorch's or JAX's if an operand is; NumPy's otherwise.
+
+    :raises TypeError: where one operand is PyTorch's and another is JAX's.
+    """
+
+    @functools.wraps(function)
+    def call(*operands, **named):
+        convert = None
+        for operand in (*operands, *named.values()) if named else operands:
+            kind = type(operand)
+            if kind is np.ndarray:
+                continue
+            found = converter(kind)
+            if found and convert not in (None, found):
+                raise TypeError(f"{function.__name__}: operands of PyTorch and of JAX; convert one of them")
+            convert = found or convert
+        result = function(*operands, **named)
+        return result if convert is None else _converted(result, convert)
+
+    return call
+
+
+def results_of_the_same_kind(module, names):
+    """Wraps the functions of these names, among the global names of a module."""
+    for name in names:
+        module[name] = same_kind(module[name])

@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 
-from ._arrays import plain
+from ._arrays import numpy_array, plain
 
 _MODES = {
     "reflect": "reflect", "grid-mirror": "reflect", "mirror": "mirror", "nearest": "nearest", "wrap": "wrap",
@@ -77,7 +77,7 @@ def output_array(output, input, complex_result=False):
         if dtype.kind not in "biufc":
             raise RuntimeError("output must have numeric dtype")
         return np.empty(input.shape, dtype)
-    output = np.asarray(output)
+    output = numpy_array(output, "output")
     if output.shape != input.shape:
         raise RuntimeError("output shape not correct")
     if complex_result and output.dtype.kind != "c":

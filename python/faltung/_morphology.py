@@ -3,6 +3,7 @@
 import numpy as np
 
 from . import ndimage
+from ._arrays import numpy_array
 from ._image_rules import axes_of, image_of, integers, output_array, sequence
 
 
@@ -12,7 +13,7 @@ def _flat(size, footprint, structure):
         raise ValueError("size, footprint, or structure must be specified")
     if structure is None:
         return size, footprint
-    structure = np.asarray(structure)
+    structure = numpy_array(structure, "structure")
     if np.any(structure != 0):
         raise ValueError("structure has elements other than 0; here structuring elements are flat: name their shape by "
                          "size or footprint, or use scipy.ndimage")
@@ -41,7 +42,7 @@ def grey_dilation(input, size=None, footprint=None, structure=None, output=None,
     input = image_of(input)
     axes = axes_of(axes, input.ndim)
     if footprint is not None:
-        footprint = np.flip(np.asarray(footprint))
+        footprint = np.flip(numpy_array(footprint, "footprint"))
         extents = footprint.shape
     else:
         extents = integers(size, len(axes))

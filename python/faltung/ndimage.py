@@ -13,6 +13,7 @@ import operator
 import numpy as np
 
 from . import _core
+from ._arrays import numpy_array, results_of_the_same_kind
 from ._image_rules import (axes_of, axis_of, check_cval, check_origins, image_of, in_f64, in_order_of, integers, is_complex,
                            modes_of, number, output_array, sequence, write)
 
@@ -27,7 +28,7 @@ __all__ = [
 
 def _filter(flip, input, weights, output, mode, cval, origin, axes):
     input = image_of(input)
-    weights = np.asarray(weights)
+    weights = numpy_array(weights, "weights")
     check_cval(cval, input)
     axes = axes_of(axes, input.ndim)
     if weights.ndim != len(axes):
@@ -71,7 +72,7 @@ def convolve(input, weights, output=None, mode="reflect", cval=0.0, origin=0, *,
 
 def _filter1d(flip, input, weights, axis, output, mode, cval, origin):
     input = image_of(input)
-    weights = np.asarray(weights)
+    weights = numpy_array(weights, "weights")
     check_cval(cval, input)
     if weights.ndim != 1 or weights.size == 0:
         raise RuntimeError("no filter weights given")
@@ -268,7 +269,7 @@ def _window(input, size, footprint, output, mode, cval, origin, axes, sizes_too=
             raise RuntimeError("filter footprint array has incorrect shape.")
         extents = sizes
     else:
-        footprint = np.asarray(footprint, dtype=bool).view(np.uint8)
+        footprint = np.asarray(numpy_array(footprint, "footprint"), dtype=bool).view(np.uint8)
         if footprint.ndim != len(axes):
             raise RuntimeError(f"footprint.ndim ({footprint.ndim}) must match len(axes) ({len(axes)})")
         if not footprint.any():
@@ -388,3 +389,5 @@ def maximum_filter1d(input, size, axis=-1, output=None, mode="reflect", cval=0.0
 # Made of those above, so they stand in a module of their own.
 from ._morphology import (generic_gradient_magnitude, generic_laplace, grey_closing, grey_dilation,  # noqa: E402, F401
                           grey_erosion, grey_opening)
+
+results_of_the_same_kind(globals(), __all__)

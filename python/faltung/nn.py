@@ -8,6 +8,7 @@ and ``output_padding`` are one number or one for each spatial axis; ``padding`` 
 import numpy as np
 
 from . import _core
+from ._arrays import plain, results_of_the_same_kind
 
 __all__ = [
     "bias_gradient", "conv1d", "conv2d", "conv3d", "conv_input", "conv_transpose1d", "conv_transpose2d",
@@ -54,7 +55,7 @@ def _of_rank(rank, input, weight, name):
     if np.ndim(input) not in (rank + 1, rank + 2):
         raise ValueError(f"{name}: input has {np.ndim(input)} axes; it takes {rank + 2}, or {rank + 1} without a batch")
     alone = np.ndim(input) == rank + 1
-    return (np.asarray(input)[None] if alone else input), alone
+    return (plain(input)[None] if alone else input), alone
 
 
 def _conv(rank, input, weight, bias, stride, padding, dilation, groups):
@@ -179,3 +180,6 @@ def conv_transpose_weight(input, weight_size, grad_output, stride=1, padding=0, 
     """
     geometry = _transposed(weight_size, stride, padding, output_padding, dilation)
     return _core.conv_transpose_filter_gradient(input, grad_output, list(weight_size), *geometry, groups)
+
+
+results_of_the_same_kind(globals(), __all__)

@@ -1,6 +1,7 @@
 """NumPy's convolve and correlate."""
 
 from . import _core
+from ._arrays import results_of_the_same_kind
 
 __all__ = ["convolve", "correlate"]
 
@@ -25,3 +26,6 @@ def correlate(a, v, mode="valid"):
     array([2. , 3.5, 3. ])
     """
     return _core.numpy_correlate(a, v, _MODES.get(mode, mode))
+
+
+results_of_the_same_kind(globals(), __all__)

@@ -6,12 +6,13 @@ Images are of any rank; float32 ones stay float32, all others become float64.
 import numpy as np
 
 from . import signal
+from ._arrays import numpy_array, results_of_the_same_kind
 
 __all__ = ["richardson_lucy", "wiener"]
 
 
 def _floating(array):
-    array = np.asarray(array)
+    array = numpy_array(array)
     if array.dtype.kind not in "biuf" or array.dtype.char == "g":
         raise ValueError(f"elements of type {array.dtype} are not supported; images are of real numbers of at most 64 bits")
     return array.astype(np.float32 if array.dtype.char in "ef" else np.float64, copy=False)
@@ -81,8 +82,8 @@ def wiener(image, psf, balance, reg=None, is_real=True, clip=True):
     >>> wiener(blurred, np.array([0.2, 0.6, 0.2]), 1e-6).round(2) + 0
     array([0., 0., 1., 0., 0., 0., 0., 0.])
     """
-    image, psf = _floating(image), np.asarray(psf)
-    reg = _laplacian(image.ndim) if reg is None else np.asarray(reg)
+    image, psf = _floating(image), numpy_array(psf, "psf")
+    reg = _laplacian(image.ndim) if reg is None else numpy_array(reg, "reg")
     spectrum = reg if np.iscomplexobj(reg) else _transfer(reg, image.shape, is_real)
     blur = psf if psf.shape == spectrum.shape else _transfer(_floating(psf.real), image.shape, is_real)
     filter = np.conj(blur) / (np.abs(blur)**2 + balance * np.abs(spectrum)**2)
@@ -95,3 +96,6 @@ def wiener(image, psf, balance, reg=None, is_real=True, clip=True):
         result[result > 1], result[result < -1] = 1, -1
         return result
     return np.clip(result, -1, 1, out=result) if clip else result
+
+
+results_of_the_same_kind(globals(), __all__)

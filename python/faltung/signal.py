@@ -10,7 +10,7 @@ import operator
 import numpy as np
 
 from . import _core, ndimage
-from ._arrays import plain
+from ._arrays import numpy_array, plain, results_of_the_same_kind
 
 __all__ = [
     "choose_conv_method", "convolve", "convolve2d", "correlate", "correlate2d", "correlation_lags", "fftconvolve",
@@ -251,7 +251,7 @@ def order_filter(a, domain, rank):
     >>> order_filter([3., 1., 2.], [1, 1, 1], 0)
     array([0., 1., 0.])
     """
-    domain = np.asarray(domain)
+    domain = numpy_array(domain, "domain")
     if any(size % 2 == 0 for size in domain.shape):
         raise ValueError("Each dimension of domain argument should have an odd number of elements.")
     if domain.dtype == bool:
@@ -273,7 +273,7 @@ def sepfir2d(input, hrow, hcol):
 
 def _state(zi, shape):
     """The initial state, one value for all lines along an axis of one element."""
-    zi = np.asarray(zi)
+    zi = numpy_array(zi, "zi")
     if zi.ndim != len(shape) or any(have not in (1, want) for have, want in zip(zi.shape, shape)):
         raise ValueError(f"Unexpected shape for parameter zi: expected {shape}, found {zi.shape}.")
     return zi
@@ -290,7 +290,7 @@ def lfilter(b, a, x, axis=-1, zi=None):
     >>> lfilter([0.5, 0.5], 1., [2., 4.], zi=[3.])
     (array([4., 3.]), array([2.]))
     """
-    b, a, x = np.atleast_1d(b), np.atleast_1d(a), np.asarray(x)
+    b, a, x = np.atleast_1d(numpy_array(b, "b")), np.atleast_1d(numpy_array(a, "a")), numpy_array(x, "x")
     for name, taps in ("b", b), ("a", a):
         if taps.ndim != 1 or not taps.size:
             raise ValueError(f"Parameter {name} is not a non-empty 1d array, since {name}.shape={taps.shape}!")
@@ -394,3 +394,6 @@ def savgol_filter(x, window_length, polyorder, deriv=0, delta=1.0, axis=-1, mode
         lines[..., :half] = samples[..., :window_length] @ first.T
         lines[..., -half:] = samples[..., -window_length:] @ last.T
     return y
+
+
+results_of_the_same_kind(globals(), __all__)

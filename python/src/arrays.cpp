@@ -1,7 +1,5 @@
 #include "arrays.hpp"
 
-#include <nanobind/ndarray.h>
-
 #include <array>
 #include <optional>
 #include <string_view>
@@ -16,9 +14,16 @@ nb::handle numpy_empty() {
   return function;
 }
 
-nb::handle plain_array() {
+// What faltung._arrays makes of an array that is no buffer: NumPy's, or a capsule of DLPack.
+nb::handle readable() {
   static const nb::handle function =
-      nb::object(nb::module_::import_("faltung._arrays").attr("plain")).release();
+      nb::object(nb::module_::import_("faltung._arrays").attr("readable")).release();
+  return function;
+}
+
+nb::handle writable() {
+  static const nb::handle function =
+      nb::object(nb::module_::import_("faltung._arrays").attr("writable")).release();
   return function;
 }
 
@@ -57,12 +62,46 @@ std::optional<DType> dtype_of_format(std::string_view format, Py_ssize_t size) {
   return std::nullopt;
 }
 
-// Whether the buffer is what a view can say. Python's lengths are 64-bit here, like ours.
-bool read_buffer(const Py_buffer& buffer, DType& dtype, Shape& shape, Strides& strides) {
-  if (buffer.ndim > static_cast<int>(Extents::max_rank)) {
-    throw InvalidProblem("an array has " + std::to_string(buffer.ndim) +
+std::optional<DType> dtype_of_exchanged(nb::dlpack::dtype type) {
+  using Code = nb::dlpack::dtype_code;
+  if (type.lanes != 1) return std::nullopt;
+  const auto code = static_cast<Code>(type.code);
+  const Py_ssize_t bytes = type.bits / 8;
+  if (code == Code::Int || code == Code::UInt) return integer_of(bytes, code == Code::Int);
+  if (code == Code::Bfloat && bytes == 2) return bf16;
+  if (code == Code::Float)
+    return dtype_of_format(bytes == 2 ? "e" : bytes == 4 ? "f" : bytes == 8 ? "d" : "", bytes);
+  if (code == Code::Complex && bytes == 8) return c64;
+  if (code == Code::Complex && bytes == 16) return c128;
+  return std::nullopt;
+}
+
+void check_rank(std::size_t rank) {
+  if (rank > Extents::max_rank) {
+    throw InvalidProblem("an array has " + std::to_string(rank) +
                          " axes; at most 8 are supported: merge axes or loop over the outer ones");
   }
+}
+
+// The view of an array that came by DLPack, whose strides count elements as ours do. False for
+// elements that Faltung has not.
+template <typename Array, typename View>
+bool read_exchanged(const Array& array, View& view) {
+  check_rank(array.ndim());
+  const auto dtype = dtype_of_exchanged(array.dtype());
+  if (!dtype) return false;
+  view.dtype = *dtype;
+  for (std::size_t i = 0; i < array.ndim(); ++i) {
+    view.shape.push_back(array.shape_ptr()[i]);
+    view.strides.push_back(array.stride_ptr()[i]);
+  }
+  view.data = array.data();
+  return true;
+}
+
+// Whether the buffer is what a view can say. Python's lengths are 64-bit here, like ours.
+bool read_buffer(const Py_buffer& buffer, DType& dtype, Shape& shape, Strides& strides) {
+  check_rank(static_cast<std::size_t>(buffer.ndim));
   const auto found =
       dtype_of_format(buffer.format == nullptr ? "B" : buffer.format, buffer.itemsize);
   if (!found) return false;
@@ -101,7 +140,14 @@ Operand::Operand(nb::handle object, const char* name) {
   if (!has_buffer || !is_stepped_like_itself(buffer_, view_)) {
     if (has_buffer) PyBuffer_Release(&buffer_);
     buffer_ = {};
-    const nb::object array = plain_array()(object);
+    view_.shape = {};
+    view_.strides = {};
+    const nb::object array = readable()(object, name);
+    if (nb::isinstance<nb::capsule>(array)) {
+      exchanged_ = nb::cast<nb::ndarray<nb::ro>>(array);
+      if (!read_exchanged(exchanged_, view_)) refuse_type(name, object);
+      return;
+    }
     if (PyObject_GetBuffer(array.ptr(), &buffer_, PyBUF_RECORDS_RO) != 0) {
       PyErr_Clear();
       refuse_type(name, array);
@@ -115,7 +161,14 @@ Operand::Operand(nb::handle object, const char* name) {
 }
 
 Target::Target(nb::handle object, const char* name) {
-  if (PyObject_GetBuffer(object.ptr(), &buffer_, PyBUF_RECORDS) != 0) throw nb::python_error();
+  if (PyObject_GetBuffer(object.ptr(), &buffer_, PyBUF_RECORDS) != 0) {
+    if (nb::hasattr(object, "__array_interface__")) throw nb::python_error();
+    PyErr_Clear();
+    buffer_ = {};
+    exchanged_ = nb::cast<nb::ndarray<>>(writable()(object, name));
+    if (!read_exchanged(exchanged_, view_)) refuse_type(name, object);
+    return;
+  }
   if (!read_buffer(buffer_, view_.dtype, view_.shape, view_.strides)) {
     PyBuffer_Release(&buffer_);
     refuse_type(name, object);

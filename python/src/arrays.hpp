@@ -1,13 +1,14 @@
 #pragma once
 
 #include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
 #include <faltung/faltung.hpp>
 
 #include <string>
 #include <vector>
 
 /// Arrays of Python as views, and back. Nothing is copied of what NumPy can describe: any strides,
-/// read only or not.
+/// read only or not; nor of what DLPack describes in the memory of the CPU.
 namespace faltung::python {
 
 namespace nb = nanobind;
@@ -28,10 +29,12 @@ class Operand {
 
  private:
   Py_buffer buffer_{};
+  nb::ndarray<nb::ro> exchanged_;  // keeps what DLPack gave
   ConstTensorView view_;
 };
 
-/// An array that a call writes: NumPy's, of a type and strides that a view has.
+/// An array that a call writes, of a type and strides that a view has: NumPy's, or one that DLPack
+/// lets others write.
 class Target {
  public:
   Target(nb::handle object, const char* name);
@@ -43,6 +46,7 @@ class Target {
 
  private:
   Py_buffer buffer_{};
+  nb::ndarray<> exchanged_;
   TensorView view_;
 };
 

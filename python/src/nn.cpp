@@ -47,38 +47,60 @@ class Bias {
   std::optional<Operand> operand_;
 };
 
+// A new array of NumPy's, or `out` where one is given. `call` takes nothing, or the result; or the
+// shape wanted, or the result.
+template <typename Call, typename... Wanted>
+nb::object computed(nb::handle out, Call&& call, const Wanted&... shape) {
+  if (out.is_none()) return array_of(released([&] { return call(shape...); }));
+  const Target target(out, "out");
+  released([&] { call(ResultView(target)); });
+  return nb::borrow(out);
+}
+
 }  // namespace
 
 void bind_nn(nb::module_& m) {
+  const auto none = nb::arg("out").none() = nb::none();
   m.def(
       "conv",
       [](nb::handle x, nb::handle w, nb::object b, const Integers& stride, const Pairs& padding,
-         const Integers& dilation, std::int64_t groups) {
+         const Integers& dilation, std::int64_t groups, nb::object out) {
         const Operand input(x, "input"), weight(w, "weight");
         const Bias bias(b);
         const auto options = options_of(stride, padding, dilation, groups);
-        return array_of(
-            released([&] { return nn::conv(input.view(), weight.view(), options, bias.view()); }));
-      },
-      nb::arg(), nb::arg(), nb::arg().none(), nb::arg(), nb::arg(), nb::arg(), nb::arg());
-  m.def("conv_data_gradient",
-        [](nb::handle dy, nb::handle w, const Integers& shape, const Integers& stride,
-           const Pairs& padding, const Integers& dilation, std::int64_t groups) {
-          const Operand gradient(dy, "grad_output"), weight(w, "weight");
-          const auto options = options_of(stride, padding, dilation, groups);
-          return array_of(released([&] {
-            return nn::conv_data_gradient(gradient.view(), weight.view(), shape_of(shape), options);
-          }));
+        return computed(out, [&](const auto&... y) {
+          return nn::conv(input.view(), weight.view(), y..., options, bias.view());
         });
-  m.def("conv_filter_gradient", [](nb::handle x, nb::handle dy, const Integers& shape,
-                                   const Integers& stride, const Pairs& padding,
-                                   const Integers& dilation, std::int64_t groups) {
-    const Operand input(x, "input"), gradient(dy, "grad_output");
-    const auto options = options_of(stride, padding, dilation, groups);
-    return array_of(released([&] {
-      return nn::conv_filter_gradient(input.view(), gradient.view(), shape_of(shape), options);
-    }));
-  });
+      },
+      nb::arg(), nb::arg(), nb::arg().none(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), none);
+  m.def(
+      "conv_data_gradient",
+      [](nb::handle dy, nb::handle w, const Integers& shape, const Integers& stride,
+         const Pairs& padding, const Integers& dilation, std::int64_t groups, nb::object out) {
+        const Operand gradient(dy, "grad_output"), weight(w, "weight");
+        const auto options = options_of(stride, padding, dilation, groups);
+        return computed(
+            out,
+            [&](const auto& dx) {
+              return nn::conv_data_gradient(gradient.view(), weight.view(), dx, options);
+            },
+            shape_of(shape));
+      },
+      nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), none);
+  m.def(
+      "conv_filter_gradient",
+      [](nb::handle x, nb::handle dy, const Integers& shape, const Integers& stride,
+         const Pairs& padding, const Integers& dilation, std::int64_t groups, nb::object out) {
+        const Operand input(x, "input"), gradient(dy, "grad_output");
+        const auto options = options_of(stride, padding, dilation, groups);
+        return computed(
+            out,
+            [&](const auto& dw) {
+              return nn::conv_filter_gradient(input.view(), gradient.view(), dw, options);
+            },
+            shape_of(shape));
+      },
+      nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), none);
   m.def("bias_gradient", [](nb::handle dy) {
     const Operand gradient(dy, "grad_output");
     return array_of(released([&] { return nn::bias_gradient(gradient.view()); }));
@@ -86,15 +108,17 @@ void bind_nn(nb::module_& m) {
   m.def(
       "conv_transpose",
       [](nb::handle x, nb::handle w, nb::object b, const Integers& stride, const Pairs& padding,
-         const Integers& output_padding, const Integers& dilation, std::int64_t groups) {
+         const Integers& output_padding, const Integers& dilation, std::int64_t groups,
+         nb::object out) {
         const Operand input(x, "input"), weight(w, "weight");
         const Bias bias(b);
         const auto options = transposed(stride, padding, output_padding, dilation, groups);
-        return array_of(released(
-            [&] { return nn::conv_transpose(input.view(), weight.view(), options, bias.view()); }));
+        return computed(out, [&](const auto&... y) {
+          return nn::conv_transpose(input.view(), weight.view(), y..., options, bias.view());
+        });
       },
-      nb::arg(), nb::arg(), nb::arg().none(), nb::arg(), nb::arg(), nb::arg(), nb::arg(),
-      nb::arg());
+      nb::arg(), nb::arg(), nb::arg().none(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(),
+      none);
   m.def("conv_transpose_data_gradient",
         [](nb::handle dy, nb::handle w, const Integers& shape, const Integers& stride,
            const Pairs& padding, const Integers& output_padding, const Integers& dilation,
