@@ -200,9 +200,11 @@ void ResultRows<Acc>::store_as(const ResultRows& rows, Wide<Acc> bias, const Acc
     return;
   }
   const bool plain = rows.epilogue_ == Epilogue{};
-  if constexpr (std::is_same_v<T, Acc> && !std::is_integral_v<T>) {
+  // Of floating numbers what finish_element makes of a plain one, without its questions.
+  constexpr bool narrows = std::is_same_v<Acc, double> && std::is_same_v<T, float>;
+  if constexpr (narrows || (std::is_same_v<T, Acc> && !std::is_integral_v<T>)) {
     if (plain) {
-      for (std::int64_t i = 0; i < count; ++i) to[i * step] = sums[i];
+      for (std::int64_t i = 0; i < count; ++i) to[i * step] = static_cast<T>(sums[i]);
       return;
     }
   }
