@@ -11,8 +11,8 @@ from . import _core
 from ._arrays import plain, results_of_the_same_kind
 
 __all__ = [
-    "bias_gradient", "conv1d", "conv2d", "conv3d", "conv_input", "conv_transpose1d", "conv_transpose2d",
-    "conv_transpose3d", "conv_transpose_input", "conv_transpose_weight", "conv_weight"
+    "bias_gradient", "conv1d", "conv2d", "conv3d", "conv_input", "conv_integer", "conv_transpose1d", "conv_transpose2d",
+    "conv_transpose3d", "conv_transpose_input", "conv_transpose_weight", "conv_weight", "qlinear_conv"
 ]
 
 
@@ -23,6 +23,10 @@ def _numbers(value, axes, name):
     if len(values) != axes:
         raise ValueError(f"{name} has {len(values)} values for {axes} spatial axes; give one, or one for each")
     return values
+
+
+def _each(value, kind):
+    return [kind(one) for one in np.atleast_1d(value)]
 
 
 def _pads(padding, stride, dilation, kernel):
@@ -180,6 +184,36 @@ def conv_transpose_weight(input, weight_size, grad_output, stride=1, padding=0, 
     """
     geometry = _transposed(weight_size, stride, padding, output_padding, dilation)
     return _core.conv_transpose_filter_gradient(input, grad_output, list(weight_size), *geometry, groups)
+
+
+def conv_integer(input, weight, input_zero_point=0, weight_zero_point=0, stride=1, padding=0, dilation=1, groups=1):
+    """The sums of (input - input_zero_point) by (weight - weight_zero_point), int32; padding holds the zero point.
+
+    input [n, c, spatial...] and weight [k, c / groups, spatial...] are int8 or uint8; weight_zero_point is one number, or
+    one for each of the k channels.
+
+    >>> conv_integer(np.array([[[2, 3, 4]]], np.uint8), np.array([[[1, 1]]], np.uint8), 1)
+    array([[[3, 5]]], dtype=int32)
+    """
+    geometry = _geometry(np.shape(weight), stride, padding, dilation)
+    return _core.conv_integer(input, weight, int(input_zero_point), _each(weight_zero_point, int), *geometry, groups)
+
+
+def qlinear_conv(input, input_scale, input_zero_point, weight, weight_scale, weight_zero_point, output_scale,
+                 output_zero_point, bias=None, output_dtype=np.uint8, stride=1, padding=0, dilation=1, groups=1):
+    """As `conv_integer`, plus bias [k] of int32, scaled to bytes: of numbers that are scale (byte - zero point) each.
+
+    The scale and the zero point of the weight are one number, or one for each channel of the result; output_dtype is int8
+    or uint8. Halves round to even before the zero point is added, and what does not fit saturates.
+
+    >>> bytes = np.array([[[2, 3, 4]]], np.uint8)
+    >>> qlinear_conv(bytes, 0.5, 1, np.array([[[1, 1]]], np.uint8), 1.0, 0, 0.25, 10)
+    array([[[16, 20]]], dtype=uint8)
+    """
+    geometry = _geometry(np.shape(weight), stride, padding, dilation)
+    return _core.qlinear_conv(input, weight, bias, float(input_scale), int(input_zero_point), _each(weight_scale, float),
+                              _each(weight_zero_point, int), float(output_scale), int(output_zero_point), output_dtype,
+                              *geometry, groups)
 
 
 results_of_the_same_kind(globals(), __all__)

@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
 Padding = int | str | Sequence[int] | Sequence[tuple[int, int]]
 
@@ -47,4 +47,14 @@ def conv_transpose_weight(
 def conv_weight(
     input: ArrayLike, weight_size: Sequence[int], grad_output: ArrayLike, stride: int | Sequence[int] = ...,
     padding: Padding = ..., dilation: int | Sequence[int] = ..., groups: int = ...
+) -> np.ndarray: ...
+def conv_integer(
+    input: ArrayLike, weight: ArrayLike, input_zero_point: int = ..., weight_zero_point: int | Sequence[int] = ...,
+    stride: int | Sequence[int] = ..., padding: Padding = ..., dilation: int | Sequence[int] = ..., groups: int = ...
+) -> np.ndarray: ...
+def qlinear_conv(
+    input: ArrayLike, input_scale: float, input_zero_point: int, weight: ArrayLike, weight_scale: float | Sequence[float],
+    weight_zero_point: int | Sequence[int], output_scale: float, output_zero_point: int, bias: ArrayLike | None = ...,
+    output_dtype: DTypeLike = ..., stride: int | Sequence[int] = ..., padding: Padding = ...,
+    dilation: int | Sequence[int] = ..., groups: int = ...
 ) -> np.ndarray: ...

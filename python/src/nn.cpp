@@ -141,6 +141,37 @@ void bind_nn(nb::module_& m) {
                                                       shape_of(shape), options);
           }));
         });
+  m.def("conv_integer", [](nb::handle x, nb::handle w, std::int64_t x_zero, const Integers& w_zero,
+                           const Integers& stride, const Pairs& padding, const Integers& dilation,
+                           std::int64_t groups) {
+    const Operand input(x, "input"), weight(w, "weight");
+    const auto options = options_of(stride, padding, dilation, groups);
+    const nn::ZeroPoints zero{.x = x_zero, .w = w_zero};
+    return array_of(
+        released([&] { return nn::conv_integer(input.view(), weight.view(), zero, options); }));
+  });
+  m.def(
+      "qlinear_conv",
+      [](nb::handle x, nb::handle w, nb::object b, double x_scale, std::int64_t x_zero,
+         const std::vector<double>& w_scale, const Integers& w_zero, double y_scale,
+         std::int64_t y_zero, nb::handle y_type, const Integers& stride, const Pairs& padding,
+         const Integers& dilation, std::int64_t groups) {
+        const Operand input(x, "input"), weight(w, "weight");
+        const Bias bias(b);
+        const auto options = options_of(stride, padding, dilation, groups);
+        const nn::Quantisation meant{.x_scale = x_scale,
+                                     .x_zero = x_zero,
+                                     .w_scale = w_scale,
+                                     .w_zero = w_zero,
+                                     .y_scale = y_scale,
+                                     .y_zero = y_zero,
+                                     .y = dtype_of(y_type)};
+        return array_of(released([&] {
+          return nn::qlinear_conv(input.view(), weight.view(), meant, bias.view(), options);
+        }));
+      },
+      nb::arg(), nb::arg(), nb::arg().none(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(),
+      nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg());
 }
 
 }  // namespace faltung::python
