@@ -1,11 +1,48 @@
 """NumPy's convolve and correlate."""
 
+import numpy as np
+
 from . import _core
-from ._arrays import results_of_the_same_kind
+from ._arrays import numpy_array, results_of_the_same_kind
 
 __all__ = ["convolve", "correlate"]
 
-_MODES = {0: "valid", 1: "same", 2: "full", "v": "valid", "s": "same", "f": "full"}
+_MODES = ("valid", "same", "full")
+
+
+def _mode(mode):
+    """The name of a mode, which may be a number, as in NumPy."""
+    if isinstance(mode, str):
+        return mode
+    if not isinstance(mode, (int, np.integer)):
+        raise TypeError(f"mode is {mode!r}; it takes 'full', 'same', 'valid' or their numbers, 2 to 0")
+    if not 0 <= mode < 3:
+        raise ValueError(f"mode is {mode}; numbers of modes are 0 for 'valid', 1 for 'same' and 2 for 'full'")
+    return _MODES[mode]
+
+
+def _of_truths(function, a, v, mode):
+    """With an operand of bool: of two of them "or" is the sum, and "and" the product."""
+    logical = a.dtype == v.dtype == bool
+    dtype = np.int64 if logical else np.result_type(a, v)
+    y = function(a.astype(dtype), v.astype(dtype), mode)
+    return y != 0 if logical else y
+
+
+def _call(function, a, v, mode):
+    mode = mode if type(mode) is str else _mode(mode)
+    try:
+        return function(a, v, mode)
+    except TypeError:
+        a, v = numpy_array(a, "a"), numpy_array(v, "v")
+        if bool not in (a.dtype, v.dtype):
+            raise
+        return _of_truths(function, a, v, mode)
+    except _core.InvalidProblem as error:
+        for name, operand in ("a", a), ("v", v):
+            if not np.size(operand):
+                raise _core.InvalidProblem(f"{name} cannot be empty: {error}") from None
+        raise
 
 
 def convolve(a, v, mode="full"):
@@ -14,7 +51,7 @@ def convolve(a, v, mode="full"):
     >>> convolve([1, 2, 3], [0, 1, 0.5])
     array([0. , 1. , 2.5, 4. , 1.5])
     """
-    return _core.numpy_convolve(a, v, _MODES.get(mode, mode))
+    return _call(_core.numpy_convolve, a, v, mode)
 
 
 def correlate(a, v, mode="valid"):
@@ -25,7 +62,7 @@ def correlate(a, v, mode="valid"):
     >>> correlate([1, 2, 3], [0, 1, 0.5], "same")
     array([2. , 3.5, 3. ])
     """
-    return _core.numpy_correlate(a, v, _MODES.get(mode, mode))
+    return _call(_core.numpy_correlate, a, v, mode)
 
 
 results_of_the_same_kind(globals(), __all__)

@@ -61,6 +61,13 @@ class Signal(Same):
                 self.equal(faltung.numpy.convolve(x, k, mode), np.convolve(x, k, mode), (a, b, mode))
                 self.equal(faltung.numpy.correlate(k, x, mode), np.correlate(k, x, mode), (a, b, mode))
 
+    def test_numpy_functions_of_truths(self):
+        x, k = self.random.integers(0, 2, 700).astype(bool), np.ones(300, bool)
+        for a, b in (x, k), (x, k.astype("i1")), (numbers(self.random, 9, "f4"), k):
+            for mode in "full", "same", "valid":
+                self.equal(faltung.numpy.convolve(a, b, mode), np.convolve(a, b, mode))
+                self.equal(faltung.numpy.correlate(a, b, mode), np.correlate(a, b, mode))
+
     def test_functions_by_fft(self):
         for axes in None, 1, [0, -1]:
             x, k = numbers(self.random, (6, 40), "f8"), numbers(self.random, (6, 9), "f8")
