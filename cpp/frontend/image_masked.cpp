@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include <faltung/error.hpp>
@@ -16,6 +17,45 @@ Step planned(const Pass& pass, const TensorView& image, const Call& call) {
   return step_of(Place::x, Place::y, plan_pass(image, image, pass, call, Locality::own_products));
 }
 
+// The rows of a band, without a boundary along the first axis.
+masked::CompactPass of_band(const Pass& pass, const TensorView& rows, bool filtered,
+                            const Call& call) {
+  LoweredPass lowered = lower_pass(rows, rows, pass, call, Locality::own_products);
+  if (filtered) {
+    Axis& axis = lowered.problem.axes.front();
+    axis.pad_lo = axis.pad_hi = 0;
+    axis.below = axis.above = Boundary::zero();
+  }
+  return {lowered.problem, faltung::Pass::forward, lowered.options, rows.device, lowered.taps};
+}
+
+std::optional<masked::Bands> bands_of(const masked::Taps& taps, const Pass& data,
+                                      const Pass& weights, const Pass& counts,
+                                      const TensorView& image, const Call& call) {
+  masked::Bands b;
+  bool filtered = false;
+  for (std::size_t r = 0; r < data.axes.size(); ++r) {
+    const PassAxis& axis = data.axes[r];
+    if (axis.axis == 0) {
+      filtered = true;
+      b.taps = data.w.shape[r];
+      b.before = axis.pad_lo;
+      b.boundary = axis.boundary;
+    } else if (axis.boundary.kind == BoundaryKind::zero && data.w.shape[r] > 1) {
+      b.ends = true;
+    }
+  }
+  b.rows = masked::rows_of_band(image.shape, image.shape, b.taps);
+  if (b.rows == 0) return std::nullopt;
+  TensorView rows = image;
+  rows.shape[0] = b.rows + b.taps - 1;
+  b.data = of_band(data, rows, filtered, call);
+  b.divisors = of_band(weights, rows, filtered, call);
+  if (taps.counts_apart) b.counts = of_band(counts, rows, filtered, call);
+  b.slots = masked::slots_of(b, image.shape);
+  return b;
+}
+
 }  // namespace
 
 Pass pass_of_weights(Pass pass) {
@@ -26,7 +66,7 @@ Pass pass_of_weights(Pass pass) {
 }
 
 MaskedImage masked_image(Kind kind, const ConstTensorView& x, const ConstTensorView& w,
-                         const MaskedOptions& o, bool keep) {
+                         const MaskedOptions& o, bool keep, masked::Cut cut) {
   check_execution(o.run, x.device);
   const FloatEnvironment environment;
   const masked::Words words = masked::words_of(o);
@@ -55,14 +95,16 @@ MaskedImage masked_image(Kind kind, const ConstTensorView& x, const ConstTensorV
   made.pass.w = m.taps.data;
   m.data = planned(made.pass, image, call);
   Pass weights = pass_of_weights(made.pass);
-  if (m.taps.divides) {
-    if (m.taps.equal) weights.w = m.taps.ones;
-    m.divisors = planned(weights, image, call);
+  Pass counts = weights;
+  if (m.taps.equal) weights.w = m.taps.ones;
+  counts.w = m.taps.ones;
+  const bool local = m.data.plan->error_bound().kind != ErrorBound::Kind::normwise;
+  if (cut == masked::Cut::bands && local && m.taps.divides) {
+    m.bands = bands_of(m.taps, made.pass, weights, counts, image, call);
+    if (m.bands) return made;
   }
-  if (m.taps.counts_apart) {
-    weights.w = m.taps.ones;
-    m.counts = planned(weights, image, call);
-  }
+  if (m.taps.divides) m.divisors = planned(weights, image, call);
+  if (m.taps.counts_apart) m.counts = planned(counts, image, call);
   return made;
 }
 
@@ -70,7 +112,7 @@ namespace {
 
 Steps steps_of(Kind kind, const ConstTensorView& x, const ConstTensorView& w, const TensorView& y,
                const MaskedOptions& o, bool keep) {
-  masked::Masked masked = masked_image(kind, x, w, o, keep).masked;
+  masked::Masked masked = masked_image(kind, x, w, o, keep, masked::Cut::bands).masked;
   check_call(x, y, o.output, {.accumulator = o.accumulator});
   Steps steps(x, y);
   masked::add_masked(steps, std::move(masked));

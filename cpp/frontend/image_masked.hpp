@@ -19,6 +19,6 @@ struct MaskedImage {
 /// @throws as the public functions do.
 [[nodiscard]] MaskedImage masked_image(Kind kind, const ConstTensorView& x,
                                        const ConstTensorView& w, const MaskedOptions& options,
-                                       bool keep);
+                                       bool keep, masked::Cut cut);
 
 }  // namespace faltung::image

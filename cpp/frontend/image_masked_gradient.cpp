@@ -15,8 +15,8 @@ namespace {
 using masked::Gradient;
 using masked::Operand;
 
-masked::Adjoint adjoint(faltung::Pass direction, const Pass& pass, const TensorView& image,
-                        const Call& call) {
+masked::CompactPass adjoint(faltung::Pass direction, const Pass& pass, const TensorView& image,
+                            const Call& call) {
   const LoweredPass lowered = lower_pass(image, image, pass, call, Locality::own_products);
   return {lowered.problem, direction, lowered.options, image.device, lowered.taps};
 }
@@ -33,7 +33,7 @@ Extents order_of_x(const Pass& pass) {
 
 Gradient make(Operand of, Kind kind, const ConstTensorView& dy, const ConstTensorView& x,
               const ConstTensorView& w, const MaskedOptions& o, bool keep) {
-  MaskedImage made = masked_image(kind, x, w, o, keep);
+  MaskedImage made = masked_image(kind, x, w, o, keep, masked::Cut::whole);
   const FloatEnvironment environment;
   Gradient g{.of = of,
              .name = of == Operand::data ? "dx" : "dw",

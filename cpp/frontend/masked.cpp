@@ -3,15 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <utility>
 
 #include <faltung/error.hpp>
 #include "cpp/core/copy_elements.hpp"
 #include "cpp/core/float_environment.hpp"
 #include "cpp/core/message.hpp"
 #include "cpp/core/view_rules.hpp"
-#include "cpp/frontend/execution.hpp"
-#include "cpp/frontend/scratch.hpp"
 
 namespace faltung {
 namespace {
@@ -55,11 +52,6 @@ void check_words(const Words& words) {
 
 // Elements of y and of the images: what a float counts exactly.
 double max_count(DType type) { return type == f64 ? 0x1p53 : 0x1p24; }
-
-std::size_t scratch_bytes(const Masked& masked) {
-  return std::max({masked.data.workspace_bytes, masked.divisors.workspace_bytes,
-                   masked.counts.workspace_bytes});
-}
 
 }  // namespace
 
@@ -204,125 +196,6 @@ Taps prepare_taps(const ConstTensorView& w, std::string_view w_name, DType sums,
   const double slack = 2 * (count + 2) * unit * numbers.magnitude / std::abs(numbers.sum);
   taps.rule.min_share = words.min_weight > 0 ? words.min_weight - slack : -HUGE_VAL;
   return taps;
-}
-
-Sums::Sums(const Masked& masked, const Shape& x, const Shape& y, bool in_place)
-    : masked_(masked), x_(x), y_(y), in_place_(in_place) {}
-
-std::size_t Sums::image_bytes() const {
-  const DType type = masked_.types.sums;
-  const Taps& taps = masked_.taps;
-  const std::size_t x = faltung::image_bytes(x_, type), y = faltung::image_bytes(y_, type);
-  return std::max(x, y) + (in_place_ ? 0 : y) + (taps.divides ? x : 0) +
-         (taps.counts_apart ? y : 0);
-}
-
-std::size_t Sums::bytes() const { return image_bytes() + scratch_bytes(masked_); }
-
-TensorView Sums::image(const Shape& shape, const Workspace& workspace, std::size_t offset) const {
-  return {static_cast<std::byte*>(workspace.data) + offset, masked_.types.sums, shape,
-          compact_strides(shape), Device::cpu()};
-}
-
-Workspace Sums::scratch(const Workspace& workspace) const {
-  const std::size_t images = image_bytes();
-  if (workspace.bytes == images) return {};
-  return {static_cast<std::byte*>(workspace.data) + images, workspace.bytes - images};
-}
-
-Sums::Images Sums::images_in(const TensorView& sums, const Workspace& workspace) const {
-  const DType type = masked_.types.sums;
-  const std::size_t x = faltung::image_bytes(x_, type), y = faltung::image_bytes(y_, type);
-  Images images;
-  images.rule = masked_.taps.rule;
-  std::size_t offset = 0;
-  images.values = image(x_, workspace, offset);
-  if (masked_.taps.divides) images.divisors = image(y_, workspace, offset);
-  offset += std::max(x, y);
-  images.sums = in_place_ ? sums : image(y_, workspace, offset);
-  offset += in_place_ ? 0 : y;
-  if (masked_.taps.divides) images.weights = image(x_, workspace, offset);
-  offset += masked_.taps.divides ? x : 0;
-  if (masked_.taps.counts_apart) images.counts = image(y_, workspace, offset);
-  return images;
-}
-
-// Whether nothing becomes of x before it is convolved.
-bool Sums::is_read_as_it_is(const ConstTensorView& x) const {
-  if (masked_.weights.given() || x.dtype != masked_.types.sums || !is_compact(x)) return false;
-  if (masked_.words.nan == NanRule::spread) return true;
-  return masked_.outside_counts && !has_nan(x);
-}
-
-Loaded Sums::load_from(const ConstTensorView& x, const Images& images) const {
-  const Weights& weights = masked_.weights;
-  const bool converted = x.dtype != masked_.types.sums || !is_compact(x);
-  if (converted) copy_elements(x, images.values);
-  if (weights.given()) copy_elements(weights.view, images.weights);
-  return load(converted ? ConstTensorView(images.values) : x, images.values, images.weights,
-              {.nan = masked_.words.nan,
-               .nan_value = masked_.words.nan_value,
-               .weighted = weights.given()});
-}
-
-Sums::Images Sums::form(const ConstTensorView& x, const TensorView& sums, const Stream& stream,
-                        const Workspace& workspace, bool everything) const {
-  const Taps& taps = masked_.taps;
-  Images images = images_in(sums, workspace);
-  const Workspace rest = scratch(workspace);
-  const FloatEnvironment environment(subnormals_of(masked_.run));
-  if (!everything && is_read_as_it_is(x)) {
-    masked_.data.run(x, images.sums, stream, rest);
-    images.divisors.data = images.counts.data = nullptr;
-    return images;
-  }
-  const Loaded loaded = load_from(x, images);
-  masked_.data.run(images.values, images.sums, stream, rest);
-  if (!taps.divides || (loaded.all_count && masked_.outside_counts && !everything)) {
-    images.divisors.data = images.counts.data = nullptr;
-    return images;
-  }
-  masked_.divisors.run(images.weights, images.divisors, stream, rest);
-  const ErrorBound bound = masked_.divisors.plan->error_bound();
-  if (bound.kind == ErrorBound::Kind::normwise) {
-    // ||m|| <= its largest element times the root of their number; ||w|| <= the sum of |w|.
-    const double elements = static_cast<double>(element_count(x_));
-    images.rule.vanishing += bound.constant * std::sqrt(elements) * taps.magnitude;
-  }
-  images.rule.vanishing *= loaded.largest_weight;
-  if (taps.counts_apart) {
-    // The weights have done their work; what is above 0 counts.
-    count_weights(images.weights);
-    masked_.counts.run(images.weights, images.counts, stream, rest);
-  } else if (taps.rule.min_count > 1) {
-    images.counts = images.divisors;
-  }
-  return images;
-}
-
-void add_masked(Steps& steps, Masked masked) {
-  const Shape y = steps.y().shape, x = steps.x().shape;
-  Step step{.from = Place::x, .to = Place::y, .what = "quotients of sums and weights"};
-  const auto kept = std::make_shared<const Masked>(std::move(masked));
-  const bool in_place = steps.y().dtype == kept->types.sums && is_compact(steps.y());
-  step.workspace_bytes = Sums(*kept, x, y, in_place).bytes();
-  step.parts = {kept->data.plan};
-  if (kept->taps.divides) step.parts.push_back(kept->divisors.plan);
-  if (kept->taps.counts_apart) step.parts.push_back(kept->counts.plan);
-  step.run = [kept, x, y, in_place](const ConstTensorView& from, const TensorView& to,
-                                    const Stream& stream, const Workspace& workspace) {
-    const Sums sums(*kept, x, y, in_place);
-    const Sums::Images images = sums.form(from, to, stream, workspace, false);
-    const FloatEnvironment environment(subnormals_of(kept->run));
-    const bool scaled = images.divisors.data != nullptr || images.rule.gain != images.rule.sum;
-    if (scaled) divide(images.sums, images.divisors, images.counts, images.rule);
-    const OriginalRule originals{.fills = !kept->words.fill, .preserves = kept->words.preserve_nan};
-    if (originals.preserves || (originals.fills && images.divisors.data != nullptr)) {
-      restore(images.sums, images.divisors, images.counts, from, images.rule, originals);
-    }
-    if (!in_place) copy_elements(images.sums, to);
-  };
-  steps.add(std::move(step));
 }
 
 }  // namespace masked

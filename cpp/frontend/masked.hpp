@@ -7,6 +7,7 @@
 
 #include <faltung/masked.hpp>
 #include "cpp/frontend/filter_steps.hpp"
+#include "cpp/frontend/masked_bands.hpp"
 #include "cpp/frontend/masked_numbers.hpp"
 
 namespace faltung::masked {
@@ -89,9 +90,28 @@ struct Masked {
   bool outside_counts = true;  ///< so that nothing is missing if no element of x is
   Execution run;
   /// Of x times its weights, of the weights, and of what counts, to images of y's shape. The last
-  /// two are used if `taps` says so.
+  /// two are there if `taps` says so, and there are no bands.
   Step data, divisors, counts;
+  /// For the same, if that is faster.
+  std::optional<Bands> bands = {};
 };
+
+/// What a front end plans: a whole image at once, or cut into bands where they are faster.
+enum class Cut { whole, bands };
+
+/// A part of x: values times weights, and the weights, as `load` says.
+///
+/// @param x        rows of it, of any type and strides, from row `first` on
+/// @param weights  without data where nothing can be missing
+Loaded load_elements(const Masked& masked, std::int64_t first, const ConstTensorView& x,
+                     const TensorView& values, const TensorView& weights);
+
+/// Results of sums, as `divide` and `restore` say.
+///
+/// @param x  the elements in their places; not read without data
+void finish(const TensorView& sums, const ConstTensorView& divisors, const ConstTensorView& counts,
+            const Masked& masked, const ConstTensorView& x, const QuotientRule& rule,
+            const TensorView& results);
 
 /// As one step from x to y.
 void add_masked(Steps& steps, Masked masked);
@@ -126,7 +146,6 @@ class Sums {
   [[nodiscard]] TensorView image(const Shape& shape, const Workspace& workspace,
                                  std::size_t offset) const;
   [[nodiscard]] Images images_in(const TensorView& sums, const Workspace& workspace) const;
-  [[nodiscard]] bool is_read_as_it_is(const ConstTensorView& x) const;
   const Masked& masked_;
   Shape x_, y_;
   bool in_place_;

@@ -12,7 +12,6 @@
 #include "cpp/core/stream.hpp"
 #include "cpp/core/view_rules.hpp"
 #include "cpp/frontend/execution.hpp"
-#include "cpp/frontend/kept_plan.hpp"
 #include "cpp/frontend/scratch.hpp"
 
 namespace faltung {
@@ -22,43 +21,6 @@ struct GradientPlan::State {
 };
 
 namespace masked {
-namespace {
-
-ConstTensorView compact_view(const void* data, DType type, const Shape& shape,
-                             const Device& device) {
-  return {data, type, shape, compact_strides(shape), device};
-}
-
-}  // namespace
-
-Adjoint::Adjoint(const Problem& problem, Pass direction, PlanOptions options, const Device& device,
-                 std::shared_ptr<const Tensor> w)
-    : w_(std::move(w)) {
-  Problem backward = problem;
-  backward.pass = direction;
-  if (direction == Pass::backward_filter) backward.separable = 0;
-  options.allocator = {};  // the workspace is lent
-  plan_ = kept_plan(backward, device, options);
-}
-
-void Adjoint::run_data(const void* dy, void* dx, const Stream& stream,
-                       const Workspace& workspace) const {
-  const Problem& p = plan_->problem();
-  const Shape shape = p.x_shape();
-  plan_->run(stream, compact_view(dy, p.output, p.y_shape(), plan_->device()),
-             compact_view(w_->data(), p.filter, p.w_shape(), plan_->device()),
-             {dx, p.input, shape, compact_strides(shape), plan_->device()}, workspace);
-}
-
-void Adjoint::run_filter(const void* x, const void* dy, void* dw, const Stream& stream,
-                         const Workspace& workspace) const {
-  const Problem& p = plan_->problem();
-  const Shape shape = p.w_shape();
-  plan_->run(stream, compact_view(x, p.input, p.x_shape(), plan_->device()),
-             compact_view(dy, p.output, p.y_shape(), plan_->device()),
-             {dw, p.filter, shape, compact_strides(shape), plan_->device()}, workspace);
-}
-
 namespace {
 
 // The images of a run: those beside the sums', and these behind them.

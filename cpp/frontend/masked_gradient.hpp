@@ -7,28 +7,9 @@
 #include <faltung/gradient_plan.hpp>
 #include <faltung/masked.hpp>
 #include "cpp/frontend/masked.hpp"
+#include "cpp/frontend/masked_pass.hpp"
 
 namespace faltung::masked {
-
-/// A pass of a Problem backwards, over compact images of one type.
-class Adjoint {
- public:
-  /// @param problem  forward, compact
-  /// @param w        its filter, compact; only the data gradient reads it
-  Adjoint(const Problem& problem, Pass direction, PlanOptions options, const Device& device,
-          std::shared_ptr<const Tensor> w);
-
-  [[nodiscard]] const std::shared_ptr<const Plan>& plan() const { return plan_; }
-  /// dx of dy.
-  void run_data(const void* dy, void* dx, const Stream& stream, const Workspace& workspace) const;
-  /// dw of x and dy.
-  void run_filter(const void* x, const void* dy, void* dw, const Stream& stream,
-                  const Workspace& workspace) const;
-
- private:
-  std::shared_ptr<const Plan> plan_;
-  std::shared_ptr<const Tensor> w_;
-};
 
 /// With respect to what.
 enum class Operand : std::uint8_t { data, filter };
@@ -42,7 +23,7 @@ struct Gradient {
   TensorView result;      ///< likewise: compact, until a view is named
   /// From the gradients of the sums to the operand, and, of the filter where something may be
   /// missing, from those of the divisors.
-  std::optional<Adjoint> of_sums, of_divisors;
+  std::optional<CompactPass> of_sums, of_divisors;
   Extents order;  ///< of the filter: its axes as the problems have them
 
   [[nodiscard]] std::size_t workspace_bytes() const;

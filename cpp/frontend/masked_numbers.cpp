@@ -4,13 +4,13 @@
 #include <atomic>
 #include <cmath>
 #include <limits>
-#include <type_traits>
 
 #include <faltung/error.hpp>
 #include "cpp/core/element.hpp"
 #include "cpp/core/machine.hpp"
 #include "cpp/core/message.hpp"
 #include "cpp/core/strided.hpp"
+#include "cpp/cpu/masked/rows.hpp"
 #include "cpp/cpu/parallel.hpp"
 
 namespace faltung::masked {
@@ -47,67 +47,38 @@ void for_each_piece(std::int64_t count, F&& f) {
                [&](std::int64_t i, int) { f(i * piece, std::min(count, (i + 1) * piece)); });
 }
 
-// Whether something was seen, as wide as the elements: loops over both become vector instructions.
-template <typename T>
-using Flag = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
-
 // What the pieces of a load see together; the order in which they do changes nothing.
 template <typename T>
-struct Seen {
-  std::atomic<bool> missing{false}, unfit{false};
+struct SeenByAll {
+  std::atomic<bool> other{false}, misfit{false};
   std::atomic<T> largest{0};
 
-  void add(Flag<T> other, Flag<T> misfit, T most) {
-    if (other != 0) missing = true;
-    if (misfit != 0) unfit = true;
-    for (T known = largest; known < most && !largest.compare_exchange_weak(known, most);) {
+  void add(const Seen<T>& piece) {
+    if (piece.other) other = true;
+    if (piece.misfit) misfit = true;
+    for (T known = largest;
+         known < piece.largest && !largest.compare_exchange_weak(known, piece.largest);) {
     }
   }
 };
 
 template <typename T>
-void load_weighted(const T* x, T* values, T* weights, std::int64_t count, const LoadRule& rule,
-                   Seen<T>& seen) {
-  const bool missing = rule.nan == NanRule::missing;
+Seen<T> load_piece(const RowKernels<T>& kernels, const T* x, T* values, T* weights,
+                   std::int64_t count, const LoadRule& rule) {
+  const bool missing = rule.nan == NanRule::missing, replaced = rule.nan == NanRule::value;
   const T replacement = static_cast<T>(rule.nan_value);
-  const bool replaces = rule.nan == NanRule::value;
-  Flag<T> other = 0, misfit = 0;
-  T most = 0;
-  for (std::int64_t i = 0; i < count; ++i) {
-    T value = x[i], weight = weights[i];
-    misfit |= static_cast<Flag<T>>(!(weight >= 0 && weight <= std::numeric_limits<T>::max()));
-    const bool nan = value != value;
-    weight = nan && missing ? T(0) : weight;
-    value = nan && replaces ? replacement : value;
-    other |= static_cast<Flag<T>>(weight != 1);
-    most = weight > most ? weight : most;
-    weights[i] = weight;
-    values[i] = weight == 0 ? T(0) : value * weight;
+  if (rule.weighted) {
+    return kernels.load_weighted(x, values, weights, count, {missing, replaced, replacement});
   }
-  seen.add(other, misfit, most);
-}
-
-template <typename T>
-void load_plain(const T* x, T* values, T* weights, std::int64_t count, const LoadRule& rule,
-                Seen<T>& seen) {
-  Flag<T> other = 0;
-  if (rule.nan == NanRule::missing) {
-    for (std::int64_t i = 0; i < count; ++i) {
-      const T value = x[i];
-      const bool nan = value != value;
-      other |= static_cast<Flag<T>>(nan);
-      weights[i] = nan ? T(0) : T(1);
-      values[i] = nan ? T(0) : value;
-    }
-  } else if (rule.nan == NanRule::value) {
-    const T replacement = static_cast<T>(rule.nan_value);
-    for (std::int64_t i = 0; i < count; ++i) {
-      values[i] = x[i] != x[i] ? replacement : x[i];
-    }
+  Seen<T> seen{.largest = 1};
+  if (missing) {
+    seen.other = kernels.load_missing(x, values, weights, count);
+  } else if (replaced) {
+    kernels.load_replaced(x, values, count, replacement);
   } else if (x != values) {
     std::copy_n(x, count, values);
   }
-  seen.add(other, 0, 1);
+  return seen;
 }
 
 // Calls f(compact position, element of x) row by row.
@@ -152,23 +123,11 @@ class Divisors {
     return given() && (is_light(at(i)) || (counted() && is_few(i)));
   }
 
-  /// Sums become quotients, or `fill` where they are empty.
-  void divide(T* sums, std::int64_t first, std::int64_t last, T gain, T fill) const {
-    if (!given()) {
-      for (std::int64_t i = first; i < last; ++i) sums[i] = sums[i] / sum_ * gain;
-    } else if (!counted()) {
-      for (std::int64_t i = first; i < last; ++i) {
-        const T divisor = divisors_[i] * tap_, quotient = sums[i] / divisor * gain;
-        sums[i] = is_light(divisor) ? fill : quotient;
-      }
-    } else {
-      for (std::int64_t i = first; i < last; ++i) {
-        const T divisor = divisors_[i] * tap_, quotient = sums[i] / divisor * gain;
-        const bool light = is_light(divisor), few = is_few(i);  // both, so that the loop vectorises
-        sums[i] = light || few ? fill : quotient;
-      }
-    }
+  [[nodiscard]] Quotient<T> quotient(T gain, T fill) const {
+    return {sum_, tap_, vanishing_, sign_, least_, fewest_, gain, fill};
   }
+  [[nodiscard]] const T* divisors() const { return divisors_; }
+  [[nodiscard]] const T* counts() const { return counts_; }
 
  private:
   [[nodiscard]] bool is_light(T divisor) const {
@@ -189,21 +148,18 @@ Loaded load(const ConstTensorView& x, const TensorView& values, const TensorView
     using T = decltype(element);
     const T* const from = data_of<T>(x);
     T *const v = data_of<T>(values), *const w = data_of<T>(weights);
-    Seen<T> seen;
+    const RowKernels<T> kernels = row_kernels<T>();
+    SeenByAll<T> seen;
     for_each_piece(element_count(values.shape), [&](std::int64_t first, std::int64_t last) {
       T* const own = w == nullptr ? nullptr : w + first;
-      if (rule.weighted) {
-        load_weighted(from + first, v + first, own, last - first, rule, seen);
-      } else {
-        load_plain(from + first, v + first, own, last - first, rule, seen);
-      }
+      seen.add(load_piece(kernels, from + first, v + first, own, last - first, rule));
     });
-    if (seen.unfit) {
+    if (seen.misfit) {
       throw InvalidProblem(
           "weights has an element that is negative, NaN or infinite; a weight is finite and at "
           "least 0, and 0 stands for what is missing");
     }
-    loaded = {!seen.missing, static_cast<double>(seen.largest.load())};
+    loaded = {!seen.other, static_cast<double>(seen.largest.load())};
   });
   return loaded;
 }
@@ -213,24 +169,29 @@ bool has_nan(const ConstTensorView& values) {
   visit_sums(values.dtype, [&](auto element) {
     using T = decltype(element);
     const T* const all = data_of<T>(values);
+    const RowKernels<T> kernels = row_kernels<T>();
     for_each_piece(element_count(values.shape), [&](std::int64_t first, std::int64_t last) {
-      if (found) return;
-      Flag<T> nan = 0;
-      for (std::int64_t i = first; i < last; ++i) nan |= static_cast<Flag<T>>(all[i] != all[i]);
-      if (nan != 0) found = true;
+      if (!found && kernels.has_nan(all + first, last - first)) found = true;
     });
   });
   return found;
 }
 
-void divide(const TensorView& sums, const ConstTensorView& divisors, const ConstTensorView& counts,
-            const QuotientRule& rule) {
+void divide(const ConstTensorView& sums, const ConstTensorView& divisors,
+            const ConstTensorView& counts, const QuotientRule& rule, const TensorView& results) {
   visit_sums(sums.dtype, [&](auto element) {
     using T = decltype(element);
-    T* const all = data_of<T>(sums);
+    const T* const from = data_of<T>(sums);
+    T* const to = data_of<T>(results);
     const Divisors<T> by(divisors, counts, rule);
+    const Quotient<T> q = by.quotient(static_cast<T>(rule.gain), static_cast<T>(rule.fill));
+    const RowKernels<T> kernels = row_kernels<T>();
+    const auto at = [](const T* all, std::int64_t first) {
+      return all == nullptr ? nullptr : all + first;
+    };
     for_each_piece(element_count(sums.shape), [&](std::int64_t first, std::int64_t last) {
-      by.divide(all, first, last, static_cast<T>(rule.gain), static_cast<T>(rule.fill));
+      kernels.divide(q, from + first, at(by.divisors(), first), at(by.counts(), first), to + first,
+                     last - first);
     });
   });
 }

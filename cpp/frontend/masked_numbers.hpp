@@ -46,12 +46,13 @@ struct QuotientRule {
   double fill = 0;
 };
 
-/// Sums become results, in place.
+/// Results of sums.
 ///
 /// @param divisors  of the shape and type of the sums, compact; null: `sum` everywhere
 /// @param counts    likewise; null: all suffice. They may be the divisors
-void divide(const TensorView& sums, const ConstTensorView& divisors, const ConstTensorView& counts,
-            const QuotientRule& rule);
+/// @param results   likewise; they may be the sums
+void divide(const ConstTensorView& sums, const ConstTensorView& divisors,
+            const ConstTensorView& counts, const QuotientRule& rule, const TensorView& results);
 
 /// What results owe to the element of x in their place.
 struct OriginalRule {

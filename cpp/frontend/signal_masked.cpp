@@ -1,6 +1,7 @@
 #include "cpp/frontend/signal_masked.hpp"
 
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include <faltung/error.hpp>
@@ -43,6 +44,20 @@ bool all_taps_meet(const ConstTensorView& x, const ConstTensorView& k, Mode mode
 
 }  // namespace
 
+Problem masked_problem(bool correlates, const ConstTensorView& x, const ConstTensorView& k,
+                       Mode mode, DType sums) {
+  Problem p;
+  p.input = p.filter = p.output = p.accumulator = sums;
+  p.flip = !correlates;
+  for (std::size_t i = 0; i < x.shape.size(); ++i) {
+    const std::int64_t n = x.shape[i], m = k.shape[i];
+    if (n == 1 && m == 1) continue;
+    p.axes.push_back(window_axis(mode_window(mode, n, m), n, m));
+  }
+  if (p.axes.empty()) p.axes.emplace_back();
+  return p;
+}
+
 PlanOptions masked_plan_options(const Problem& problem, const MaskedOptions& o) {
   PlanOptions options = plan_options(problem, o.method, o.run);
   if (o.method == Method::automatic) options.elementwise = o.run.engine.empty();
@@ -59,8 +74,39 @@ Shape masked_shape(const ConstTensorView& x, const ConstTensorView& k, Mode mode
   return shape;
 }
 
+namespace {
+
+struct Shapes {
+  Shape x, y;
+};
+
+std::optional<masked::Bands> bands_of(const masked::Taps& taps, Problem problem,
+                                      const Shapes& shapes, const MaskedOptions& o) {
+  Axis& first = problem.axes.front();
+  masked::Bands b{.taps = first.filter, .before = first.pad_lo, .boundary = Boundary::zero()};
+  b.rows = masked::rows_of_band(shapes.x, shapes.y, b.taps);
+  if (b.rows == 0) return std::nullopt;
+  for (std::size_t i = 1; i < problem.axes.size(); ++i) {
+    b.ends = b.ends || problem.axes[i].pad_lo > 0 || problem.axes[i].pad_hi > 0;
+  }
+  first.input = b.rows + b.taps - 1;
+  first.pad_lo = first.pad_hi = 0;
+  const PlanOptions options = masked_plan_options(problem, o);
+  const auto pass = [&](const Tensor& w) {
+    return masked::CompactPass(problem, Pass::forward, options, Device::cpu(),
+                               std::make_shared<const Tensor>(w.clone()));
+  };
+  b.data = pass(taps.data);
+  b.divisors = pass(taps.equal ? taps.ones : taps.data);
+  if (taps.counts_apart) b.counts = pass(taps.ones);
+  b.slots = masked::slots_of(b, shapes.y);
+  return b;
+}
+
+}  // namespace
+
 masked::Masked masked_signal(bool correlates, const ConstTensorView& x, const ConstTensorView& k,
-                             const MaskedOptions& o, bool keep) {
+                             const MaskedOptions& o, bool keep, masked::Cut cut) {
   check_execution(o.run, x.device);
   const FloatEnvironment environment;
   const masked::Words words = masked::words_of(o);
@@ -83,6 +129,12 @@ masked::Masked masked_signal(bool correlates, const ConstTensorView& x, const Co
   const TensorView image{nullptr, m.types.sums, x.shape, compact_strides(x.shape), x.device};
   m.data = planned(correlates, image, m.taps.data.clone(), o);
   const masked::Taps& taps = m.taps;
+  const bool local = m.data.plan->error_bound().kind != ErrorBound::Kind::normwise;
+  if (cut == masked::Cut::bands && local && taps.divides) {
+    m.bands = bands_of(m.taps, masked_problem(correlates, x, k, o.mode, m.types.sums),
+                       {x.shape, masked_shape(x, k, o.mode)}, o);
+    if (m.bands) return m;
+  }
   if (taps.divides) {
     m.divisors = planned(correlates, image, (taps.equal ? taps.ones : taps.data).clone(), o);
   }
@@ -95,7 +147,7 @@ namespace {
 Steps steps_of(bool correlates, const ConstTensorView& x, const ConstTensorView& k,
                const TensorView& y, const MaskedOptions& o, bool keep) {
   Steps steps(x, y);
-  masked::add_masked(steps, masked_signal(correlates, x, k, o, keep));
+  masked::add_masked(steps, masked_signal(correlates, x, k, o, keep, masked::Cut::bands));
   return steps;
 }
 

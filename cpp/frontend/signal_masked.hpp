@@ -11,7 +11,12 @@ namespace faltung::signal {
 /// @throws as the public functions do.
 [[nodiscard]] masked::Masked masked_signal(bool correlates, const ConstTensorView& x,
                                            const ConstTensorView& k, const MaskedOptions& options,
-                                           bool keep);
+                                           bool keep, masked::Cut cut);
+
+/// The sums over compact operands of their type, whichever of both is the longer: x stays x, and
+/// the problem's first axis is that of x unless both have but one element along it.
+[[nodiscard]] Problem masked_problem(bool correlates, const ConstTensorView& x,
+                                     const ConstTensorView& k, Mode mode, DType sums);
 
 /// What both convolutions, and their gradients, ask of the planner.
 [[nodiscard]] PlanOptions masked_plan_options(const Problem& problem, const MaskedOptions& options);

@@ -14,27 +14,12 @@ namespace {
 using masked::Gradient;
 using masked::Operand;
 
-// The sums over compact operands of their type, whichever of both is the longer: x stays x.
-Problem problem_of(bool correlates, const ConstTensorView& x, const ConstTensorView& k, Mode mode,
-                   DType sums) {
-  Problem p;
-  p.input = p.filter = p.output = p.accumulator = sums;
-  p.flip = !correlates;
-  for (std::size_t i = 0; i < x.shape.size(); ++i) {
-    const std::int64_t n = x.shape[i], m = k.shape[i];
-    if (n == 1 && m == 1) continue;
-    p.axes.push_back(window_axis(mode_window(mode, n, m), n, m));
-  }
-  if (p.axes.empty()) p.axes.emplace_back();
-  return p;
-}
-
 Gradient make(Operand of, bool correlates, const ConstTensorView& dy, const ConstTensorView& x,
               const ConstTensorView& k, const MaskedOptions& o, bool keep) {
   Gradient g{.of = of,
              .name = of == Operand::data ? "dx" : "dk",
              .filter_name = "k",
-             .masked = masked_signal(correlates, x, k, o, keep),
+             .masked = masked_signal(correlates, x, k, o, keep, masked::Cut::whole),
              .dy = dy,
              .x = x,
              .result = {},
@@ -44,7 +29,7 @@ Gradient make(Operand of, bool correlates, const ConstTensorView& dy, const Cons
   g.dy.data = g.x.data = nullptr;
   masked::check_gradient(dy, g.masked, masked_shape(x, k, o.mode), x.device);
   const DType sums = g.masked.types.sums;
-  const Problem problem = problem_of(correlates, x, k, o.mode, sums);
+  const Problem problem = masked_problem(correlates, x, k, o.mode, sums);
   const PlanOptions options = masked_plan_options(problem, o);
   if (of == Operand::data) {
     g.result = {nullptr, x.dtype, x.shape, compact_strides(x.shape), x.device};

@@ -19,7 +19,6 @@ namespace {
 using image::masked_convolve;
 using image::masked_correlate;
 using image::MaskedOptions;
-using test::MaskedReference;
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr double inf = std::numeric_limits<double>::infinity();
 
@@ -127,37 +126,18 @@ TEST(Masked, IsPandasAndXarraysRolling) {
             "weighted rolling");
 }
 
-Tensor call(const MaskedReference& r, DType type, MaskedOptions options) {
-  const Tensor x = compact_copy(Tensor::from(r.x, r.shape), type);
-  const Tensor w = Tensor::from(r.w, r.taps);
-  const Tensor weights = r.weights.empty() ? Tensor() : Tensor::from(r.weights, r.shape);
-  options.weights = weights;
-  return r.correlates ? masked_correlate(x, w, options) : masked_convolve(x, w, options);
-}
-
 TEST(Masked, IsItsDefinition) {
   test::Draw draw(7);
-  std::int64_t empty = 0, full = 0;
+  test::Judged judged;
   for (int round = 0; round < 1500; ++round) {
-    const MaskedReference r = test::draw_masked(draw, test::Signs::both);
+    const auto r = test::draw_masked(draw, test::Signs::both);
     const DType type = round % 3 == 0 ? f64 : round % 3 == 1 ? f32 : f16;
-    const double u = type == f64 ? 0x1p-53 : 0x1p-24;
-    const Tensor y = call(r, type, r.options);
+    const Tensor y = test::masked_result(r, type);
     ASSERT_EQ(y.dtype(), type);
-    const std::vector<double> ours = golden::numbers(y);
-    for_each_index(r.shape, [&](std::int64_t i, const Extents& index) {
-      const auto want = r.result(index);
-      (want.empty ? empty : full) += 1;
-      const double got = ours[static_cast<std::size_t>(i)];
-      ASSERT_EQ(std::isnan(got), std::isnan(want.y)) << "round " << round << ", element " << i;
-      if (std::isnan(got)) return;
-      const double store = type == f16 ? 0x1p-11 * std::abs(want.y) + 0x1p-25 : 0;
-      ASSERT_NEAR(got, want.y, MaskedReference::bound(want, r.w.size(), u) + store)
-          << "round " << round << ", element " << i << ' ' << r.shape << " taps " << r.taps;
-    });
+    test::expect_definition(r, y, judged, "round " + std::to_string(round));
   }
-  EXPECT_GT(empty, 1000);
-  EXPECT_GT(full, 10000);
+  EXPECT_GT(judged.empty, 1000);
+  EXPECT_GT(judged.full, 10000);
 }
 
 TEST(Masked, WithoutMissingDataIsTheConvolutionDividedByTheSumOfTaps) {

@@ -1,13 +1,16 @@
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <cmath>
 #include <cstdint>
 #include <limits>
 #include <optional>
 #include <random>
+#include <string>
 #include <vector>
 
-#include <faltung/masked.hpp>
+#include <faltung/faltung.hpp>
 #include "tests/frontend/masked_reference.hpp"
 
 namespace faltung::test {
@@ -27,15 +30,10 @@ class Draw {
 /// Signs that the taps may have: with both, a divisor may cancel.
 enum class Signs { positive, both };
 
-/// A random masked convolution. Data and taps are whole numbers, so that sums are exact and what
-/// rounds are quotients.
-inline MaskedReference draw_masked(Draw& draw, Signs signs) {
-  MaskedReference r;
-  const int rank = draw(1, 3), n = rank == 1 ? 30 : rank == 2 ? 9 : 5;
-  for (int a = 0; a < rank; ++a) {
-    r.shape.push_back(draw(1, n));
-    r.taps.push_back(draw(1, 4));
-  }
+/// A random masked convolution of x of this shape. Data and taps are whole numbers, so that sums
+/// are exact and what rounds are quotients.
+inline MaskedReference draw_masked(Draw& draw, Signs signs, const Shape& shape, const Shape& taps) {
+  MaskedReference r{.shape = shape, .taps = taps, .x = {}, .weights = {}, .w = {}, .options = {}};
   const int least = signs == Signs::positive ? 1 : draw(0, 2) > 0 ? 0 : -3;
   const bool equal = draw(0, 3) == 0;
   const double first = draw(1, 5);
@@ -65,6 +63,51 @@ inline MaskedReference draw_masked(Draw& draw, Signs signs) {
   if (draw(0, 2) == 0) r.options.fill = draw(0, 1) == 0 ? std::optional<double>() : 0.5;
   r.options.preserve_nan = draw(0, 4) == 0;
   return r;
+}
+
+/// The same of a small x of one to three axes.
+inline MaskedReference draw_masked(Draw& draw, Signs signs) {
+  const int rank = draw(1, 3), n = rank == 1 ? 30 : rank == 2 ? 9 : 5;
+  Shape shape, taps;
+  for (int a = 0; a < rank; ++a) {
+    shape.push_back(draw(1, n));
+    taps.push_back(draw(1, 4));
+  }
+  return draw_masked(draw, signs, shape, taps);
+}
+
+/// What `r` defines, computed for x of a type.
+inline Tensor masked_result(const MaskedReference& r, DType type) {
+  const Tensor x = compact_copy(Tensor::from(r.x, r.shape), type);
+  const Tensor w = Tensor::from(r.w, r.taps);
+  image::MaskedOptions options = r.options;
+  const Tensor weights = r.weights.empty() ? Tensor() : Tensor::from(r.weights, r.shape);
+  options.weights = weights;
+  return r.correlates ? image::masked_correlate(x, w, options)
+                      : image::masked_convolve(x, w, options);
+}
+
+/// How many results were empty, and how many were not.
+struct Judged {
+  std::int64_t empty = 0, full = 0;
+};
+
+/// Holds results to the definition. Adds to `judged`.
+inline void expect_definition(const MaskedReference& r, const Tensor& y, Judged& judged,
+                              const std::string& where) {
+  const double u = y.dtype() == f64 ? 0x1p-53 : 0x1p-24;
+  const Tensor wide = compact_copy(y, f64);
+  const auto ours = wide.values<double>();
+  for_each_index(r.shape, [&](std::int64_t i, const Extents& index) {
+    const auto want = r.result(index);
+    (want.empty ? judged.empty : judged.full) += 1;
+    const double got = ours[static_cast<std::size_t>(i)];
+    ASSERT_EQ(std::isnan(got), std::isnan(want.y)) << where << ", element " << i;
+    if (std::isnan(got)) return;
+    const double store = y.dtype() == f16 ? 0x1p-11 * std::abs(want.y) + 0x1p-25 : 0;
+    ASSERT_NEAR(got, want.y, MaskedReference::bound(want, r.w.size(), u) + store)
+        << where << ", element " << i << ' ' << r.shape << " taps " << r.taps;
+  });
 }
 
 }  // namespace faltung::test
