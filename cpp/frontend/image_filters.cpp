@@ -87,7 +87,8 @@ FilterOptions along_axis(const Filter1dOptions& o) {
           .accumulator = o.accumulator,
           .store = o.store,
           .method = o.method,
-          .run = o.run};
+          .run = o.run,
+          .chosen_for = o.chosen_for};
 }
 
 }  // namespace

@@ -47,18 +47,19 @@ Tensor outer_product(std::span<const Line> lines) {
 }
 
 // A filter of more taps would cost about as much to multiply out and to check as to apply.
-bool is_worth_it(const TensorView& y, std::span<const Line> lines) {
+bool is_worth_it(const Shape& shape, std::span<const Line> lines) {
   constexpr double elements_per_tap = 16;
   double taps = elements_per_tap;
   for (const Line& line : lines) taps *= static_cast<double>(line.taps.shape()[0]);
-  return taps <= static_cast<double>(element_count(y.shape));
+  return taps <= static_cast<double>(element_count(shape));
 }
 
 // The plan for all lines as one filter, if that gives the same.
 std::optional<PlannedPass> plan_product(const ConstTensorView& x, const TensorView& y,
                                         std::span<const Line> lines, const Call& call, bool add) {
   if (lines.size() < 2 || !std::ranges::all_of(lines, repeats_or_vanishes) ||
-      !stores_are_free(x.dtype, y.dtype, lines, call) || !is_worth_it(y, lines)) {
+      !stores_are_free(x.dtype, y.dtype, lines, call) ||
+      !is_worth_it(chosen_shape(call, y), lines)) {
     return std::nullopt;
   }
   const Tensor product = outer_product(lines);
@@ -96,13 +97,13 @@ void add_lines(Steps& steps, Place from, Place to, std::span<const Line> lines, 
   try {
     for (std::size_t i = 0; i < lines.size(); ++i) {
       passes.push_back(plan_line(i));
-      estimate_us += passes.back().plan->estimate_us();
+      estimate_us += passes.back().estimate_us;
     }
   } catch (const NoEngine&) {
     if (!product) throw;
     return steps.add(step_of(from, to, std::move(*product)));
   }
-  if (product && product->plan->estimate_us() <= estimate_us) {
+  if (product && product->estimate_us <= estimate_us) {
     return steps.add(step_of(from, to, std::move(*product)));
   }
   for (std::size_t i = 0; i < lines.size(); ++i) {

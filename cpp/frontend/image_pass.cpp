@@ -62,7 +62,7 @@ LoweredPass lower(const ConstTensorView& x, const TensorView& y, const Pass& pas
                                  " separate axes for this filter, at most ", max_spatial_rank,
                                  " are possible; filter fewer axes at once"));
   }
-  LoweredPass l{.problem = {}, .options = {}, .x = x, .w = pass.w, .y = y, .taps = {}};
+  LoweredPass l{.problem = {}, .options = {}, .x = x, .w = pass.w, .y = y, .taps = {}, .model = {}};
   l.problem.batch = batch.extent;
   l.x.shape = l.y.shape = {batch.extent, 1};
   l.x.strides = {batch.x_step, 1};
@@ -101,6 +101,20 @@ PlanOptions options_for(const Problem& problem, const Call& call, Locality local
     options.elementwise = call.run.engine.empty();
   }
   return options;
+}
+
+// Names the way that the planner takes for the shape that choices are made for.
+void choose_for(LoweredPass& l, const ConstTensorView& x, const TensorView& y, const Pass& pass,
+                const Call& call, Locality locality) {
+  const Shape& shape = call.chosen_for;
+  Call whole = call;
+  whole.chosen_for = {};
+  const ConstTensorView input{nullptr, x.dtype, shape, compact_strides(shape), x.device};
+  const TensorView output{nullptr, y.dtype, shape, compact_strides(shape), y.device};
+  LoweredPass model = lower_pass(input, output, pass, whole, locality);
+  model.options.allocator = {};
+  l.model = kept_plan(model.problem, x.device, model.options);
+  l.options.engine = l.model->engine() + "/" + l.model->way();
 }
 
 }  // namespace
@@ -142,6 +156,7 @@ LoweredPass lower_pass(const ConstTensorView& x, const TensorView& y, const Pass
     l.problem.w_strides = l.w.strides;
   }
   l.options = options_for(l.problem, call, locality);
+  if (!call.chosen_for.empty()) choose_for(l, x, y, pass, call, locality);
   return l;
 }
 
@@ -149,7 +164,17 @@ PlannedPass plan_pass(const ConstTensorView& x, const TensorView& y, const Pass&
                       const Call& call, Locality locality) {
   LoweredPass l = lower_pass(x, y, pass, call, locality);
   l.options.allocator = {};  // the workspace is lent
-  return {l.x, l.w, l.y, std::move(l.taps), kept_plan(l.problem, x.device, l.options)};
+  std::shared_ptr<const Plan> plan;
+  try {
+    plan = kept_plan(l.problem, x.device, l.options);
+  } catch (const NoEngine&) {
+    if (!l.model) throw;
+    // A way that is none for a part so small.
+    l.options.engine = call.run.engine;
+    plan = kept_plan(l.problem, x.device, l.options);
+  }
+  const double estimate_us = (l.model ? *l.model : *plan).estimate_us();
+  return {l.x, l.w, l.y, std::move(l.taps), std::move(plan), estimate_us};
 }
 
 Step step_of(Place from, Place to, PlannedPass pass) {

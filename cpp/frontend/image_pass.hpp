@@ -23,7 +23,13 @@ struct Call {
   Store store = {};
   Method method = Method::automatic;
   Execution run = {};
+  Shape chosen_for = {};
 };
+
+/// The shape that choices are made for: that of a result, or the one asked for.
+inline const Shape& chosen_shape(const Call& call, const TensorView& y) {
+  return call.chosen_for.empty() ? y.shape : call.chosen_for;
+}
 
 /// The options that all functions have; filters that do not sum have fewer.
 template <typename Options>
@@ -32,6 +38,7 @@ Call make_call(const Options& o) {
   if constexpr (requires { o.method; }) {
     call.accumulator = o.accumulator;
     call.method = o.method;
+    call.chosen_for = o.chosen_for;
   }
   return call;
 }
@@ -72,6 +79,7 @@ struct LoweredPass {
   ConstTensorView x, w;
   TensorView y;
   std::shared_ptr<const Tensor> taps;  ///< what w shows, unless that is the caller's
+  std::shared_ptr<const Plan> model;   ///< that for Call::chosen_for, whose way `options` name
 };
 
 /// x and y have the same shape, any strides; their data are not read.
@@ -86,6 +94,7 @@ struct PlannedPass {
   TensorView y;
   std::shared_ptr<const Tensor> taps;
   std::shared_ptr<const Plan> plan;
+  double estimate_us = 0;  ///< for the shape that choices are made for
 };
 
 PlannedPass plan_pass(const ConstTensorView& x, const TensorView& y, const Pass& pass,

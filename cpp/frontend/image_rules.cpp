@@ -46,6 +46,13 @@ void check_call(const ConstTensorView& x, const TensorView& y, std::optional<DTy
                                  "; images are summed in f32 or f64 (complex ones in the complex "
                                  "type of that width), or leave it out"));
   }
+  const Shape& shape = call.chosen_for;
+  if (!shape.empty() && (shape.size() != x.shape.size() || element_count(shape) == 0)) {
+    throw InvalidProblem(
+        message("chosen_for has shape ", shape, ", x has ", x.shape,
+                "; name the shape of an image of that rank with elements, or leave "
+                "it out"));
+  }
 }
 
 std::size_t checked_axis(std::int64_t axis, std::size_t rank) {

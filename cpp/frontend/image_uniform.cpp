@@ -56,12 +56,12 @@ std::vector<Window> windows_of(const UniformOptions& options, std::size_t rank) 
 // taps, in rows. On a Zen 4 core the one takes as long whatever the size, the other is quicker up
 // to 5 to 20 taps: the fewer the shorter the rows, and about 7 where its passes need an image
 // between them so large that its memory is mapped anew by every call.
-bool is_worth_it(const TensorView& y, const std::vector<Window>& windows) {
+bool is_worth_it(const Shape& shape, DType y, const std::vector<Window>& windows) {
   constexpr std::int64_t small_image = 2048, short_row = 64, large_bytes = 1 << 25;
-  const std::int64_t elements = element_count(y.shape), row = y.shape.back();
+  const std::int64_t elements = element_count(shape), row = shape.back();
   if (elements <= small_image) return true;
   const bool maps =
-      windows.size() > 1 && elements >= large_bytes / static_cast<std::int64_t>(size_of(y.dtype));
+      windows.size() > 1 && elements >= large_bytes / static_cast<std::int64_t>(size_of(y));
   const std::int64_t long_window = maps ? 7 : 16;
   return std::ranges::any_of(windows, [&](const Window& w) {
     return w.size >= long_window || w.size * (row + short_row) >= long_window * row;
@@ -75,7 +75,8 @@ bool takes_window_mean(const ConstTensorView& x, const TensorView& y,
       !can_window_mean(x.dtype, y.dtype)) {
     return false;
   }
-  return is_integer(x.dtype) || is_integer(y.dtype) || is_worth_it(y, windows);
+  return is_integer(x.dtype) || is_integer(y.dtype) ||
+         is_worth_it(chosen_shape(call, y), y.dtype, windows);
 }
 
 // What engines check, too: that sums may be formed in the accumulator that is asked for.

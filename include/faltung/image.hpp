@@ -82,6 +82,11 @@ struct FilterOptions {
   Store store = {};                                 ///< how sums become integers
   Method method = Method::automatic;
   Execution run = {};
+  /// Engines, their ways, and what runs as one pass or as several are chosen as for a compact image
+  /// of this shape. So a part of an image that is too large for the memory gets the bits that it
+  /// has in the whole, unless an engine cannot do for so small a part what it does for the whole.
+  /// Empty: the shape of x.
+  Shape chosen_for = {};
 };
 
 /// y[i] = sum over r of  w[r] x[i + R/2 + origin - r], with R/2 rounded down, on every axis.
@@ -119,6 +124,7 @@ struct Filter1dOptions {
   Store store = {};
   Method method = Method::automatic;
   Execution run = {};
+  Shape chosen_for = {};  ///< as in FilterOptions
 };
 
 /// `convolve` along one axis; the others are a batch.
@@ -156,6 +162,7 @@ struct GaussianOptions {
   Store store = {};
   Method method = Method::automatic;
   Execution run = {};
+  Shape chosen_for = {};  ///< as in FilterOptions
 };
 
 /// Smooths, or differentiates the smoothed image: a Gaussian (derivative) along each axis in turn,
@@ -200,6 +207,7 @@ struct UniformOptions {
   Store store = {};
   Method method = Method::automatic;
   Execution run = {};
+  Shape chosen_for = {};  ///< as in FilterOptions
 };
 
 /// The mean of the window around each element (a box filter, a moving average).
@@ -224,6 +232,7 @@ struct DerivativeOptions {
   Store store = {};
   Method method = Method::automatic;
   Execution run = {};
+  Shape chosen_for = {};  ///< as in FilterOptions
 };
 
 /// -1 0 1 along `axis`, then 1 2 1 along every other axis; not normalised.
@@ -255,6 +264,7 @@ struct SumOptions {
   Store store = {};
   Method method = Method::automatic;
   Execution run = {};
+  Shape chosen_for = {};  ///< as in FilterOptions
 };
 
 /// Sum over the axes of 1 -2 1 along that axis.
