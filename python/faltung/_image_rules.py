@@ -1,6 +1,8 @@
 """What the filters of faltung.ndimage ask of their arguments, with SciPy's errors."""
 
+import contextlib
 import operator
+import threading
 import warnings
 
 import numpy as np
@@ -124,9 +126,23 @@ def image_of(input):
     return input.view(np.uint8) if input.dtype == bool else input
 
 
-def in_f64(input):
-    """Whether float32 data are summed in float64, as SciPy does: complex ones in complex128."""
-    return input.dtype.char in "fe"
+_parts = threading.local()
+
+
+@contextlib.contextmanager
+def part_of(shape):
+    """Inside, calls of this thread are of a part of an image of that shape, and have its bits."""
+    _parts.shape = list(shape)
+    try:
+        yield
+    finally:
+        _parts.shape = []
+
+
+def sums_of(input):
+    """Whether data are summed in float64 though they are float32, as SciPy does (complex ones in complex128), and the
+    shape for which engines are chosen."""
+    return input.dtype.char in "fe", getattr(_parts, "shape", [])
 
 
 def in_order_of(axes, *options):

@@ -14,8 +14,8 @@ import numpy as np
 
 from . import _core
 from ._arrays import numpy_array, results_of_the_same_kind
-from ._image_rules import (axes_of, axis_of, check_cval, check_origins, image_of, in_f64, in_order_of, integers, is_complex,
-                           modes_of, number, output_array, sequence, write)
+from ._image_rules import (axes_of, axis_of, check_cval, check_origins, image_of, in_order_of, integers, is_complex, modes_of,
+                           number, output_array, sequence, sums_of, write)
 
 __all__ = [
     "convolve", "convolve1d", "correlate", "correlate1d", "gaussian_filter", "gaussian_filter1d",
@@ -47,7 +47,7 @@ def _filter(flip, input, weights, output, mode, cval, origin, axes):
     y = output_array(output, input, is_complex(input) or is_complex(weights))
 
     def compute(x, result):
-        _core.image_filter(flip, x, weights, modes, number(cval), origins, axes, in_f64(input), result)
+        _core.image_filter(flip, x, weights, modes, number(cval), origins, axes, sums_of(input), result)
 
     return write(compute, input, y)
 
@@ -121,7 +121,7 @@ def _gaussian(function, input, sigma, order, output, mode, cval, truncate, radiu
         return y
 
     def compute(x, result):
-        function(x, sigmas, orders, modes, number(cval), float(truncate), radii, axes, in_f64(input), result)
+        function(x, sigmas, orders, modes, number(cval), float(truncate), radii, axes, sums_of(input), result)
 
     return write(compute, input, y)
 
@@ -190,7 +190,7 @@ def uniform_filter(input, size=3, output=None, mode="reflect", cval=0.0, origin=
         return y
 
     def compute(x, result):
-        _core.uniform(x, sizes, modes, number(cval), origins, axes, in_f64(input), result)
+        _core.uniform(x, sizes, modes, number(cval), origins, axes, sums_of(input), result)
 
     return write(compute, input, y)
 
@@ -212,7 +212,7 @@ def _derivative(function, input, axis, output, mode, cval):
     axis = axis_of(axis, input.ndim)
     modes = modes_of(mode, input.ndim)
     y = output_array(output, input, is_complex(input))
-    return write(lambda x, result: function(x, axis, modes, number(cval), in_f64(input), result), input, y)
+    return write(lambda x, result: function(x, axis, modes, number(cval), sums_of(input), result), input, y)
 
 
 def sobel(input, axis=-1, output=None, mode="reflect", cval=0.0):
@@ -248,7 +248,7 @@ def laplace(input, output=None, mode="reflect", cval=0.0, *, axes=None):
     if not axes:
         y[...] = input
         return y
-    return write(lambda x, result: _core.laplace(x, modes, number(cval), axes, in_f64(input), result), input, y)
+    return write(lambda x, result: _core.laplace(x, modes, number(cval), axes, sums_of(input), result), input, y)
 
 
 def _window(input, size, footprint, output, mode, cval, origin, axes, sizes_too=False):

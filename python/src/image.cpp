@@ -1,4 +1,5 @@
 #include <nanobind/stl/complex.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
@@ -22,8 +23,13 @@ PerAxis<Boundary> boundaries(const Names& names, Number cval) {
   return rules;
 }
 
-// None for what is by default: sums of f32 data in f32.
-std::optional<DType> accumulator(bool in_f64) { return in_f64 ? std::optional(f64) : std::nullopt; }
+// How the sums are formed: in f64 or by default, f32 data in f32; and the shape that choices are
+// made for, or none.
+using Sums = std::pair<bool, Integers>;
+std::optional<DType> accumulator(const Sums& sums) {
+  return sums.first ? std::optional(f64) : std::nullopt;
+}
+Shape chosen_for(const Sums& sums) { return Shape(sums.second); }
 
 template <typename Call, typename Options>
 void into(const Call& call, nb::handle x, nb::handle y, const Options& options) {
@@ -35,13 +41,14 @@ void into(const Call& call, nb::handle x, nb::handle y, const Options& options) 
 #define FALTUNG_CALL(function) [](const auto&... arguments) { return function(arguments...); }
 
 void filter(bool flip, nb::handle x, nb::handle weights, const Names& modes, Number cval,
-            const Integers& origins, const Integers& axes, bool in_f64, nb::handle y) {
+            const Integers& origins, const Integers& axes, const Sums& sums, nb::handle y) {
   const Operand input(x, "input"), w(weights, "weights");
   const Target output(y, "output");
   const image::FilterOptions options{.boundary = boundaries(modes, cval),
                                      .origin = origins,
                                      .axes = axes,
-                                     .accumulator = accumulator(in_f64)};
+                                     .accumulator = accumulator(sums),
+                                     .chosen_for = chosen_for(sums)};
   const TensorView& result = output;
   released([&] {
     flip ? image::convolve(input, w, result, options) : image::correlate(input, w, result, options);
@@ -50,51 +57,57 @@ void filter(bool flip, nb::handle x, nb::handle weights, const Names& modes, Num
 
 image::GaussianOptions gaussian_options(const std::vector<double>& sigma, const Integers& order,
                                         const Names& modes, Number cval, double truncate,
-                                        const Integers& radius, const Integers& axes, bool in_f64) {
+                                        const Integers& radius, const Integers& axes,
+                                        const Sums& sums) {
   return {.sigma = sigma,
           .order = order,
           .boundary = boundaries(modes, cval),
           .truncate = truncate,
           .radius = radius,
           .axes = axes,
-          .accumulator = accumulator(in_f64)};
+          .accumulator = accumulator(sums),
+          .chosen_for = chosen_for(sums)};
 }
 
 template <typename Call>
 auto gaussian_like(const Call& call) {
   return [call](nb::handle x, const std::vector<double>& sigma, const Integers& order,
                 const Names& modes, Number cval, double truncate, const Integers& radius,
-                const Integers& axes, bool in_f64, nb::handle y) {
-    into(call, x, y, gaussian_options(sigma, order, modes, cval, truncate, radius, axes, in_f64));
+                const Integers& axes, const Sums& sums, nb::handle y) {
+    into(call, x, y, gaussian_options(sigma, order, modes, cval, truncate, radius, axes, sums));
   };
 }
 
 void uniform(nb::handle x, const Integers& size, const Names& modes, Number cval,
-             const Integers& origins, const Integers& axes, bool in_f64, nb::handle y) {
+             const Integers& origins, const Integers& axes, const Sums& sums, nb::handle y) {
   into(FALTUNG_CALL(image::uniform), x, y,
        image::UniformOptions{.size = size,
                              .boundary = boundaries(modes, cval),
                              .origin = origins,
                              .axes = axes,
-                             .accumulator = accumulator(in_f64)});
+                             .accumulator = accumulator(sums),
+                             .chosen_for = chosen_for(sums)});
 }
 
 template <typename Call>
 auto derivative(const Call& call) {
-  return [call](nb::handle x, std::int64_t axis, const Names& modes, Number cval, bool in_f64,
+  return [call](nb::handle x, std::int64_t axis, const Names& modes, Number cval, const Sums& sums,
                 nb::handle y) {
-    into(
-        call, x, y,
-        image::DerivativeOptions{
-            .axis = axis, .boundary = boundaries(modes, cval), .accumulator = accumulator(in_f64)});
+    into(call, x, y,
+         image::DerivativeOptions{.axis = axis,
+                                  .boundary = boundaries(modes, cval),
+                                  .accumulator = accumulator(sums),
+                                  .chosen_for = chosen_for(sums)});
   };
 }
 
-void laplace(nb::handle x, const Names& modes, Number cval, const Integers& axes, bool in_f64,
+void laplace(nb::handle x, const Names& modes, Number cval, const Integers& axes, const Sums& sums,
              nb::handle y) {
   into(FALTUNG_CALL(image::laplace), x, y,
-       image::SumOptions{
-           .boundary = boundaries(modes, cval), .axes = axes, .accumulator = accumulator(in_f64)});
+       image::SumOptions{.boundary = boundaries(modes, cval),
+                         .axes = axes,
+                         .accumulator = accumulator(sums),
+                         .chosen_for = chosen_for(sums)});
 }
 
 // By footprint if there is one, else by size; `choose` runs one of the three functions.

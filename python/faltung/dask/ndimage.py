@@ -9,7 +9,7 @@ import inspect
 import numpy as np
 
 from .. import ndimage
-from .._image_rules import axes_of, axis_of, in_order_of, integers, modes_of, sequence
+from .._image_rules import axes_of, in_order_of, integers, modes_of, part_of, sequence
 from ._chunks import checked, chunked, edges_of, whole
 
 __all__ = [
@@ -92,17 +92,18 @@ _REACH = {
 class _Filter:
     """A filter with its arguments, but for the input."""
 
-    def __init__(self, name, arguments):
-        self.name, self.arguments = name, arguments
+    def __init__(self, name, arguments, shape):
+        self.name, self.arguments, self.shape = name, arguments, shape
 
     def __call__(self, x, kept=()):
-        y = getattr(ndimage, self.name)(x, **self.arguments)
+        with part_of(self.shape):
+            y = getattr(ndimage, self.name)(x, **self.arguments)
         # A copy, so that the rest does not stay in memory.
         return y if all(part == slice(0, n) for part, n in zip(kept, x.shape)) else y[kept].copy()
 
     def __dask_tokenize__(self):
         from dask.base import normalize_token
-        return "faltung", self.name, normalize_token(self.arguments)
+        return "faltung", self.name, normalize_token(self.arguments), self.shape
 
 
 def _around_the_ends(start, stop, n):
@@ -117,27 +118,28 @@ def _around_the_ends(start, stop, n):
 
 
 def _stretch(start, stop, n, before, after, mode):
-    """What the elements start..stop read of an axis of n elements.
+    """What the elements start..stop read of an axis of n elements: where that begins, and stretches of the axis.
 
     At the ends of the array the filter itself continues it by its mode, and must find there what it repeats; at other
     ends of a stretch it continues what is not, for elements that are not kept.
     """
-    if mode == "wrap" and stop - start < n:
-        return _around_the_ends(start - before, stop + after, n)
     first, last = start - before, stop + after
+    if mode == "wrap" and before + after and stop - start < n:
+        return first, _around_the_ends(first, last, n)
     if mode in ("reflect", "mirror"):
         # Beyond an end by e elements: the e + 1 elements inside it are repeated.
         first, last = min(first, n - 1 - (last - n) if last > n else first), max(last, 1 - first if first < 0 else last)
-    return [(max(0, first), min(n, last))]
+    # An axis of one element is none to the engines, and other ways serve: two are read where there are two.
+    first = max(0, min(first, n - 2))
+    return first, [(first, min(n, max(last, first + 2)))]
 
 
 def _axis_plan(chunks, before, after, mode):
     edges = edges_of(chunks)
     plan = []
     for start, stop in zip(edges, edges[1:]):
-        stretches = _stretch(start, stop, edges[-1], before, after, mode)
-        skipped = before if len(stretches) > 1 or mode == "wrap" and stop - start < edges[-1] else start - stretches[0][0]
-        plan.append((stretches, (skipped, skipped + stop - start)))
+        first, stretches = _stretch(start, stop, edges[-1], before, after, mode)
+        plan.append((stretches, (start - first, stop - first)))
     return plan
 
 
@@ -153,7 +155,7 @@ def _chunked(name):
         output = arguments["output"]
         if not (output is None or isinstance(output, (type, np.dtype, str))):
             raise TypeError(f"output is of type {type(output).__name__}; here it is a type of elements, or None")
-        filter = _Filter(name, arguments)
+        filter = _Filter(name, arguments, x.shape if x.size else ())
         # The filter itself checks its arguments.
         dtype = filter(np.zeros((1,) * x.ndim, x.dtype)).dtype
         if 0 in x.shape or not x.ndim:
