@@ -4,13 +4,13 @@
 in docs/compatibility.md.
 """
 
-import math
 import operator
 
 import numpy as np
 
 from . import _core, ndimage
 from ._arrays import numpy_array, plain, results_of_the_same_kind
+from ._polynomials import evaluation
 
 __all__ = [
     "choose_conv_method", "convolve", "convolve2d", "correlate", "correlate2d", "correlation_lags", "fftconvolve",
@@ -325,23 +325,6 @@ def lfilter(b, a, x, axis=-1, zi=None):
     return y[(*before, slice(x.shape[axis]))], y[(*before, slice(x.shape[axis], None))]
 
 
-def _evaluation(window_length, polyorder, deriv, delta, positions):
-    """A matrix: the samples of a window times it is the derivative, at each of `positions`, of the polynomial that
-    fits them best.
-
-    Source: Savitzky and Golay, Analytical Chemistry 36 (1964) 1627, by least squares.
-    """
-    # Powers of numbers up to 1 in magnitude keep their digits.
-    centre = (window_length - 1) / 2
-    scale = max(centre, 1.0)
-    powers = np.arange(polyorder + 1)
-    fit = np.linalg.pinv(((np.arange(window_length) - centre) / scale)[:, None] ** powers, rcond=1e-15)
-    # The derivative of t^p is p! / (p - deriv)! t^(p - deriv).
-    factors = np.array([math.perm(int(power), deriv) for power in powers], dtype=np.float64)
-    at = ((np.asarray(positions, dtype=np.float64) - centre) / scale)[:, None]
-    return (factors * at ** np.maximum(powers - deriv, 0)) @ fit / (delta * scale) ** deriv
-
-
 def savgol_coeffs(window_length, polyorder, deriv=0, delta=1.0, pos=None, use="conv", *, xp=None, device=None):
     """The taps of a Savitzky-Golay filter: a polynomial of degree `polyorder` fitted to each window of samples.
 
@@ -361,8 +344,8 @@ def savgol_coeffs(window_length, polyorder, deriv=0, delta=1.0, pos=None, use="c
         raise ValueError("pos must be nonnegative and less than window_length.")
     if use not in ("conv", "dot"):
         raise ValueError("`use` must be 'conv' or 'dot'")
-    taps = _evaluation(window_length, polyorder, deriv, delta, [pos])[0]
-    taps = taps[::-1].copy() if use == "conv" else taps
+    taps = evaluation(int(window_length), int(polyorder), int(deriv), float(delta), (float(pos),))[0]
+    taps = (taps[::-1] if use == "conv" else taps).copy()
     return taps if xp is None else xp.asarray(taps, device=device)
 
 
@@ -389,8 +372,9 @@ def savgol_filter(x, window_length, polyorder, deriv=0, delta=1.0, axis=-1, mode
     half = window_length // 2
     if half:
         lines, samples = np.moveaxis(y, axis, -1), np.moveaxis(x, axis, -1)
-        first = _evaluation(window_length, polyorder, deriv, delta, range(half))
-        last = _evaluation(window_length, polyorder, deriv, delta, range(window_length - half, window_length))
+        fit = int(window_length), int(polyorder), int(deriv), float(delta)
+        first = evaluation(*fit, tuple(range(half)))
+        last = evaluation(*fit, tuple(range(window_length - half, window_length)))
         lines[..., :half] = samples[..., :window_length] @ first.T
         lines[..., -half:] = samples[..., -window_length:] @ last.T
     return y
