@@ -55,13 +55,16 @@ double integer_error(const Problem& p, const Sizes& n) {
                        largest_magnitude(second_operand(p)));
 }
 
+double block_error(const Problem& p, const Sizes& n) {
+  return expected_error(n.length) * unit_roundoff(p.accumulator) +
+         sum_error(summed_transforms(p, n), p.accumulator);
+}
+
 // The norms of all blocks together exceed that of x where they overlap.
 ErrorBound normwise_bound(const Problem& p, const Sizes& n) {
   if (is_integer(p.accumulator)) return {};
   const double fold = p.pass == Pass::backward_data ? std::sqrt(n.folds) : 1;
-  return {ErrorBound::Kind::normwise, fold * std::sqrt(n.overlap) *
-                                          (expected_error(n.length) * unit_roundoff(p.accumulator) +
-                                           sum_error(summed_transforms(p, n), p.accumulator))};
+  return {ErrorBound::Kind::normwise, fold * std::sqrt(n.overlap) * block_error(p, n)};
 }
 
 }  // namespace faltung::fft

@@ -84,6 +84,10 @@ struct BlockCounts {
 /// exact.
 [[nodiscard]] double integer_error(const Problem& p, const Sizes& n);
 
+/// By how much an output of a forward problem may err, as a multiple of the norms of the data of
+/// its block and of its filters, the error of that multiple included.
+[[nodiscard]] double block_error(const Problem& p, const Sizes& n);
+
 /// Of real and complex sums, which err by the norm of what is transformed together; exact for
 /// integers.
 [[nodiscard]] ErrorBound normwise_bound(const Problem& p, const Sizes& n);

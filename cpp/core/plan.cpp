@@ -118,6 +118,7 @@ std::string text_of(const PlanFacts& facts) {
   text += message(", ", facts.memory_passes,
                   facts.memory_passes == 1 ? " pass over memory" : " passes over memory");
   if (!facts.bitwise_reproducible) text += ", bits may change from run to run";
+  if (facts.watches_range) text += ", sums results anew that are small beside their data";
   if (facts.flushes_subnormals) text += ", subnormal numbers count as zero";
   if (facts.spreads_non_finite) text += ", spreads NaN and infinity";
   return text;

@@ -88,14 +88,23 @@ Candidate candidate_of(const Engine& engine, const Offer& offer) {
           .estimate_us = offer ? offer.estimate_us : 0};
 }
 
+bool asks_elementwise(const PlanOptions& options) {
+  return options.elementwise || options.accuracy == Accuracy::elementwise;
+}
+
+// An FFT engine's bound is elementwise where it watches the range; who asks for direct sums gets
+// none of it.
 bool errs_too_much(const Task& task, const PlanOptions& options) {
-  return options.elementwise && task.error_bound().kind == ErrorBound::Kind::normwise;
+  if (options.elementwise && task.facts().watches_range) return true;
+  return asks_elementwise(options) && task.error_bound().kind == ErrorBound::Kind::normwise;
 }
 
 // Why a prepared task breaks an option; empty if it does not.
 std::string broken_option(const Task& task, const PlanOptions& options) {
   if (errs_too_much(task, options)) {
-    return "errs by the norm of the data, which `elementwise` forbids";
+    return task.facts().watches_range
+               ? "sums directly only what is small beside its data, and `elementwise` asks for all"
+               : "errs by the norm of the data, which `elementwise` forbids";
   }
   if (task.workspace_bytes() > options.workspace_limit) {
     return message("needs a workspace of ", task.workspace_bytes(), " bytes, the limit is ",
@@ -165,8 +174,8 @@ bool take(std::size_t index, const Offer& offer, const PlanOptions& options, Cho
   return true;
 }
 
-// What an engine does without the way that it would choose, which breaks the limit. It is no
-// faster.
+// What an engine does without the way that it would choose, which breaks the limit or errs too
+// much. It is no faster.
 void take_other_ways(std::size_t index, const Offer& chosen, const Problem& problem,
                      const Device& device, const PlanOptions& options, Choice& choice) {
   const Engine& engine = *engine_list()[index];
@@ -217,7 +226,8 @@ Choice choose_engine(const Problem& problem, const Device& device, const PlanOpt
   std::ranges::stable_sort(order, {}, [&](std::size_t i) { return offers[i].estimate_us; });
   for (const std::size_t i : order) {
     if (choice.engine != nullptr && offers[i].estimate_us >= choice.estimate_us) break;
-    if (take(i, offers[i], options, choice) || !has_limit(options) || !wish.way.empty()) continue;
+    if (take(i, offers[i], options, choice) || !wish.way.empty()) continue;
+    if (!has_limit(options) && options.accuracy == Accuracy::normwise) continue;
     take_other_ways(i, offers[i], problem, device, options, choice);
   }
   return choice;

@@ -35,7 +35,7 @@ void check_engine(std::string_view engine);
 [[nodiscard]] bool has_empty_tensor(const Problem& problem);
 
 /// Asks every engine, drops the refusals and what breaks an option, keeps the smallest estimate.
-/// An engine whose way breaks a limit of workspace is asked for its other ways.
+/// An engine whose way breaks a limit of workspace, or the accuracy, is asked for its other ways.
 ///
 /// @throws InvalidProblem if the problem is not valid or options.engine names no engine.
 [[nodiscard]] Choice choose_engine(const Problem& problem, const Device& device,

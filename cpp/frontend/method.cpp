@@ -59,6 +59,7 @@ PlanOptions plan_options(const Problem& problem, Method method, const Execution&
   if (engine.empty() && method == Method::fft && !products_only) options.engine = "fft";
   options.workspace_limit = workspace_limit(run);
   options.elementwise = method == Method::direct;
+  options.accuracy = run.accuracy;
   options.flush_subnormals = run.flush_subnormals;
   options.allocator = run.allocator;
   return options;

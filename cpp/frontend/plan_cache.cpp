@@ -27,7 +27,9 @@ struct Key {
   Device device;
   std::string engine;
   std::size_t workspace_limit;
-  bool elementwise, flush_subnormals;
+  bool elementwise;
+  Accuracy accuracy;
+  bool flush_subnormals;
   int threads;
   std::size_t target;  ///< the instruction set
   friend bool operator==(const Key&, const Key&) = default;
@@ -184,6 +186,7 @@ std::shared_ptr<const Plan> kept_plan(const Problem& problem, const Device& devi
           options.engine,
           options.workspace_limit,
           options.elementwise,
+          options.accuracy,
           options.flush_subnormals,
           threads(),
           instruction_set()};

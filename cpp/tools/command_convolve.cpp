@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <faltung/data_range.hpp>
 #include <faltung/image.hpp>
 #include <faltung/numpy.hpp>
 #include <faltung/signal.hpp>
@@ -32,6 +33,7 @@ struct Options {
   SumText sums;
   MaskText mask;
   std::string method = "auto";
+  bool check_range = false;
   std::string device = "auto";
 
   [[nodiscard]] bool correlates() const { return operation == "correlate"; }
@@ -165,7 +167,38 @@ void check_lags(const Options& options) {
   }
 }
 
+/// What the range of the data means, for the call that is made.
+void print_range(const Options& options, const Tensor& x, const Tensor& k) {
+  signal::ConvolveOptions call{.mode = mode_or(options, signal::Mode::full)};
+  set_sums(options.sums, call);
+  set_method(options.method, call);
+  const Lowering lowered = options.correlates() ? signal::lower_correlate(x, k, call)
+                                                : signal::lower_convolve(x, k, call);
+  const Plan plan = Plan::make(lowered.problem, Device::cpu(), lowered.plan);
+  const auto view = [](const Tensor& operand, const Shape& shape) {
+    if (element_count(shape) != element_count(operand.shape())) {
+      throw InvalidProblem(
+          fmt::format("--check-range: of operands with {} axes one problem does not see all; give "
+                      "it arrays with fewer axes",
+                      operand.shape().size()));
+    }
+    return ConstTensorView{operand.data(), operand.dtype(), shape, compact_strides(shape),
+                           Device::cpu()};
+  };
+  const Tensor& first = lowered.swapped ? k : x;
+  const Tensor& second = lowered.swapped ? x : k;
+  fmt::print("{}/{}: {}\n", plan.engine(), plan.way(),
+             to_string(data_range(plan, view(first, plan.problem().x_shape()),
+                                  view(second, plan.problem().w_shape()))));
+}
+
 void check_options(const Options& options) {
+  if (options.check_range && (options.api != "scipy.signal" || !options.boundary.empty() ||
+                              !options.axes.empty() || options.mask.given())) {
+    throw InvalidProblem(
+        "--check-range: it looks at what --api scipy.signal convolves along all axes, without "
+        "--boundary, --axes and weights");
+  }
   check_lags(options);
   check_mask(options);
   if (options.api == "scipy.ndimage") {
@@ -213,6 +246,7 @@ void convolve(const Options& options) {
   OutputFile output(options.output, npy_endings);
   std::optional<OutputFile> lags_output;
   if (!options.lags.empty()) lags_output.emplace(options.lags, npy_endings);
+  if (options.check_range) print_range(options, x, k);
   const Tensor result = compute(options, x, k, weights);
   check_store(options.sums, result.dtype());
   write_npy(output, result);
@@ -251,6 +285,8 @@ void add_convolve_command(CLI::App& app) {
   command->add_option("--lags", options->lags,
                       "Also writes the lag of every element of a correlation of one axis, .npy");
   add_mask_options(*command, options->mask);
+  command->add_flag("--check-range", options->check_range,
+                    "Also says how far results may be off that are small beside the data");
   add_sum_options(*command, options->sums);
   add_method_option(*command, options->method);
   add_device_option(*command, options->device);

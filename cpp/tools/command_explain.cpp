@@ -23,7 +23,7 @@ struct Options {
   std::vector<std::string> words;
   std::string device = "auto";
   std::string machine;
-  std::string workspace_limit;
+  std::string workspace_limit, accuracy;
   PlanOptions plan;
   bool json = false;
 };
@@ -99,6 +99,7 @@ void explain(Options& options) {
   if (!options.workspace_limit.empty()) {
     options.plan.workspace_limit = parse_count("--workspace-limit", options.workspace_limit);
   }
+  if (!options.accuracy.empty()) options.plan.accuracy = parse_accuracy(options.accuracy);
   const Problem problem = Problem::parse(fmt::format("{}", fmt::join(options.words, " ")));
   if (!options.machine.empty()) return explain_elsewhere(problem, options);
   const Plan plan = on_device(options.device, [&](const Device& device) {
@@ -127,6 +128,10 @@ void add_explain_command(CLI::App& app) {
   machine->excludes(
       command->add_option("--workspace-limit", options->workspace_limit,
                           "Pass over engines that need more scratch memory, in bytes"));
+  machine->excludes(command
+                        ->add_option("--accuracy", options->accuracy,
+                                     "normwise or elementwise: by what errors are measured")
+                        ->check(CLI::IsMember({"normwise", "elementwise"})));
   machine->excludes(command->add_flag("--elementwise", options->plan.elementwise,
                                       "Pass over engines that err by the norm of the data"));
   command->add_flag("--json", options->json, "Print JSON");

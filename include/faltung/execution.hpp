@@ -4,6 +4,7 @@
 #include <limits>
 #include <string>
 
+#include <faltung/accuracy.hpp>
 #include <faltung/allocator.hpp>
 #include <faltung/device.hpp>
 
@@ -26,6 +27,8 @@ struct Execution {
   /// Engines that need more scratch memory than this, in bytes, are passed over. It limits each
   /// plan of a call; intermediate images of filters in several passes are not counted.
   std::size_t workspace_limit = std::numeric_limits<std::size_t>::max();
+  /// As PlanOptions::accuracy, for every plan of the call.
+  Accuracy accuracy = Accuracy::normwise;
   /// As PlanOptions::flush_subnormals, for all arithmetic of the call.
   bool flush_subnormals = false;
   /// Of the data that a call needs memory for: a result that is returned, scratch memory,

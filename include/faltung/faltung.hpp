@@ -2,8 +2,10 @@
 
 /// Everything Faltung offers.
 
+#include <faltung/accuracy.hpp>
 #include <faltung/allocator.hpp>
 #include <faltung/boundary.hpp>
+#include <faltung/data_range.hpp>
 #include <faltung/device.hpp>
 #include <faltung/dtype.hpp>
 #include <faltung/error.hpp>

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include <faltung/accuracy.hpp>
 #include <faltung/allocator.hpp>
 #include <faltung/device.hpp>
 #include <faltung/export.hpp>
@@ -54,6 +55,10 @@ struct PlanOptions {
   std::size_t workspace_limit = std::numeric_limits<std::size_t>::max();
   /// Forbids engines that err by the norm of the data (FFT): every output keeps its own accuracy.
   bool elementwise = false;
+  /// `elementwise` lets engines choose ways that err by each output's own products, which FFT
+  /// engines may have, too: outputs far smaller than their data are then summed anew. The plan's
+  /// bound says how far they may be off.
+  Accuracy accuracy = Accuracy::normwise;
   /// Runs take subnormal numbers of f32, f64 and bf16 as zero, in operands and in results, on all
   /// threads alike: FTZ and DAZ of x86, FZ of aarch64. Arithmetic with them takes up to 200 times
   /// as long on some processors. error_bound() then holds but for products and sums that small. Of
@@ -71,6 +76,9 @@ struct PlanFacts {
   bool spreads_non_finite = false;
   /// Whether subnormal numbers count as 0 whatever PlanOptions::flush_subnormals says.
   bool flushes_subnormals = false;
+  /// Whether results that are small beside the data of their block are summed anew, so that the
+  /// time of a run depends on the range of the data.
+  bool watches_range = false;
   /// Whether equal operands give equal bits, whatever the number of threads and the memory.
   bool bitwise_reproducible = true;
   std::size_t workspace_bytes = 0;  ///< scratch memory that a run needs

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cpp/cpu/fft/range_guard.hpp"
 #include "cpp/cpu/filter_rows.hpp"
 
 namespace faltung::fft {
@@ -61,6 +62,29 @@ void Channels<T, Sum>::clear(const Box& box, T* data) const {
     for (std::size_t t = 0; t < slow.size(); ++t) places[t] += box.begin[t];
     std::fill_n(data + row_start(places), plan_.lengths.back(), T(0));
   });
+}
+
+template <typename T, typename Sum>
+double Channels<T, Sum>::norm(const Transform<T>& transform, const Box& box, const T* data) const {
+  const std::int64_t columns = box.end.back() - box.begin.back();
+  const Shape rows = slow_shape([&](std::size_t t) { return box.end[t] - box.begin[t]; });
+  const auto for_each_row = [&](auto&& f) {
+    for_each_index(rows, [&](std::int64_t, const Extents& slow) {
+      Extents places = slow;
+      for (std::size_t t = 0; t < slow.size(); ++t) places[t] += box.begin[t];
+      f(data + row_start(places) + box.begin.back());
+    });
+  };
+  using R = Real<T>;
+  const std::int64_t parts = is_complex_value<T> ? 2 * columns : columns;
+  double squares = 0;
+  for_each_row(
+      [&](const T* row) { squares += transform.squares(reinterpret_cast<const R*>(row), parts); });
+  const double lost = static_cast<double>(parts) * static_cast<double>(element_count(rows));
+  if (const auto found = norm_of_squares<R>(squares, lost)) return *found;
+  double norm = 0;
+  for_each_row([&](const T* row) { norm = std::hypot(norm, norm_of(transform, row, columns)); });
+  return norm;
 }
 
 // It holds all positions of a block side by side, as T. A block whose first positions are left out

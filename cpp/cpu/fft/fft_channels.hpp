@@ -58,6 +58,20 @@ class Channels : public BlockPlaces {
   template <typename Value>
   void store_w(const RunArguments& arguments, std::int64_t k, std::int64_t c, const Value* from,
                const Scratch& scratch, const SumGuard* guard = nullptr) const;
+  /// Upper bound of the 2-norm of what a box holds; infinite if that is not finite.
+  [[nodiscard]] double norm(const Transform<T>& transform, const Box& box, const T* data) const;
+  /// Calls f(first, axis, row, step, count) for every row of outputs of a block, the first of which
+  /// has the index `first` in the original problem, and which goes on along `axis` there.
+  template <typename F>
+  void for_each_output_row(std::int64_t block, T* data, F&& f) const {
+    const Place where = place(block);
+    const Shape rows = slow_shape([&](std::size_t t) { return where.outputs[t]; });
+    for_each_index(rows, [&](std::int64_t, const Extents& slow) {
+      f(original_output(where, slow), static_cast<std::size_t>(plan_.order[plan_.order.size() - 1]),
+        data + row_start(output_places(slow)) + output_place(slow_axes(), 0), last_.stride,
+        where.outputs.back());
+    });
+  }
   // Of x all blocks of a channel are added up, in order, and then stored.
   void clear_x(const Scratch& scratch) const;
   void fold_x(std::int64_t block, const T* from, const Scratch& scratch) const;

@@ -80,6 +80,13 @@ double digits_us(const Call& call) {
   return fft::start_us() + shared_us(1e-3 * integers_ns(call, cost_of(*digits_of_all(call))));
 }
 
+// Ordinary data has few results to sum anew; norms and magnitudes are looked at.
+double watched_us(const Call& call) {
+  constexpr double looked_at = 1.2;
+  return fft::start_us() +
+         shared_us(1e-3 * (looked_at * call.blocks.nanoseconds + strided_ns(call.problem)));
+}
+
 constexpr Way<Call> all_ways[] = {
     {.name = "integers",
      .takes = "integer results of floating sums, and sums of integers that can grow too large for "
@@ -109,6 +116,27 @@ constexpr Way<Call> all_ways[] = {
            return std::make_unique<fft::FftTask<double, std::uint64_t>>(call.problem, call.blocks);
          } else {
            return std::make_unique<fft::FftTask<Acc, Acc>>(call.problem, call.blocks);
+         }
+       });
+     }},
+    {.name = "watched",
+     .takes = "forward, under accuracy=elementwise: real and complex sums, of which those within "
+              "reach of their block's bound are taken from the definition",
+     .serves =
+         [](const Call& call) {
+           return call.problem.pass == Pass::forward && !is_integer(call.problem.accumulator) &&
+                  !becomes_integers(call);
+         },
+     .us = watched_us,
+     .make = [](const Call& call) -> std::unique_ptr<Task> {
+       return visit_accumulator(call.problem.accumulator, [&](auto zero) -> std::unique_ptr<Task> {
+         using Acc = decltype(zero);
+         if constexpr (std::is_integral_v<Acc>) {
+           return nullptr;  // not served
+         } else {
+           using FftTask = fft::FftTask<Acc, Acc>;
+           return std::make_unique<FftTask>(call.problem, call.blocks, fft::Digits{},
+                                            FftTask::Range::watched);
          }
        });
      }},

@@ -1,6 +1,7 @@
 #include "cpp/cpu/fft/fft_task.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "cpp/core/message.hpp"
@@ -20,7 +21,8 @@ std::int64_t units_at_once(std::int64_t units, std::int64_t channels, std::int64
 }  // namespace
 
 template <typename T, typename Sum>
-FftTask<T, Sum>::FftTask(const Problem& problem, const BlockPlan& blocks, const Digits& max)
+FftTask<T, Sum>::FftTask(const Problem& problem, const BlockPlan& blocks, const Digits& max,
+                         Range range)
     : p_(problem),
       plan_(blocks),
       group_inputs_(p_.in_channels / p_.groups),
@@ -42,6 +44,7 @@ FftTask<T, Sum>::FftTask(const Problem& problem, const BlockPlan& blocks, const 
   switch (p_.pass) {
     case Pass::forward:
       at_once_ = units_at_once(units * p_.groups, group_inputs_, bytes);
+      if (range == Range::watched) range_.emplace(p_, sizes(plan_));
       loaded = at_once_ * group_inputs_;
       reached = at_once_;
       spectra = single && group_inputs_ == 1 && group_outputs_ == 1 ? 0 : loaded * max.first;
@@ -64,6 +67,8 @@ FftTask<T, Sum>::FftTask(const Problem& problem, const BlockPlan& blocks, const 
   filters_ = layout_.shared.add<R>(filters * size_);
   data_flags_ = layout_.shared.add<Flag>(loaded);
   filter_flags_ = layout_.shared.add<Flag>(pairs_);
+  norms_ = layout_.shared.add<double>(range_ ? loaded : 0);
+  ranges_ = layout_.shared.add<typename RangeGuard<T>::Filter>(range_ ? p_.out_channels : 0);
   reach_ = layout_.shared.add<std::uint8_t>(
       std::is_integral_v<Sum> || spectra == 0 ? 0 : count_of({reached, channels_.points()}));
   tap_classes_ = layout_.shared.add<SumClass>(taps);
@@ -71,18 +76,21 @@ FftTask<T, Sum>::FftTask(const Problem& problem, const BlockPlan& blocks, const 
   sums_ = layout_.slot.add<R>(size_);
   totals_ = layout_.slot.add<std::uint64_t>(totals);
   scratch_ = layout_.slot.add<std::byte>(channels_.scratch_bytes());
+  counts_ = layout_.slot.add<std::int32_t>(range_ ? extended_extent(p_.axes.back()) : 0);
   work_ = layout_.shared.add<std::byte>(layout_.slots * transform_.work_bytes(1));
 }
 
 template <typename T, typename Sum>
 ErrorBound FftTask<T, Sum>::error_bound() const {
+  if (range_) return {ErrorBound::Kind::elementwise, range_->allowed()};
   return normwise_bound(p_, sizes(plan_));
 }
 
 template <typename T, typename Sum>
 std::string FftTask<T, Sum>::policy() const {
   return message("transforms of ", plan_.lengths, is_real<T> ? " reals" : " complex", ", ", blocks_,
-                 " for each channel of an image");
+                 " for each channel of an image",
+                 range_ ? ", results near a block's bound summed anew" : "");
 }
 
 // Spectra of the data wait in the workspace, but where each is multiplied as soon as it is made.
@@ -94,6 +102,7 @@ PlanFacts FftTask<T, Sum>::facts() const {
   const bool waits =
       max_.first > 1 || p_.pass != Pass::forward || group_inputs_ > 1 || group_outputs_ > 1;
   facts.memory_passes = waits ? 3 : 1;
+  facts.watches_range = range_.has_value();
   return facts;
 }
 
@@ -104,7 +113,8 @@ typename FftTask<T, Sum>::Slot FftTask<T, Sum>::slot(std::byte* workspace, int i
           sums_.at(own),
           totals_.at(own),
           channels_.scratch(scratch_.at(own)),
-          {work_.at(workspace) + index * transform_.work_bytes(1), 1}};
+          {work_.at(workspace) + index * transform_.work_bytes(1), 1},
+          counts_.at(own)};
 }
 
 template <typename T, typename Sum>
@@ -158,6 +168,7 @@ template <typename T, typename Sum>
 void FftTask<T, Sum>::run(const RunArguments& arguments, const Care& care) const {
   if (p_.pass == Pass::backward_filter) return backward_filter(arguments, care);
   const Filters w = filters(arguments, care.digits);
+  if (range_) range_->look(transform_, w.w, ranges_.at(arguments.workspace));
   if (p_.pass == Pass::backward_data) return backward_data(arguments, w, care);
   if (care.digits.is_whole() && group_inputs_ == 1 && group_outputs_ == 1) {
     return forward_single(arguments, w, care);
@@ -176,15 +187,32 @@ void FftTask<T, Sum>::forward_single(const RunArguments& arguments, const Filter
     const std::int64_t block = unit % blocks_;
     const std::int64_t c = unit / blocks_ % p_.groups;
     const std::int64_t b = unit / blocks_ / p_.groups;
-    Flag flag = filter_block(arguments, w, b, c, block, suspicious, s);
+    double norm = 0;
+    Flag flag = filter_block(arguments, w, b, c, block, suspicious, s, norm);
     if constexpr (!std::is_integral_v<Sum>) {
       auto* memory = reinterpret_cast<std::byte*>(s.sums);
       auto* reach = reinterpret_cast<std::uint8_t*>(memory) + 3 * channels_.points();
       non_finite_.reach_outputs(arguments.first, &flag, b, block, c, memory, reach);
       non_finite_.mark_outputs(arguments.first, &flag, reach, w, b, block, c, memory, s.data);
     }
+    if (range_) settle(arguments, w, b, c, block, norm, flag != 0, s);
     channels_.store_y(arguments, b, c, block, s.data, s.scratch, care.guard);
   });
+}
+
+template <typename T, typename Sum>
+void FftTask<T, Sum>::settle(const RunArguments& arguments, const Filters& w, std::int64_t b,
+                             std::int64_t k, std::int64_t block, double norm, bool marked,
+                             const Slot& s) const {
+  const Flag* flags = w.flags + k * group_inputs_;
+  const bool tap = std::any_of(flags, flags + group_inputs_, [](Flag flag) { return flag != 0; });
+  const typename RangeGuard<T>::Run run{arguments.first, w.w, ranges_.at(arguments.workspace),
+                                        transform_, recomputed_};
+  channels_.for_each_output_row(
+      block, s.data,
+      [&](const Extents& first, std::size_t axis, T* sums, std::int64_t step, std::int64_t count) {
+        range_->settle(run, b, k, first, axis, {norm, marked || tap}, sums, step, count, s.counts);
+      });
 }
 
 // One block, from x to its sums, with zeros in place of what is not finite; whether there is any.
@@ -192,8 +220,8 @@ template <typename T, typename Sum>
 typename FftTask<T, Sum>::Flag FftTask<T, Sum>::filter_block(const RunArguments& arguments,
                                                              const Filters& w, std::int64_t b,
                                                              std::int64_t c, std::int64_t block,
-                                                             Suspicion& suspicious,
-                                                             const Slot& s) const {
+                                                             Suspicion& suspicious, const Slot& s,
+                                                             double& norm) const {
   const Box x_box = channels_.x_box(block), y_box = channels_.y_box(block);
   const R* filter = w.spectra + c * size_;
   if (!suspicious.load(std::memory_order_relaxed)) {
@@ -202,13 +230,16 @@ typename FftTask<T, Sum>::Flag FftTask<T, Sum>::filter_block(const RunArguments&
       channels_.load_x(arguments.first, b, c, block, s.data, s.scratch);
       x = s.data;
     }
+    if (range_) norm = channels_.norm(transform_, x_box, x);
     transform_.filter(x, x_box, filter, s.data, y_box, s.work);
     if (std::is_integral_v<Sum> || non_finite_.is_finite(y_box, s.data)) return 0;
   }
   channels_.load_x(arguments.first, b, c, block, s.data, s.scratch);
   const bool found = non_finite_.clear(x_box, s.data);
   suspicious.store(found, std::memory_order_relaxed);
+  if (range_) norm = channels_.norm(transform_, x_box, s.data);
   transform_.filter(s.data, x_box, filter, s.data, y_box, s.work);
+  if (!non_finite_.is_finite(y_box, s.data)) norm = std::numeric_limits<double>::infinity();
   return found ? 1 : 0;
 }
 
@@ -220,6 +251,7 @@ void FftTask<T, Sum>::forward(const RunArguments& arguments, const Filters& w,
   Flag* flags = data_flags_.at(arguments.workspace);
   const std::int64_t digits = care.digits.first;
   const std::int64_t units = p_.batch * p_.groups * blocks_;
+  double* norms = range_ ? norms_.at(arguments.workspace) : nullptr;
   Suspicion suspicious{false};
   const auto gave_up = [&] { return care.guard != nullptr && care.guard->gave_up(); };
   for (std::int64_t first = 0; first < units; first += at_once_) {
@@ -236,7 +268,7 @@ void FftTask<T, Sum>::forward(const RunArguments& arguments, const Filters& w,
             channels_.load_x(arguments.first, b, c, block, data, s.scratch, digit);
           };
           spectrum(found, load, channels_.x_box(block), x + item * size_, flags[input], suspicious,
-                   s);
+                   s, norms != nullptr ? norms + input : nullptr);
         });
     if constexpr (!std::is_integral_v<Sum>) reach_outputs(arguments, first, count);
     each(arguments.workspace, count * group_outputs_, [&](std::int64_t item, const Slot& s) {
@@ -288,11 +320,24 @@ void FftTask<T, Sum>::forward_output(const RunArguments& arguments, const R* spe
     }
     transform_.inverse(s.sums, s.data, channels_.y_box(block), s.work);
     if (diagonals == 1) {
+      const Flag* flags = data_flags_.at(arguments.workspace) + i * group_inputs_;
+      double norm = 0;
+      if (range_) {
+        const double* norms = norms_.at(arguments.workspace) + i * group_inputs_;
+        for (std::int64_t c = 0; c < group_inputs_; ++c) norm = std::hypot(norm, norms[c]);
+        if (!non_finite_.is_finite(channels_.y_box(block), s.data)) {
+          norm = std::numeric_limits<double>::infinity();
+        }
+      }
       if constexpr (!std::is_integral_v<Sum>) {
-        non_finite_.mark_outputs(arguments.first,
-                                 data_flags_.at(arguments.workspace) + i * group_inputs_,
+        non_finite_.mark_outputs(arguments.first, flags,
                                  reach_.at(arguments.workspace) + i * channels_.points(), w, b,
                                  block, k, reinterpret_cast<std::byte*>(s.sums), s.data);
+      }
+      if (range_) {
+        const bool marked =
+            std::any_of(flags, flags + group_inputs_, [](Flag flag) { return flag != 0; });
+        settle(arguments, w, b, k, block, norm, marked, s);
       }
       return channels_.store_y(arguments, b, k, block, s.data, s.scratch, care.guard);
     }

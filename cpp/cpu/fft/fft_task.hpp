@@ -2,13 +2,16 @@
 
 #include <atomic>
 #include <cstdint>
+#include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cpp/cpu/fft/fft_channels.hpp"
 #include "cpp/cpu/fft/filter_copy.hpp"
 #include "cpp/cpu/fft/non_finite.hpp"
+#include "cpp/cpu/fft/range_guard.hpp"
 #include "cpp/cpu/parallel.hpp"
 
 namespace faltung::fft {
@@ -33,8 +36,13 @@ class FftTask final : public Task {
     const SumGuard* guard = nullptr;
   };
 
-  /// @param most  digits that a run may ask for; only integers have more than one
-  FftTask(const Problem& problem, const BlockPlan& blocks, const Digits& max = {});
+  /// Whether results within reach of their block's bound are taken from the definition.
+  enum class Range : std::uint8_t { ignored, watched };
+
+  /// @param most   digits that a run may ask for; only integers have more than one
+  /// @param range  watched only in forward problems of floating sums
+  FftTask(const Problem& problem, const BlockPlan& blocks, const Digits& max = {},
+          Range range = Range::ignored);
   [[nodiscard]] std::size_t workspace_bytes() const override { return layout_.bytes(); }
   [[nodiscard]] ErrorBound error_bound() const override;
   [[nodiscard]] std::string policy() const override;
@@ -46,6 +54,8 @@ class FftTask final : public Task {
   /// Stops early, with parts of the result not written, if the guard gives up.
   void run(const RunArguments& arguments, const Care& care) const;
   [[nodiscard]] const BlockPlan& blocks() const { return plan_; }
+  /// Results that were taken from the definition because of their range, over all runs.
+  [[nodiscard]] std::int64_t recomputed() const { return recomputed_; }
 
  private:
   using R = Real<T>;
@@ -71,6 +81,7 @@ class FftTask final : public Task {
     std::uint64_t* totals;  ///< of digits' sums: as many as data, or an image
     typename Channels<T, Sum>::Scratch scratch;
     Work work;
+    std::int32_t* counts;  ///< of positions along a row of outputs
   };
   [[nodiscard]] Slot slot(std::byte* workspace, int index) const;
   /// Calls f(item, slot) for every item: several at a time, or one after the other where there are
@@ -80,9 +91,11 @@ class FftTask final : public Task {
 
   /// Spectra of what load(to) puts into a box of a block, or of the block `data` if that is not
   /// null. What is not finite counts as 0, and the flag is set.
+  ///
+  /// @param norm  of the data, if it is asked for; infinite if the spectra are not finite
   template <typename Load>
   void spectrum(const T* data, Load&& load, const Box& box, R* to, Flag& flag,
-                Suspicion& suspicious, const Slot& s) const;
+                Suspicion& suspicious, const Slot& s, double* norm = nullptr) const;
   [[nodiscard]] Filters filters(const RunArguments& arguments, const Digits& digits) const;
   void load_filters(const void* w, R* to, Flag* flags, std::byte* workspace,
                     const Digits& digits) const;
@@ -90,7 +103,10 @@ class FftTask final : public Task {
   void forward_single(const RunArguments& arguments, const Filters& w, const Care& care) const;
   [[nodiscard]] Flag filter_block(const RunArguments& arguments, const Filters& w, std::int64_t b,
                                   std::int64_t c, std::int64_t block, Suspicion& suspicious,
-                                  const Slot& s) const;
+                                  const Slot& s, double& norm) const;
+  /// Makes the sums of a block's outputs right whose range is too large for it.
+  void settle(const RunArguments& arguments, const Filters& w, std::int64_t b, std::int64_t k,
+              std::int64_t block, double norm, bool marked, const Slot& s) const;
   void reach_outputs(const RunArguments& arguments, std::int64_t first, std::int64_t count) const;
   void reach_inputs(const RunArguments& arguments, std::int64_t b, std::int64_t g) const;
   void forward_output(const RunArguments& arguments, const R* spectra, std::int64_t i,
@@ -115,12 +131,16 @@ class FftTask final : public Task {
   Channels<T, Sum> channels_;
   NonFinite<T> non_finite_;
   Transform<T> transform_;
+  std::optional<RangeGuard<T>> range_;
+  mutable std::atomic<std::int64_t> recomputed_{0};
   Digits max_;
   std::int64_t size_;     // of a spectrum
   std::int64_t at_once_;  // units whose spectra are kept
   SlotLayout layout_;
   Piece<R> spectra_, filters_;
   Piece<Flag> data_flags_, filter_flags_;
+  Piece<double> norms_;  // of the data in `spectra_`, if the range is watched
+  Piece<typename RangeGuard<T>::Filter> ranges_;
   Piece<std::uint8_t> reach_;
   Piece<SumClass> tap_classes_;  // of the filter gradient
   Piece<std::byte> work_;        // of all slots
@@ -128,6 +148,7 @@ class FftTask final : public Task {
   Piece<R> sums_;
   Piece<std::uint64_t> totals_;
   Piece<std::byte> scratch_;
+  Piece<std::int32_t> counts_;
 };
 
 template <typename T, typename Sum>
@@ -147,12 +168,13 @@ void FftTask<T, Sum>::each(std::byte* workspace, std::int64_t items, F&& f) cons
 template <typename T, typename Sum>
 template <typename Load>
 void FftTask<T, Sum>::spectrum(const T* data, Load&& load, const Box& box, R* to, Flag& flag,
-                               Suspicion& suspicious, const Slot& s) const {
+                               Suspicion& suspicious, const Slot& s, double* norm) const {
   if (!suspicious.load(std::memory_order_relaxed)) {
     if (data == nullptr) {
       load(s.data);
       data = s.data;
     }
+    if (norm != nullptr) *norm = channels_.norm(transform_, box, data);
     transform_.forward(data, box, to, s.work);
     if (std::is_integral_v<Sum>) return;
     flag = 0;
@@ -162,7 +184,11 @@ void FftTask<T, Sum>::spectrum(const T* data, Load&& load, const Box& box, R* to
   const bool found = non_finite_.clear(box, s.data);
   suspicious.store(found, std::memory_order_relaxed);
   flag = found ? 1 : 0;
+  if (norm != nullptr) *norm = channels_.norm(transform_, box, s.data);
   transform_.forward(s.data, box, to, s.work);
+  if (norm != nullptr && !transform_.is_finite(to)) {
+    *norm = std::numeric_limits<double>::infinity();
+  }
 }
 
 }  // namespace faltung::fft

@@ -118,6 +118,28 @@ class Stages final : public TransformStages<T> {
     }
   }
 
+  double squares(const R* values, std::int64_t count) const override {
+    constexpr std::int64_t at_once = 4 * n;
+    R sums[at_once] = {};
+    std::int64_t i = 0;
+    for (; i + at_once <= count; i += at_once) {
+      for (std::int64_t l = 0; l < at_once; ++l) sums[l] += values[i + l] * values[i + l];
+    }
+    for (; i < count; ++i) sums[0] += values[i] * values[i];
+    double sum = 0;
+    for (const R value : sums) sum += static_cast<double>(value);
+    return sum;
+  }
+
+  bool leaves(const R* values, std::int64_t count, R least, R most) const override {
+    int found = 0;
+    for (std::int64_t i = 0; i < count; ++i) {
+      const R size = values[i] < 0 ? -values[i] : values[i];
+      found |= static_cast<int>(!(size >= least)) | static_cast<int>(!(size <= most));
+    }
+    return found != 0;
+  }
+
  private:
   /// A register of columns along a column axis.
   struct Line {

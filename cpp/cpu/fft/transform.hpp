@@ -73,6 +73,14 @@ class Transform {
     return std::isfinite(spectrum[0]) && std::isfinite(spectrum[imaginary_offset()]);
   }
 
+  /// Sum of squares of numbers, and whether a magnitude leaves a range: TransformStages.
+  [[nodiscard]] double squares(const R* values, std::int64_t count) const {
+    return stages_->squares(values, count);
+  }
+  [[nodiscard]] bool leaves(const R* values, std::int64_t count, R least, R most) const {
+    return stages_->leaves(values, count, least, most);
+  }
+
   /// Where in a spectrum each number (k_0, ..., k_last) stands, in row-major order: the sum of x[j]
   /// times exp(-2 pi i j k / n) along every axis, but on the last one, of n = 2 m real values,
   /// exp(-2 pi i j (k - 1/4) / m). Its imaginary part follows `imaginary_offset` later.

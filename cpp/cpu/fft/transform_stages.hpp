@@ -116,6 +116,11 @@ class TransformStages {
   /// sums = a b, or a conj(b), added to what is there if `add`; of values begin to end - 1.
   virtual void products(R* sums, const R* a, const R* b, bool conjugate, bool add,
                         std::int64_t begin, std::int64_t end) const = 0;
+
+  /// Sum of the squares of `count` numbers, formed in their type.
+  virtual double squares(const R* values, std::int64_t count) const = 0;
+  /// Whether a magnitude is not from `least` to `most`, or a number is NaN.
+  virtual bool leaves(const R* values, std::int64_t count, R least, R most) const = 0;
 };
 
 }  // namespace faltung::fft

@@ -22,6 +22,11 @@ void add_sum_options(CLI::App& command, SumText& text) {
                   "What becomes of sums that an integer result cannot hold: wrap (default) or "
                   "saturate")
       ->check(CLI::IsMember({"wrap", "saturate"}));
+  command
+      .add_option("--accuracy", text.accuracy,
+                  "By what errors are measured: normwise (default), by the data beside them, or "
+                  "elementwise, by each result's own products (docs/bounds.md)")
+      ->check(CLI::IsMember({"normwise", "elementwise"}));
 }
 
 void check_store(const SumText& text, DType result) {

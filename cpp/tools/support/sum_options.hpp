@@ -13,10 +13,10 @@ namespace faltung::tools {
 
 /// As given; empty if left out.
 struct SumText {
-  std::string output_type, accumulator, rounding, overflow;
+  std::string output_type, accumulator, rounding, overflow, accuracy;
 };
 
-/// Declares --output-type, --accumulator, --rounding and --overflow.
+/// Declares --output-type, --accumulator, --rounding, --overflow and --accuracy.
 void add_sum_options(CLI::App& command, SumText& text);
 
 /// Declares --method.
@@ -33,6 +33,7 @@ void set_sums(const SumText& text, CallOptions& call) {
       call.accumulator = parse_npy_dtype("--accumulator", text.accumulator);
     }
   }
+  if (!text.accuracy.empty()) call.run.accuracy = parse_accuracy(text.accuracy);
   const auto set_store = [&](auto& store) {
     if (text.rounding == "nearest") store.rounding = Rounding::nearest_even;
     if (text.overflow == "saturate") store.overflow = Overflow::saturate;
