@@ -1,0 +1,36 @@
+"""What must hold of a wheel in an environment that has NumPy beside it and nothing of the source tree."""
+
+import importlib.metadata
+import pathlib
+import re
+import subprocess
+import sys
+
+import numpy as np
+
+import faltung
+
+LIMIT = 50  # milliseconds
+
+package = pathlib.Path(faltung.__file__).parent
+assert pathlib.Path(sys.prefix) in package.parents, f"faltung comes from {package}"
+assert importlib.metadata.version("faltung") == faltung.__version__
+
+loaded = {line.split()[-1] for line in open("/proc/self/maps") if re.search(r"/lib(faltung|tbb|hwy)[^/]*$", line.rstrip())}
+assert loaded and all(pathlib.Path(sys.prefix) in pathlib.Path(path).parents for path in loaded), loaded
+
+np.testing.assert_array_equal(faltung.signal.convolve([1, 2, 3], [0, 1, 10]), [0, 1, 12, 23, 30])
+x = np.random.default_rng(1).integers(-3, 4, (2, 3, 40, 40)).astype(np.float32)
+w = np.ones((4, 3, 5, 5), np.float32)
+windows = np.lib.stride_tricks.sliding_window_view(x, (5, 5), (2, 3)).sum((1, 4, 5))
+np.testing.assert_array_equal(faltung.nn.conv2d(x, w), np.stack([windows] * 4, 1))
+long = np.arange(20000.0)
+assert "cpu." in faltung.explain("op=fwd dtype=f64 in=20000 f=4000")
+np.testing.assert_allclose(faltung.signal.convolve(long, np.ones(4000), "valid")[0], 3999 * 2000, rtol=1e-9)
+
+timed = "import numpy, time; t = time.perf_counter(); import faltung; print((time.perf_counter() - t) * 1e3)"
+milliseconds = min(float(subprocess.run([sys.executable, "-c", timed], capture_output=True, text=True, check=True).stdout)
+                   for _ in range(15))
+print(f"faltung {faltung.__version__} of {package}: imported in {milliseconds:.1f} ms after NumPy, with "
+      f"{', '.join(sorted(pathlib.Path(path).name for path in loaded))}")
+assert milliseconds < LIMIT, f"the import takes {milliseconds:.1f} ms; the limit is {LIMIT}"
