@@ -25,10 +25,7 @@ FALTUNG_BF16_TARGET void channel_tile(const ChannelSums<BFloat16Pair>& a, std::i
 #pragma GCC unroll 8
   for (int k = 0; k < tile_channels; ++k) {
 #pragma GCC unroll 4
-    for (int v = 0; v < vectors; ++v) {
-      sums[k][v] =
-          a.adds ? _mm512_loadu_ps(y + (k * a.vector_count + v) * lanes) : _mm512_setzero_ps();
-    }
+    for (int v = 0; v < vectors; ++v) sums[k][v] = _mm512_setzero_ps();
   }
   const BFloat16Pair* from[vectors];
   for (int v = 0; v < vectors; ++v) from[v] = a.x + a.vectors[first + v];
@@ -55,7 +52,9 @@ FALTUNG_BF16_TARGET void channel_tile(const ChannelSums<BFloat16Pair>& a, std::i
   for (int k = 0; k < tile_channels; ++k) {
 #pragma GCC unroll 4
     for (int v = 0; v < vectors; ++v) {
-      _mm512_storeu_ps(y + (k * a.vector_count + v) * lanes, sums[k][v]);
+      float* to = y + (k * a.vector_count + v) * lanes;
+      if (a.adds) sums[k][v] = _mm512_add_ps(_mm512_loadu_ps(to), sums[k][v]);
+      _mm512_storeu_ps(to, sums[k][v]);
     }
   }
 }

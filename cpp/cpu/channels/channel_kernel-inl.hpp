@@ -32,8 +32,8 @@ struct Products {
   static HWY_INLINE Value load(const T* x) { return hn::LoadU(D(), x); }
   static HWY_INLINE Value weight(const T& w) { return hn::Set(D(), w); }
   static HWY_INLINE Sum add(Sum sum, Value x, Value w) { return hn::MulAdd(x, w, sum); }
-  static HWY_INLINE Sum load_sum(const T* y) { return hn::LoadU(D(), y); }
   static HWY_INLINE void store_sum(Sum sum, T* y) { hn::StoreU(sum, D(), y); }
+  static HWY_INLINE void add_sum(Sum sum, T* y) { store_sum(hn::Add(hn::LoadU(D(), y), sum), y); }
 };
 
 #if FALTUNG_ADDS_INT16_PAIRS
@@ -55,11 +55,11 @@ struct Products<Int16Pair, half> {
     Sum unused = hn::Zero(D());
     return hn::ReorderWidenMulAccumulate(D(), x, w, sum, unused);
   }
-  static HWY_INLINE Sum load_sum(const std::uint32_t* y) {
-    return hn::BitCast(D(), hn::LoadU(Unsigned(), y));
-  }
   static HWY_INLINE void store_sum(Sum sum, std::uint32_t* y) {
     hn::StoreU(hn::BitCast(Unsigned(), sum), Unsigned(), y);
+  }
+  static HWY_INLINE void add_sum(Sum sum, std::uint32_t* y) {
+    store_sum(hn::Add(hn::BitCast(D(), hn::LoadU(Unsigned(), y)), sum), y);
   }
 };
 #endif
@@ -72,10 +72,7 @@ HWY_INLINE void channel_tile(const ChannelSums<T>& a, std::int64_t first) {
   HWY_UNROLL(8)
   for (int k = 0; k < tile_channels; ++k) {
     HWY_UNROLL(4)
-    for (int v = 0; v < vectors; ++v) {
-      sums[k][v] = a.adds ? P::load_sum(a.y + (k * a.vector_count + first + v) * lanes)
-                          : hn::Zero(typename P::D());
-    }
+    for (int v = 0; v < vectors; ++v) sums[k][v] = hn::Zero(typename P::D());
   }
   const T* from[vectors];
   for (int v = 0; v < vectors; ++v) from[v] = a.x + a.vectors[first + v];
@@ -95,7 +92,11 @@ HWY_INLINE void channel_tile(const ChannelSums<T>& a, std::int64_t first) {
     for (const T*& pointer : w) pointer += a.w_step;
   };
   if (a.tap_count == 1) {  // the inner loop is the long one
-    for (std::int64_t c = 0; c < a.channels; ++c) add_row(a.taps[0] + c * a.channel_step);
+    // Counted down: one number less to keep in registers, which are scarce.
+    std::int64_t offset = a.taps[0];
+    for (std::int64_t left = a.channels; left > 0; --left, offset += a.channel_step) {
+      add_row(offset);
+    }
   } else {
     for (std::int64_t c = 0; c < a.channels; ++c) {
       for (std::int64_t t = 0; t < a.tap_count; ++t) add_row(c * a.channel_step + a.taps[t]);
@@ -105,7 +106,12 @@ HWY_INLINE void channel_tile(const ChannelSums<T>& a, std::int64_t first) {
   for (int k = 0; k < tile_channels; ++k) {
     HWY_UNROLL(4)
     for (int v = 0; v < vectors; ++v) {
-      P::store_sum(sums[k][v], a.y + (k * a.vector_count + first + v) * lanes);
+      auto* y = a.y + (k * a.vector_count + first + v) * lanes;
+      if (a.adds) {
+        P::add_sum(sums[k][v], y);
+      } else {
+        P::store_sum(sums[k][v], y);
+      }
     }
   }
 }

@@ -14,7 +14,7 @@ namespace faltung {
 ///     y[k, v, l] = sum over c, t:
 ///         w[(c tap_count + t) w_step + k w_channel] x[c channel_step + taps[t] + vectors[v] + l]
 ///
-/// (or added to y) for k below ChannelShape::channels and l below ChannelShape::lanes.
+/// for k below ChannelShape::channels and l below ChannelShape::lanes, in the order of c, t.
 template <typename T>
 struct ChannelSums {
   const T* x;
@@ -27,7 +27,7 @@ struct ChannelSums {
   const T* w;
   std::int64_t w_step, w_channel;
   typename ValueTraits<T>::Sum* y;
-  bool adds = false;  ///< to what is in y; the order of the sum is that of one call for all
+  bool adds = false;  ///< the sums, which start at 0 all the same, to what is in y
 };
 
 /// Neighbouring values of a row of a panel.

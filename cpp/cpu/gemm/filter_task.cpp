@@ -61,7 +61,11 @@ FilterTask<Acc>::FilterTask(const Problem& problem)
 
 template <typename Acc>
 ErrorBound FilterTask<Acc>::error_bound() const {
-  return {ErrorBound::Kind::elementwise, sum_error(longest_sum(p_), p_.accumulator)};
+  const std::int64_t calls = ceil_divide(p_.batch * pieces_, policy_.segments);
+  const double roundings =
+      Product<Acc>::roundings(static_cast<double>(calls * policy_.outputs), policy_.outputs);
+  const double added = policy_.segments > 1 ? static_cast<double>(policy_.segments) : 0;
+  return {ErrorBound::Kind::elementwise, sum_error(roundings + added, p_.accumulator)};
 }
 
 template <typename Acc>

@@ -48,7 +48,12 @@ GemmTask<Acc>::GemmTask(const Problem& problem)
 
 template <typename Acc>
 ErrorBound GemmTask<Acc>::error_bound() const {
-  return {ErrorBound::Kind::elementwise, sum_error(longest_sum(p_), p_.accumulator)};
+  const double depth = static_cast<double>(p_.pass == Pass::forward ? rows_ : group_outputs_);
+  double roundings =
+      Product<Acc>::roundings(depth, p_.pass == Pass::forward ? policy_.taps : group_outputs_);
+  const double folded = longest_sum(p_) / depth;  // values that are added to an element
+  if (folded > 1) roundings += folded;
+  return {ErrorBound::Kind::elementwise, sum_error(roundings, p_.accumulator)};
 }
 
 template <typename Acc>

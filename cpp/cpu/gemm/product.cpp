@@ -85,6 +85,15 @@ void Product<Acc>::put_columns(const Planes<Real>& b, std::int64_t first, const 
   }
 }
 
+// A complex part adds two partial sums for each block.
+template <typename Acc>
+double Product<Acc>::roundings(double depth, std::int64_t call) {
+  const auto each = static_cast<double>(std::min(call, max_depth));
+  const double blocks = std::ceil(depth / static_cast<double>(call)) *
+                        std::ceil(static_cast<double>(call) / static_cast<double>(max_depth));
+  return std::min(depth, each) + (parts * blocks > 1 ? parts * blocks : 0);
+}
+
 template <typename Acc>
 const Acc* Product<Acc>::row(const Planes<Real>& sums, std::int64_t row, std::int64_t count,
                              Acc* buffer) const {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "cpp/core/sum_blocks.hpp"
 #include "cpp/cpu/channels/channel_kernel.hpp"
 #include "cpp/cpu/element_rows.hpp"
 #include "cpp/cpu/extended_input.hpp"
@@ -30,8 +31,9 @@ struct Planes {
 /// Products of matrices, sums = a b or sums += a b, by the kernel that sums over channels: its
 /// channels are the depth of the product, its output channels the rows of a.
 ///
-/// Every sum runs over the depth in order, whatever the matrices are cut into. A complex product is
-/// four real ones, as the formula says: nothing is done to save infinities.
+/// Every sum runs over the depth in order, in partial sums of at most max_depth products that are
+/// added; calls that add begin new ones. A complex product is four real ones, as the formula says:
+/// nothing is done to save infinities.
 template <typename Acc>
 class Product {
  public:
@@ -70,9 +72,12 @@ class Product {
   void multiply(std::int64_t rows, std::int64_t columns, std::int64_t depth, const Left<Acc>& a,
                 const Planes<Real>& b, const Planes<Real>& sums, bool adds, Acc* scratch) const;
 
+  /// Of a, eight rows of which then stay in the first cache, and of a partial sum.
+  static constexpr std::int64_t max_depth = sum_block;
+  /// What a product passes in a sum of so many products by calls of so many, see sum_error.
+  [[nodiscard]] static double roundings(double depth, std::int64_t call);
+
  private:
-  // Of a, eight rows of which then stay in the first cache.
-  static constexpr std::int64_t max_depth = 256;
   static constexpr std::int64_t parts = is_complex_value<Acc> ? 2 : 1;
 
   void multiply_tile(std::int64_t columns, std::int64_t depth, const Left<Acc>& a, const Real* b,

@@ -34,11 +34,18 @@ void add_scaled_masked(Acc* __restrict sums, const Acc* __restrict x,
   }
 }
 
-/// Sum of conj(x[i]) y[i], or of x[i] conj(y[i]) if `other`. Sixteen partial sums, added in order.
+inline constexpr std::int64_t dot_lanes = 16;
+/// Roundings that a product passes in a sum of `dot`.
+inline double dot_roundings(std::int64_t count) {
+  return static_cast<double>(count <= dot_lanes ? count
+                                                : (count + dot_lanes - 1) / dot_lanes + dot_lanes);
+}
+
+/// Sum of conj(x[i]) y[i], or of x[i] conj(y[i]) if `other`. Partial sums, added in order.
 template <typename Acc>
 Acc dot(const Acc* __restrict x, const Acc* __restrict y, const std::uint8_t* mask, bool other,
         std::int64_t count) {
-  constexpr std::int64_t lanes = 16;
+  constexpr std::int64_t lanes = dot_lanes;
   Acc partial[lanes] = {};
   std::int64_t i = 0;
   if (mask == nullptr) {

@@ -1,8 +1,10 @@
 #include "cpp/cpu/direct/definition/direct_task.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "cpp/core/message.hpp"
+#include "cpp/core/sum_blocks.hpp"
 
 namespace faltung::direct {
 
@@ -25,20 +27,47 @@ DirectTask<Acc>::DirectTask(const Problem& problem)
       load_y_(load_row<Acc>(problem.output)),
       result_(problem) {
   const Pass pass = p_.pass;
+  const Extents terms = sum_extents(p_);
+  steps_ = is_integer(p_.accumulator) ? terms : sum_steps(terms);
+  const std::int64_t spread = static_cast<std::int64_t>(std::min(
+      1e9, longest_sum(p_) / static_cast<double>(std::max<std::int64_t>(1, group_outputs_))));
+  block_channels_ = is_integer(p_.accumulator)
+                        ? group_outputs_
+                        : std::max<std::int64_t>(1, sum_block / std::max<std::int64_t>(1, spread));
   filter_ = layout_.add<Acc>(pass == Pass::backward_filter ? element_count(p_.w_shape())
                                                            : packer_.size());
-  sums_ = layout_.add<Acc>(
-      pass == Pass::forward ? policy_.columns * std::min(policy_.channels, group_outputs_) : 0);
+  const std::int64_t channels = std::min(policy_.channels, group_outputs_);
+  sums_ = layout_.add<Acc>(pass == Pass::forward ? policy_.columns * channels : 0);
+  const std::int64_t image = pass == Pass::backward_data ? element_count(input_extents(p_)) : 0;
+  totals_ =
+      layout_.add<Acc>(pass == Pass::forward ? (steps_ == terms ? 0 : policy_.columns * channels)
+                                             : (block_channels_ < group_outputs_ ? image : 0));
   values_ = layout_.add<Acc>(window_.size());
   mask_ = layout_.add<std::uint8_t>(pass == Pass::backward_data ? 0 : window_.size());
   gradient_ = layout_.add<Acc>(pass == Pass::forward ? 0 : policy_.columns);
-  image_ = layout_.add<Acc>(pass == Pass::backward_data ? element_count(input_extents(p_)) : 0);
+  image_ = layout_.add<Acc>(image);
+}
+
+template <typename Acc>
+double DirectTask<Acc>::roundings() const {
+  if (p_.pass == Pass::forward) return sum_roundings(sum_extents(p_), steps_);
+  const double terms = longest_sum(p_);
+  if (p_.pass == Pass::backward_data) {  // some channels of dy form one partial sum
+    if (block_channels_ >= group_outputs_) return terms;
+    const auto channels = static_cast<double>(group_outputs_);
+    const auto together = static_cast<double>(block_channels_);
+    return terms / channels * together + std::ceil(channels / together);
+  }
+  const std::int64_t row = axis_.output();
+  const double rows = terms / static_cast<double>(row);
+  return dot_roundings(policy_.columns) +
+         rows * static_cast<double>(ceil_divide(row, policy_.columns));
 }
 
 template <typename Acc>
 ErrorBound DirectTask<Acc>::error_bound() const {
   if (is_integer(p_.accumulator)) return {};
-  return {ErrorBound::Kind::elementwise, sum_error(longest_sum(p_), p_.accumulator)};
+  return {ErrorBound::Kind::elementwise, sum_error(roundings(), p_.accumulator)};
 }
 
 template <typename Acc>
@@ -111,7 +140,7 @@ typename DirectTask<Acc>::Range DirectTask<Acc>::present(const RowPlace& place, 
 // sums[o] += sum over r of taps[r] x[o, r]
 template <typename Acc>
 void DirectTask<Acc>::add_taps(Acc* sums, const Values& x, const Acc* taps, const RowPlace& place,
-                               Tile tile) const {
+                               Tile tile, Range which) const {
   const auto add = [&](std::int64_t r, std::int64_t begin, std::int64_t end) {
     if (begin >= end) return;
     const std::int64_t from = window_.offsets[static_cast<std::size_t>(r)] + begin;
@@ -121,8 +150,8 @@ void DirectTask<Acc>::add_taps(Acc* sums, const Values& x, const Acc* taps, cons
       add_scaled(sums + begin, x.data + from, taps[r], end - begin);
     }
   };
-  std::int64_t r = 0;
-  for (; x.mask == nullptr && r + 4 <= axis_.filter; r += 4) {
+  std::int64_t r = which.begin;
+  for (; x.mask == nullptr && r + 4 <= which.end; r += 4) {
     Range ranges[4];
     Range all{0, tile.columns};
     const Acc* data[4];
@@ -139,10 +168,16 @@ void DirectTask<Acc>::add_taps(Acc* sums, const Values& x, const Acc* taps, cons
     }
     add_scaled_4(sums + all.begin, data, taps + r, all.end - all.begin);
   }
-  for (; r < axis_.filter; ++r) {
+  for (; r < which.end; ++r) {
     const Range range = present(place, tile, r);
     add(r, range.begin, range.end);
   }
+}
+
+template <typename Acc>
+void DirectTask<Acc>::end_block(Acc* sums, Acc* totals, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) totals[i] += sums[i];
+  std::fill_n(sums, count, Acc(0));
 }
 
 template <typename Acc>
@@ -166,19 +201,37 @@ void DirectTask<Acc>::forward_tile(const RunArguments& arguments, const Acc* fil
                                    std::int64_t first_k, std::int64_t channels, const Extents& o,
                                    Tile tile) const {
   Acc* sums = sums_.at(arguments.workspace);
-  std::fill_n(sums, channels * policy_.columns, Acc(0));
+  Acc* totals = totals_.at(arguments.workspace);
+  const std::int64_t count = channels * policy_.columns;
+  const bool one_block = steps_ == sum_extents(p_);
+  std::fill_n(sums, count, Acc(0));
+  if (!one_block) std::fill_n(totals, count, Acc(0));
+  const auto starts_block = [&](std::int64_t c, const Extents& r) {
+    bool starts = c % steps_[0] == 0;
+    for (std::size_t a = 0; a < r.size(); ++a) starts = starts && r[a] % steps_[a + 1] == 0;
+    return starts;
+  };
   const std::int64_t first_c = first_k / group_outputs_ * group_inputs_;
   for (std::int64_t c = 0; c < group_inputs_; ++c) {
     for_each_index(tap_rows_, [&](std::int64_t tap_row, const Extents& r) {
+      if (!one_block && starts_block(c, r)) end_block(sums, totals, count);
       const RowPlace place = row_place(p_.axes, x_.spatial, row_position(p_, o, r));
       if (place.kind == RowPlace::Kind::nothing) return;
       const Values x = window(arguments, b * x_.outer + (first_c + c) * x_.channel, place, tile);
-      for (std::int64_t k = 0; k < channels; ++k) {
-        const Acc* taps =
-            filter + ((first_k + k) * group_inputs_ + c) * taps_ + tap_row * axis_.filter;
-        add_taps(sums + k * policy_.columns, x, taps, place, tile);
+      for (std::int64_t from = 0; from < axis_.filter; from += steps_.back()) {
+        const Range which{from, std::min(axis_.filter, from + steps_.back())};
+        if (from > 0) end_block(sums, totals, count);
+        for (std::int64_t k = 0; k < channels; ++k) {
+          const Acc* taps =
+              filter + ((first_k + k) * group_inputs_ + c) * taps_ + tap_row * axis_.filter;
+          add_taps(sums + k * policy_.columns, x, taps, place, tile, which);
+        }
       }
     });
+  }
+  if (!one_block) {
+    end_block(sums, totals, count);
+    sums = totals;
   }
   for (std::int64_t k = 0; k < channels; ++k) {
     const std::int64_t offset =
@@ -208,9 +261,14 @@ void DirectTask<Acc>::backward_data(const RunArguments& arguments, const Acc* fi
   Acc* image = image_.at(arguments.workspace);
   for (std::int64_t b = 0; b < p_.batch; ++b) {
     for (std::int64_t c = 0; c < p_.in_channels; ++c) {
-      std::fill_n(image, element_count(extents), Acc(0));
+      const std::int64_t count = element_count(extents);
+      Acc* totals = totals_.at(arguments.workspace);
+      const bool one_block = block_channels_ >= group_outputs_;
+      std::fill_n(image, count, Acc(0));
+      if (!one_block) std::fill_n(totals, count, Acc(0));
       const std::int64_t first_k = c / group_inputs_ * group_outputs_;
       for (std::int64_t k = first_k; k < first_k + group_outputs_; ++k) {
+        if (!one_block && (k - first_k) % block_channels_ == 0) end_block(image, totals, count);
         const Acc* taps = filter + (k * group_inputs_ + c % group_inputs_) * taps_;
         for_each_index(rows_, [&](std::int64_t, const Extents& o) {
           for_each_tile([&](Tile tile) {
@@ -224,10 +282,12 @@ void DirectTask<Acc>::backward_data(const RunArguments& arguments, const Acc* fi
           });
         });
       }
+      if (!one_block) end_block(image, totals, count);
+      const Acc* sums = one_block ? image : totals;
       const std::int64_t columns = extents.back();
       for_each_index(slow_extents(extents), [&](std::int64_t row, const Extents& i) {
         const std::int64_t offset = b * x_.outer + c * x_.channel + offset_of(i, x_.spatial);
-        result_.store(arguments, c, image + row * columns, columns, offset, x_.spatial.back());
+        result_.store(arguments, c, sums + row * columns, columns, offset, x_.spatial.back());
       });
     }
   }

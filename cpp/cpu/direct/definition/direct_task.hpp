@@ -53,8 +53,12 @@ class DirectTask final : public Task {
   [[nodiscard]] const Acc* gradient_row(const RunArguments& arguments, const void* dy,
                                         std::int64_t offset, std::int64_t columns) const;
   [[nodiscard]] Range present(const RowPlace& place, Tile tile, std::int64_t tap) const;
-  void add_taps(Acc* sums, const Values& x, const Acc* taps, const RowPlace& place,
-                Tile tile) const;
+  void add_taps(Acc* sums, const Values& x, const Acc* taps, const RowPlace& place, Tile tile,
+                Range which) const;
+  /// Adds partial sums to the sums before them, and starts new ones.
+  static void end_block(Acc* sums, Acc* totals, std::int64_t count);
+  /// What a product passes, see sum_error.
+  [[nodiscard]] double roundings() const;
   template <typename F>
   void for_each_tile(F&& f) const {
     const std::int64_t outputs = axis_.output();
@@ -75,7 +79,9 @@ class DirectTask final : public Task {
   LoadRow<Acc> load_y_;
   ResultRows<Acc> result_;
   WorkspaceLayout layout_;
-  Piece<Acc> filter_, sums_, values_, gradient_, image_;
+  Extents steps_;                    // of the blocks of a forward sum, see sum_steps
+  std::int64_t block_channels_ = 1;  // of dy, in a block of a data gradient
+  Piece<Acc> filter_, sums_, totals_, values_, gradient_, image_;
   Piece<std::uint8_t> mask_;
 };
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "cpp/core/message.hpp"
+#include "cpp/core/strided.hpp"
+#include "cpp/core/sum_blocks.hpp"
 #include "cpp/cpu/direct/definition/direct_task.hpp"
 
 namespace faltung::direct {
@@ -37,12 +39,19 @@ DepthwiseTask<Acc>::DepthwiseTask(const Problem& problem, const DepthwisePolicy&
                        : 1),
       sums_step_(box_[2] * (policy.interleaved ? problem.out_channels : policy.unit) +
                  (policy.interleaved ? policy.unit : 0)) {
+  const Extents taps{1, t_.axes[0].filter, t_.axes[1].filter, t_.axes[2].filter};
+  steps_ = is_integer(problem.accumulator) ? taps : sum_steps(taps);
+  for (std::size_t a = 0; a < taps.size(); ++a) {
+    blocks_.push_back(ceil_divide(taps[a], steps_[a]));
+  }
+  one_block_ = element_count(blocks_) <= 1;
   stores_in_place_ =
       results_are_sums<Acc>(p_) && (!policy.interleaved || t_.y[2] == p_.out_channels);
   share(depthwise_us(p_));
   add_weights<Acc>(filter_.size());
   bias_ = layout_.shared.add<Wide<Acc>>(p_.epilogue.bias ? p_.out_channels : 0);
   sums_ = layout_.slot.add<Acc>(shared_rows_ * sums_step_);
+  block_sums_ = layout_.slot.add<Acc>(one_block_ ? 0 : shared_rows_ * sums_step_);
 }
 
 template <typename Acc>
@@ -110,8 +119,50 @@ void DepthwiseTask<Acc>::sum_rows(const RunArguments& arguments, const Acc* weig
   row.channels = work.channels;
   row.y = stores_in_place_ ? static_cast<Part*>(arguments.result) + to : sums;
   row.y_step = stores_in_place_ ? t_.y[2] : work.channels;
-  kernel_.run(row);
+  sum(row, work.workspace);
   if (!stores_in_place_) store_row(arguments, work, sums_.at(work.workspace), to);
+}
+
+// A block is some planes of taps, or some rows of one plane, or a piece of one row: its weights
+// have no gaps.
+template <typename Acc>
+void DepthwiseTask<Acc>::sum(const DepthwiseRow<Part>& a, std::byte* workspace) const {
+  if (one_block_) return kernel_.run(a);
+  const Extents taps{1, a.tap_planes, a.tap_rows, a.taps};
+  DepthwiseRow<Part> block = a;
+  for_each_index(blocks_, [&](std::int64_t number, const Extents& i) {
+    Extents first = i;
+    for (std::size_t d = 0; d < first.size(); ++d) first[d] *= steps_[d];
+    const std::int64_t place = first[1] * a.plane_step + first[2] * a.row_step;
+    if (a.places != nullptr) {
+      block.places = a.places + place;
+    } else {
+      block.copy = a.copy + place;
+    }
+    block.offsets = a.offsets + first[3];
+    block.tap_planes = std::min(steps_[1], taps[1] - first[1]);
+    block.tap_rows = std::min(steps_[2], taps[2] - first[2]);
+    block.taps = std::min(steps_[3], taps[3] - first[3]);
+    block.w = a.w + offset_of(first, compact_strides(taps)) * a.w_step;
+    if (number > 0) {
+      block.y = reinterpret_cast<Part*>(block_sums_.at(workspace));
+      block.y_step = a.channels;
+      block.y_row_step = sums_step_;
+    }
+    kernel_.run(block);
+    if (number > 0) add_block(a, block);
+  });
+}
+
+template <typename Acc>
+void DepthwiseTask<Acc>::add_block(const DepthwiseRow<Part>& a, const DepthwiseRow<Part>& block) {
+  for (std::int64_t m = 0; m < a.rows; ++m) {
+    for (std::int64_t j = 0; j < a.columns; ++j) {
+      Part* to = a.y + m * a.y_row_step + j * a.y_step;
+      const Part* from = block.y + m * block.y_row_step + j * block.y_step;
+      for (std::int64_t c = 0; c < a.channels; ++c) to[c] += from[c];
+    }
+  }
 }
 
 template <typename Acc>
@@ -123,14 +174,14 @@ void DepthwiseTask<Acc>::sum_interleaved_rows(const RunArguments& arguments, Dep
   row.y = stores_in_place_ ? static_cast<Part*>(arguments.result) + to : sums;
   row.y_step = row.channels = unit;
   row.columns = values / unit;
-  kernel_.run(row);
+  sum(row, work.workspace);
   const std::int64_t done = row.columns * unit;
   if (done < values) {  // the last column hangs over
     row.copy += done;
     row.y = stores_in_place_ ? sums : sums + done;
     row.y_row_step = sums_step_;
     row.columns = 1;
-    kernel_.run(row);
+    sum(row, work.workspace);
   }
   for (std::int64_t m = 0; m < row.rows; ++m) {
     if (stores_in_place_) {

@@ -37,6 +37,10 @@ class DepthwiseTask final : public BoxTask {
   void compute_box(const RunArguments& arguments, const Acc* weights, const Channels& work) const;
   void sum_rows(const RunArguments& arguments, const Acc* weights, const Channels& work,
                 std::int64_t z, std::int64_t y, std::int64_t rows) const;
+  /// The sums of a call of the kernel, block by block.
+  void sum(const DepthwiseRow<Part>& row, std::byte* workspace) const;
+  /// Adds the partial sums of the last call, `block`, to those before it.
+  static void add_block(const DepthwiseRow<Part>& row, const DepthwiseRow<Part>& block);
   void sum_interleaved_rows(const RunArguments& arguments, DepthwiseRow<Part> row,
                             const Channels& work, std::int64_t to) const;
   void store_row(const RunArguments& arguments, const Channels& work, const Acc* sums,
@@ -47,10 +51,12 @@ class DepthwiseTask final : public BoxTask {
   DepthwiseFilter<Acc> filter_;
   DepthwiseInput<Acc> input_;
   ResultRows<Acc> result_;
+  Extents steps_, blocks_;  // of the blocks of a sum, see sum_steps, and how many there are
+  bool one_block_;
   std::int64_t shared_rows_;  // output rows of one call of the kernel
   std::int64_t sums_step_;    // from one of them to the next
   Piece<Wide<Acc>> bias_;
-  Piece<Acc> sums_;  // within a slot
+  Piece<Acc> sums_, block_sums_;  // within a slot
 };
 
 }  // namespace faltung::direct

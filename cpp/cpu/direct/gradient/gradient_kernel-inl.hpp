@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "cpp/core/sum_blocks.hpp"
 #include "cpp/cpu/direct/gradient/gradient_kernel.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -20,6 +21,30 @@ inline constexpr int gradient_rows = 6;
 // Enough sums that none waits for the one before it, and as many pointers as there are registers.
 inline constexpr int gradient_taps = 8;
 
+// Adds the partial sums of a block to those in memory, and starts new ones.
+template <int vectors, class D, class V = hn::Vec<D>, typename T = hn::TFromD<D>>
+HWY_INLINE void end_block(D d, V (&sums)[gradient_rows][vectors], T* to, std::int64_t step) {
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  HWY_UNROLL(6)
+  for (int i = 0; i < gradient_rows; ++i) {
+    HWY_UNROLL(4)
+    for (int v = 0; v < vectors; ++v) {
+      T* at = to + i * step + v * lanes;
+      hn::StoreU(hn::Add(hn::LoadU(d, at), sums[i][v]), d, at);
+      sums[i][v] = hn::Zero(d);
+    }
+  }
+}
+template <class D, class V = hn::Vec<D>, typename T = hn::TFromD<D>>
+HWY_INLINE void end_block(D d, V (&sums)[gradient_taps], T* to) {
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  HWY_UNROLL(8)
+  for (int i = 0; i < gradient_taps; ++i) {
+    hn::StoreU(hn::Add(hn::LoadU(d, to + i * lanes), sums[i]), d, to + i * lanes);
+    sums[i] = hn::Zero(d);
+  }
+}
+
 template <int vectors, class D, typename T = hn::TFromD<D>>
 HWY_INLINE void channel_gradient_tile(D d, const ChannelGradient<T>& a, std::int64_t row,
                                       std::int64_t channel) {
@@ -30,10 +55,9 @@ HWY_INLINE void channel_gradient_tile(D d, const ChannelGradient<T>& a, std::int
   HWY_UNROLL(6)
   for (int i = 0; i < gradient_rows; ++i) {
     HWY_UNROLL(4)
-    for (int v = 0; v < vectors; ++v) {
-      sums[i][v] = hn::LoadU(d, to + i * a.channels + v * lanes);
-    }
+    for (int v = 0; v < vectors; ++v) sums[i][v] = hn::Zero(d);
   }
+  std::int64_t left = sum_block;  // products of this block
   const T* dy = a.dy + channel;
   for (std::int64_t z = 0; z < a.box.outputs[0]; ++z) {
     for (std::int64_t y = 0; y < a.box.outputs[1]; ++y) {
@@ -54,15 +78,13 @@ HWY_INLINE void channel_gradient_tile(D d, const ChannelGradient<T>& a, std::int
           }
         }
       }
+      left -= a.box.outputs[2];
+      if (left > 0) continue;
+      end_block<vectors>(d, sums, to, a.channels);
+      left = sum_block;
     }
   }
-  HWY_UNROLL(6)
-  for (int i = 0; i < gradient_rows; ++i) {
-    HWY_UNROLL(4)
-    for (int v = 0; v < vectors; ++v) {
-      hn::StoreU(sums[i][v], d, to + i * a.channels + v * lanes);
-    }
-  }
+  if (left < sum_block) end_block<vectors>(d, sums, to, a.channels);
 }
 
 // All tiles of as many vectors as fit, from channel `first`; returns the channel after them.
@@ -101,7 +123,9 @@ void stencil_gradient(const StencilGradient<T>& a) {
   for (std::int64_t tap = 0; tap < a.tap_count; tap += gradient_taps) {
     V sums[gradient_taps];
     HWY_UNROLL(8)
-    for (int i = 0; i < gradient_taps; ++i) sums[i] = hn::LoadU(d, a.sums + (tap + i) * lanes);
+    for (int i = 0; i < gradient_taps; ++i) sums[i] = hn::Zero(d);
+    T* to = a.sums + tap * lanes;
+    std::int64_t left = sum_block;  // products of each lane in this block
     const T* dy = a.dy;
     for (std::int64_t z = 0; z < a.box.outputs[0]; ++z) {
       for (std::int64_t y = 0; y < a.box.outputs[1]; ++y, dy += columns) {
@@ -116,17 +140,21 @@ void stencil_gradient(const StencilGradient<T>& a) {
             sums[i] = hn::MulAdd(hn::LoadU(d, from[i] + o), gradient, sums[i]);
           }
         }
-        if (whole == columns) continue;
-        const V gradient = hn::IfThenElseZero(last, hn::LoadU(d, dy + whole));
-        HWY_UNROLL(8)
-        for (int i = 0; i < gradient_taps; ++i) {
-          const V value = hn::IfThenElseZero(last, hn::LoadU(d, from[i] + whole));
-          sums[i] = hn::MulAdd(value, gradient, sums[i]);
+        if (whole < columns) {
+          const V gradient = hn::IfThenElseZero(last, hn::LoadU(d, dy + whole));
+          HWY_UNROLL(8)
+          for (int i = 0; i < gradient_taps; ++i) {
+            const V value = hn::IfThenElseZero(last, hn::LoadU(d, from[i] + whole));
+            sums[i] = hn::MulAdd(value, gradient, sums[i]);
+          }
         }
+        left -= (columns + lanes - 1) / lanes;
+        if (left > 0) continue;
+        end_block(d, sums, to);
+        left = sum_block;
       }
     }
-    HWY_UNROLL(8)
-    for (int i = 0; i < gradient_taps; ++i) hn::StoreU(sums[i], d, a.sums + (tap + i) * lanes);
+    if (left < sum_block) end_block(d, sums, to);
   }
 }
 

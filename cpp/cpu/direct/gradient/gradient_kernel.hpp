@@ -4,7 +4,8 @@
 #include <cstdint>
 
 /// The vector kernels for the gradient of the filter, in plain C++ terms. Both add what a box of
-/// outputs gives to sums in memory; `o` runs over the outputs of the box in order.
+/// outputs gives to sums in memory, as partial sums that end with the row in which they have come
+/// to sum_block products (of each lane); `o` runs over the outputs of the box in order.
 namespace faltung::direct {
 
 /// Where the values of a box lie: output (i, j, l) finds its input at i plane_step + j row_step + l

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <atomic>
 
+#include "cpp/core/error_terms.hpp"
 #include "cpp/core/message.hpp"
+#include "cpp/core/sum_blocks.hpp"
 #include "cpp/cpu/direct/boxes/finite.hpp"
 #include "cpp/cpu/direct/definition/direct_task.hpp"
 #include "cpp/cpu/direct/gradient/gradient_policy.hpp"
@@ -125,6 +127,26 @@ std::string GradientTask<Acc>::policy() const {
                  cut_.parts == 1 ? " part" : " parts", ", boxes of ",
                  box_text({policy_.images * policy_.box[0], policy_.box[1], policy_.box[2]}),
                  " outputs");
+}
+
+// The blocks of a box, the boxes of a slice, the slices, and the lanes where these hold outputs.
+template <typename Acc>
+ErrorBound GradientTask<Acc>::error_bound() const {
+  const std::int64_t lanes = policy_.channels_in_lanes ? 1 : kernels_.lanes;
+  std::int64_t products = policy_.images;  // of a lane in a box
+  for (std::size_t a = 0; a < 3; ++a) {
+    products *= a < 2 ? policy_.box[a] : ceil_divide(policy_.box[a], lanes);
+  }
+  const std::int64_t blocks =
+      ceil_divide(products, sum_block) * ceil_divide(boxes_.count(), cut_.slices);
+  std::int64_t roundings = std::min(products, sum_block + ceil_divide(policy_.box[2], lanes));
+  if (blocks > 1) roundings += blocks;
+  if (cut_.slices > 1) roundings += cut_.slices;
+  if (lanes > 1) roundings += lanes;
+  ErrorBound bound = KernelTask::error_bound();
+  const double own = sum_error(static_cast<double>(roundings), p_.accumulator);
+  bound.constant = std::max(bound.constant, own);
+  return bound;
 }
 
 template <typename Acc>

@@ -25,6 +25,7 @@ class GradientTask final : public KernelTask {
 
   explicit GradientTask(const Problem& problem);
   [[nodiscard]] std::string policy() const override;
+  [[nodiscard]] ErrorBound error_bound() const override;
   [[nodiscard]] PlanFacts facts() const override {
     PlanFacts facts = KernelTask::facts();
     if (cut_.slices > 1) ++facts.memory_passes;  // their sums are added

@@ -4,6 +4,7 @@
 
 #include "cpp/core/machine.hpp"
 #include "cpp/core/message.hpp"
+#include "cpp/core/sum_blocks.hpp"
 #include "cpp/cpu/direct/boxes/finite.hpp"
 #include "cpp/cpu/direct/definition/direct_task.hpp"
 #include "cpp/cpu/direct/direct_policy.hpp"
@@ -105,8 +106,11 @@ InPlaceTask<Acc, Element>::InPlaceTask(const Problem& problem)
       result_(problem),
       kernel_(in_place_kernel<Acc, Element>()),
       taps_(element_count(filter_extents(problem))) {
+  const Extents steps = sum_steps({1, t_.axes[0].filter, t_.axes[1].filter, t_.axes[2].filter});
+  block_ = {steps[1], steps[2]};
+  one_block_ = steps[1] == t_.axes[0].filter && steps[2] == t_.axes[1].filter;
   stores_in_place_ = results_are_sums<Acc>(p_) && t_.y[2] == 1;
-  streams_ = stores_in_place_ && leaves_caches(p_);
+  streams_ = stores_in_place_ && one_block_ && leaves_caches(p_);
   share(in_place_us(p_));
   find_offsets();
   if (!all_zeros(t_.axes[2])) find_ends();
@@ -114,6 +118,7 @@ InPlaceTask<Acc, Element>::InPlaceTask(const Problem& problem)
   rows_ =
       layout_.slot.add<const Element*>(t_.axes[0].filter * (rows_at_once + t_.axes[1].filter - 1));
   sums_ = layout_.slot.add<Acc>(stores_in_place_ ? 0 : rows_at_once * box_[2]);
+  block_sums_ = layout_.slot.add<Acc>(one_block_ ? 0 : rows_at_once * box_[2]);
 }
 
 template <typename Acc, typename Element>
@@ -203,7 +208,7 @@ void InPlaceTask<Acc, Element>::compute_box(const RunArguments& arguments, const
         a.rows = std::min(rows_at_once, work.outputs[1] - y);
         find_rows(image, work, work.first[0] + z, work.first[1] + y, a.rows);
         prefetch_rows(image, work, z, y, static_cast<const Acc*>(arguments.result) + to);
-        sum_rows(arguments, a, k, to);
+        sum_rows(arguments, work.workspace, a, k, to);
       }
     }
   }
@@ -256,13 +261,42 @@ void InPlaceTask<Acc, Element>::prefetch_rows(const Element* image, const Work& 
 }
 
 template <typename Acc, typename Element>
-void InPlaceTask<Acc, Element>::sum_rows(const RunArguments& arguments,
+void InPlaceTask<Acc, Element>::sum_rows(const RunArguments& arguments, std::byte* workspace,
                                          InPlaceRows<Acc, Element>& a, std::int64_t k,
                                          std::int64_t to) const {
   if (stores_in_place_) a.y = static_cast<Acc*>(arguments.result) + to;
-  kernel_(a);
+  if (one_block_) {
+    kernel_(a);
+  } else {
+    sum_blocks(workspace, a);
+  }
   for (std::int64_t m = 0; !stores_in_place_ && m < a.rows; ++m) {
     result_.store(arguments, k, a.y + m * a.y_row_step, a.columns, to + m * t_.y[1], t_.y[2]);
+  }
+}
+
+template <typename Acc, typename Element>
+void InPlaceTask<Acc, Element>::sum_blocks(std::byte* workspace,
+                                           const InPlaceRows<Acc, Element>& a) const {
+  InPlaceRows<Acc, Element> block = a;
+  const auto [plane_step, row_step] = block_;
+  for (std::int64_t plane = 0; plane < a.plane_count; plane += plane_step) {
+    for (std::int64_t r = 0; r < a.tap_rows; r += row_step) {
+      block.x = a.x + plane * a.x_rows + r;
+      block.plane_count = std::min(plane_step, a.plane_count - plane);
+      block.tap_rows = std::min(row_step, a.tap_rows - r);
+      block.w = a.w + (plane * a.tap_rows + r) * a.taps;
+      kernel_(block);
+      if (block.y != a.y) {
+        for (std::int64_t m = 0; m < a.rows; ++m) {
+          for (std::int64_t i = 0; i < a.columns; ++i) {
+            a.y[m * a.y_row_step + i] += block.y[m * box_[2] + i];
+          }
+        }
+      }
+      block.y = block_sums_.at(workspace);
+      block.y_row_step = box_[2];
+    }
   }
 }
 

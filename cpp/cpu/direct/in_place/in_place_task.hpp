@@ -41,8 +41,10 @@ class InPlaceTask final : public BoxTask {
                  std::int64_t rows) const;
   void prefetch_rows(const Element* image, const Work& work, std::int64_t z, std::int64_t y,
                      const Acc* results) const;
-  void sum_rows(const RunArguments& arguments, InPlaceRows<Acc, Element>& a, std::int64_t k,
-                std::int64_t to) const;
+  void sum_rows(const RunArguments& arguments, std::byte* workspace, InPlaceRows<Acc, Element>& a,
+                std::int64_t k, std::int64_t to) const;
+  /// Sums of some rows, block by block.
+  void sum_blocks(std::byte* workspace, const InPlaceRows<Acc, Element>& a) const;
 
   FilterPacker<Acc> packer_;
   ResultRows<Acc> result_;
@@ -52,7 +54,9 @@ class InPlaceTask final : public BoxTask {
   std::vector<Element> constant_row_;
   std::unique_ptr<InPlaceEnds<Acc>> ends_;  // null: zeros
   Piece<const Element*> rows_;              // within a slot, as sums_
-  Piece<Acc> sums_;
+  Piece<Acc> sums_, block_sums_;
+  std::array<std::int64_t, 2> block_;  // planes and rows of taps of a partial sum
+  bool one_block_;
 };
 
 }  // namespace faltung::direct

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "cpp/core/machine.hpp"
+#include "cpp/core/sum_blocks.hpp"
 #include "cpp/cpu/direct/direct_policy.hpp"
 #include "cpp/cpu/direct/layers/panel_bands.hpp"
 #include "cpp/cpu/error_terms.hpp"
@@ -84,6 +85,27 @@ class Cost {
 
 }  // namespace
 
+LayerBlocks::LayerBlocks(const Problem& p, std::int64_t merged) : extents(sum_extents(p)) {
+  extents[0] = ceil_divide(extents[0], merged);
+  steps = is_integer(p.accumulator) ? extents : sum_steps(extents);
+  const std::int64_t taps = element_count(filter_extents(p));
+  // An axis that is cut is walked anew for each place along the slower ones.
+  std::int64_t walk = taps, step = taps;
+  for (std::size_t a = 1; a < steps.size(); ++a) {
+    if (steps[a] == extents[a]) continue;
+    walk = step = 1;
+    for (std::size_t b = a; b < steps.size(); ++b) {
+      walk *= extents[b];
+      step *= steps[b];
+    }
+    break;
+  }
+  for (std::int64_t from = 0; from < taps; from += walk) {
+    for (std::int64_t t = step; t < walk; t += step) tap_ends.push_back(from + t);
+    tap_ends.push_back(from + walk);
+  }
+}
+
 PanelTile widest_tile(DType accumulator, std::int64_t merged) {
   return {8, cpu_machine().vector_bytes / static_cast<std::int64_t>(size_of(accumulator)), merged};
 }
@@ -96,7 +118,11 @@ LayerPolicy choose_panels(const Problem& p, const PanelTile& tile) {
   const std::int64_t max_channels = std::max<std::int64_t>(1, max_products_at_once() / taps);
   LayerPolicy best{};
   best.packs = true;
-  const std::int64_t inputs_at_once = ceil_divide(inputs, ceil_divide(inputs, max_channels));
+  const std::int64_t block = LayerBlocks(p, tile.merged).steps[0];
+  const std::int64_t blocks = ceil_divide(inputs, block);
+  const std::int64_t max_blocks = std::max<std::int64_t>(1, max_channels / block);
+  const std::int64_t blocks_at_once = ceil_divide(blocks, ceil_divide(blocks, max_blocks));
+  const std::int64_t inputs_at_once = std::min(inputs, blocks_at_once * block);
   best.channels = inputs_at_once * tile.merged;
   const auto fits = [&](const Box& box) {
     const PanelBands bands(t, box);

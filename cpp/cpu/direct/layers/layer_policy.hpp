@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include "cpp/cpu/direct/boxes/box.hpp"
 
 namespace faltung::direct {
@@ -9,7 +11,7 @@ namespace faltung::direct {
 struct LayerPolicy {
   bool packs;             ///< what a box reads into panels, or the kernel reads the box itself
   Box box;                ///< outputs that are summed at once
-  std::int64_t channels;  ///< input channels of a group that are loaded at once
+  std::int64_t channels;  ///< input channels of a group that are loaded at once, whole blocks
   std::int64_t tiles;     ///< of output channels that share what is loaded
   int threads;
   double microseconds;  ///< what one thread is expected to take
@@ -24,6 +26,16 @@ struct PanelTile {
 
 /// That of the machine that estimates are made for.
 [[nodiscard]] PanelTile widest_tile(DType accumulator, std::int64_t merged);
+
+/// Steps of a sum's blocks along [input channels of a group, or merged ones; taps of each axis].
+struct LayerBlocks {
+  /// @param merged  ValueTraits::channels
+  LayerBlocks(const Problem& p, std::int64_t merged);
+
+  Extents extents, steps;
+  /// Where blocks end among the taps of a channel, more than one if they are shorter than that.
+  std::vector<std::int64_t> tap_ends;
+};
 
 /// Output channels of a group that boxes alone are worth: fewer leave most of a tile empty.
 inline constexpr std::int64_t min_unpacked_outputs = 4;

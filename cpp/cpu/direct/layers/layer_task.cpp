@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <atomic>
 
+#include "cpp/core/error_terms.hpp"
 #include "cpp/core/message.hpp"
+#include "cpp/core/sum_blocks.hpp"
 #include "cpp/cpu/direct/definition/direct_task.hpp"
 #include "cpp/cpu/direct/direct_policy.hpp"
 
@@ -59,6 +61,7 @@ LayerTask<Value>::LayerTask(const Problem& problem, const LayerPolicy& policy)
                           policy.tiles),
               std::make_unique<DirectTask<Acc>>(problem)),
       kernel_(channel_kernel<Value>()),
+      blocks_(problem, ValueTraits<Value>::channels),
       policy_(policy),
       filter_(problem, kernel_.channels),
       input_(problem, t_, policy, kernel_, layout_.slot),
@@ -90,6 +93,17 @@ PlanFacts LayerTask<Value>::facts() const {
   PlanFacts facts = BoxTask::facts();
   facts.flushes_subnormals = std::is_same_v<Value, BFloat16Pair>;
   return facts;
+}
+
+template <typename Value>
+ErrorBound LayerTask<Value>::error_bound() const {
+  ErrorBound bound = BoxTask::error_bound();
+  if constexpr (std::is_same_v<Value, BFloat16Pair>) {
+    const double roundings =
+        ValueTraits<Value>::channels * sum_roundings(blocks_.extents, blocks_.steps);
+    bound.constant = std::max(bound.constant, sum_error(roundings, p_.accumulator));
+  }
+  return bound;
 }
 
 template <typename Value>
@@ -139,11 +153,29 @@ bool LayerTask<Value>::compute_box(const RunArguments& arguments, const WeightTi
       const std::int64_t place = policy_.channels < group_inputs_ ? i : 0;
       a.w = weights.data + tile * weights.tile_step + first_row * weights.row_step;
       a.y = sums_.at(work.workspace) + place * kernel_.channels * channel_step;
-      kernel_.run(a);
+      sum(a);
       if (c + channels == group_inputs_) store(arguments, work, tile, a.y, channel_step);
     }
   }
   return usable;
+}
+
+template <typename Value>
+void LayerTask<Value>::sum(const ChannelSums<Value>& a) const {
+  ChannelSums<Value> block = a;
+  for (std::int64_t c = 0; c < a.channels; c += blocks_.steps[0]) {
+    block.channels = std::min(blocks_.steps[0], a.channels - c);
+    block.x = a.x + c * a.channel_step;
+    std::int64_t from = 0;
+    for (const std::int64_t end : blocks_.tap_ends) {
+      block.taps = a.taps + from;
+      block.tap_count = end - from;
+      block.w = a.w + (c * a.tap_count + from) * a.w_step;
+      kernel_.run(block);
+      block.adds = true;
+      from = end;
+    }
+  }
 }
 
 template <typename Value>

@@ -24,6 +24,7 @@ class LayerTask : public BoxTask {
   LayerTask(const Problem& problem, const LayerPolicy& policy);
   [[nodiscard]] std::string policy() const final;
   [[nodiscard]] PlanFacts facts() const final;
+  [[nodiscard]] ErrorBound error_bound() const final;
 
  private:
   using Acc = typename ValueTraits<Value>::Sum;
@@ -34,10 +35,13 @@ class LayerTask : public BoxTask {
   /// False if the weights cannot be used after all.
   bool compute_box(const RunArguments& arguments, const WeightTiles<Value>& weights,
                    const Work& work) const;
+  /// The sums of one tile over what is loaded, block by block.
+  void sum(const ChannelSums<Value>& a) const;
   void store(const RunArguments& arguments, const Work& work, std::int64_t tile, const Acc* sums,
              std::int64_t channel_step) const;
 
   ChannelShape<Value> kernel_;
+  LayerBlocks blocks_;
   LayerPolicy policy_;
   FilterTiles<Value> filter_;
   LayerInput<Value> input_;

@@ -6,7 +6,7 @@
 #include "cpp/core/message.hpp"
 #include "cpp/cpu/cpu_facts.hpp"
 #include "cpp/cpu/direct/ways.hpp"
-#include "cpp/cpu/error_terms.hpp"
+#include "cpp/cpu/extended_input.hpp"
 #include "cpp/cpu/parallel.hpp"
 
 namespace faltung::direct {
@@ -84,7 +84,11 @@ void PhaseTask<Acc>::add_step(const Phase& phase) {
 template <typename Acc>
 ErrorBound PhaseTask<Acc>::error_bound() const {
   if (is_integer(p_.accumulator)) return {};
-  return {ErrorBound::Kind::elementwise, sum_error(longest_sum(p_), p_.accumulator)};
+  ErrorBound bound{ErrorBound::Kind::elementwise, 0};
+  for (const Step& step : steps_) {
+    if (step.task) bound.constant = std::max(bound.constant, step.task->error_bound().constant);
+  }
+  return bound;
 }
 
 template <typename Acc>

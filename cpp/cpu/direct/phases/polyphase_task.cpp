@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cpp/core/error_terms.hpp"
 #include "cpp/core/message.hpp"
 #include "cpp/cpu/direct/boxes/finite.hpp"
 #include "cpp/cpu/direct/definition/direct_task.hpp"
@@ -57,6 +58,17 @@ template <typename Acc>
 std::string PolyphaseTask<Acc>::policy() const {
   return message(policy_.phases, " phases of outputs, vectors of ",
                  policy_.rows ? "lines side by side" : "neighbours");
+}
+
+// The sums of a phase are not cut.
+template <typename Acc>
+ErrorBound PolyphaseTask<Acc>::error_bound() const {
+  ErrorBound bound = KernelTask::error_bound();
+  std::int64_t taps = 0;
+  for (const PhaseTaps& phase : phases_) taps = std::max(taps, phase.taps);
+  const double own = sum_error(static_cast<double>(taps), p_.accumulator);
+  bound.constant = std::max(bound.constant, own);
+  return bound;
 }
 
 // The taps of each phase in turn, by their real and then by their imaginary parts.

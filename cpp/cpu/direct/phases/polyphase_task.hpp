@@ -23,6 +23,7 @@ class PolyphaseTask final : public KernelTask {
   /// @param problem  that choose_polyphase takes
   explicit PolyphaseTask(const Problem& problem);
   [[nodiscard]] std::string policy() const override;
+  [[nodiscard]] ErrorBound error_bound() const override;
 
  private:
   using Part = typename VectorPart<Acc>::type;

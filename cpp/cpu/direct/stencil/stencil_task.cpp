@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cpp/core/message.hpp"
+#include "cpp/core/sum_blocks.hpp"
 #include "cpp/cpu/direct/boxes/finite.hpp"
 #include "cpp/cpu/direct/definition/direct_task.hpp"
 #include "cpp/cpu/direct/direct_policy.hpp"
@@ -16,6 +17,11 @@ std::int64_t padded(std::int64_t columns) { return columns + row_slack; }
 Box stencil_box(const Problem& p, std::int64_t bytes) {
   return choose_box(ThreeAxes(p), p.batch * p.groups, p.in_channels / p.groups, bytes,
                     longest_sum(p) * static_cast<double>(p.out_channels / p.groups), max_rows);
+}
+
+template <typename T>
+void add_rows(T* __restrict to, const T* __restrict from, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) to[i] += from[i];
 }
 
 template <typename Value>
@@ -53,9 +59,13 @@ StencilTask<Value>::StencilTask(const Problem& problem)
   if (x.stride != 1 || x.dilation != 1) {
     for (const std::int64_t offset : loader_.window().offsets) offsets_.push_back(parts * offset);
   }
-  if (!complex && y.stride == 1 && y.dilation == 1) shared_rows_ = std::min(max_rows, y.filter);
+  find_blocks();
+  if (!complex && steps_[3] == x.filter && y.stride == 1 && y.dilation == 1) {
+    shared_rows_ = std::min(max_rows, y.filter);
+  }
+  one_block_ = plane_ends_.size() == 1 && steps_[2] == y.filter && steps_[3] == x.filter;
   stores_in_place_ = !complex && results_are_sums<Acc>(p_) && t_.y[2] == 1;
-  streams_ = stores_in_place_ && leaves_caches(p_);
+  streams_ = stores_in_place_ && one_block_ && leaves_caches(p_);
   share(vector_us(p_));
 
   add_weights<Value>(pairs ? p_.out_channels * values_ : packer_.size());
@@ -64,6 +74,21 @@ StencilTask<Value>::StencilTask(const Problem& problem)
   segments_ = layout_.slot.add<typename Loader::Segment>(loader_.max_segments());
   sums_ = layout_.slot.add<Acc>(max_rows * padded(box_[2]));
   parts_ = layout_.slot.add<Part>(complex ? 2 * padded(2 * box_[2]) + 2 * values_ : 0);
+  block_sums_ = layout_.slot.add<typename ValueTraits<Part>::Sum>(
+      one_block_ ? 0 : max_rows * padded(parts * box_[2]));
+}
+
+template <typename Value>
+void StencilTask<Value>::find_blocks() {
+  const auto& [z, y, x] = t_.axes;
+  const Extents extents{group_inputs_, z.filter, y.filter, x.filter};
+  steps_ = is_integer(p_.accumulator) ? extents : sum_steps(extents);
+  for (std::int64_t c = 1; c <= group_inputs_; ++c) {
+    for (std::int64_t r = steps_[1]; r < z.filter; r += steps_[1]) {
+      plane_ends_.push_back((c - 1) * z.filter + r);
+    }
+    if (c % steps_[0] == 0 || c == group_inputs_) plane_ends_.push_back(c * z.filter);
+  }
 }
 
 template <typename Value>
@@ -159,12 +184,46 @@ void StencilTask<Value>::sum_rows(const RunArguments& arguments, const Value* we
   } else if (stores_in_place_) {
     a.y = static_cast<Y*>(arguments.result) + to;
     a.y_row_step = t_.y[1];
-    return kernel_(a);
+    return sum(a, work);
   } else {
-    kernel_(a);
+    sum(a, work);
   }
   for (std::int64_t m = 0; m < rows; ++m) {
     result_.store(arguments, k, sums + m * sums_step, work.outputs[2], to + m * t_.y[1], t_.y[2]);
+  }
+}
+
+// A block is some planes, or some rows of one plane, or a piece of one row: its weights have no
+// gaps.
+template <typename Value>
+void StencilTask<Value>::sum(const StencilRows<Part>& a, const Work& work) const {
+  if (one_block_) return kernel_(a);
+  const std::int64_t row_step = std::min(steps_[2], a.tap_rows);
+  const std::int64_t tap_step = steps_[3] < t_.axes[2].filter ? steps_[3] : a.taps;
+  const std::int64_t step = padded(parts * box_[2]);
+  StencilRows<Part> block = a;
+  std::int64_t plane = 0;
+  for (const std::int64_t end : plane_ends_) {
+    for (std::int64_t r = 0; r < a.tap_rows; r += row_step) {
+      for (std::int64_t t = 0; t < a.taps; t += tap_step) {
+        block.planes = a.planes + plane;
+        block.plane_count = end - plane;
+        block.tap_rows = std::min(row_step, a.tap_rows - r);
+        block.taps = std::min(tap_step, a.taps - t);
+        if (a.offsets != nullptr) block.offsets = a.offsets + t;
+        block.x = a.x + r * a.tap_row_step + (a.offsets == nullptr ? t * a.tap_step : 0);
+        block.w = a.w + (plane * a.tap_rows + r) * a.taps + t;
+        kernel_(block);
+        if (block.y != a.y) {
+          for (std::int64_t m = 0; m < a.rows; ++m) {
+            add_rows(a.y + m * a.y_row_step, block.y + m * step, a.columns);
+          }
+        }
+        block.y = block_sums_.at(work.workspace);
+        block.y_row_step = step;
+      }
+    }
+    plane = end;
   }
 }
 
@@ -183,10 +242,10 @@ void StencilTask<Value>::sum_complex_row(StencilRows<Part> a, const Work& work,
     }
     a.w = real;
     a.y = by_real;
-    kernel_(a);
+    sum(a, work);
     a.w = imaginary;
     a.y = by_imaginary;
-    kernel_(a);
+    sum(a, work);
     for (std::int64_t i = 0; i < work.outputs[2]; ++i) {
       sums[i] = {by_real[2 * i] - by_imaginary[2 * i + 1],
                  by_real[2 * i + 1] + by_imaginary[2 * i]};

@@ -51,6 +51,7 @@ class StencilTask final : public BoxTask {
   static constexpr bool pairs = std::is_same_v<Value, Int16Pair>;
   static constexpr std::int64_t parts = complex ? 2 : 1;
 
+  void find_blocks();
   [[nodiscard]] const void* make_weights(const void* w, void* to, std::byte* workspace,
                                          int threads) const override;
   bool make_pairs(const Acc* filter, Int16Pair* to) const;
@@ -58,6 +59,8 @@ class StencilTask final : public BoxTask {
   void compute_box(const RunArguments& arguments, const Value* weights, const Work& work) const;
   void sum_rows(const RunArguments& arguments, const Value* weights, const Work& work,
                 std::int64_t k, std::int64_t z, std::int64_t y, std::int64_t rows) const;
+  /// All sums of some rows, block by block.
+  void sum(const StencilRows<Part>& rows, const Work& work) const;
   void sum_complex_row(StencilRows<Part> rows, const Work& work, const Value* weights,
                        Acc* sums) const;
 
@@ -68,11 +71,15 @@ class StencilTask final : public BoxTask {
   std::int64_t row_values_, values_;            // weights of a row of taps, and of one filter
   std::int64_t shared_rows_;                    // output rows of one call of the kernel
   std::vector<std::int64_t> planes_, offsets_;  // see StencilRows
-  Piece<Acc> filter_;                           // of which pairs are made
-  Piece<Element> buffer_;                       // this and all that follow: within a slot
+  std::vector<std::int64_t> plane_ends_;        // of the blocks of a sum
+  Extents steps_;                               // of these, see sum_steps
+  bool one_block_ = true;
+  Piece<Acc> filter_;      // of which pairs are made
+  Piece<Element> buffer_;  // this and all that follow: within a slot
   Piece<typename Loader::Segment> segments_;
   Piece<Acc> sums_;
   Piece<Part> parts_;
+  Piece<typename ValueTraits<Part>::Sum> block_sums_;
 };
 
 }  // namespace faltung::direct
