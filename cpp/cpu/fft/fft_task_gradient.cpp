@@ -1,10 +1,93 @@
-// The filter gradient of FftTask.
+// The gradients of FftTask.
 
 #include <algorithm>
 
 #include "cpp/cpu/fft/fft_task.hpp"
 
 namespace faltung::fft {
+
+template <typename T, typename Sum>
+void FftTask<T, Sum>::backward_data(const RunArguments& arguments, const Filters& w,
+                                    const Care& care) const {
+  const Digits& digits = care.digits;
+  R* y = spectra_.at(arguments.workspace);
+  Flag* flags = data_flags_.at(arguments.workspace);
+  const std::int64_t count = digits.first;
+  const int diagonals = digits.diagonals();
+  Suspicion suspicious{false};
+  for (std::int64_t image = 0; image < p_.batch * p_.groups; ++image) {
+    const std::int64_t b = image / p_.groups, g = image % p_.groups;
+    each(arguments.workspace, group_outputs_ * blocks_ * count,
+         [&](std::int64_t item, const Slot& s) {
+           const std::int64_t k = g * group_outputs_ + item / count / blocks_;
+           const std::int64_t block = item / count % blocks_;
+           const Digit digit(static_cast<int>(item % count), digits.first, digits);
+           const auto load = [&](T* data) {
+             channels_.load_y(arguments.first, b, k, block, data, s.scratch, digit);
+           };
+           spectrum(nullptr, load, channels_.y_box(block), y + item * size_, flags[item / count],
+                    suspicious, s);
+         });
+    if constexpr (!std::is_integral_v<Sum>) reach_inputs(arguments, b, g);
+    each(arguments.workspace, group_inputs_, [&](std::int64_t c, const Slot& s) {
+      for (int diagonal = 0; diagonal < diagonals; ++diagonal) {
+        backward_input(arguments, w, b, g, c, diagonal, s, digits);
+        if (diagonals == 1) break;
+        channels_.add_up(channels_.image_values(), s.scratch.image, diagonal * digits.bits,
+                         diagonal == 0, s.totals);
+      }
+      const std::int64_t channel = g * group_inputs_ + c;
+      if constexpr (std::is_integral_v<Sum>) {
+        if (diagonals > 1) {
+          return channels_.store_x(arguments, b, channel, s.totals, s.scratch);
+        }
+      }
+      channels_.store_x(arguments, b, channel, s.scratch.image, s.scratch, care.guard);
+    });
+  }
+}
+
+// What reaches the positions of x in the blocks of an image's group.
+template <typename T, typename Sum>
+void FftTask<T, Sum>::reach_inputs(const RunArguments& arguments, std::int64_t b,
+                                   std::int64_t g) const {
+  const Flag* flags = data_flags_.at(arguments.workspace);
+  std::uint8_t* reach = reach_.at(arguments.workspace);
+  parallel_for(blocks_, layout_.slots, [&](std::int64_t block, int index) {
+    const Slot s = slot(arguments.workspace, index);
+    non_finite_.reach_inputs(arguments.first, flags + block, blocks_, b, block, g,
+                             reinterpret_cast<std::byte*>(s.sums),
+                             reach + block * channels_.points());
+  });
+}
+
+// One diagonal of one channel of an image, folded in the slot's image.
+template <typename T, typename Sum>
+void FftTask<T, Sum>::backward_input(const RunArguments& arguments, const Filters& w,
+                                     std::int64_t b, std::int64_t g, std::int64_t c, int diagonal,
+                                     const Slot& s, const Digits& digits) const {
+  const R* y = spectra_.at(arguments.workspace);
+  const Flag* flags = data_flags_.at(arguments.workspace);
+  channels_.clear_x(s.scratch);
+  for (std::int64_t block = 0; block < blocks_; ++block) {
+    bool add = false;
+    for (std::int64_t k = 0; k < group_outputs_; ++k) {
+      const std::int64_t pair = (g * group_outputs_ + k) * group_inputs_ + c;
+      digits.for_each_pair(diagonal, [&](int i, int j) {
+        transform_.products(s.sums, y + ((k * blocks_ + block) * digits.first + i) * size_,
+                            w.spectra + (pair * digits.second + j) * size_, true, add);
+        add = true;
+      });
+    }
+    transform_.inverse(s.sums, s.data, channels_.x_box(block), s.work);
+    if constexpr (!std::is_integral_v<Sum>) {
+      non_finite_.mark_inputs(arguments.first, flags + block, blocks_,
+                              reach_.at(arguments.workspace) + block * channels_.points(), w, b,
+                              block, g, c, reinterpret_cast<std::byte*>(s.sums), s.data);
+    }
+    channels_.fold_x(block, s.data, s.scratch);
+  }
+}
 
 template <typename T, typename Sum>
 void FftTask<T, Sum>::backward_filter(const RunArguments& arguments, const Care& care) const {
@@ -118,7 +201,9 @@ void FftTask<T, Sum>::collect_taps(const RunArguments& arguments, std::int64_t f
   });
 }
 
-#define FALTUNG_INSTANTIATE(T, Sum) \
+#define FALTUNG_INSTANTIATE(T, Sum)                                                              \
+  template void FftTask<T, Sum>::backward_data(const RunArguments&, const Filters&, const Care&) \
+      const;                                                                                     \
   template void FftTask<T, Sum>::backward_filter(const RunArguments&, const Care&) const;
 FALTUNG_INSTANTIATE(float, float)
 FALTUNG_INSTANTIATE(double, double)

@@ -287,7 +287,7 @@ void RangeGuard<T>::settle(const Run& run, std::int64_t b, std::int64_t k, const
       return !all && step == 1 && !run.transform.leaves(sums + begin, end - begin, least, most);
     }
   };
-  constexpr std::int64_t together = 128, few = 16;
+  constexpr std::int64_t together = 512, few = 16;
   for (std::int64_t i = 0; i < count; i += together) {
     const std::int64_t end = std::min(count, i + together);
     if (are_good(i, end)) continue;

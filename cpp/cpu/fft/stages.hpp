@@ -1,7 +1,10 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
+#include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 #include "cpp/cpu/fft/line_passes.hpp"
 #include "cpp/cpu/fft/transform_stages.hpp"
@@ -132,10 +135,15 @@ class Stages final : public TransformStages<T> {
   }
 
   bool leaves(const R* values, std::int64_t count, R least, R most) const override {
-    int found = 0;
+    // Magnitudes are in the order of their bits, and NaN is above all.
+    using Bits = std::conditional_t<sizeof(R) == 4, std::uint32_t, std::uint64_t>;
+    constexpr Bits sign = Bits{1} << (8 * sizeof(R) - 1);
+    const auto low = std::bit_cast<Bits>(least);
+    const Bits span = std::bit_cast<Bits>(most) - low;
+    Bits found = 0;
     for (std::int64_t i = 0; i < count; ++i) {
-      const R size = values[i] < 0 ? -values[i] : values[i];
-      found |= static_cast<int>(!(size >= least)) | static_cast<int>(!(size <= most));
+      const Bits size = std::bit_cast<Bits>(values[i]) & ~sign;
+      found |= size - low > span ? Bits{1} : Bits{0};
     }
     return found != 0;
   }

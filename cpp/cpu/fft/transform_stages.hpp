@@ -119,7 +119,7 @@ class TransformStages {
 
   /// Sum of the squares of `count` numbers, formed in their type.
   virtual double squares(const R* values, std::int64_t count) const = 0;
-  /// Whether a magnitude is not from `least` to `most`, or a number is NaN.
+  /// Whether a magnitude is not from `least`, which is not negative, to `most`, or a number is NaN.
   virtual bool leaves(const R* values, std::int64_t count, R least, R most) const = 0;
 };
 
