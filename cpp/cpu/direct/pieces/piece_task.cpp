@@ -5,13 +5,14 @@
 #include <stdexcept>
 #include <tuple>
 
+#include "cpp/core/error_terms.hpp"
+#include "cpp/core/extended_axis.hpp"
 #include "cpp/core/message.hpp"
 #include "cpp/core/single_thread.hpp"
 #include "cpp/cpu/cpu_facts.hpp"
 #include "cpp/cpu/direct/direct_policy.hpp"
 #include "cpp/cpu/direct/lowering.hpp"
 #include "cpp/cpu/direct/ways.hpp"
-#include "cpp/cpu/error_terms.hpp"
 #include "cpp/cpu/filter_rows.hpp"
 #include "cpp/cpu/parallel.hpp"
 
@@ -220,7 +221,21 @@ std::size_t PieceTask<Acc>::task_index(const Ranges& ranges, const Parts& parts)
 template <typename Acc>
 ErrorBound PieceTask<Acc>::error_bound() const {
   if (is_integer(p_.accumulator)) return {};
-  return {ErrorBound::Kind::elementwise, sum_error(longest_sum(p_), p_.accumulator)};
+  // Of the problems, whose ways have bounds of their own, and of the sum of them.
+  double own = 0, added = 1;
+  for (const auto& task : tasks_) {
+    if (task != nullptr) own = std::max(own, task->error_bound().constant);
+  }
+  for (std::size_t d = 0; d < dimensions_; ++d) {
+    if (!is_result(d)) added *= static_cast<double>(steps_[d]);
+  }
+  for (const auto& ranges : shown_) {
+    std::size_t most = 1;
+    for (const auto& positions : ranges) most = std::max(most, positions.size());
+    added *= static_cast<double>(most);
+  }
+  const double sum = sum_error(added - 1, p_.accumulator);
+  return {ErrorBound::Kind::elementwise, own + sum + own * sum};
 }
 
 template <typename Acc>
