@@ -1,7 +1,6 @@
 #include "cpp/cpu/direct/pieces/piece_task.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <stdexcept>
 #include <tuple>
 
@@ -10,7 +9,6 @@
 #include "cpp/core/message.hpp"
 #include "cpp/core/single_thread.hpp"
 #include "cpp/cpu/cpu_facts.hpp"
-#include "cpp/cpu/direct/direct_policy.hpp"
 #include "cpp/cpu/direct/lowering.hpp"
 #include "cpp/cpu/direct/ways.hpp"
 #include "cpp/cpu/filter_rows.hpp"
@@ -22,20 +20,12 @@ namespace {
 // What is left for the workspace of a problem.
 constexpr std::size_t task_bytes = stack_bytes - 2 * sums_bytes - 1024;
 
-const DirectWay* way_for(const Problem& p) {
-  return choose_way(ways().first(ways().size() - 1), p);  // all but pieces
-}
-
 auto key(const Axis& axis) {
   return std::tuple(axis.input, axis.filter, axis.input_dilation, axis.pad_lo, axis.pad_hi,
                     axis.below.kind, axis.above.kind);
 }
 
 bool comes_before(const Axis& a, const Axis& b) { return key(a) < key(b); }
-
-Counts first_counts(const Problem& p) {
-  return piece_counts(p, static_cast<double>(sums_bytes / size_of(p.accumulator)));
-}
 
 }  // namespace
 
@@ -164,45 +154,14 @@ bool PieceTask<Acc>::make_tasks(std::size_t limit) {
       axes.push_back(axes_[a][rest % axes_[a].size()]);
       rest /= axes_[a].size();
     }
-    const Problem q = lowered(problem_of(ranges, axes));
-    const DirectWay* way = way_for(q);
+    const Problem q = lowered(piece_problem(p_, ranges, axes));
+    const DirectWay* way = way_of_piece(q);
     if (way != nullptr) tasks_[i] = way->make(q);
     if (way != nullptr && tasks_[i]->workspace_bytes() <= task_bytes) continue;
     if (limit <= 1) throw std::length_error("a problem of one product does not fit on the stack");
     return false;
   }
   return true;
-}
-
-template <typename Acc>
-Problem PieceTask<Acc>::problem_of(const Ranges& ranges, std::span<const Axis> axes) const {
-  Problem q = p_;
-  q.batch = ranges[images].count;
-  q.groups = ranges[groups].count;
-  q.out_channels = q.groups * ranges[outputs].count;
-  q.in_channels = q.groups * ranges[inputs].count;
-  q.axes.assign(axes.begin(), axes.end());
-  q.epilogue = {};
-  q.overflow = Overflow::wrap;
-  if (q.x_strides.empty()) q.x_strides = compact_strides(p_.x_shape());
-  if (q.w_strides.empty()) q.w_strides = compact_strides(p_.w_shape());
-  if (q.y_strides.empty()) q.y_strides = compact_strides(p_.y_shape());
-  switch (q.pass) {
-    case Pass::forward:
-      q.y_strides = {};
-      q.output = q.accumulator;
-      break;
-    case Pass::backward_data:
-      q.x_strides = {};
-      q.input = q.accumulator;
-      break;
-    case Pass::backward_filter:
-      q.w_strides = {};
-      q.filter = q.accumulator;
-      q.flip = false;
-      break;
-  }
-  return q;
 }
 
 template <typename Acc>
@@ -437,21 +396,6 @@ void PieceTask<Acc>::store(const Piece& piece) const {
       });
     }
   }
-}
-
-bool fits_in_pieces(const Problem& p) { return !has_too_many_pieces(p, first_counts(p)); }
-
-double pieces_us(const Problem& p) {
-  constexpr double call_us = 1;  // of a small problem, its filter packed once more
-  constexpr double slower = 1.5;
-  const Counts all = all_counts(p), piece = first_counts(p);
-  double calls = 1;
-  for (std::size_t d = 0; d < places + 2 * p.rank(); ++d) {
-    calls *= std::ceil(static_cast<double>(all[d]) / static_cast<double>(piece[d]));
-  }
-  const DirectWay* way = way_for(p);
-  const double us = way != nullptr ? way->us(p) : plain_us(p);
-  return slower * us + calls * call_us;
 }
 
 template class PieceTask<float>;

@@ -8,15 +8,11 @@
 
 #include "cpp/core/geometry.hpp"
 #include "cpp/cpu/direct/pieces/axis_cut.hpp"
+#include "cpp/cpu/direct/pieces/piece_policy.hpp"
 #include "cpp/cpu/direct/pieces/piece_sizes.hpp"
 #include "cpp/cpu/element_rows.hpp"
 
 namespace faltung::direct {
-
-/// Memory on the stack of each thread that a run without a workspace takes.
-inline constexpr std::size_t stack_bytes = std::size_t{64} << 10;
-/// The part of it that holds the sums of a piece; those of a problem of it need as much.
-inline constexpr std::size_t sums_bytes = std::size_t{12} << 10;
 
 /// Any problem without a workspace: cut into pieces of the result, and these into problems so small
 /// that another way of cpu.direct does them with memory on the stack.
@@ -31,7 +27,6 @@ class PieceTask final : public Task {
   void run(const RunArguments& arguments) const override;
 
  private:
-  using Ranges = std::array<Range, max_dimensions>;
   using Parts = std::array<AxisPart, max_spatial_rank>;
   struct Piece;
 
@@ -42,7 +37,6 @@ class PieceTask final : public Task {
 
   bool make_tasks(std::size_t room);
   void find_axes(std::size_t axis);
-  [[nodiscard]] Problem problem_of(const Ranges& ranges, std::span<const Axis> axes) const;
   [[nodiscard]] std::size_t task_index(const Ranges& ranges, const Parts& parts) const;
 
   void compute(const RunArguments& arguments, std::int64_t index) const;
@@ -65,11 +59,5 @@ class PieceTask final : public Task {
   std::int64_t piece_count_ = 1, piece_values_ = 1;
   int threads_ = 1;
 };
-
-/// Whether there are few enough pieces to plan for.
-[[nodiscard]] bool fits_in_pieces(const Problem& p);
-
-/// What that takes at one thread, in microseconds.
-[[nodiscard]] double pieces_us(const Problem& p);
 
 }  // namespace faltung::direct
