@@ -76,8 +76,10 @@ TEST(LongSums, AreWithinTheBoundOfBlocks) {
         if (way.name == "pieces") continue;
         const Offer offer = engine->offer(p, Device::cpu(), way.name);
         if (!offer) continue;
-        const ErrorBound bound = offer.prepare()->error_bound();
-        if (bound.kind == ErrorBound::Kind::normwise) continue;
+        const auto task = offer.prepare();
+        const ErrorBound bound = task->error_bound();
+        // A transform sums in no order.
+        if (bound.kind == ErrorBound::Kind::normwise || task->facts().watches_range) continue;
         SCOPED_TRACE(message(engine->name(), '/', way.name, " [", p, ']'));
         EXPECT_LE(bound.constant, sum_error(longest_sum(p), DType::f32) / 2);
         const Array result = run_guarded(cpu_device(), *engine, p, operands, {.way = way.name});

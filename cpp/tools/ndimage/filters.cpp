@@ -194,6 +194,11 @@ void check_choice(const FilterText& text, const Row& row) {
     throw InvalidProblem(
         fmt::format("--size, --footprint: {} needs one of them, and not both", row.name));
   }
+  if (!text.accuracy.empty()) {
+    throw InvalidProblem(
+        fmt::format("--accuracy {}: {} chooses elements, and none of them errs; leave it out",
+                    text.accuracy, row.name));
+  }
   if (!text.accumulator.empty()) {
     throw InvalidProblem(
         fmt::format("--accumulator {}: {} chooses elements and sums nothing; "

@@ -1,6 +1,7 @@
 #include "cpp/cpu/direct/pieces/axis_cut.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 #include "cpp/cpu/direct/lowering.hpp"
 #include "cpp/cpu/extended_input.hpp"
@@ -19,6 +20,11 @@ std::int64_t first_tap(const Axis& axis, bool flip, Range taps) {
 }
 
 bool is_zero(const Boundary& boundary) { return boundary.kind == BoundaryKind::zero; }
+
+auto key(const Axis& axis) {
+  return std::tuple(axis.input, axis.filter, axis.input_dilation, axis.pad_lo, axis.pad_hi,
+                    axis.below.kind, axis.above.kind);
+}
 
 }  // namespace
 
@@ -108,5 +114,7 @@ std::optional<AxisPart> AxisCut::spread(const Positions& to, Range taps) const {
   set_outputs(axis, end - part.y);
   return part;
 }
+
+bool comes_before(const Axis& a, const Axis& b) { return key(a) < key(b); }
 
 }  // namespace faltung::direct

@@ -50,4 +50,7 @@ class AxisCut {
   bool crops_;  ///< elements may be left out though their neighbours are zeros put between them
 };
 
+/// An order of axes by what parts of one differ in.
+[[nodiscard]] bool comes_before(const Axis& a, const Axis& b);
+
 }  // namespace faltung::direct

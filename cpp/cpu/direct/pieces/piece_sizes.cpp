@@ -59,6 +59,15 @@ bool cut(const Problem& p, std::size_t tensor, bool below_wanted, Counts& piece,
 
 }  // namespace
 
+bool is_result(const Problem& p, std::size_t dimension) {
+  const bool of_filter = p.pass == Pass::backward_filter;
+  if (dimension == images) return !of_filter;
+  if (dimension == groups) return true;
+  if (dimension == outputs) return p.pass != Pass::backward_data;
+  if (dimension == inputs) return p.pass != Pass::forward;
+  return of_filter == (dimension >= taps_of(0, p.rank()));
+}
+
 Counts all_counts(const Problem& p) {
   Counts all;
   all.fill(1);

@@ -15,6 +15,9 @@ inline constexpr std::size_t max_dimensions = places + 2 * max_spatial_rank;
 /// The dimension of the taps of an axis of a problem with so many.
 constexpr std::size_t taps_of(std::size_t axis, std::size_t rank) { return places + rank + axis; }
 
+/// Whether the result of p is cut along it; along the others its sums are.
+[[nodiscard]] bool is_result(const Problem& p, std::size_t dimension);
+
 /// Counts along each dimension, 1 beyond the last that there is.
 using Counts = std::array<std::int64_t, max_dimensions>;
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <stdexcept>
-#include <tuple>
 
 #include "cpp/core/error_terms.hpp"
 #include "cpp/core/extended_axis.hpp"
@@ -19,13 +18,6 @@ namespace {
 
 // What is left for the workspace of a problem.
 constexpr std::size_t task_bytes = stack_bytes - 2 * sums_bytes - 1024;
-
-auto key(const Axis& axis) {
-  return std::tuple(axis.input, axis.filter, axis.input_dilation, axis.pad_lo, axis.pad_hi,
-                    axis.below.kind, axis.above.kind);
-}
-
-bool comes_before(const Axis& a, const Axis& b) { return key(a) < key(b); }
 
 }  // namespace
 
@@ -58,16 +50,6 @@ PieceTask<Acc>::PieceTask(const Problem& problem, std::size_t most)
 }
 
 template <typename Acc>
-bool PieceTask<Acc>::is_result(std::size_t dimension) const {
-  const bool of_filter = p_.pass == Pass::backward_filter;
-  if (dimension == images) return !of_filter;
-  if (dimension == groups) return true;
-  if (dimension == outputs) return p_.pass != Pass::backward_data;
-  if (dimension == inputs) return p_.pass != Pass::forward;
-  return of_filter == (dimension >= taps_of(0, rank_));
-}
-
-template <typename Acc>
 Range PieceTask<Acc>::range(std::size_t dimension, std::int64_t index) const {
   const std::int64_t first = index * counts_[dimension];
   return {first, std::min(counts_[dimension], all_[dimension] - first)};
@@ -80,13 +62,13 @@ void PieceTask<Acc>::for_each(bool results, Ranges& ranges, F&& f) const {
   std::array<std::int64_t, max_dimensions> index{};
   const auto set = [&](std::size_t d) { ranges[d] = range(d, index[d]); };
   for (std::size_t d = 0; d < dimensions_; ++d) {
-    if (is_result(d) == results) set(d);
+    if (is_result(p_, d) == results) set(d);
   }
   for (;;) {
     f();
     std::size_t d = dimensions_;
     while (d-- > 0) {
-      if (is_result(d) != results) continue;
+      if (is_result(p_, d) != results) continue;
       index[d] = index[d] + 1 < steps_[d] ? index[d] + 1 : 0;
       set(d);
       if (index[d] != 0) break;
@@ -125,8 +107,8 @@ bool PieceTask<Acc>::make_tasks(std::size_t limit) {
   piece_count_ = piece_values_ = 1;
   for (std::size_t d = 0; d < dimensions_; ++d) {
     steps_[d] = ceil_divide(all_[d], counts_[d]);
-    if (is_result(d)) piece_count_ *= steps_[d];
-    if (is_result(d)) piece_values_ *= counts_[d];
+    if (is_result(p_, d)) piece_count_ *= steps_[d];
+    if (is_result(p_, d)) piece_values_ *= counts_[d];
   }
   axes_.assign(rank_, {});
   shown_.assign(rank_, {});
@@ -186,7 +168,7 @@ ErrorBound PieceTask<Acc>::error_bound() const {
     if (task != nullptr) own = std::max(own, task->error_bound().constant);
   }
   for (std::size_t d = 0; d < dimensions_; ++d) {
-    if (!is_result(d)) added *= static_cast<double>(steps_[d]);
+    if (!is_result(p_, d)) added *= static_cast<double>(steps_[d]);
   }
   for (const auto& ranges : shown_) {
     std::size_t most = 1;
@@ -220,7 +202,7 @@ void PieceTask<Acc>::compute(const RunArguments& arguments, std::int64_t index) 
   std::int64_t outer = 1, channel = 1;
   Shape spatial;
   for (std::size_t d = dimensions_; d-- > 0;) {
-    if (!is_result(d)) continue;
+    if (!is_result(p_, d)) continue;
     ranges[d] = range(d, index % steps_[d]);
     index /= steps_[d];
   }
@@ -238,7 +220,7 @@ void PieceTask<Acc>::compute(const RunArguments& arguments, std::int64_t index) 
       break;
   }
   for (std::size_t d = places; d < dimensions_; ++d) {
-    if (is_result(d)) spatial.push_back(ranges[d].count);
+    if (is_result(p_, d)) spatial.push_back(ranges[d].count);
   }
   shape.push_back(outer);
   if (p_.layout == Layout::channels_first) shape.push_back(channel);

@@ -30,7 +30,6 @@ class PieceTask final : public Task {
   using Parts = std::array<AxisPart, max_spatial_rank>;
   struct Piece;
 
-  [[nodiscard]] bool is_result(std::size_t dimension) const;
   [[nodiscard]] Range range(std::size_t dimension, std::int64_t index) const;
   template <typename F>
   void for_each(bool results, Ranges& ranges, F&& f) const;
