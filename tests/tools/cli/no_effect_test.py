@@ -176,6 +176,7 @@ ROWS = {
         "--engine": HOW,
         "--machine": RESULT,
         "--workspace-limit": [f"{E} --machine h200 --workspace-limit 9"],
+        "--accuracy": [f"{E} --machine h200 --accuracy elementwise"],
         "--elementwise": [f"{E} --machine h200 --elementwise"],
         "--json": SHOWN,
     },
