@@ -26,12 +26,12 @@ void check_filter(const ConstTensorView& w, std::size_t axes) {
 
 }  // namespace
 
-Pass make_pass(Kind kind, const ConstTensorView& w, const std::vector<std::size_t>& axes,
-               const PerAxis<Boundary>& boundary, const PerAxis<std::int64_t>& origin) {
+FilterPass make_pass(Kind kind, const ConstTensorView& w, const std::vector<std::size_t>& axes,
+                     const PerAxis<Boundary>& boundary, const PerAxis<std::int64_t>& origin) {
   check_filter(w, axes.size());
   const auto boundaries = boundary.expand("boundary", axes.size());
   const auto origins = origin.expand("origin", axes.size());
-  Pass pass{.axes = {}, .w = w};
+  FilterPass pass{.axes = {}, .w = w};
   pass.flip = kind == Kind::convolve;
   pass.conjugate = kind == Kind::correlate && is_complex(w.dtype);
   for (std::size_t i = 0; i < axes.size(); ++i) {
@@ -48,7 +48,7 @@ namespace {
 
 auto one_pass(Kind kind, const ConstTensorView& w, const FilterOptions& o) {
   return [kind, &w, &o](Steps& steps, const Call& call) {
-    const Pass pass =
+    const FilterPass pass =
         make_pass(kind, w, checked_axes(o.axes, steps.x().shape.size()), o.boundary, o.origin);
     steps.add(
         step_of(Place::x, Place::y, plan_pass(steps.x(), steps.y(), pass, call, Locality::any)));

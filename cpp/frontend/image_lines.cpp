@@ -63,7 +63,7 @@ std::optional<PlannedPass> plan_product(const ConstTensorView& x, const TensorVi
     return std::nullopt;
   }
   const Tensor product = outer_product(lines);
-  Pass pass{.axes = {}, .w = product, .beta = add ? 1.0 : 0.0};
+  FilterPass pass{.axes = {}, .w = product, .beta = add ? 1.0 : 0.0};
   for (const Line& line : lines) {
     pass.axes.push_back(line.where);
     pass.alpha *= line.alpha;

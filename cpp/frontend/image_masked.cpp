@@ -13,12 +13,12 @@
 namespace faltung::image {
 namespace {
 
-Step planned(const Pass& pass, const TensorView& image, const Call& call) {
+Step planned(const FilterPass& pass, const TensorView& image, const Call& call) {
   return step_of(Place::x, Place::y, plan_pass(image, image, pass, call, Locality::own_products));
 }
 
 // The rows of a band, without a boundary along the first axis.
-masked::CompactPass of_band(const Pass& pass, const TensorView& rows, bool filtered,
+masked::CompactPass of_band(const FilterPass& pass, const TensorView& rows, bool filtered,
                             const Call& call) {
   LoweredPass lowered = lower_pass(rows, rows, pass, call, Locality::own_products);
   if (filtered) {
@@ -26,11 +26,11 @@ masked::CompactPass of_band(const Pass& pass, const TensorView& rows, bool filte
     axis.pad_lo = axis.pad_hi = 0;
     axis.below = axis.above = Boundary::zero();
   }
-  return {lowered.problem, faltung::Pass::forward, lowered.options, rows.device, lowered.taps};
+  return {lowered.problem, Pass::forward, lowered.options, rows.device, lowered.taps};
 }
 
-std::optional<masked::Bands> bands_of(const masked::Taps& taps, const Pass& data,
-                                      const Pass& weights, const Pass& counts,
+std::optional<masked::Bands> bands_of(const masked::Taps& taps, const FilterPass& data,
+                                      const FilterPass& weights, const FilterPass& counts,
                                       const TensorView& image, const Call& call) {
   masked::Bands b;
   bool filtered = false;
@@ -58,7 +58,7 @@ std::optional<masked::Bands> bands_of(const masked::Taps& taps, const Pass& data
 
 }  // namespace
 
-Pass pass_of_weights(Pass pass) {
+FilterPass pass_of_weights(FilterPass pass) {
   for (PassAxis& axis : pass.axes) {
     if (axis.boundary.kind == BoundaryKind::constant) axis.boundary = Boundary::constant(1);
   }
@@ -94,8 +94,8 @@ MaskedImage masked_image(Kind kind, const ConstTensorView& x, const ConstTensorV
   const Call call{.method = o.method, .run = o.run};
   made.pass.w = m.taps.data;
   m.data = planned(made.pass, image, call);
-  Pass weights = pass_of_weights(made.pass);
-  Pass counts = weights;
+  FilterPass weights = pass_of_weights(made.pass);
+  FilterPass counts = weights;
   if (m.taps.equal) weights.w = m.taps.ones;
   counts.w = m.taps.ones;
   const bool local = m.data.plan->error_bound().kind != ErrorBound::Kind::normwise;

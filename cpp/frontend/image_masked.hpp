@@ -9,11 +9,11 @@ namespace faltung::image {
 /// A masked filter of an image, checked and planned, with what its passes are made of.
 struct MaskedImage {
   masked::Masked masked;
-  Pass pass;  ///< of x times its weights; w is that of masked.taps
+  FilterPass pass;  ///< of x times its weights; w is that of masked.taps
 };
 
 /// The pass of the weights, which continue with what they weigh.
-[[nodiscard]] Pass pass_of_weights(Pass pass);
+[[nodiscard]] FilterPass pass_of_weights(FilterPass pass);
 
 /// @param keep  weights are copied, to be there when it runs
 /// @throws as the public functions do.

@@ -15,14 +15,14 @@ namespace {
 using masked::Gradient;
 using masked::Operand;
 
-masked::CompactPass adjoint(faltung::Pass direction, const Pass& pass, const TensorView& image,
+masked::CompactPass adjoint(Pass direction, const FilterPass& pass, const TensorView& image,
                             const Call& call) {
   const LoweredPass lowered = lower_pass(image, image, pass, call, Locality::own_products);
   return {lowered.problem, direction, lowered.options, image.device, lowered.taps};
 }
 
 // The problem's order of the filtered axes is that of x.
-Extents order_of_x(const Pass& pass) {
+Extents order_of_x(const FilterPass& pass) {
   std::vector<std::size_t> order(pass.axes.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
   std::ranges::sort(order, {}, [&](std::size_t r) { return pass.axes[r].axis; });
@@ -51,15 +51,15 @@ Gradient make(Operand of, Kind kind, const ConstTensorView& dy, const ConstTenso
   const Call call{.method = o.method, .run = o.run};
   if (of == Operand::data) {
     g.result = {nullptr, x.dtype, x.shape, compact_strides(x.shape), x.device};
-    g.of_sums = adjoint(faltung::Pass::backward_data, made.pass, image, call);
+    g.of_sums = adjoint(Pass::backward_data, made.pass, image, call);
     return g;
   }
   g.result = {nullptr, sums, w.shape, compact_strides(w.shape), x.device};
   g.order = order_of_x(made.pass);
-  g.of_sums = adjoint(faltung::Pass::backward_filter, made.pass, image, call);
+  g.of_sums = adjoint(Pass::backward_filter, made.pass, image, call);
   if (g.masked.taps.divides) {
-    const Pass weights = pass_of_weights(made.pass);
-    g.of_divisors = adjoint(faltung::Pass::backward_filter, weights, image, call);
+    const FilterPass weights = pass_of_weights(made.pass);
+    g.of_divisors = adjoint(Pass::backward_filter, weights, image, call);
   }
   return g;
 }

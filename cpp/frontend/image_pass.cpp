@@ -22,7 +22,8 @@ struct Group {
   std::int64_t w_step = 1;
 };
 
-std::vector<Group> group_axes(const ConstTensorView& x, const TensorView& y, const Pass& pass) {
+std::vector<Group> group_axes(const ConstTensorView& x, const TensorView& y,
+                              const FilterPass& pass) {
   std::vector<Group> groups;
   for (std::size_t i = 0; i < x.shape.size(); ++i) {
     Group group{.extent = x.shape[i], .x_step = x.strides[i], .y_step = y.strides[i]};
@@ -49,7 +50,7 @@ std::vector<Group> group_axes(const ConstTensorView& x, const TensorView& y, con
 }
 
 // The first unfiltered group becomes the batch, the others spatial axes.
-LoweredPass lower(const ConstTensorView& x, const TensorView& y, const Pass& pass) {
+LoweredPass lower(const ConstTensorView& x, const TensorView& y, const FilterPass& pass) {
   std::vector<Group> groups = group_axes(x, y, pass);
   Group batch;
   if (groups.size() > 1 && groups.front().filter == nullptr) {
@@ -104,8 +105,8 @@ PlanOptions options_for(const Problem& problem, const Call& call, Locality local
 }
 
 // Names the way that the planner takes for the shape that choices are made for.
-void choose_for(LoweredPass& l, const ConstTensorView& x, const TensorView& y, const Pass& pass,
-                const Call& call, Locality locality) {
+void choose_for(LoweredPass& l, const ConstTensorView& x, const TensorView& y,
+                const FilterPass& pass, const Call& call, Locality locality) {
   const Shape& shape = call.chosen_for;
   Call whole = call;
   whole.chosen_for = {};
@@ -119,7 +120,7 @@ void choose_for(LoweredPass& l, const ConstTensorView& x, const TensorView& y, c
 
 }  // namespace
 
-LoweredPass lower_pass(const ConstTensorView& x, const TensorView& y, const Pass& pass,
+LoweredPass lower_pass(const ConstTensorView& x, const TensorView& y, const FilterPass& pass,
                        const Call& call, Locality locality) {
   LoweredPass l = lower(x, y, pass);
   l.problem.input = x.dtype;
@@ -160,7 +161,7 @@ LoweredPass lower_pass(const ConstTensorView& x, const TensorView& y, const Pass
   return l;
 }
 
-PlannedPass plan_pass(const ConstTensorView& x, const TensorView& y, const Pass& pass,
+PlannedPass plan_pass(const ConstTensorView& x, const TensorView& y, const FilterPass& pass,
                       const Call& call, Locality locality) {
   LoweredPass l = lower_pass(x, y, pass, call, locality);
   l.options.allocator = {};  // the workspace is lent

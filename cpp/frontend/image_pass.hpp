@@ -54,7 +54,7 @@ struct PassAxis {
 };
 
 /// One Problem's worth of filtering: y = alpha (x * w) + beta y.
-struct Pass {
+struct FilterPass {
   std::vector<PassAxis> axes;  ///< what the axes of w stand for, in the order of w
   ConstTensorView w;           ///< on the CPU or with x; any real or complex type, any strides
   bool flip = false;
@@ -69,8 +69,8 @@ enum class Kind : std::uint8_t { convolve, correlate };
 ///
 /// @throws InvalidProblem if w does not have one axis for each of `axes`, or an origin lies
 /// outside.
-Pass make_pass(Kind kind, const ConstTensorView& w, const std::vector<std::size_t>& axes,
-               const PerAxis<Boundary>& boundary, const PerAxis<std::int64_t>& origin);
+FilterPass make_pass(Kind kind, const ConstTensorView& w, const std::vector<std::size_t>& axes,
+                     const PerAxis<Boundary>& boundary, const PerAxis<std::int64_t>& origin);
 
 /// A pass as a Problem, with views of its operands in the problem's layout.
 struct LoweredPass {
@@ -85,7 +85,7 @@ struct LoweredPass {
 /// x and y have the same shape, any strides; their data are not read.
 ///
 /// @throws InvalidProblem if it takes too many axes, or w on a device has not the type of the sums.
-LoweredPass lower_pass(const ConstTensorView& x, const TensorView& y, const Pass& pass,
+LoweredPass lower_pass(const ConstTensorView& x, const TensorView& y, const FilterPass& pass,
                        const Call& call, Locality locality);
 
 /// A pass with its plan, ready to run on data that have been put in.
@@ -97,7 +97,7 @@ struct PlannedPass {
   double estimate_us = 0;  ///< for the shape that choices are made for
 };
 
-PlannedPass plan_pass(const ConstTensorView& x, const TensorView& y, const Pass& pass,
+PlannedPass plan_pass(const ConstTensorView& x, const TensorView& y, const FilterPass& pass,
                       const Call& call, Locality locality);
 
 /// A step that runs it.
@@ -121,7 +121,7 @@ Tensor copy_weights(const ConstTensorView& w, DType type);
 
 /// @param whole  of the weights, from whole_type
 SumTypes sum_types(DType x, DType y, bool complex_weights, std::optional<DType> whole,
-                   const Pass& pass, const Call& call);
+                   const FilterPass& pass, const Call& call);
 
 /// For sums that may not wrap: an accumulator in which those of `problem` fit, f64 if no integer is
 /// wide enough, and a filter of its kind.

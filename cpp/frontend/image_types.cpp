@@ -78,7 +78,7 @@ Tensor copy_weights(const ConstTensorView& w, DType type) {
 }
 
 SumTypes sum_types(DType x, DType y, bool complex_weights, std::optional<DType> whole,
-                   const Pass& pass, const Call& call) {
+                   const FilterPass& pass, const Call& call) {
   if (whole && is_integer(x) && is_integer(y) && pass.alpha == 1 &&
       (pass.beta == 0 || pass.beta == 1)) {
     return {*whole, default_accumulator(x, *whole, y)};

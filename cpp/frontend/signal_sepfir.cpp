@@ -37,7 +37,7 @@ DType checked_type(const ConstTensorView& x, const ConstTensorView& hrow,
   return numpy_result_type(x.dtype, f32);
 }
 
-image::Pass along(std::size_t axis, const ConstTensorView& taps) {
+image::FilterPass along(std::size_t axis, const ConstTensorView& taps) {
   return {.axes = {{axis, taps.shape[0] / 2, Boundary::reflect()}}, .w = taps, .flip = true};
 }
 

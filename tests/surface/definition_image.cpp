@@ -49,7 +49,7 @@ Line image_line(bool convolves, std::int64_t n, std::int64_t taps, std::int64_t 
 Rule rule_of_pass(const image::Call& call, const ConstTensorView& x, const Operand& w,
                   const TensorView& y, const Geometry& geometry,
                   const std::vector<std::size_t>& axes, bool convolves) {
-  image::Pass pass{.axes = {}, .w = w.view()};
+  image::FilterPass pass{.axes = {}, .w = w.view()};
   for (const std::size_t axis : axes) {
     pass.axes.push_back({axis, geometry.axes[axis].lo, geometry.axes[axis].below});
   }
