@@ -5,7 +5,9 @@
 
 #include <faltung/error.hpp>
 
+#include "cpp/core/strided.hpp"
 #include "cpp/tools/bench/operands.hpp"
+#include "cpp/tools/verify/operands.hpp"
 
 namespace faltung::bench {
 namespace {
@@ -19,15 +21,32 @@ double microseconds_since(std::chrono::steady_clock::time_point start) {
       .count();
 }
 
-// The same tensors on the device that runs; on the CPU they are used where they are.
+// Tensors on the device that runs.
 struct Placed {
-  Tensor first, second, result, workspace;
+  tools::Operand first, second, result;
+  Tensor bias;  // empty without
+
+  [[nodiscard]] ConstTensorView bias_view() const {
+    return bias.bytes() == 0 ? ConstTensorView{} : ConstTensorView(bias);
+  }
 };
 
-Placed place(const Operands& operands, const Plan& plan) {
-  const Device& device = plan.device();
-  return {operands.first.to(device), operands.second.to(device), operands.result.to(device),
-          Tensor(u8, {static_cast<std::int64_t>(plan.workspace_bytes())}, device)};
+// Those with strides of their own, or a bias, are as `faltung verify` makes them, who checks them.
+bool is_checked_here(const Problem& p) {
+  return p.x_strides.empty() && p.w_strides.empty() && p.y_strides.empty() && !p.epilogue.bias;
+}
+
+// On the CPU compact tensors are used where they are.
+Placed place(const Problem& p, const Operands& operands, const Device& device) {
+  if (is_checked_here(p)) {
+    const auto compact = [&](const Tensor& tensor) {
+      return tools::Operand{tensor.to(device), 0, tensor.shape(), compact_strides(tensor.shape())};
+    };
+    return {compact(operands.first), compact(operands.second), compact(operands.result), {}};
+  }
+  const tools::Operands made = tools::make_operands(p, tools::Fill::reals, seed);
+  return {made.first.to(device), made.second.to(device), made.result.to(device),
+          p.epilogue.bias ? made.bias.to(device) : Tensor{}};
 }
 
 // What must be moved and computed, and the physical limit of both.
@@ -85,22 +104,27 @@ void time_problem(json& record, const Problem& problem, const RunOptions& option
     record["skipped"] = "one run is expected to take longer than the limit for all runs";
     return;
   }
-  Operands operands = make_operands(problem, seed);
-  Placed placed = place(operands, plan);
-  const Workspace workspace{placed.workspace.data(), placed.workspace.bytes()};
+  const bool checked = options.check && is_checked_here(problem);
+  Operands operands;
+  if (is_checked_here(problem)) operands = make_operands(problem, seed);
+  Placed placed = place(problem, operands, options.device);
+  Tensor lent(u8, {static_cast<std::int64_t>(plan.workspace_bytes())}, options.device);
+  const Workspace workspace{lent.data(), lent.bytes()};
   const Stream stream = timer.stream();
-  if (options.prepared) plan.bind_filter(stream, placed.second);
+  if (options.prepared) plan.bind_filter(stream, placed.second.view());
   const auto work = [&] {
     if (options.prepared) {
-      plan.run_bound(stream, placed.first, placed.result, workspace);
+      plan.run_bound(stream, placed.first.view(), placed.result.view(), workspace,
+                     placed.bias_view());
     } else {
-      plan.run(stream, placed.first, placed.second, placed.result, workspace);
+      plan.run(stream, placed.first.view(), placed.second.view(), placed.result.view(), workspace,
+               placed.bias_view());
     }
   };
   add_times(record, measure(timer, work, options.cache, options.effort),
             {problem.bytes(), problem.multiply_adds(), limit_seconds(problem, ceilings)});
-  if (!options.check) return;
-  operands.result = placed.result.to(Device::cpu());
+  if (!checked) return;
+  operands.result = placed.result.storage.to(Device::cpu());
   add_check(record, check_error(problem, plan.error_bound(), operands, seed));
 }
 
