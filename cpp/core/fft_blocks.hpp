@@ -41,15 +41,10 @@ struct Sizes {
 
 /// Transforms whose products are summed in one of the result.
 inline double summed_transforms(const Problem& p, const Sizes& n) {
-  switch (p.pass) {
-    case Pass::backward_data:
-      return static_cast<double>(p.out_channels / p.groups);
-    case Pass::backward_filter:
-      return static_cast<double>(p.batch) * n.blocks;
-    case Pass::forward:
-      break;
-  }
-  return static_cast<double>(p.in_channels / p.groups);
+  if (p.pass == Pass::backward_filter) return static_cast<double>(p.batch) * n.blocks;
+  const std::int64_t channels = p.pass == Pass::forward ? p.in_channels : p.out_channels;
+  const std::int64_t of_a_group = channels / p.groups;
+  return static_cast<double>(of_a_group);
 }
 
 /// Error of one cyclic convolution of n points in the 2-norm, as a multiple of u ||x|| ||w||, that

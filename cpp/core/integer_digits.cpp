@@ -74,8 +74,8 @@ std::optional<DigitChoice> choose_digits(const Problem& p, const Sizes& n, doubl
   const double units = static_cast<double>(p.batch) * n.blocks;
   const double x = units * static_cast<double>(p.in_channels);
   const double y = units * static_cast<double>(p.out_channels);
-  const double w =
-      static_cast<double>(p.out_channels) * static_cast<double>(p.in_channels / p.groups);
+  const std::int64_t in_of_a_group = p.in_channels / p.groups;
+  const double w = static_cast<double>(p.out_channels) * static_cast<double>(in_of_a_group);
   const bool data = p.pass == Pass::backward_data, filter = p.pass == Pass::backward_filter;
   const double firsts = data ? y : x, seconds = filter ? y : w, results = filter ? w : data ? x : y;
 

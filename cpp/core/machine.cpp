@@ -87,6 +87,7 @@ CpuMachine find_here() {
 template <typename Machine>
 std::vector<std::string> names_of(const std::vector<Machine>& table) {
   std::vector<std::string> names;
+  names.reserve(table.size());
   for (const Machine& machine : table) names.push_back(machine.name);
   return names;
 }

@@ -131,7 +131,7 @@ constexpr GpuLimits small_gpu(int major, int minor, int multiprocessors, int blo
 // needs wgmma); dense f16 with f32 sums of the white papers elsewhere, 312 TFLOP/s for an A100,
 // 165.2 for an RTX 4090, 362 for an L40S, 209.5 for an RTX 5090, 71 for an RTX 3090. Of a B200,
 // boost clock and lanes follow from 37 TFLOP/s of f64 and 75 of f32; mma.sync is assumed as Hopper.
-const Sheet sheets[] = {
+constexpr Sheet sheets[] = {
     {"h200", "H200", {}, h200_boost_mhz, 4800, 60 * mib, 128, 64, 64, 1280},
     {"h100", "H100", {}, 1980, 3350, 50 * mib, 128, 64, 64, 1280},
     {"a100",
