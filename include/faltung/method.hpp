@@ -19,7 +19,7 @@ namespace faltung {
 /// of the largest values near them: where data span many orders of magnitude, `direct` is the
 /// choice. NaN and infinity are in the results whose products contain them, with all three. (Some
 /// engines of GPUs, FFT's among them, spread them further; PlanFacts::spreads_non_finite says so.)
-/// Sums of integers are exact with all three, or refused, never rounded.
+/// Sums of integers are exact with all three, never rounded.
 ///
 /// Options that have a `method` have `run.engine` too, which names one engine or one family of
 /// them. Both may be given if they agree; InvalidProblem names both if they do not.

@@ -36,13 +36,10 @@ struct Settings {
 };
 Settings settings;
 
-// What is wrong with a case, refusals and exceptions of the library included.
+// What is wrong with a case, exceptions of the library included: no case may be refused.
 std::string fault_of(const Case& c) {
   try {
     return judge(c);
-  } catch (const NoEngine& error) {
-    // `fft` may be asked for what no transform can do exactly.
-    return c.text("method") == "fft" ? "" : std::string("no engine: ") + error.what();
   } catch (const std::exception& error) {
     return std::string("thrown: ") + error.what();
   }
