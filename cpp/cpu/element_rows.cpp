@@ -81,6 +81,10 @@ LoadRow<Acc> load_row(DType type) {
     if (const LoadRow<Acc> load = load_integer_row<Acc>(type)) return load;
   }
 #endif
+  if constexpr (std::is_same_v<Acc, float>) {
+    const LoadRow<float> load_halves = finish_rows<float>().load_halves;
+    if (type == DType::f16 && load_halves != nullptr) return load_halves;
+  }
   return visit_dtype(type, [](auto element) -> LoadRow<Acc> {
     using T = decltype(element);
     if constexpr (readable<Acc, T>) return load_as<Acc, T>;
@@ -113,6 +117,9 @@ template <typename Acc>
 ResultRows<Acc>::ResultRows(const Problem& problem)
     : epilogue_(problem.epilogue),
       rule_{problem.overflow, problem.rounding},
+      row_epilogue_{problem.epilogue.alpha,           problem.epilogue.beta,
+                    problem.epilogue.activation.kind, problem.epilogue.activation.a,
+                    problem.epilogue.activation.b,    rule_},
       bias_dtype_(problem.bias_dtype()),
       store_(visit_dtype(problem.result_dtype(),
                          [](auto element) -> Store {
@@ -127,6 +134,7 @@ ResultRows<Acc>::ResultRows(const Problem& problem)
                                     return nullptr;
                                   })),
       store_plain_block_(plain_block(problem)) {
+  if constexpr (std::is_floating_point_v<Acc>) finish_ = finish_row<Acc>(problem.result_dtype());
 #ifdef FALTUNG_HAVE_HIGHWAY
   if constexpr (stores_integer_rows<Acc>) {
     if (epilogue_ == Epilogue{}) store_neighbours_ = store_integer_row<Acc>(problem.result_dtype());
@@ -184,6 +192,11 @@ void ResultRows<Acc>::store_channels_as(const ResultRows& rows, const Wide<Acc>*
                                         const Acc* sums, std::int64_t count, void* result,
                                         std::int64_t first) {
   T* to = static_cast<T*>(result) + first;
+  if constexpr (std::is_floating_point_v<Acc>) {
+    if (rows.finish_ != nullptr) {
+      return rows.finish_(rows.row_epilogue_, {bias, 1}, sums, count, to, 1);
+    }
+  }
   for (std::int64_t i = 0; i < count; ++i) {
     finish_element(rows.epilogue_, rows.rule_, widen(sums[i]), bias[i], to[i]);
   }
@@ -208,11 +221,16 @@ void ResultRows<Acc>::store_as(const ResultRows& rows, Wide<Acc> bias, const Acc
       return;
     }
   }
-  if constexpr (std::is_same_v<Acc, float> &&
-                (std::is_same_v<T, BFloat16> || std::is_same_v<T, Half>)) {
+  if constexpr (std::is_same_v<Acc, float> && std::is_same_v<T, BFloat16>) {
     if (plain) {
       for (std::int64_t i = 0; i < count; ++i) to[i * step] = T(sums[i]);
       return;
+    }
+  }
+  if constexpr (std::is_floating_point_v<Acc>) {
+    if (rows.finish_ != nullptr) {
+      const RowBias all = rows.epilogue_.bias ? RowBias{&bias, 0} : RowBias{};
+      return rows.finish_(rows.row_epilogue_, all, sums, count, to, step);
     }
   }
   if constexpr (std::is_integral_v<Acc> && std::is_integral_v<T>) {

@@ -6,6 +6,7 @@
 
 #include "cpp/core/element.hpp"
 #include "cpp/core/engine.hpp"
+#include "cpp/cpu/finish_rows.hpp"
 
 namespace faltung {
 
@@ -152,8 +153,13 @@ class ResultRows {
   [[nodiscard]] static StoreBlock plain_block(const Problem& problem);
   [[nodiscard]] Wide<Acc> bias(const RunArguments& arguments, std::int64_t channel) const;
 
+  // Floating sums alone have rows to finish.
+  using Finish = FinishRow<std::conditional_t<std::is_floating_point_v<Acc>, Acc, float>>;
+
   Epilogue epilogue_;
   StoreRule rule_;
+  RowEpilogue row_epilogue_;
+  Finish finish_ = nullptr;  ///< null if there is none
   DType bias_dtype_;
   Store store_;
   StoreChannels store_channels_;

@@ -28,8 +28,8 @@ endif()
 set(file_flags_avx2 -march=x86-64-v3)
 set(file_flags_avx512 -march=x86-64-v4)
 
-# faltung_for_each_set(FOLDER/FILE): a file of vectors once for each of them, out of the sanitizers'
-# sight. FALTUNG_FFT_SET names the set.
+# faltung_for_each_set(FOLDER/FILE [OPTION...]): a file of vectors once for each of them, out of the
+# sanitizers' sight. FALTUNG_FFT_SET names the set.
 function(faltung_for_each_set file)
   cmake_path(REMOVE_EXTENSION file OUTPUT_VARIABLE path)
   foreach(set IN LISTS file_sets)
@@ -37,7 +37,7 @@ function(faltung_for_each_set file)
     file(CONFIGURE OUTPUT ${source} CONTENT
          "#define FALTUNG_FFT_SET ${set}\n#include \"cpp/cpu/${file}\"\n")
     target_sources(faltung_cpu_part PRIVATE ${source})
-    set(flags ${file_flags_${set}})
+    set(flags ${file_flags_${set}} ${ARGN})
     if(FALTUNG_SANITIZE)
       list(APPEND flags -fno-sanitize=all)
     endif()
