@@ -1,24 +1,33 @@
 #include "cpp/cpu/direct/lowering.hpp"
 
 #include <algorithm>
+#include <cstdlib>
+#include <functional>
+#include <numeric>
 #include <utility>
+#include <vector>
 
 #include "cpp/core/geometry.hpp"
 
 namespace faltung::direct {
 namespace {
 
+// A stride alone has phases of its own (PhaseTask), whatever the groups and the sums.
 bool is_forward_in_disguise(const Problem& p) {
   const bool dense = p.groups == 1;
   const bool depthwise = p.groups == p.in_channels && p.groups == p.out_channels;
-  return p.pass == Pass::backward_data && (dense || depthwise) && !is_complex(p.accumulator) &&
-         std::ranges::all_of(p.axes, [](const Axis& axis) {
-           return axis.stride == 1 && axis.input_dilation == 1 && !sends_back(axis.below) &&
-                  !sends_back(axis.above);
-         });
+  if (p.pass != Pass::backward_data || !(dense || depthwise) || is_complex(p.accumulator)) {
+    return false;
+  }
+  const bool dilated =
+      std::ranges::any_of(p.axes, [](const Axis& a) { return a.input_dilation > 1; });
+  return std::ranges::all_of(p.axes, [&](const Axis& axis) {
+    return (axis.stride == 1 || dilated) && !sends_back(axis.below) && !sends_back(axis.above);
+  });
 }
 
-// dx[i] = sum over r of w[r] dy[i + pad_lo - r dilation]
+// dx[i] = sum over r of w[r] dy[(i input_dilation + pad_lo - r dilation) / stride], where that is
+// a whole number
 Problem as_forward(const Problem& p) {
   Problem q = p;
   q.pass = Pass::forward;
@@ -35,9 +44,12 @@ Problem as_forward(const Problem& p) {
     const Axis& axis = p.axes[a];
     Axis& back = q.axes[a];
     back.input = axis.output();
+    back.stride = axis.input_dilation;
+    back.input_dilation = axis.stride;
     back.below = back.above = Boundary{};
     back.pad_lo = axis.effective_filter() - 1 - axis.pad_lo;
-    back.pad_hi = axis.input + axis.effective_filter() - 1 - axis.output() - back.pad_lo;
+    back.pad_hi =
+        axis.dilated_input() + axis.effective_filter() - 1 - back.dilated_input() - back.pad_lo;
   }
   return q;
 }
@@ -48,6 +60,39 @@ bool needs_32_bits(const Problem& p) {
          p.epilogue.activation == Activation::none();
 }
 
+// Axes from the slowest in memory to the fastest; empty if x and y do not agree on another order.
+std::vector<std::size_t> memory_order(const Problem& p) {
+  const TensorStrides x = x_strides(p), y = y_strides(p);
+  std::vector<std::size_t> order(p.rank());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  const auto distance = [](const TensorStrides& strides) {
+    return [&](std::size_t axis) { return std::abs(strides.spatial[axis]); };
+  };
+  std::ranges::stable_sort(order, std::greater{}, distance(x));
+  const bool agreed = std::ranges::is_sorted(order, std::greater{}, distance(y));
+  return agreed && !std::ranges::is_sorted(order) ? order : std::vector<std::size_t>{};
+}
+
+Strides in_order(const Strides& strides, std::size_t first, const std::vector<std::size_t>& order) {
+  Strides result = strides;
+  for (std::size_t a = 0; a < order.size(); ++a) result[first + a] = strides[first + order[a]];
+  return result;
+}
+
+// The same with its spatial axes exchanged.
+Problem with_axes(const Problem& p, const std::vector<std::size_t>& order) {
+  Problem q = p;
+  const std::size_t first = p.layout == Layout::channels_last ? 1 : 2;
+  const auto exchanged = [&](const Strides& strides, const Shape& shape) {
+    return in_order(strides.empty() ? compact_strides(shape) : strides, first, order);
+  };
+  q.x_strides = exchanged(p.x_strides, p.x_shape());
+  q.w_strides = exchanged(p.w_strides, p.w_shape());
+  q.y_strides = exchanged(p.y_strides, p.y_shape());
+  for (std::size_t a = 0; a < order.size(); ++a) q.axes[a] = p.axes[order[a]];
+  return q;
+}
+
 }  // namespace
 
 bool sends_back(const Boundary& boundary) {
@@ -56,6 +101,7 @@ bool sends_back(const Boundary& boundary) {
 
 Problem lowered(const Problem& p) {
   Problem q = is_forward_in_disguise(p) ? as_forward(p) : p;
+  if (const auto order = memory_order(q); !order.empty()) q = with_axes(q, order);
   if (needs_32_bits(q)) q.accumulator = DType::i32;
   return q;
 }

@@ -7,8 +7,9 @@ namespace faltung::direct {
 /// A problem with the same operands and the same result, bit for bit where sums are exact, in the
 /// form that the vector kernels take best; `p` itself if there is none:
 ///
-///     backward_data  without stride and frames is a forward problem, its filter reversed and its
-///                    channels exchanged
+///     backward_data  without frames, and without stride unless its input is dilated, is a forward
+///                    problem, its filter reversed, its channels exchanged, stride and dilation too
+///     axes           are taken in the order of memory, from slow to fast, where x and y agree
 ///     i64 sums       whose result wraps at 32 bits need only 32 bits
 [[nodiscard]] Problem lowered(const Problem& p);
 
