@@ -15,11 +15,16 @@ def numpy_array(array, name="an operand"):
     return np.asarray(array)
 
 
+def is_bfloat16(dtype):
+    """Whether elements are ml_dtypes' bfloat16, which to NumPy are of no kind of number."""
+    return dtype.kind == "V" and dtype.name == "bfloat16"
+
+
 def plain(array, name="an operand"):
     """The same numbers as a NumPy array of native byte order, whose strides are whole elements: not a copy if it is so
     already."""
     array = numpy_array(array, name)
-    if array.dtype.kind in "biufc":
+    if array.dtype.kind in "biufc" or is_bfloat16(array.dtype):
         native = array.dtype.newbyteorder("=")
         stepped = all(step % array.dtype.itemsize == 0 for step in array.strides)
         if array.dtype != native or not stepped or not array.flags.aligned:
@@ -74,6 +79,8 @@ def writable(array, name):
 
 def _to_torch(result):
     torch = importlib.import_module("torch")
+    if isinstance(result, np.ndarray) and is_bfloat16(result.dtype):
+        return torch.from_dlpack(result.view(np.int16)).view(torch.bfloat16)  # NumPy exchanges no others
     return torch.from_dlpack(result) if isinstance(result, np.ndarray) else torch.as_tensor(result)
 
 

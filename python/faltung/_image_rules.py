@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 
-from ._arrays import numpy_array, plain
+from ._arrays import is_bfloat16, numpy_array, plain
 
 _MODES = {
     "reflect": "reflect", "grid-mirror": "reflect", "mirror": "mirror", "nearest": "nearest", "wrap": "wrap",
@@ -76,7 +76,7 @@ def output_array(output, input, complex_result=False):
             if output is not None:
                 warnings.warn("promoting specified output dtype to complex", stacklevel=4)
             dtype = np.promote_types(dtype, np.complex64)
-        if dtype.kind not in "biufc":
+        if dtype.kind not in "biufc" and not is_bfloat16(dtype):
             raise RuntimeError("output must have numeric dtype")
         return np.empty(input.shape, dtype)
     output = numpy_array(output, "output")
@@ -110,7 +110,8 @@ def write(compute, input, output):
     type or a byte order that Faltung has not."""
     if output.size == 0:
         return output
-    direct = output.dtype.char in _OURS and output.dtype.isnative and output.flags.aligned
+    ours = output.dtype.char in _OURS or is_bfloat16(output.dtype)
+    direct = ours and output.dtype.isnative and output.flags.aligned
     if direct and not np.may_share_memory(input, output):
         compute(input, output)
         return output
@@ -142,7 +143,7 @@ def part_of(shape):
 def sums_of(input):
     """Whether data are summed in float64 though they are float32, as SciPy does (complex ones in complex128), and the
     shape for which engines are chosen."""
-    return input.dtype.char in "fe", getattr(_parts, "shape", [])
+    return input.dtype.char in "fe" or is_bfloat16(input.dtype), getattr(_parts, "shape", [])
 
 
 def in_order_of(axes, *options):

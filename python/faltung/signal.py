@@ -9,7 +9,7 @@ import operator
 import numpy as np
 
 from . import _core, ndimage
-from ._arrays import numpy_array, plain, results_of_the_same_kind
+from ._arrays import is_bfloat16, numpy_array, plain, results_of_the_same_kind
 from ._polynomials import evaluation
 
 __all__ = [
@@ -219,7 +219,7 @@ def _odd_sizes(kernel_size, rank):
 
 def _ordered(array):
     array = plain(array)
-    if array.dtype.char not in "bBhHiIlLqQefd":
+    if array.dtype.char not in "bBhHiIlLqQefd" and not is_bfloat16(array.dtype):
         raise ValueError(f"dtype={array.dtype} is not supported; medians are of real numbers of at most 64 bits")
     return array
 

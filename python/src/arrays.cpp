@@ -29,6 +29,17 @@ nb::handle writable() {
   return function;
 }
 
+nb::object bfloat16() {
+  try {
+    return nb::module_::import_("numpy").attr("dtype")(
+        nb::module_::import_("ml_dtypes").attr("bfloat16"));
+  } catch (const nb::python_error&) {
+    throw nb::type_error(
+        "the result has elements of bfloat16, which NumPy has by the package ml_dtypes alone, and "
+        "that cannot be imported: install ml_dtypes, or convert an operand to float32");
+  }
+}
+
 std::optional<DType> integer_of(Py_ssize_t size, bool is_signed) {
   switch (size) {
     case 1:
@@ -63,6 +74,15 @@ std::optional<DType> dtype_of_format(std::string_view format, Py_ssize_t size) {
   }
   return std::nullopt;
 }
+
+// Whether a NumPy dtype is bfloat16 of the package ml_dtypes, which has no format among buffers.
+bool is_bfloat16(nb::handle dtype) {
+  const nb::object name = nb::getattr(dtype, "name", nb::none());
+  return nb::isinstance<nb::str>(name) &&
+         std::string_view(nb::borrow<nb::str>(name).c_str()) == "bfloat16";
+}
+
+bool has_bfloat16(nb::handle array) { return is_bfloat16(nb::getattr(array, "dtype", nb::none())); }
 
 std::optional<DType> dtype_of_exchanged(nb::dlpack::dtype type) {
   using Code = nb::dlpack::dtype_code;
@@ -124,7 +144,8 @@ bool read_buffer(const Py_buffer& buffer, DType& dtype, Shape& shape, Strides& s
                                                   : nb::borrow(object.type()));
   throw nb::type_error((std::string(name) + " has elements of type " + type.c_str() +
                         ", which Faltung has not; use NumPy's float16 to float64, complex64, "
-                        "complex128, or integers of 8 to 64 bits (uint8 for bool)")
+                        "complex128, bfloat16 of ml_dtypes, or integers of 8 to 64 bits (uint8 for "
+                        "bool)")
                            .c_str());
 }
 
@@ -144,12 +165,14 @@ Operand::Operand(nb::handle object, const char* name) {
     buffer_ = {};
     view_.shape = {};
     view_.strides = {};
-    const nb::object array = readable()(object, name);
+    nb::object array = readable()(object, name);
     if (nb::isinstance<nb::capsule>(array)) {
       exchanged_ = nb::cast<nb::ndarray<nb::ro>>(array);
       if (!read_exchanged(exchanged_, view_)) refuse_type(name, object);
       return;
     }
+    const bool is_bf16 = has_bfloat16(array);
+    if (is_bf16) array = array.attr("view")("u2");
     if (PyObject_GetBuffer(array.ptr(), &buffer_, PyBUF_RECORDS_RO) != 0) {
       PyErr_Clear();
       refuse_type(name, array);
@@ -158,11 +181,15 @@ Operand::Operand(nb::handle object, const char* name) {
       PyBuffer_Release(&buffer_);
       refuse_type(name, array);
     }
+    if (is_bf16) view_.dtype = bf16;
   }
   view_.data = buffer_.buf;
 }
 
-Target::Target(nb::handle object, const char* name) {
+Target::Target(nb::handle given, const char* name) {
+  nb::object object = nb::borrow(given);
+  const bool is_bf16 = has_bfloat16(given) && nb::hasattr(given, "__array_interface__");
+  if (is_bf16) object = object.attr("view")("u2");
   if (PyObject_GetBuffer(object.ptr(), &buffer_, PyBUF_RECORDS) != 0) {
     if (nb::hasattr(object, "__array_interface__")) throw nb::python_error();
     PyErr_Clear();
@@ -175,15 +202,17 @@ Target::Target(nb::handle object, const char* name) {
     PyBuffer_Release(&buffer_);
     refuse_type(name, object);
   }
+  if (is_bf16) view_.dtype = bf16;
   view_.data = buffer_.buf;
 }
 
 NewArray::NewArray(DType dtype, const Shape& shape) {
-  array = numpy_empty()(tuple_of(shape), numpy_dtype(dtype));
+  array = numpy_empty()(tuple_of(shape), numpy_dtype(dtype == bf16 ? u16 : dtype));
   Py_buffer buffer;
   if (PyObject_GetBuffer(array.ptr(), &buffer, PyBUF_WRITABLE) != 0) throw nb::python_error();
   view = {buffer.buf, dtype, shape, compact_strides(shape), Device::cpu()};
   PyBuffer_Release(&buffer);  // `array` keeps the memory
+  if (dtype == bf16) array = array.attr("view")(numpy_dtype(bf16));
 }
 
 nb::object array_of(Tensor&& tensor) {
@@ -207,12 +236,13 @@ nb::object numpy_dtype(DType dtype) {
     }
     return found;
   }();
-  if (dtype == bf16) throw nb::type_error("NumPy has no type for bf16 elements");
+  if (dtype == bf16) return bfloat16();
   return nb::borrow(types[static_cast<std::size_t>(dtype)]);
 }
 
 DType dtype_of(nb::handle numpy_dtype) {
   const nb::object dtype = nb::module_::import_("numpy").attr("dtype")(numpy_dtype);
+  if (is_bfloat16(dtype)) return bf16;
   const auto size = nb::cast<Py_ssize_t>(dtype.attr("itemsize"));
   const std::string kind = nb::cast<std::string>(dtype.attr("char"));
   const std::string format = kind == "F" ? "Zf" : kind == "D" ? "Zd" : kind;

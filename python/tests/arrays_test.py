@@ -5,10 +5,16 @@ import unittest
 
 import numpy as np
 
+try:
+    from ml_dtypes import bfloat16
+except ImportError:
+    bfloat16 = None
+    print("BFLOAT16: NOT TESTED (no ml_dtypes; scripts/setup test brings it)")
+
 import faltung
 from faltung import ndimage, nn, signal
 
-TYPES = "f2", "f4", "f8", "c8", "c16", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"
+TYPES = "f2", "f4", "f8", "c8", "c16", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", *[bfloat16] * (bfloat16 is not None)
 
 
 def layouts(x):
@@ -65,7 +71,7 @@ class Layouts(unittest.TestCase):
             if np.dtype(dtype).kind == "c":
                 plain += (1j * random.integers(0, 4, (5, 6))).astype(dtype)
             for (name, function), (layout, x) in itertools.product(functions(dtype), layouts(plain)):
-                said = f"{name} of {dtype}, {layout}"
+                said = f"{name} of {np.dtype(dtype)}, {layout}"
                 before = x.copy()
                 try:
                     expected = function(np.array(x, dtype, order="C", subok=False))
@@ -80,6 +86,28 @@ class Layouts(unittest.TestCase):
                 count += 1
         print(f"{count} calls with arrays of {len(TYPES)} types in every layout")
         self.assertGreater(count, 1300)
+
+    @unittest.skipIf(bfloat16 is None, "no ml_dtypes")
+    def test_bfloat16_has_the_numbers_of_float64(self):
+        x = np.random.default_rng(7).integers(0, 4, (5, 6))  # sums of fewer than its 8 digits
+        wide = dict(functions("f8"))
+        for name, function in functions(bfloat16):
+            y = function(x.astype(bfloat16))
+            expected = {"signal.fftconvolve": np.float32, "signal.upfirdn": np.float64}.get(name, bfloat16)
+            self.assertEqual(y.dtype, expected, name)
+            np.testing.assert_array_equal(y.astype("f8"), wide[name](x.astype("f8")), name)
+        for name in "sobel", "median_filter":
+            y, more = np.zeros((5, 12), bfloat16), (3,) if name == "median_filter" else ()
+            expected = getattr(ndimage, name)(x.astype("f8"), *more)
+            result = getattr(ndimage, name)(x.astype("f4"), *more, output=y[:, ::2])
+            self.assertTrue(np.shares_memory(result, y))
+            np.testing.assert_array_equal(y[:, ::2].astype("f8"), expected, name)
+            self.assertEqual(getattr(ndimage, name)(x.astype("f4"), *more, output=bfloat16).dtype, bfloat16)
+        # Rounded once, from sums in float64; ml_dtypes' own conversion goes by way of float32, and may be further off.
+        x = np.random.default_rng(8).normal(size=500).astype(bfloat16)
+        sums = ndimage.correlate1d(x.astype("f8"), [0.1, 0.7, 0.3])
+        ours, theirs = (abs(y.astype("f8") - sums) for y in (ndimage.correlate1d(x, [0.1, 0.7, 0.3]), sums.astype(bfloat16)))
+        self.assertTrue(np.all(ours <= theirs))
 
     def test_every_function_writes_every_layout(self):
         x = np.random.default_rng(6).integers(0, 9, (5, 6)).astype("f8")
