@@ -19,6 +19,7 @@ from jax import lax
 from jax.test_util import check_grads
 
 import faltung.jax
+import stubs
 from faltung.jax import conv_general_dilated
 
 # Whole numbers this small are exact in every type, bfloat16 with its 8 digits excepted: its results are rounded.
@@ -129,6 +130,9 @@ class Arrays(unittest.TestCase):
 
 
 class Examples(unittest.TestCase):
+    def test_the_stub_fits(self):
+        stubs.check(self, faltung.jax)
+
     def test_docstrings_say_what_is_so(self):
         jax.config.update("jax_enable_x64", False)
         failed, tried = doctest.testmod(faltung.jax)

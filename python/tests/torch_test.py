@@ -25,6 +25,7 @@ from torch.autograd import gradcheck, gradgradcheck
 from torch.nn import functional
 
 import faltung.torch
+import stubs
 from faltung._torch_ops import operators
 
 OPERATIONS = [op for op in op_db if op.name.startswith("nn.functional.conv")]
@@ -279,6 +280,9 @@ class Arrays(unittest.TestCase):
 
 
 class Examples(unittest.TestCase):
+    def test_the_stub_fits(self):
+        stubs.check(self, faltung.torch)
+
     def test_docstrings_say_what_is_so(self):
         failed, tried = doctest.testmod(faltung.torch)
         self.assertEqual((failed, tried), (0, 10))

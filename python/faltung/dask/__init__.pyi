@@ -1,0 +1,3 @@
+from . import ndimage as ndimage, signal as signal
+from .ndimage import *
+from .signal import *
