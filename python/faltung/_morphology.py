@@ -7,7 +7,7 @@ from ._arrays import numpy_array
 from ._image_rules import axes_of, image_of, integers, output_array, sequence
 
 
-def _flat(size, footprint, structure):
+def flat(size, footprint, structure):
     """The footprint that a size, a footprint or a structure of zeros stands for."""
     if size is None and footprint is None and structure is None:
         raise ValueError("size, footprint, or structure must be specified")
@@ -20,6 +20,18 @@ def _flat(size, footprint, structure):
     return None, np.ones(structure.shape, bool) if footprint is None else footprint
 
 
+def reflected(size, footprint, structure, origin, axes):
+    """Size, footprint and origins of the reflected element, for so many axes."""
+    size, footprint = flat(size, footprint, structure)
+    if footprint is not None:
+        footprint = np.flip(numpy_array(footprint, "footprint"))
+        extents = footprint.shape
+    else:
+        extents = integers(size, axes)
+    # A reflected element of even extent has its centre one further.
+    return size, footprint, [-shift - (extent % 2 == 0) for shift, extent in zip(integers(origin, axes), extents)]
+
+
 def grey_erosion(input, size=None, footprint=None, structure=None, output=None, mode="reflect", cval=0.0, origin=0, *,
                  axes=None):
     """The least element under a flat structuring element. `structure` may be zeros of its shape.
@@ -27,7 +39,7 @@ def grey_erosion(input, size=None, footprint=None, structure=None, output=None, 
     >>> grey_erosion([3, 1, 2, 5, 4], size=2)
     array([3, 1, 1, 2, 4])
     """
-    size, footprint = _flat(size, footprint, structure)
+    size, footprint = flat(size, footprint, structure)
     return ndimage.minimum_filter(input, size, footprint, output, mode, cval, origin, axes=axes)
 
 
@@ -38,16 +50,9 @@ def grey_dilation(input, size=None, footprint=None, structure=None, output=None,
     >>> grey_dilation([3, 1, 2, 5, 4], size=2)
     array([3, 2, 5, 5, 4])
     """
-    size, footprint = _flat(size, footprint, structure)
     input = image_of(input)
     axes = axes_of(axes, input.ndim)
-    if footprint is not None:
-        footprint = np.flip(numpy_array(footprint, "footprint"))
-        extents = footprint.shape
-    else:
-        extents = integers(size, len(axes))
-    # A reflected element of even extent has its centre one further.
-    origins = [-shift - (extent % 2 == 0) for shift, extent in zip(integers(origin, len(axes)), extents)]
+    size, footprint, origins = reflected(size, footprint, structure, origin, len(axes))
     return ndimage.maximum_filter(input, size, footprint, output, mode, cval, origins, axes=axes)
 
 

@@ -339,7 +339,7 @@ def percentile_filter(input, percentile, size=None, footprint=None, output=None,
                                                             number(cval), origins, axes, result), input, y)
 
 
-def _full(size, footprint):
+def full(size, footprint):
     """A footprint without holes is a size."""
     if footprint is not None and np.all(footprint):
         return np.shape(footprint), None
@@ -352,7 +352,7 @@ def minimum_filter(input, size=None, footprint=None, output=None, mode="reflect"
     >>> minimum_filter([3, 1, 2, 5], size=3)
     array([1, 1, 1, 2])
     """
-    size, footprint = _full(size, footprint)
+    size, footprint = full(size, footprint)
     return _ranked(input, 0, size, footprint, output, mode, cval, origin, axes, sizes_too=True)
 
 
@@ -362,7 +362,7 @@ def maximum_filter(input, size=None, footprint=None, output=None, mode="reflect"
     >>> maximum_filter([3, 1, 2, 5], size=3)
     array([3, 3, 5, 5])
     """
-    size, footprint = _full(size, footprint)
+    size, footprint = full(size, footprint)
     return _ranked(input, -1, size, footprint, output, mode, cval, origin, axes, sizes_too=True)
 
 

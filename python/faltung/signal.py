@@ -114,14 +114,15 @@ def oaconvolve(in1, in2, mode="full", axes=None):
 _BOUNDARIES = {"circular": "wrap", "symmetric": "symm"}
 
 
-def _in_2d(function, in1, in2, mode, boundary, fillvalue):
+def in_2d(function, in1, in2, mode, boundary, fillvalue, *method):
+    """A function of the extension module, with SciPy's arguments."""
     in1, in2 = plain(in1), plain(in2)
     if np.size(fillvalue) != 1:
         raise ValueError("`fillvalue` must be scalar or an array with one element.")
     fill = np.asarray(fillvalue).item()
     if isinstance(fill, complex) and "c" not in (in1.dtype.kind, in2.dtype.kind):
         raise ValueError("could not cast `fillvalue` directly to the output type (it is complex)")
-    return function(in1, in2, mode, _BOUNDARIES.get(boundary, boundary), fill)
+    return function(in1, in2, mode, _BOUNDARIES.get(boundary, boundary), fill, *method)
 
 
 def convolve2d(in1, in2, mode="full", boundary="fill", fillvalue=0):
@@ -133,7 +134,7 @@ def convolve2d(in1, in2, mode="full", boundary="fill", fillvalue=0):
     array([[3, 3],
            [7, 7]])
     """
-    return _in_2d(_core.convolve2d, in1, in2, mode, boundary, fillvalue)
+    return in_2d(_core.convolve2d, in1, in2, mode, boundary, fillvalue, "auto")
 
 
 def correlate2d(in1, in2, mode="full", boundary="fill", fillvalue=0):
@@ -143,7 +144,7 @@ def correlate2d(in1, in2, mode="full", boundary="fill", fillvalue=0):
     array([[21],
            [43]])
     """
-    return _in_2d(_core.correlate2d, in1, in2, mode, boundary, fillvalue)
+    return in_2d(_core.correlate2d, in1, in2, mode, boundary, fillvalue, "auto")
 
 
 def correlation_lags(in1_len, in2_len, mode="full"):

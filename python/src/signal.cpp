@@ -93,11 +93,22 @@ Boundary boundary_2d(std::string_view name, std::complex<double> fill) {
 
 template <auto call>
 nb::object in_2d(nb::handle x, nb::handle k, const char* mode, const char* boundary,
-                 std::complex<double> fill) {
+                 std::complex<double> fill, const char* method) {
   const Operand a(x, "in1"), b(k, "in2");
   const signal::Convolve2dOptions options{.mode = signal::parse_mode(mode),
-                                          .boundary = boundary_2d(boundary, fill)};
+                                          .boundary = boundary_2d(boundary, fill),
+                                          .method = parse_method(method)};
   return array_of(released([&] { return call(a, b, options); }));
+}
+
+// What convolve2d and correlate2d do of themselves; their problems differ by `flip` alone.
+std::string method_in_2d(nb::handle x, nb::handle k, const char* mode, const char* boundary,
+                         std::complex<double> fill) {
+  const Operand a(x, "in1"), b(k, "in2");
+  const Lowering call = signal::lower_convolve2d(
+      a, b, {.mode = signal::parse_mode(mode), .boundary = boundary_2d(boundary, fill)});
+  const std::string engine = Plan::make(call.problem, Device::cpu(), call.plan).engine();
+  return engine.find(".fft") != std::string::npos ? "fft" : "direct";
 }
 
 nb::object upfirdn(nb::handle h, nb::handle x, std::int64_t up, std::int64_t down,
@@ -147,6 +158,7 @@ void bind_signal(nb::module_& m) {
       Tensor (*)(const ConstTensorView&, const ConstTensorView&, const signal::Convolve2dOptions&);
   m.def("convolve2d", in_2d<static_cast<Call2d>(signal::convolve2d)>);
   m.def("correlate2d", in_2d<static_cast<Call2d>(signal::correlate2d)>);
+  m.def("method_in_2d", method_in_2d);
   m.def("choose_method", [](nb::handle x, nb::handle k, const char* mode) {
     const Operand a(x, "in1"), b(k, "in2");
     return std::string(name(signal::choose_method(a, b, signal::parse_mode(mode))));

@@ -3,6 +3,7 @@
 import doctest
 import itertools
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,7 @@ import unittest
 import numpy as np
 
 import faltung
+import stubs
 
 try:
     import dask.array as da
@@ -49,12 +51,83 @@ class Signals(Same):
                 chunked = getattr(faltung.dask, name)(da.from_array(x, chunks), k, mode, "direct")
                 self.equal(chunked, whole, (shape, taps, dtype, chunks, mode, name))
 
-    def test_by_fft_within_rounding(self):
+    def test_two_dimensions_and_boundaries(self):
+        direct = by_fft = 0
+        # Filters that are small, even, longer than chunks, longer than the array along one axis and along both.
+        for taps, dtype in itertools.product(((3, 2), (1, 4), (7, 9), (4, 23), (21, 25)), ("f4", "f8", "c16", "i2")):
+            x = (self.random.normal(size=(12, 17)) * 9).astype(dtype)
+            k = (self.random.normal(size=taps) * 9).astype(dtype)
+            k = k * (1 - 2j) if dtype == "c16" else k
+            for mode, boundary, name in itertools.product(("full", "same", "valid"), ("fill", "wrap", "symm", 3),
+                                                          ("convolve2d", "correlate2d")):
+                options = {"mode": mode, "boundary": boundary} if boundary != 3 else {"mode": mode, "fillvalue": 3}
+                if mode == "valid" and taps == (4, 23):
+                    continue
+                whole = getattr(faltung.signal, name)(x, k, **options)
+                for chunks in chunkings(self.random, x.shape, 1):
+                    chunked = getattr(faltung.dask, name)(da.from_array(x, chunks), k, **options)
+                    function = chunked.__dask_graph__().get(f"{chunked.name}-function")
+                    if function and function.options["method"] == "fft":
+                        # Each within its own bound of the exact sums. The array is continued by 24 elements at most.
+                        most = max(self.coefficient(f"op=fwd dtype=c128 in={n}x{n + 5} f=21x25 flip=1") for n in range(21, 60))
+                        norms = np.linalg.norm(np.pad(x, 24, "wrap")) * np.linalg.norm(k)
+                        bound = 2 * np.sqrt(chunked.npartitions) * (most * norms + 2.0**-53 * np.linalg.norm(whole))
+                        self.assertLessEqual(np.linalg.norm(chunked.compute() - whole), bound)
+                        by_fft += 1
+                        continue
+                    self.equal(chunked, whole, (taps, dtype, chunks, options, name))
+                    direct += 1
+        print(f"convolve2d and correlate2d: {direct} chunked calls with the bits of the whole, {by_fft} by FFT")
+        self.assertGreater(direct, 400)
+
+    def test_the_method_is_chosen_for_the_whole(self):
+        x, k = self.random.normal(size=(300, 260)), self.random.normal(size=(40, 40))
+        small, few = x[:40, :50], k[:4, :4]
+        self.assertEqual(faltung.signal.choose_conv_method(x, k), "fft")
+        self.assertEqual(faltung.signal.choose_conv_method(small, few), "direct")
+        for name in "convolve", "convolve2d":
+            y = getattr(faltung.dask, name)(da.from_array(small, 7), few)
+            self.equal(y, getattr(faltung.signal, name)(small, few), name)
+            methods = {}
+            for asked, taps in ("fft", k), ("direct", few):
+                graph = getattr(faltung.dask, name)(da.from_array(x, 50), taps).__dask_graph__()
+                methods[asked] = next(value.options["method"] for key, value in graph.items() if str(key).endswith("-function"))
+            self.assertEqual(methods, {"fft": "fft", "direct": "direct"}, name)
+
+    def coefficient(self, line):
+        """That of ||x|| ||w|| in the bound of a plan by FFT."""
+        bound = faltung.Plan(line, engine="cpu.fft").error_bound
+        return float(re.fullmatch(r"at most (\S+) \|\|x\|\| \|\|w\|\| \+ u\|\|y\|\| in the 2-norm", bound).group(1))
+
+    def test_by_fft_each_chunk_is_within_its_bound(self):
         x, k = self.random.normal(size=4000), self.random.normal(size=900)
-        y = faltung.dask.convolve(da.from_array(x, 512), k, method="fft")
-        self.assertEqual(max(y.chunks[0]), 512)
-        # n log2 n roundings of sums of 900 products of about 1, by far.
-        np.testing.assert_allclose(y.compute(), np.convolve(x, k), rtol=0, atol=900 * 12 * 2**-52 * np.abs(x).max() * 4)
+        exact = np.convolve(x.astype(np.longdouble), k.astype(np.longdouble))
+        norms = np.linalg.norm(x) * np.linalg.norm(k)
+        for y in (faltung.dask.convolve(da.from_array(x, 512), k, method="fft"),
+                  faltung.dask.fftconvolve(da.from_array(x, 512), k), faltung.dask.oaconvolve(da.from_array(x, 512), k)):
+            self.assertEqual(max(y.chunks[0]), 512)
+            # What a chunk reads is between the two filters' lengths, and 512 longer; norms of it are at most those of all.
+            most = max(self.coefficient(f"op=fwd dtype=f64 in={n} f=900 pad=899 flip=1") for n in range(900, 1412, 64))
+            start = 0
+            for extent, chunk in zip(y.chunks[0], y.to_delayed().ravel()):
+                error = chunk.compute() - exact[start:start + extent]
+                bound = most * norms + 2.0**-53 * np.linalg.norm(exact[start:start + extent])
+                self.assertLessEqual(np.linalg.norm(error), bound)
+                start += extent
+
+    def test_fft_along_some_axes(self):
+        for shape, taps, axes in (((6, 40), (6, 9), 1), ((6, 40), (1, 9), 1), ((1, 40), (6, 9), [-1]), ((40, 6), (9, 1), 0),
+                                  ((40, 6), (9, 5), None), ((4, 9), (14, 12), None)):
+            for dtype, mode in itertools.product(("f8", "i4", "c8"), ("full", "same", "valid")):
+                # Sums of small whole numbers, so that all that an error of rounding can do is not to be whole.
+                x, k = (self.random.integers(-4, 5, size).astype(dtype) for size in (shape, taps))
+                whole = faltung.signal.fftconvolve(x, k, mode, axes)
+                for chunks in chunkings(self.random, shape, 2):
+                    y = faltung.dask.fftconvolve(da.from_array(x, chunks), k, mode, axes)
+                    self.assertEqual((y.shape, y.dtype), (whole.shape, whole.dtype), (shape, taps, axes, mode))
+                    np.testing.assert_array_equal(y.compute().round(), whole.round(), (shape, taps, axes, mode, chunks))
+        with self.assertRaisesRegex(ValueError, "incompatible shapes"):
+            faltung.dask.fftconvolve(da.ones((6, 9)), np.ones((5, 3)), axes=1)
 
     def test_values_that_are_not_finite_stay_where_they_belong(self):
         x = np.ones(40)
@@ -87,12 +160,17 @@ class Images(Same):
                 yield "gaussian_filter1d", {"sigma": 1.5, "axis": 0, "output": np.float32, **more}
                 yield "uniform_filter1d", {"size": 7, "axis": 0, "origin": -2, **more}
                 yield "maximum_filter1d", {"size": 50, "axis": 1, **more}
+            for name in "grey_erosion", "grey_dilation", "grey_opening", "grey_closing":
+                yield name, {"size": (4, 3), "origin": (1, -1), **more}
+                yield name, {"footprint": hole, **more}
+                yield name, {"structure": np.zeros((2, 25)), "axes": (1, 0), **more}
         yield "gaussian_laplace", {"sigma": 1.2}
         yield "gaussian_gradient_magnitude", {"sigma": 1.2, "mode": "wrap"}
         yield "prewitt", {"mode": "wrap"}
         yield "rank_filter", {"rank": 2, "size": (2, 5), "axes": (1, 0), "mode": "mirror"}
         yield "percentile_filter", {"percentile": 30, "size": 3, "axes": 1}
         yield "maximum_filter", {"footprint": hole}
+        yield "maximum_filter", {"footprint": np.ones((2, 6)), "axes": (1, 0)}
 
     def test_every_filter_has_the_bits_of_the_whole(self):
         tried = set()
@@ -219,6 +297,10 @@ class Memory(unittest.TestCase):
 
 
 class Examples(unittest.TestCase):
+    def test_the_stubs_fit(self):
+        for module in faltung.dask.ndimage, faltung.dask.signal:
+            stubs.check(self, module)
+
     def test_docstrings_say_what_is_so(self):
         for module in faltung.dask, faltung.dask.signal:
             failed, tried = doctest.testmod(module, extraglobs={"np": np, "dask": sys.modules["dask"]})

@@ -1,7 +1,7 @@
 """Filters of arrays larger than memory: those of faltung.signal and faltung.ndimage on chunked arrays of Dask.
 
-``faltung.dask.signal`` has `convolve` and `correlate` by a filter in memory, ``faltung.dask.ndimage`` the filters of
-images, with boundaries. Both are here too, but for the ``convolve`` and ``correlate`` of images. The result is a
+``faltung.dask.signal`` has `convolve`, `correlate` and relatives by a filter in memory, ``faltung.dask.ndimage`` the
+filters of images, with boundaries. Both are here too, but for the ``convolve`` and ``correlate`` of images. The result is a
 dask.array.Array: nothing is computed before it is asked for, on threads, processes or a cluster, and each chunk of it is
 one call on the stretch of the input that it reads. Direct engines give the same bits as for the whole array, whatever
 the chunks.

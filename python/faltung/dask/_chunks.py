@@ -57,12 +57,24 @@ def checked(x):
 def whole(call, x):
     """The result of a small or empty array as a chunked one: computed when it is asked for, of one chunk."""
     like = call(np.zeros(x.shape, x.dtype))
-    return dask.array.map_blocks(call, x.rechunk(-1), dtype=like.dtype, chunks=tuple((n,) for n in like.shape),
+    name = f"faltung-whole-{tokenize(call, x)}"
+    return dask.array.map_blocks(call, x.rechunk(-1), name=name, dtype=like.dtype, chunks=tuple((n,) for n in like.shape),
                                  meta=np.empty((0,) * like.ndim, like.dtype))
 
 
 def edges_of(chunks):
     return [0, *itertools.accumulate(chunks)]
+
+
+def around_the_ends(start, stop, n):
+    """The stretches of an axis of n elements, repeated, that are start..stop."""
+    stretches = []
+    while start < stop:
+        first = start % n
+        last = min(n, first + stop - start)
+        stretches.append((first, last))
+        start += last - first
+    return stretches
 
 
 def chunked(label, function, x, plans, dtype):

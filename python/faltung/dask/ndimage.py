@@ -9,12 +9,13 @@ import inspect
 import numpy as np
 
 from .. import ndimage
+from .._morphology import flat, reflected
 from .._image_rules import axes_of, in_order_of, integers, modes_of, part_of, sequence
-from ._chunks import checked, chunked, edges_of, whole
+from ._chunks import around_the_ends, checked, chunked, edges_of, whole
 
 __all__ = [
     "convolve", "convolve1d", "correlate", "correlate1d", "gaussian_filter", "gaussian_filter1d",
-    "gaussian_gradient_magnitude", "gaussian_laplace", "laplace", "maximum_filter", "maximum_filter1d",
+    "gaussian_gradient_magnitude", "gaussian_laplace", "grey_closing", "grey_dilation", "grey_erosion", "grey_opening", "laplace", "maximum_filter", "maximum_filter1d",
     "median_filter", "minimum_filter", "minimum_filter1d", "percentile_filter", "prewitt", "rank_filter", "sobel",
     "uniform_filter", "uniform_filter1d"
 ]
@@ -67,6 +68,22 @@ def _footprint(a, rank):
     return _by_weights({**a, "weights": a["footprint"]}, rank)
 
 
+def _extreme(a, rank):
+    """A footprint without holes is a size, and so in the order in which the axes are named."""
+    size, footprint = ndimage.full(a["size"], a["footprint"])
+    return _footprint({**a, "size": size, "footprint": footprint}, rank)
+
+
+def _erosion(a, rank):
+    size, footprint = flat(a["size"], a["footprint"], a["structure"])
+    return _extreme({**a, "size": size, "footprint": footprint}, rank)
+
+
+def _dilation(a, rank):
+    size, footprint, origin = reflected(a["size"], a["footprint"], a["structure"], a["origin"], len(axes_of(a["axes"], rank)))
+    return _extreme({**a, "size": size, "footprint": footprint, "origin": origin}, rank)
+
+
 def _ordered_sizes(a, rank):
     """As in SciPy the sizes of these filters are in the order of the axes, as those of a footprint."""
     if a["footprint"] is None and a["size"] is not None:
@@ -82,8 +99,9 @@ def _neighbours(a, rank):
 _REACH = {
     "convolve": _flipped, "convolve1d": _flipped, "correlate": _by_weights, "correlate1d": _by_weights,
     "gaussian_filter": _gaussian, "gaussian_filter1d": _gaussian, "gaussian_gradient_magnitude": _gaussian,
-    "gaussian_laplace": _gaussian, "laplace": _neighbours, "maximum_filter": _footprint, "maximum_filter1d": _window,
-    "median_filter": _ordered_sizes, "minimum_filter": _footprint, "minimum_filter1d": _window,
+    "gaussian_laplace": _gaussian, "grey_dilation": _dilation, "grey_erosion": _erosion, "laplace": _neighbours,
+    "maximum_filter": _extreme, "maximum_filter1d": _window,
+    "median_filter": _ordered_sizes, "minimum_filter": _extreme, "minimum_filter1d": _window,
     "percentile_filter": _ordered_sizes, "prewitt": _neighbours, "rank_filter": _ordered_sizes, "sobel": _neighbours,
     "uniform_filter": _window, "uniform_filter1d": _window
 }
@@ -106,17 +124,6 @@ class _Filter:
         return "faltung", self.name, normalize_token(self.arguments), self.shape
 
 
-def _around_the_ends(start, stop, n):
-    """The stretches of an axis of n elements, repeated, that are start..stop."""
-    stretches = []
-    while start < stop:
-        first = start % n
-        last = min(n, first + stop - start)
-        stretches.append((first, last))
-        start += last - first
-    return stretches
-
-
 def _stretch(start, stop, n, before, after, mode):
     """What the elements start..stop read of an axis of n elements: where that begins, and stretches of the axis.
 
@@ -125,7 +132,7 @@ def _stretch(start, stop, n, before, after, mode):
     """
     first, last = start - before, stop + after
     if mode == "wrap" and before + after and stop - start < n:
-        return first, _around_the_ends(first, last, n)
+        return first, around_the_ends(first, last, n)
     if mode in ("reflect", "mirror"):
         # Beyond an end by e elements: the e + 1 elements inside it are repeated.
         first, last = min(first, n - 1 - (last - n) if last > n else first), max(last, 1 - first if first < 0 else last)
@@ -143,6 +150,30 @@ def _axis_plan(chunks, before, after, mode):
     return plan
 
 
+# Filters that are two with the same arguments, the second of what the first gives.
+_IN_TURN = {"grey_closing": ("grey_dilation", "grey_erosion"), "grey_opening": ("grey_erosion", "grey_dilation")}
+
+
+def _apply(name, arguments):
+    """The chunked result of a filter, with all of its arguments."""
+    if name in _IN_TURN:
+        first, second = _IN_TURN[name]
+        return _apply(second, {**arguments, "input": _apply(first, {**arguments, "output": None})})
+    arguments = dict(arguments)
+    x = checked(arguments.pop("input"))
+    output = arguments["output"]
+    if not (output is None or isinstance(output, (type, np.dtype, str))):
+        raise TypeError(f"output is of type {type(output).__name__}; here it is a type of elements, or None")
+    filter = _Filter(name, arguments, x.shape if x.size else ())
+    # The filter itself checks its arguments.
+    dtype = filter(np.zeros((1,) * x.ndim, x.dtype)).dtype
+    if 0 in x.shape or not x.ndim:
+        return whole(filter, x)
+    reach = {axis: (before, after, mode) for axis, before, after, mode in _REACH[name](arguments, x.ndim)}
+    plans = [_axis_plan(chunks, *reach.get(axis, (0, 0, "constant"))) for axis, chunks in enumerate(x.chunks)]
+    return chunked(f"faltung-{name}", filter, x, plans, dtype)
+
+
 def _chunked(name):
     original = getattr(ndimage, name)
     signature = inspect.signature(original)
@@ -150,19 +181,7 @@ def _chunked(name):
     def function(*args, **kwargs):
         bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()
-        arguments = dict(bound.arguments)
-        x = checked(arguments.pop("input"))
-        output = arguments["output"]
-        if not (output is None or isinstance(output, (type, np.dtype, str))):
-            raise TypeError(f"output is of type {type(output).__name__}; here it is a type of elements, or None")
-        filter = _Filter(name, arguments, x.shape if x.size else ())
-        # The filter itself checks its arguments.
-        dtype = filter(np.zeros((1,) * x.ndim, x.dtype)).dtype
-        if 0 in x.shape or not x.ndim:
-            return whole(filter, x)
-        reach = {axis: (before, after, mode) for axis, before, after, mode in _REACH[name](arguments, x.ndim)}
-        plans = [_axis_plan(chunks, *reach.get(axis, (0, 0, "constant"))) for axis, chunks in enumerate(x.chunks)]
-        return chunked(f"faltung-{name}", filter, x, plans, dtype)
+        return _apply(name, bound.arguments)
 
     function.__name__ = function.__qualname__ = name
     function.__module__ = __name__
