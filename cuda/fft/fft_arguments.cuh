@@ -8,10 +8,6 @@
 
 namespace faltung::cuda::fft {
 
-inline constexpr int threads = 256;
-/// Points or elements of one channel that a block of threads takes at a time.
-inline constexpr std::uint32_t chunk = 8 * threads;
-
 /// Elements of one tensor, and blocks of points, one behind the other: of x and y those of `count`
 /// units from `first` on, the channels of a section of each; of w those of `count` pairs of
 /// channels of a section from `first` on, input by input.
@@ -29,6 +25,20 @@ struct MoveArguments {
   /// behind those of the one before.
   int diagonals = 1, bits = 0;
   std::int64_t arrays = 0;
+  /// Of a load of floating numbers: marks of its arrays, and the one of the run.
+  Global<unsigned> marks, any;
+};
+
+/// The operands and marks of which non_finite_kernel makes what sums lack. Blocks are those of
+/// `move.to`.
+struct NonFiniteArguments {
+  MoveArguments move;  ///< of the result
+  Global<const unsigned char> x, w, y;
+  DType x_type = DType::f32, w_type = DType::f32, y_type = DType::f32;
+  std::int64_t units = 1;  ///< of a batch
+  /// Of x or dy, and of what it is multiplied by: a filter or, for its gradient, dy.
+  Global<const unsigned> data_marks, other_marks;
+  Global<const unsigned> any, other_any;  ///< of the run, and of a bound filter
 };
 
 /// Channels of a section, of one unit; of w all pairs are of one.
@@ -107,6 +117,9 @@ void launch_load(Operand operand, const MoveArguments& arguments, LaunchQueue qu
 template <typename T>
 void launch_store(Operand operand, const MoveArguments& arguments, DType accumulator,
                   LaunchQueue queue);
+/// Between the transforms back and the store.
+template <typename T>
+void launch_non_finite(Pass pass, const NonFiniteArguments& arguments, LaunchQueue queue);
 /// Part is float or double.
 template <typename Part>
 void launch_product(const ProductArguments& arguments, LaunchQueue queue);

@@ -139,6 +139,13 @@ Work work_of(const Numbers& numbers, const Geometry& g, const Batches& b) {
                        w_batches * w_times * w_parts * number(arrays.w / b.pairs);
   work.launches =
       moves * (1 + trips(g)) + times.units * w_batches * number(numbers.digits.diagonals());
+  if (!numbers
+           .integers) {  // of NaN and infinity: for each batch of results, and to clear the marks
+    const double results = filter ? w_batches * number(arrays.w / b.pairs)
+                           : data ? x_batches
+                                  : y_batches;
+    work.launches += results + 1;
+  }
   return work;
 }
 
@@ -184,6 +191,15 @@ Layout lay_out(const Numbers& numbers, const Geometry& g, const Batches& b,
   layout.x = place(arrays.x * parts_of(numbers, Operand::x), spectrum);
   layout.y = place(arrays.y * parts_of(numbers, Operand::y), spectrum);
   layout.w = place(arrays.w * parts_of(numbers, Operand::w), spectrum);
+  if (!numbers.integers) {
+    const auto marks = [&](Operand operand, std::int64_t count) {
+      return operand == result_of(numbers.pass) ? 0 : count * mark_words(g);
+    };
+    layout.any = place(1, mark_bytes);
+    layout.x_marks = place(marks(Operand::x, arrays.x), mark_bytes);
+    layout.y_marks = place(marks(Operand::y, arrays.y), mark_bytes);
+    layout.w_marks = place(marks(Operand::w, arrays.w), mark_bytes);
+  }
   layout.work = place(static_cast<std::int64_t>(work_bytes), 1);
   return layout;
 }

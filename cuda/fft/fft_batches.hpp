@@ -40,7 +40,9 @@ struct ArrayCounts {
 struct Layout {
   std::size_t points = 0;           ///< of a batch of one operand
   std::size_t x = 0, y = 0, w = 0;  ///< spectra
-  std::size_t work = 0;             ///< what cuFFT asks for
+  std::size_t any = 0;              ///< the mark of a run that met numbers that are not finite
+  std::size_t x_marks = 0, y_marks = 0, w_marks = 0;  ///< behind it; none of a result
+  std::size_t work = 0;                               ///< what cuFFT asks for
   std::size_t end = 0;
 };
 [[nodiscard]] Layout lay_out(const Numbers& numbers, const Geometry& g, const Batches& b,

@@ -13,6 +13,10 @@ namespace faltung::cuda::fft {
 
 inline constexpr int max_rank = 3;
 
+inline constexpr int threads = 256;
+/// Points or elements of one channel that a block of threads takes at a time.
+inline constexpr std::uint32_t chunk = 8 * threads;
+
 /// Rows and columns of sums that a thread of product_kernel forms at once; one column, if that is
 /// all.
 inline constexpr int product_rows = 4;
@@ -68,6 +72,14 @@ struct Section {
   std::int64_t group = 0, input = 0, output = 0;     ///< the first of each
   std::int64_t groups = 1, inputs = 1, outputs = 1;  ///< how many; inputs and outputs of a group
 };
+
+/// Marks of an array: for each chunk of its points, and last for all of them, a word that is not 0
+/// if it was given numbers that are not finite. Sections of channels that come one after the other
+/// share marks, which then tell of each of them; they spare work and change no result.
+FALTUNG_HOST_DEVICE constexpr std::int64_t mark_words(const Geometry& g) {
+  return divide_up(g.points, std::int64_t{chunk}) + 1;
+}
+inline constexpr std::size_t mark_bytes = sizeof(unsigned);
 
 /// R'.
 FALTUNG_HOST_DEVICE constexpr std::int64_t reach(const AxisGeometry& axis) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cuda/fft/load_kernel.cuh"
+#include "cuda/fft/non_finite_kernel.cuh"
 #include "cuda/fft/product_kernel.cuh"
 #include "cuda/fft/store_kernel.cuh"
 
@@ -77,6 +78,34 @@ void launch_store(Operand operand, const MoveArguments& a, DType accumulator, La
     }
   }
   launch_store_as<T, T>(operand, a, queue);
+}
+
+/// Most blocks of non_finite_kernel: more than a device runs at once, and few to start where there
+/// is nothing to do.
+inline constexpr std::int64_t non_finite_blocks = 2048;
+
+template <typename T, Pass pass>
+void launch_non_finite_as(Operand operand, const NonFiniteArguments& a, LaunchQueue queue) {
+  const std::int64_t work = arrays_of(operand, a.move) *
+                            pieces(result_count<pass>(a.move.geometry), results_of_block<pass>);
+  launch(non_finite_kernel<T, pass>,
+         {.name = "fft non-finite",
+          .grid = grid_of(std::min(work, non_finite_blocks)),
+          .block = threads,
+          .stream = queue},
+         a);
+}
+
+template <typename T>
+void launch_non_finite(Pass pass, const NonFiniteArguments& a, LaunchQueue queue) {
+  switch (pass) {
+    case Pass::forward:
+      return launch_non_finite_as<T, Pass::forward>(Operand::y, a, queue);
+    case Pass::backward_data:
+      return launch_non_finite_as<T, Pass::backward_data>(Operand::x, a, queue);
+    case Pass::backward_filter:
+      return launch_non_finite_as<T, Pass::backward_filter>(Operand::w, a, queue);
+  }
 }
 
 template <typename Part>

@@ -104,6 +104,7 @@ Numbers numbers_of(const Problem& p) {
   return {.pass = p.pass,
           .complex = is_complex(p.accumulator),
           .wide = p.accumulator != DType::f32 && p.accumulator != DType::c64,
+          .integers = is_integer(p.accumulator),
           .x_bytes = size_of(p.input),
           .w_bytes = size_of(p.filter),
           .y_bytes = size_of(p.output),

@@ -18,6 +18,7 @@ struct Numbers {
   Pass pass = Pass::forward;
   bool complex = false;
   bool wide = false;                                  ///< f64
+  bool integers = false;                              ///< exact sums of them
   std::size_t x_bytes = 4, w_bytes = 4, y_bytes = 4;  ///< of elements
 
   /// Of sums of integers: an array for each digit of an operand, and for each diagonal of a result.

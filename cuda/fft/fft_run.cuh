@@ -2,50 +2,12 @@
 
 #include "cpp/core/engine.hpp"
 #include "cuda/fft/fft_arguments.cuh"
-#include "cuda/fft/fft_batches.hpp"
+#include "cuda/fft/fft_scheme.hpp"
 #include "cuda/fft/plan_pool.hpp"
 #include "cuda/primitives/epilogue_lowering.cuh"
 #include "cuda/runtime/check.hpp"
 
 namespace faltung::cuda::fft {
-
-/// A problem, and all that is decided about its runs.
-struct Scheme {
-  Problem problem;
-  Numbers numbers;
-  Geometry geometry;
-  Batches batches;
-  Layout layout;
-
-  [[nodiscard]] Operand result() const { return result_of(problem.pass); }
-  [[nodiscard]] std::size_t spectra_bytes(std::int64_t arrays) const {
-    const std::int64_t points = arrays * spectrum_points(geometry, numbers.complex);
-    return static_cast<std::size_t>(points) * 2 * (numbers.wide ? 8 : 4);
-  }
-  /// Arrays of one digit, or diagonal, of an operand.
-  [[nodiscard]] std::int64_t arrays(Operand operand) const {
-    const ArrayCounts counts = count_arrays(batches);
-    return operand == Operand::x ? counts.x : operand == Operand::y ? counts.y : counts.w;
-  }
-  /// Spectra of the filters of a section.
-  [[nodiscard]] std::size_t section_bytes() const {
-    return spectra_bytes(arrays(Operand::w) * parts_of(numbers, Operand::w));
-  }
-  [[nodiscard]] std::size_t section_number(std::int64_t group, std::int64_t input,
-                                           std::int64_t output) const {
-    const SectionCounts sections = count_sections(geometry, batches);
-    return static_cast<std::size_t>((group * sections.inputs + input) * sections.outputs + output);
-  }
-  template <typename F>
-  void for_each_section(const F& f) const {
-    const SectionCounts sections = count_sections(geometry, batches);
-    for (std::int64_t group = 0; group < sections.groups; ++group) {
-      for (std::int64_t input = 0; input < sections.inputs; ++input) {
-        for (std::int64_t output = 0; output < sections.outputs; ++output) f(group, input, output);
-      }
-    }
-  }
-};
 
 /// Puts the work of one run into its stream.
 ///
@@ -53,14 +15,14 @@ struct Scheme {
 template <typename T>
 class FftRun {
  public:
-  /// @param plans     of the stream
-  /// @param filters   bound spectra, section by section, or null
+  /// @param plans  of the stream
+  /// @param bound  nothing, if the filter is not
   FftRun(const Scheme& scheme, const RunArguments& arguments, const PlanSet& plans,
-         const std::byte* filters)
+         const BoundFilter& bound)
       : s_(scheme),
         arguments_(arguments),
         plans_(plans),
-        bound_(filters),
+        bound_(bound),
         stream_(static_cast<cudaStream_t>(arguments.stream.handle)) {
     for (const cufft::Plan* plan : {&plans.x, &plans.y, &plans.w}) {
       plan->set(stream_, arguments.workspace + s_.layout.work);
@@ -68,6 +30,7 @@ class FftRun {
   }
 
   void run() {
+    if (!s_.numbers.integers) clear(any(), s_.layout.work - s_.layout.any);
     if (s_.problem.pass == Pass::backward_filter) {
       run_filter_gradient();
     } else {
@@ -76,10 +39,23 @@ class FftRun {
   }
 
   /// The spectra of a section's filters.
-  void load_filters(const Section& section, std::byte* spectra) const {
+  void load_filters(const Section& section, std::byte* spectra, const Marks& marks) const {
     for (std::int64_t first = 0; first < s_.arrays(Operand::w); first += s_.batches.pairs) {
-      transform(Operand::w, section, arguments_.second, first, spectra + s_.spectra_bytes(first));
+      transform(Operand::w, section, arguments_.second, first, spectra + s_.spectra_bytes(first),
+                marks.any == nullptr
+                    ? Marks{}
+                    : Marks{marks.any, marks.arrays + first * mark_words(s_.geometry)});
     }
+  }
+  /// Spectra of all filters, as plans keep them.
+  void bind(std::byte* spectra, unsigned* any) const {
+    if (any != nullptr) clear(any, s_.bound_mark_words() * mark_bytes);
+    s_.for_each_section([&](std::int64_t group, std::int64_t input, std::int64_t output) {
+      load_filters(
+          section_at(s_.batches, group, input, output),
+          spectra + s_.section_number(group, input, output) * s_.section_bytes(),
+          any == nullptr ? Marks{} : Marks{any, s_.bound_marks(any, group, input, output)});
+    });
   }
 
  private:
@@ -88,6 +64,11 @@ class FftRun {
     std::int64_t unit = -1, group = -1, input = -1, output = -1;
     friend bool operator==(const Loaded&, const Loaded&) = default;
   };
+
+  void clear(void* data, std::size_t bytes) const {
+    if (bytes == 0) return;
+    check(cudaMemsetAsync(data, 0, bytes, stream_), "clear ", bytes, " bytes of the workspace");
+  }
 
   // Forward passes and data gradients: sums over the inputs, or outputs, of a group.
   void run_sums_of_channels() {
@@ -101,11 +82,12 @@ class FftRun {
         for (std::int64_t result = 0; result < results; ++result) {
           for (std::int64_t term = 0; term < terms; ++term) {
             const std::int64_t input = forward ? term : result, output = forward ? result : term;
-            load_units(operand, {first, group, term, term});
+            load_units(operand, {first, group, term, term}, {first, group});
             const std::byte* w = filters(group, input, output);
             multiply(section_at(s_.batches, group, input, output), w, term != 0, term + 1 == terms);
           }
-          inverse(section_at(s_.batches, group, result, result), first);
+          inverse(section_at(s_.batches, group, result, result), first,
+                  filter_marks(group, result, result));
         }
       }
     }
@@ -116,14 +98,14 @@ class FftRun {
     s_.for_each_section([&](std::int64_t group, std::int64_t input, std::int64_t output) {
       const Section section = section_at(s_.batches, group, input, output);
       for (std::int64_t first = 0; first < s_.geometry.units(); first += s_.batches.units) {
-        load_units(Operand::x, {first, group, input, input});
-        load_units(Operand::y, {first, group, output, output});
+        load_units(Operand::x, {first, group, input, input}, {0, group, input});
+        load_units(Operand::y, {first, group, output, output}, {0, group, 0, output});
         multiply(section, spectra_of(Operand::x), first != 0,
                  first + s_.batches.units >= s_.geometry.units());
       }
       clear_padding();
       for (std::int64_t pair = 0; pair < s_.arrays(Operand::w); pair += s_.batches.pairs) {
-        inverse(section, pair);
+        inverse(section, pair, marks_of(Operand::y));
       }
     });
   }
@@ -133,11 +115,8 @@ class FftRun {
     const Batches& b = s_.batches;
     const std::int64_t filters = b.groups * b.inputs * b.outputs, all = s_.arrays(Operand::w);
     const std::size_t bytes = s_.spectra_bytes(all - filters);
-    if (bytes == 0) return;
     for (std::int64_t d = 0; d < s_.numbers.digits.diagonals(); ++d) {
-      check(cudaMemsetAsync(spectra_of(Operand::w) + s_.spectra_bytes(d * all + filters), 0, bytes,
-                            stream_),
-            "clear ", bytes, " bytes of spectra");
+      clear(spectra_of(Operand::w) + s_.spectra_bytes(d * all + filters), bytes);
     }
   }
 
@@ -150,6 +129,21 @@ class FftRun {
                                                            : s_.layout.w);
   }
   [[nodiscard]] std::byte* points() const { return arguments_.workspace + s_.layout.points; }
+
+  [[nodiscard]] unsigned* marks_of(Operand operand) const {
+    return reinterpret_cast<unsigned*>(arguments_.workspace +
+                                       (operand == Operand::x   ? s_.layout.x_marks
+                                        : operand == Operand::y ? s_.layout.y_marks
+                                                                : s_.layout.w_marks));
+  }
+  [[nodiscard]] unsigned* any() const {
+    return reinterpret_cast<unsigned*>(arguments_.workspace + s_.layout.any);
+  }
+  [[nodiscard]] unsigned* filter_marks(std::int64_t group, std::int64_t input,
+                                       std::int64_t output) const {
+    return bound_.any == nullptr ? marks_of(Operand::w)
+                                 : s_.bound_marks(bound_.any, group, input, output);
+  }
 
   static Global<const unsigned char> readable(const void* data) {
     return Global<const unsigned char>(static_cast<const unsigned char*>(data));
@@ -168,14 +162,21 @@ class FftRun {
     return a;
   }
 
+  [[nodiscard]] DType type_of(Operand operand) const {
+    const Problem& p = s_.problem;
+    return operand == Operand::x ? p.input : operand == Operand::w ? p.filter : p.output;
+  }
+
   // The spectra of one batch of an operand, digit by digit.
   void transform(Operand operand, const Section& section, const void* data, std::int64_t first,
-                 std::byte* spectra) const {
+                 std::byte* spectra, const Marks& marks) const {
     const Problem& p = s_.problem;
     MoveArguments a = moved(operand, section, first);
     a.from = readable(data);
     a.to = writable(points());
-    a.type = operand == Operand::x ? p.input : operand == Operand::w ? p.filter : p.output;
+    a.type = type_of(operand);
+    a.any = Global<unsigned>(marks.any);
+    a.marks = Global<unsigned>(marks.arrays);
     a.integers = is_integer(p.accumulator);
     const auto parts = static_cast<int>(parts_of(s_.numbers, operand));
     for (int i = 0; i < parts; ++i) {
@@ -186,24 +187,41 @@ class FftRun {
     }
   }
 
+  // Before a load: what is loaded for one result, in several steps, shares marks.
+  void keep_marks(Operand operand, const Loaded& result) {
+    Loaded& before = marked_[static_cast<std::size_t>(operand)];
+    if (before != result && before != Loaded{} && !s_.numbers.integers) {
+      clear(marks_of(operand),
+            static_cast<std::size_t>(s_.arrays(operand) * mark_words(s_.geometry)) * mark_bytes);
+    }
+    before = result;
+  }
+
   // Of x or y, unless they are there from the step before.
-  void load_units(Operand operand, const Loaded& wanted) {
+  //
+  // result  those that are loaded for one result have in common
+  void load_units(Operand operand, const Loaded& wanted, const Loaded& result) {
     Loaded& there = operand == Operand::x ? x_ : y_;
     if (there == wanted) return;
     there = wanted;
+    keep_marks(operand, result);
     const bool is_second = operand == Operand::y && s_.problem.pass == Pass::backward_filter;
     transform(operand, section_at(s_.batches, wanted.group, wanted.input, wanted.output),
-              is_second ? arguments_.second : arguments_.first, wanted.unit, spectra_of(operand));
+              is_second ? arguments_.second : arguments_.first, wanted.unit, spectra_of(operand),
+              {any(), marks_of(operand)});
   }
 
   // The spectra of a section's filters: those that are bound, or from the step before, or loaded.
   const std::byte* filters(std::int64_t group, std::int64_t input, std::int64_t output) {
-    if (bound_ != nullptr) {
-      return bound_ + s_.section_number(group, input, output) * s_.section_bytes();
+    if (bound_.spectra != nullptr) {
+      return bound_.spectra + s_.section_number(group, input, output) * s_.section_bytes();
     }
     const Loaded wanted{0, group, input, output};
     if (w_ != wanted) {
-      load_filters(section_at(s_.batches, group, input, output), spectra_of(Operand::w));
+      const bool forward = s_.problem.pass == Pass::forward;
+      keep_marks(Operand::w, {0, group, forward ? 0 : input, forward ? output : 0});
+      load_filters(section_at(s_.batches, group, input, output), spectra_of(Operand::w),
+                   {any(), marks_of(Operand::w)});
     }
     w_ = wanted;
     return spectra_of(Operand::w);
@@ -266,8 +284,34 @@ class FftRun {
     }
   }
 
+  // What sums of a batch of the result lack, because blocks have zeros for it.
+  void add_non_finite(const MoveArguments& result, const unsigned* other_marks) const {
+    const Pass pass = s_.problem.pass;
+    const auto marks = [](const unsigned* words) { return Global<const unsigned>(words); };
+    NonFiniteArguments a;
+    a.move = result;
+    a.move.to = writable(points());
+    a.x_type = type_of(Operand::x);
+    a.w_type = type_of(Operand::w);
+    a.y_type = type_of(Operand::y);
+    const void* second = bound_.w != nullptr ? bound_.w : arguments_.second;
+    if (pass == Pass::backward_data) {
+      a.y = readable(arguments_.first);
+      a.w = readable(second);
+    } else {
+      a.x = readable(arguments_.first);
+      (pass == Pass::forward ? a.w : a.y) = readable(second);
+    }
+    a.units = s_.batches.units;
+    a.data_marks = marks(marks_of(pass == Pass::backward_data ? Operand::y : Operand::x));
+    a.other_marks = marks(other_marks);
+    a.any = marks(any());
+    a.other_any = marks(bound_.any != nullptr ? bound_.any : any());
+    launch_non_finite<T>(pass, a, stream_);
+  }
+
   // One batch of the result, from its spectra, which the transform may destroy.
-  void inverse(const Section& section, std::int64_t first) const {
+  void inverse(const Section& section, std::int64_t first, const unsigned* other_marks) const {
     const Operand operand = s_.result();
     MoveArguments a = moved(operand, section, first);
     a.from = readable(points());
@@ -286,15 +330,17 @@ class FftRun {
       plan(operand).run(spectra_of(operand) + s_.spectra_bytes(d * s_.arrays(operand) + begin), to,
                         cufft::Direction::inverse);
     }
+    if (!s_.numbers.integers) add_non_finite(a, other_marks);
     launch_store<T>(operand, a, s_.problem.accumulator, stream_);
   }
 
   const Scheme& s_;
   const RunArguments& arguments_;
   const PlanSet& plans_;
-  const std::byte* bound_;
+  BoundFilter bound_;
   cudaStream_t stream_;
   Loaded x_, y_, w_;
+  Loaded marked_[3];  // by operand
 };
 
 }  // namespace faltung::cuda::fft

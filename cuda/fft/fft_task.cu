@@ -5,15 +5,22 @@
 #include <faltung/tensor.hpp>
 
 #include "cpp/core/message.hpp"
+#include "cpp/core/view_rules.hpp"
 #include "cuda/fft/fft_run.cuh"
 #include "cuda/runtime/device_guard.hpp"
 
 namespace faltung::cuda::fft {
 namespace {
 
-/// The spectra of a bound filter, section by section.
-struct BoundSpectra final : PreparedFilter {
-  Tensor spectra;
+/// What a plan keeps of a filter, as BoundFilter has it.
+struct KeptFilter final : PreparedFilter {
+  Tensor spectra, marks, elements;
+  const void* w = nullptr;  ///< among the elements
+
+  [[nodiscard]] BoundFilter view() const {
+    return {static_cast<const std::byte*>(spectra.data()), w,
+            static_cast<unsigned*>(const_cast<void*>(marks.data()))};
+  }
 };
 
 /// @tparam T  what blocks are made of: float, double, or complex numbers of these
@@ -55,43 +62,58 @@ class FftTask final : public Task {
 
   PlanFacts facts() const override {
     PlanFacts facts;
-    facts.spreads_non_finite = !is_integer(s_.problem.accumulator);  // over a transform
     facts.memory_passes = 5;  // loaded, transformed, multiplied, transformed, stored
     return facts;
   }
 
   std::unique_ptr<PreparedFilter> prepare_filter(const Stream& stream,
                                                  const void* w) const override {
-    auto bound = std::make_unique<BoundSpectra>();
+    auto kept = std::make_unique<KeptFilter>();
     const SectionCounts sections = count_sections(s_.geometry, s_.batches);
-    const std::size_t bytes = s_.section_bytes() * static_cast<std::size_t>(sections.all());
-    bound->spectra = Tensor(DType::u8, {static_cast<std::int64_t>(bytes)}, device_);
-    Tensor scratch(DType::u8, {static_cast<std::int64_t>(s_.layout.end)}, device_);
+    const auto bytes_of = [&](std::size_t bytes) {
+      return Tensor(DType::u8, {static_cast<std::int64_t>(bytes)}, device_);
+    };
+    kept->spectra = bytes_of(s_.section_bytes() * static_cast<std::size_t>(sections.all()));
+    Tensor scratch = bytes_of(s_.layout.end);
     const DeviceGuard guard(device_.index);
+    if (!s_.numbers.integers) {
+      kept->marks = bytes_of(s_.bound_mark_words() * mark_bytes);
+      keep_elements(stream, w, *kept);
+    }
     const RunArguments arguments{
         .stream = stream, .second = w, .workspace = static_cast<std::byte*>(scratch.data())};
     const PlanPool::Lease plans = take_plans(stream);
-    const FftRun<T> run(s_, arguments, *plans, nullptr);
-    auto* spectra = static_cast<std::byte*>(bound->spectra.data());
-    s_.for_each_section([&](std::int64_t group, std::int64_t input, std::int64_t output) {
-      run.load_filters(section_at(s_.batches, group, input, output),
-                       spectra + s_.section_number(group, input, output) * s_.section_bytes());
-    });
+    FftRun<T>(s_, arguments, *plans, {})
+        .bind(static_cast<std::byte*>(kept->spectra.data()),
+              static_cast<unsigned*>(kept->marks.data()));
     check(cudaStreamSynchronize(static_cast<cudaStream_t>(stream.handle)),
           "wait for the spectra of a filter");
-    return bound;
+    return kept;
   }
 
   void run(const RunArguments& arguments) const override {
     const DeviceGuard guard(device_.index);
-    const auto* bound = static_cast<const BoundSpectra*>(arguments.prepared);
+    const auto* kept = static_cast<const KeptFilter*>(arguments.prepared);
     const PlanPool::Lease plans = take_plans(arguments.stream);
-    FftRun<T>(s_, arguments, *plans,
-              bound == nullptr ? nullptr : static_cast<const std::byte*>(bound->spectra.data()))
-        .run();
+    FftRun<T>(s_, arguments, *plans, kept == nullptr ? BoundFilter{} : kept->view()).run();
   }
 
  private:
+  // NaN and infinity are met tap by tap.
+  void keep_elements(const Stream& stream, const void* w, KeptFilter& kept) const {
+    const Problem& p = s_.problem;
+    const Shape shape = p.w_shape();
+    const ByteSpan span = byte_span(
+        {w, p.filter, shape, p.w_strides.empty() ? compact_strides(shape) : p.w_strides, device_});
+    const auto* from = static_cast<const std::byte*>(w);
+    kept.elements = Tensor(DType::u8, {span.end - span.begin}, device_);
+    auto* to = static_cast<std::byte*>(kept.elements.data());
+    check(cudaMemcpyAsync(to, span.begin, static_cast<std::size_t>(span.end - span.begin),
+                          cudaMemcpyDeviceToDevice, static_cast<cudaStream_t>(stream.handle)),
+          "copy a filter that is bound");
+    kept.w = to + (from - span.begin);
+  }
+
   [[nodiscard]] PlanPool::Lease take_plans(const Stream& stream) const {
     return pool_->take(static_cast<cudaStream_t>(stream.handle), [&] { return make_plans(); });
   }
@@ -144,6 +166,11 @@ class FftTask final : public Task {
       } else {
         launch_load<T>(operand, move, queue);
       }
+    }
+    if (!s_.numbers.integers) {
+      NonFiniteArguments non_finite;
+      non_finite.move = move;
+      launch_non_finite<T>(s_.problem.pass, non_finite, queue);
     }
     for (const std::int64_t columns : {1, product_columns}) {
       ProductArguments product;

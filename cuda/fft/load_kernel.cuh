@@ -185,10 +185,13 @@ class RowsOfW {
   bool there_ = false;
 };
 
-/// Fills the points of a chunk of one array.
+/// Fills the points of a chunk of one array, with 0 for what is not finite.
+///
+/// @return whether the calling thread met any such number
 template <typename T, typename Rows>
-__device__ __forceinline__ void fill_chunk(const MoveArguments& a, std::int64_t array,
+__device__ __forceinline__ bool fill_chunk(const MoveArguments& a, std::int64_t array,
                                            std::uint32_t begin, Rows rows) {
+  bool bad = false;
   const Geometry& g = a.geometry;
   const auto end = static_cast<std::uint32_t>(min(std::int64_t{begin} + chunk, g.points));
   const auto to = a.to.template as<T>() + array * g.points;
@@ -197,8 +200,22 @@ __device__ __forceinline__ void fill_chunk(const MoveArguments& a, std::int64_t 
              [&](std::uint32_t i, std::uint32_t row, std::uint32_t column) {
                if (row != entered) rows.enter(row);
                entered = row;
-               to[i] = rows(column);
+               const T value = rows(column);
+               const bool finite = is_finite(value);
+               to[i] = finite ? value : T{};
+               bad = bad || !finite;
              });
+  return bad;
+}
+
+/// Notes a chunk that has numbers that are not finite, which one has is all the same.
+__device__ __forceinline__ void mark_chunk(const MoveArguments& a, std::int64_t array,
+                                           std::int64_t number, bool bad) {
+  if (__any_sync(~0u, bad) == 0 || threadIdx.x % 32 != 0) return;
+  const std::int64_t words = mark_words(a.geometry);
+  a.marks.atomic_max(array * words + number, 1);
+  a.marks.atomic_max(array * words + words - 1, 1);
+  a.any.atomic_max(0, 1);
 }
 
 /// Rows of an array of which there is nothing.
@@ -224,18 +241,20 @@ __global__ void __launch_bounds__(threads, 4) load_kernel(const __grid_constant_
     const Quotient at = divide(number, chunks);
     const Member member = member_of<operand>(a, at.whole);
     const auto begin = static_cast<std::uint32_t>(at.rest) * chunk;
+    bool bad = false;
     if (!member.there) {
       fill_chunk<T>(a, at.whole, begin, NoRows<T>{});
     } else if constexpr (operand == Operand::w) {
-      fill_chunk<T>(a, at.whole, begin, RowsOfW<T, Source>(a, member));
+      bad = fill_chunk<T>(a, at.whole, begin, RowsOfW<T, Source>(a, member));
     } else {
       const Unit unit = unit_at(g, member.unit);
       if constexpr (operand == Operand::x) {
-        fill_chunk<T>(a, at.whole, begin, RowsOfX<T, Source>(a, unit, member.input));
+        bad = fill_chunk<T>(a, at.whole, begin, RowsOfX<T, Source>(a, unit, member.input));
       } else {
-        fill_chunk<T>(a, at.whole, begin, RowsOfY<T, Source>(a, unit, member.output));
+        bad = fill_chunk<T>(a, at.whole, begin, RowsOfY<T, Source>(a, unit, member.output));
       }
     }
+    if constexpr (!std::is_integral_v<Source>) mark_chunk(a, at.whole, at.rest, bad);
   }
 }
 

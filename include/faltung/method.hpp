@@ -17,8 +17,8 @@ namespace faltung {
 ///
 /// FFT is the faster one for long filters by far. Its results err by a few units of the last place
 /// of the largest values near them: where data span many orders of magnitude, `direct` is the
-/// choice. NaN and infinity are in the results whose products contain them, with all three. (Some
-/// engines of GPUs, FFT's among them, spread them further; PlanFacts::spreads_non_finite says so.)
+/// choice. NaN and infinity are in the results whose products contain them, with all three. (A
+/// few engines of GPUs spread them further; PlanFacts::spreads_non_finite says so.)
 /// Sums of integers are exact with all three, never rounded.
 ///
 /// Options that have a `method` have `run.engine` too, which names one engine or one family of

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -184,11 +185,40 @@ TEST(CudaFft, MovesNoMoreThanItMust) {
   int kernels = 0;
   for (const emulator::Report& report : recorder.reports()) {
     if (!report.kernel.starts_with("fft ")) continue;
+    if (report.kernel == "fft non-finite") continue;  // reads one word
     ++kernels;
     if (report.kernel == "fft load w") continue;  // rows of 17 taps
     emulator::expect_within(report, {});
   }
   EXPECT_EQ(kernels, 4);
+}
+
+// What is not finite costs what it reaches: where there is none two words are read, where there is
+// one the marks of its array, and factors in its chunk for the results that meet it.
+TEST(CudaFft, NonFiniteNumbersCostWhatTheyReach) {
+  constexpr std::int64_t samples = 70000, taps = 33;
+  Prepared prepared("op=fwd dtype=f32 in=70000 f=33 pad=16");
+  const auto bytes_read = [&] {
+    emulator::Recorder recorder;
+    prepared.run();
+    (void)cudaDeviceSynchronize();
+    std::uint64_t bytes = 0;
+    for (const emulator::Report& report : recorder.reports()) {
+      if (report.kernel == "fft non-finite") bytes += report.counters.read.useful_bytes;
+    }
+    return static_cast<std::int64_t>(bytes);
+  };
+  const std::int64_t clean = bytes_read();
+  EXPECT_GT(clean, 0);
+  EXPECT_LE(clean, 2048 * 8 * 8);  // each warp of each block reads both words
+  const float infinite = std::numeric_limits<float>::infinity();
+  (void)cudaMemcpy(prepared.x.data() + 4 * (samples / 2), &infinite, 4, cudaMemcpyHostToDevice);
+  const std::int64_t one = bytes_read() - clean;
+  EXPECT_GT(one, 0);
+  // Of the results of one block, or of two that overlap, each reads a few marks; those whose window
+  // is in the marked chunk, or in part, a window of samples and taps.
+  constexpr std::int64_t most_marks = 8 * 4, chunk = 2048;
+  EXPECT_LE(one, samples * most_marks + 2 * (chunk + 2 * taps) * taps * 2 * 4);
 }
 
 // The geometry: the positions where an element stands are those that the boundary map sends there.

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -37,9 +38,22 @@ std::size_t bytes_within(const Problem& p, std::size_t limit) {
   return fft_engine().offer(p, Device::cuda(0)).prepare_within(limit)->workspace_bytes();
 }
 
+// In one element of each operand, NaN in one and infinity in the other.
+void plant_non_finite(test::Operands& operands) {
+  const auto plant = [](test::Array& array, double value) {
+    if (is_integer(array.dtype())) return;
+    Extents last;
+    for (const std::int64_t extent : array.shape()) last.push_back(extent - 1);
+    array.set(last, value);
+  };
+  plant(operands.first, std::numeric_limits<double>::infinity());
+  plant(operands.second, std::numeric_limits<double>::quiet_NaN());
+}
+
 constexpr std::size_t no_limit = ~std::size_t{0};
 
-// Any limit: kept, down to the least; and the same bits, with the filter bound, too.
+// Any limit: kept, down to the least; and the same bits, with the filter bound, too, and with
+// numbers that are not finite, of which sections share marks.
 TEST(CudaFftWorkspace, KeepsToTheLimit) {
   for (const char* line : {"op=fwd dtype=f32 n=5 c=3 k=2 in=90 f=9 pad=4",
                            "op=fwd dtype=f32 n=2 c=10 k=6 g=2 in=9x9 f=5x4 pad=2 bias=1",
@@ -57,19 +71,23 @@ TEST(CudaFftWorkspace, KeepsToTheLimit) {
     const Problem p = Problem::parse(line);
     const std::size_t wish = bytes_within(p, no_limit), min = bytes_within(p, 0);
     EXPECT_LT(min, wish);
-    const test::Operands operands = test::filled_operands(
+    const test::Operands finite = test::filled_operands(
         p, is_integer(p.accumulator) ? test::Fill::whole_range : test::Fill::reals,
         test::test_seed());
+    test::Operands planted = finite;
+    plant_non_finite(planted);
     const test::TestDevice& device = *test::test_devices()[0];
-    const test::Array expected = test::run_guarded(device, fft_engine(), p, operands);
+    const test::Array expected[] = {test::run_guarded(device, fft_engine(), p, finite),
+                                    test::run_guarded(device, fft_engine(), p, planted)};
     for (std::size_t i = 0; i < 32; ++i) {
       const std::size_t limit = wish * i / 31;
       EXPECT_LE(bytes_within(p, limit), std::max(min, limit));
       const LimitedEngine limited(limit);
       const bool bind = p.pass != Pass::backward_filter && i % 2 == 1;
-      const test::Array result =
-          test::run_guarded(device, limited, p, operands, {.bind_filter = bind});
-      EXPECT_TRUE(test::same_elements(expected, result)) << limit;
+      const std::size_t which = i % 8 == 2 || i % 8 == 5 ? 1 : 0;
+      const test::Array result = test::run_guarded(
+          device, limited, p, which == 0 ? finite : planted, {.bind_filter = bind});
+      EXPECT_TRUE(test::same_elements(expected[which], result)) << limit;
     }
   }
 }
