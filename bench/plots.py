@@ -75,3 +75,16 @@ def sweep(report, title, path):
     axes.set(xscale="log", yscale="log", xlabel="filter length in taps", ylabel="microseconds", title=title)
     axes.legend(fontsize=8)
     _save(figure, path)
+
+
+def long_sums(curves, path):
+    """Error against the number of terms: measured (points), and the bound that the plan states (dashes)."""
+    figure, axes = plt.subplots(figsize=(8, 5))
+    for index, (name, points) in enumerate(curves.items()):
+        terms, errors, bounds = zip(*points)
+        axes.plot(terms, errors, marker="o", ms=4, color=COLOURS[index % len(COLOURS)], label=name)
+        axes.plot(terms, bounds, ls="--", lw=0.8, color=COLOURS[index % len(COLOURS)])
+    axes.set(xscale="log", yscale="log", xlabel="terms of a sum in f32", ylabel="error as a share of the norm",
+             title="Measured (points) and bound (dashes)")
+    axes.legend(fontsize=8)
+    _save(figure, path)
