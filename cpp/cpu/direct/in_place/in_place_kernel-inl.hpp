@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <type_traits>
 
 #include "cpp/cpu/direct/in_place/in_place_columns-inl.hpp"
 #include "cpp/cpu/direct/in_place/in_place_kernel.hpp"
@@ -13,30 +14,45 @@ namespace faltung::direct {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
 
-// A tile of sums stays in registers: 4 rows of 4 vectors, beside them 5 vectors of x, one shifted
-// into place and the weights of a column of taps. A vector of x is loaded once for all its taps: 4
-// rows by 3x3 taps take 6 * 5 loads of x, most of them across two cache lines, and 36 of weights
-// for 144 products.
+// A tile of sums stays in registers. With 32 of them: 4 rows of 4 vectors, beside them 5 vectors of
+// x, one shifted into place and the weights of a column of taps. A vector of x is loaded once for
+// all its taps: 4 rows by 3x3 taps take 6 * 5 loads of x, most of them across two cache lines, and
+// 36 of weights for 144 products. With 16: 4 rows of 3 vectors, the vectors of x under a tap and
+// one weight, 54 loads of x and 36 of weights for 108 products.
 
 // Adds tap t and those after it of one row of x to output rows first to last.
-template <int t, int first, int last, typename T, typename E, class V, int rows, int vectors,
-          std::size_t loaded>
-HWY_INLINE void add_in_place_taps(const InPlaceRows<T, E>& a, const V (&x)[loaded], const T* w,
+template <int t, int first, int last, typename T, typename E, class Row, class V, int rows,
+          int vectors>
+HWY_INLINE void add_in_place_taps(const InPlaceRows<T, E>& a, const Row& x, const T* w,
                                   V (&sums)[rows][vectors]) {
   if constexpr (t < max_in_place_taps) {
     if (t >= a.taps) return;
     const InPlaceTag<T> d;
-    V weights[rows];
-    HWY_UNROLL(4)
-    for (int m = first; m <= last; ++m) weights[m] = hn::Set(d, w[t - m * a.taps]);
-    HWY_UNROLL(4)
-    for (int v = 0; v < vectors; ++v) {
-      const V value = t == 0 ? x[v] : shifted<t>(d, x[v], x[v + 1]);
+    if constexpr (in_place_shifts) {
+      V weights[rows];
+      HWY_UNROLL(4)
+      for (int m = first; m <= last; ++m) weights[m] = hn::Set(d, w[t - m * a.taps]);
+      HWY_UNROLL(4)
+      for (int v = 0; v < vectors; ++v) {
+        const V value = x.template at<t>(v);
+        HWY_UNROLL(4)
+        for (int m = first; m <= last; ++m) {
+          sums[m][v] = hn::MulAdd(value, weights[m], sums[m][v]);
+        }
+      }
+    } else {
+      V values[vectors];
+      HWY_UNROLL(4)
+      for (int v = 0; v < vectors; ++v) values[v] = x.template at<t>(v);
       HWY_UNROLL(4)
       for (int m = first; m <= last; ++m) {
-        sums[m][v] = hn::MulAdd(value, weights[m], sums[m][v]);
+        const V weight = hn::Set(d, w[t - m * a.taps]);
+        HWY_UNROLL(4)
+        for (int v = 0; v < vectors; ++v) {
+          sums[m][v] = hn::MulAdd(values[v], weight, sums[m][v]);
+        }
       }
     }
     add_in_place_taps<t + 1, first, last>(a, x, w, sums);
@@ -50,9 +66,7 @@ HWY_INLINE void add_in_place_row(const InPlaceRows<T, E>& a, const Columns& colu
                                  const E* const* plane, std::int64_t row, const T* w,
                                  V (&sums)[rows][vectors]) {
   if (plane[row] == nullptr) return;
-  V x[vectors + 1];
-  columns.load(plane[row], x);
-  add_in_place_taps<0, first, last>(a, x, w + row * a.taps, sums);
+  add_in_place_taps<0, first, last>(a, columns.row(plane[row]), w + row * a.taps, sums);
 }
 
 // The first rows - 1 rows of x meet only the first output rows, the last ones only the last.
@@ -73,10 +87,10 @@ HWY_INLINE void add_last_in_place(const InPlaceRows<T, E>& a, const Columns& col
   }
 }
 
-template <int rows, int vectors, typename T, typename E>
+template <int rows, int vectors, class Columns, typename T, typename E>
 HWY_INLINE void in_place_tile(const InPlaceRows<T, E>& a, std::int64_t column) {
   const InPlaceTag<T> d;
-  const InPlaceColumns<T, E, vectors + 1> columns(a, a.first_column + column);
+  const Columns columns(a, a.first_column + column);
   InPlaceVector<T> sums[rows][vectors];
   HWY_UNROLL(4)
   for (int m = 0; m < rows; ++m) {
@@ -100,12 +114,40 @@ HWY_INLINE void in_place_tile(const InPlaceRows<T, E>& a, std::int64_t column) {
   }
 }
 
+#if HWY_TARGET == HWY_AVX2
+// The tile of so many vectors at a column if it is needed, but for less than a vector that may hang
+// over, and Columns are those under it. Whether there was one.
+template <int rows, int vectors, class Columns, typename T, typename E>
+HWY_INLINE bool takes_tile(const InPlaceRows<T, E>& a, std::int64_t& column) {
+  constexpr std::int64_t step = vectors * in_place_lanes<T>;
+  if (column + step >= a.columns + in_place_lanes<T>) return false;
+  if (!Columns::are(a, a.first_column + column)) return false;
+  in_place_tile<rows, vectors, Columns>(a, column);
+  column += step;
+  return true;
+}
+
+// Vectors to shift take registers, and one vector has too few sums for products to follow each
+// other: 2 of them.
+template <int rows, typename T, typename E>
+HWY_NOINLINE void in_place_rows(const InPlaceRows<T, E>& a) {
+  std::int64_t column = 0;
+  while (column < a.columns) {
+    if constexpr (std::is_same_v<T, E>) {
+      if (takes_tile<rows, 3, InnerColumns<T, E, 3>>(a, column)) continue;
+    }
+    if (takes_tile<rows, 2, InnerColumns<T, E, 2>>(a, column)) continue;
+    if (takes_tile<rows, 2, InPlaceColumns<T, E, 2>>(a, column)) continue;
+    takes_tile<rows, 1, InPlaceColumns<T, E, 1>>(a, column);
+  }
+}
+#else
 template <int rows, int vectors, typename T, typename E>
 HWY_INLINE std::int64_t in_place_tiles(const InPlaceRows<T, E>& a, std::int64_t column) {
   constexpr std::int64_t lanes = in_place_lanes<T>;
   // The last tile may hang over by less than a vector.
   for (; column + vectors * lanes < a.columns + lanes; column += vectors * lanes) {
-    in_place_tile<rows, vectors>(a, column);
+    in_place_tile<rows, vectors, InPlaceColumns<T, E, vectors>>(a, column);
   }
   return column;
 }
@@ -116,6 +158,7 @@ HWY_NOINLINE void in_place_rows(const InPlaceRows<T, E>& a) {
   column = in_place_tiles<rows, 2>(a, column);
   in_place_tiles<rows, 1>(a, column);
 }
+#endif
 
 template <typename T, typename E>
 void run_in_place(const InPlaceRows<T, E>& a) {

@@ -7,9 +7,9 @@
 /// The vector kernel that reads rows where they lie in x, in plain C++ terms.
 namespace faltung::direct {
 
-/// Values of a vector of 64 bytes, which is what this kernel works with.
+/// Values of the widest vector that this kernel works with.
 template <typename T>
-inline constexpr int in_place_lanes = 64 / sizeof(T);
+inline constexpr int max_in_place_lanes = 64 / sizeof(T);
 
 /// How vectors across the ends of a row are put together, with boundaries other than zero: lane l
 /// of one is value index[l] of the first vector of the row and the last one side by side, or the
@@ -17,7 +17,7 @@ inline constexpr int in_place_lanes = 64 / sizeof(T);
 template <typename T>
 struct InPlaceEnd {
   using Index = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
-  std::array<Index, in_place_lanes<T>> index;
+  std::array<Index, max_in_place_lanes<T>> index;
   std::uint32_t inside;  ///< bit l: lane l is a value
 };
 template <typename T>
@@ -52,14 +52,14 @@ struct InPlaceRows {
   bool streams;  ///< stores past the caches, where whole vectors of y are aligned
 };
 
-/// Of a row: vectors are shifted by less than their length, which is 8 at least.
+/// Of a row: vectors are shifted by less than two of them.
 inline constexpr std::int64_t max_in_place_taps = 8;
 
 template <typename T, typename E>
 using InPlaceKernel = void (*)(const InPlaceRows<T, E>&);
 
 /// The kernel for the instruction set in use: float of float or std::uint8_t, double of double.
-/// Null without vectors of 64 bytes that can be masked and shifted.
+/// Null but on AVX-512 and AVX2.
 template <typename T, typename E>
 [[nodiscard]] InPlaceKernel<T, E> in_place_kernel();
 

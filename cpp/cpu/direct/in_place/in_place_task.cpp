@@ -1,6 +1,7 @@
 #include "cpp/cpu/direct/in_place/in_place_task.hpp"
 
 #include <algorithm>
+#include <string>
 
 #include "cpp/core/machine.hpp"
 #include "cpp/core/message.hpp"
@@ -10,6 +11,7 @@
 #include "cpp/cpu/direct/direct_policy.hpp"
 #include "cpp/cpu/direct/in_place/in_place_policy.hpp"
 #include "cpp/cpu/prefetch.hpp"
+#include "cpp/cpu/simd/cpu_target.hpp"
 
 namespace faltung::direct {
 namespace {
@@ -54,10 +56,22 @@ std::complex<double> constant_of(const Problem& p) {
   return value;
 }
 
+// The instruction set that the problem is planned for.
+std::string instruction_set() {
+  const CpuMachine* elsewhere = cpu_machine_elsewhere();
+  return elsewhere == nullptr ? cpu_target() : elsewhere->instruction_set;
+}
+
+// Values of a vector of the kernel.
+template <typename Acc>
+std::int64_t in_place_lanes() {
+  return static_cast<std::int64_t>((instruction_set() == "avx512" ? 64 : 32) / sizeof(Acc));
+}
+
 // Whether the ends of rows and what lies beyond the slower axes can be had without a buffer.
 template <typename Acc>
 bool has_plain_boundaries(const Problem& p) {
-  constexpr std::int64_t lanes = in_place_lanes<Acc>;
+  const std::int64_t lanes = in_place_lanes<Acc>();
   const Axis& x = p.axes.back();
   const bool zeros = all_zeros(x);
   const bool met = !all_met(x, [](const Boundary&) { return false; });
@@ -73,12 +87,11 @@ bool has_plain_boundaries(const Problem& p) {
   });
 }
 
-// There is one for AVX-512 alone.
 template <typename Acc, typename Element>
 bool has_kernel() {
-  const CpuMachine* elsewhere = cpu_machine_elsewhere();
-  return elsewhere == nullptr ? in_place_kernel<Acc, Element>() != nullptr
-                              : elsewhere->instruction_set == "avx512";
+  if (cpu_machine_elsewhere() == nullptr) return in_place_kernel<Acc, Element>() != nullptr;
+  const std::string set = instruction_set();
+  return set == "avx512" || set == "avx2";
 }
 
 }  // namespace
@@ -137,7 +150,7 @@ void InPlaceTask<Acc, Element>::find_offsets() {
 
 template <typename Acc, typename Element>
 void InPlaceTask<Acc, Element>::find_ends() {
-  constexpr std::int64_t lanes = in_place_lanes<Acc>;
+  const std::int64_t lanes = in_place_lanes<Acc>();
   const Axis& axis = t_.axes[2];
   const auto end_at = [&](std::int64_t start) {
     InPlaceEnd<Acc> end{};

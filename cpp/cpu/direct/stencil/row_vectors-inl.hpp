@@ -53,11 +53,28 @@ HWY_INLINE V shifted(D d, V first, V second) {
   }
 }
 #else
-inline constexpr bool has_shifts = false;
+inline constexpr bool has_shifts = false;  // two instructions each, or more: loads are faster
+#if HWY_TARGET == HWY_AVX2
+template <int shift, class D, class V>
+HWY_INLINE V shifted(D d, V first, V second) {
+  const hn::RebindToUnsigned<D> bits;
+  using Bits = hn::Vec<decltype(bits)>;
+  constexpr int bytes = shift * static_cast<int>(sizeof(hn::TFromD<D>));
+  const __m256i low = hn::BitCast(bits, first).raw;
+  const __m256i high = hn::BitCast(bits, second).raw;
+  const __m256i middle = _mm256_permute2x128_si256(low, high, 0x21);
+  if constexpr (bytes < 16) {
+    return hn::BitCast(d, Bits{_mm256_alignr_epi8(middle, low, bytes)});
+  } else {
+    return hn::BitCast(d, Bits{_mm256_alignr_epi8(high, middle, bytes - 16)});
+  }
+}
+#else
 template <int shift, class D, class V>
 HWY_INLINE V shifted(D, V first, V) {
   return first;  // never called
 }
+#endif
 #endif
 
 // Stores the first `count` elements of a vector and touches no others: another thread may write
