@@ -23,6 +23,8 @@ struct PendingCopy {
 struct CopyQueue {
   std::vector<PendingCopy> uncommitted;
   std::vector<std::vector<PendingCopy>> groups;  ///< oldest first
+
+  [[nodiscard]] bool untouched() const { return uncommitted.empty() && groups.empty(); }
 };
 
 /// Whether a copy that no group holds will write this byte of the cluster's shared memory.

@@ -31,6 +31,8 @@ struct StoreQueue {
   };
   std::vector<BulkStore> uncommitted;
   std::vector<Group> groups;  ///< oldest first
+
+  [[nodiscard]] bool untouched() const { return uncommitted.empty() && groups.empty(); }
 };
 
 /// A thread exits: its stores must have read what they store, and now they are finished.

@@ -24,7 +24,6 @@ namespace {
 constexpr std::size_t largest_cluster = 8;        // what every device with clusters can do
 constexpr std::size_t arena_stride = 256 * 1024;  // keeps every block's memory aligned to 1024
 
-Execution* running = nullptr;
 std::uint32_t last_serial = 0;
 
 /// The shared memory of a cluster, block after block, kept for all launches.
@@ -100,7 +99,7 @@ void set_up_threads(Execution& run, Block& block) {
   block.warps.resize((threads + 31) / 32);
   for (std::size_t i = 0; i < threads; ++i) {
     Thread& thread = block.threads[i];
-    thread = {};  // may be that of an earlier block
+    thread.renew();  // may be that of an earlier block
     thread.id = static_cast<int>(run.threads.size());
     thread.lane = static_cast<int>(i % 32);
     const auto linear = static_cast<unsigned>(i);
@@ -139,7 +138,10 @@ void set_up_cluster(Execution& run, const uint3& first) {
   arena().reset(static_cast<unsigned>(run.blocks.size()));
   arena().use(run.blocks.size(), run.shared_end);
   run.agents = static_cast<Agent>(run.threads.size());
-  const auto nothing = std::make_shared<const std::vector<std::uint32_t>>(run.agents, 0u);
+  static auto& nothing = *new Knowledge;  // shared by all that know as little
+  if (nothing == nullptr || nothing->size() != run.agents) {
+    nothing = std::make_shared<const std::vector<std::uint32_t>>(run.agents, 0u);
+  }
   for (Thread* thread : run.threads) {
     thread->clock = Clock(static_cast<Agent>(thread->id), nothing);
   }
@@ -175,8 +177,18 @@ std::unique_lock<std::recursive_mutex> take_turn() {
   return std::unique_lock(mutex);
 }
 
-bool in_kernel() { return running != nullptr; }
-Execution& execution() { return *running; }
+Execution* running_launch = nullptr;
+
+void Thread::renew() {
+  wait = Wait::nothing;
+  where = {};
+  exited = false;
+  cluster_phase = 0;
+  fences.clear();
+  if (!copies.untouched()) copies = {};
+  if (!stores.untouched()) stores = {};
+  if (!wgmma.untouched()) wgmma = {};
+}
 
 std::string Execution::describe(Agent agent) const {
   if (agent >= threads.size()) return "an asynchronous copy or matrix instruction";
@@ -300,7 +312,7 @@ void launch(const LaunchSpec& spec, const std::function<void()>& body) {
   run.random.seed(options().seed);
   counting = is_recording();
   site_counters().clear();
-  running = &run;
+  running_launch = &run;
   try {
     check_shape(run);
     check_launch(spec);
@@ -312,10 +324,10 @@ void launch(const LaunchSpec& spec, const std::function<void()>& body) {
       thread->fiber->abandon();
       give_back(std::exchange(thread->fiber, nullptr));
     }
-    running = nullptr;
+    running_launch = nullptr;
     throw;
   }
-  running = nullptr;
+  running_launch = nullptr;
   last_blocks = std::move(run.blocks);
   record({spec.kernel, spec.grid, spec.block, spec.shared_bytes, run.counters, site_counters()});
 }

@@ -60,6 +60,9 @@ struct Thread {
   WgmmaQueue wgmma;
   unsigned cluster_phase = 0;         ///< of the cluster's barrier, when it arrived there
   std::vector<std::uint32_t> fences;  ///< own times at which it executed a proxy fence
+
+  /// As new, but for what every thread gets when it is set up. Most threads have touched no queue.
+  void renew();
 };
 
 struct Warp {
@@ -139,10 +142,13 @@ struct Execution {
 /// thread of the host asks for it.
 [[nodiscard]] std::unique_lock<std::recursive_mutex> take_turn();
 
-/// The launch in progress, and the thread that runs; null outside kernels.
-[[nodiscard]] bool in_kernel();
-Execution& execution();
-Thread& self();
+/// The launch in progress, and the thread that runs; null outside kernels. Every access asks for
+/// both.
+extern Execution* running_launch;
+extern Thread* running_thread;
+[[nodiscard]] inline bool in_kernel() { return running_launch != nullptr; }
+inline Execution& execution() { return *running_launch; }
+inline Thread& self() { return *running_thread; }
 
 /// An instruction that GPUs have from this compute capability on.
 /// @throws Violation unsupported_instruction on an older one

@@ -23,7 +23,6 @@ struct KeepStack {
 };
 
 Fiber* current_fiber = nullptr;
-Thread* current_thread = nullptr;
 
 }  // namespace
 
@@ -109,7 +108,7 @@ Fiber* take_fiber() {
 
 void give_back(Fiber* fiber) { idle_fibers().push_back(fiber); }
 
-Thread& self() { return *current_thread; }
+Thread* running_thread = nullptr;
 
 void park(Wait wait, const Where& where) {
   Thread& thread = self();
@@ -140,7 +139,7 @@ void run_threads(const std::function<void()>& body) {
     Thread& thread = *std::exchange(run.runnable[pick], run.runnable.back());
     run.runnable.pop_back();
 
-    current_thread = &thread;
+    running_thread = &thread;
     threadIdx = thread.index;
     blockIdx = thread.block->index;
     if (thread.fiber == nullptr) {

@@ -1,7 +1,9 @@
 #include "tests/emulator/host_runtime.hpp"
 
+#include <algorithm>
 #include <cstring>
-#include <map>
+#include <iterator>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -378,7 +380,9 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int dev
   using emulator::machine;
   if (device < 0 || device >= machine.devices) return emulator::answer(cudaErrorInvalidDevice);
   const faltung::GpuLimits& limits = machine.limits;
-  const std::map<cudaDeviceAttr, std::int64_t> values = {
+  using Value = std::pair<cudaDeviceAttr, std::int64_t>;
+  const Value values[] = {
+      // asked for at every launch
       {cudaDevAttrComputeCapabilityMajor, limits.major},
       {cudaDevAttrComputeCapabilityMinor, limits.minor},
       {cudaDevAttrMultiProcessorCount, limits.multiprocessors},
@@ -395,6 +399,8 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int dev
       {cudaDevAttrMaxThreadsPerBlock, limits.threads_of_block},
       {cudaDevAttrMaxThreadsPerMultiProcessor, limits.threads_of_multiprocessor},
       {cudaDevAttrMaxBlocksPerMultiprocessor, limits.blocks_of_multiprocessor}};
-  *value = static_cast<int>(values.at(attribute));
+  const auto* const found = std::ranges::find(values, attribute, &Value::first);
+  if (found == std::end(values)) throw std::out_of_range("an attribute that no device here has");
+  *value = static_cast<int>(found->second);
   return emulator::answer(cudaSuccess);
 }

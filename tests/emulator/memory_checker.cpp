@@ -2,6 +2,8 @@
 
 #include <sys/mman.h>
 
+#include <array>
+#include <bit>
 #include <cstring>
 #include <map>
 #include <memory>
@@ -22,18 +24,23 @@ std::map<const std::byte*, std::unique_ptr<Allocation>>& allocations() {
   static std::map<const std::byte*, std::unique_ptr<Allocation>> map;
   return map;
 }
-Allocation* last_found = nullptr;
+
+/// Those found last: kernels go to and fro between a few.
+std::array<Allocation*, 4> recent{};
+std::size_t oldest = 0;
 
 Allocation* lookup(const std::byte* address) {
-  if (last_found != nullptr && address >= last_found->begin &&
-      address <= last_found->begin + last_found->bytes) {
-    return last_found;
+  for (Allocation* found : recent) {
+    if (found != nullptr && address >= found->begin && address <= found->begin + found->bytes) {
+      return found;
+    }
   }
   auto next = allocations().upper_bound(address);
   if (next == allocations().begin()) return nullptr;
   Allocation* found = std::prev(next)->second.get();
   if (address > found->begin + found->bytes) return nullptr;
-  return last_found = found;
+  oldest = (oldest + 1) % recent.size();
+  return recent[oldest] = found;
 }
 
 std::string nearest(const std::byte* address) {
@@ -83,7 +90,7 @@ void release_memory(const Allocation& allocation) {
   std::byte* begin = allocation.begin;
   allocations().erase(begin);
   munmap(begin - lead, reserve);
-  last_found = nullptr;
+  recent.fill(nullptr);
 }
 
 Allocation::Allocation(std::byte* begin_, std::size_t bytes_)
@@ -116,6 +123,7 @@ SectorHistory& find_sector(const std::byte* address, bool written) {
 void check_alignment(const void* address, std::size_t alignment, const char* space,
                      const Where& where) {
   const auto value = reinterpret_cast<std::uintptr_t>(address);
+  if (std::has_single_bit(alignment) && (value & (alignment - 1)) == 0) return;
   if (value % alignment == 0) return;
   fail(Check::misaligned_access,
        std::string(space) + " access of " + std::to_string(alignment) + " bytes at an address " +

@@ -21,8 +21,11 @@ void Shadow::reset(std::size_t offset, std::size_t bytes) {
   std::iota(free_sets_.begin(), free_sets_.end(), 1u);
 }
 
+// Once for every word of every access, so what they usually have to do is inlined.
+#define EVERY_WORD [[gnu::always_inline]] inline
+
 template <typename Visit>
-void Shadow::each_word(std::size_t offset, std::size_t bytes, Visit visit) {
+EVERY_WORD void Shadow::each_word(std::size_t offset, std::size_t bytes, Visit visit) {
   const std::size_t end = offset + bytes;
   for (std::size_t word = offset / 4; word * 4 < end; ++word) {
     unsigned mask = 0xf;
@@ -40,7 +43,7 @@ void Shadow::set_valid(std::size_t offset, std::size_t bytes, bool valid) {
 
 // Clusters run one after another here but at the same time on a GPU, and nothing orders them. What
 // an earlier cluster did is kept as two masks; what an earlier launch did does not matter.
-void Shadow::refresh(Cell& cell) const {
+EVERY_WORD void Shadow::refresh(Cell& cell) const {
   if (memory_ == Memory::shared || cell.owner == execution().serial) return;
   const bool same_launch = cell.owner >= execution().first_serial;
   const bool foreign_write = same_launch && !cell.atomic;
@@ -76,8 +79,8 @@ void Shadow::note_unset_read(std::size_t offset, const char* what, const Where& 
                                   where);
 }
 
-void Shadow::check_arrived(const Cell& cell, std::uint8_t mask, std::size_t offset,
-                           const char* what, const Where& where) const {
+EVERY_WORD void Shadow::check_arrived(const Cell& cell, std::uint8_t mask, std::size_t offset,
+                                      const char* what, const Where& where) const {
   if (!(cell.arriving & mask)) return;
   const bool committed = !is_uncommitted_destination(offset);
   fail(committed ? Check::unwaited_async_copy : Check::uncommitted_async_copy,
@@ -86,8 +89,9 @@ void Shadow::check_arrived(const Cell& cell, std::uint8_t mask, std::size_t offs
        where);
 }
 
-void Shadow::check_writer(const Cell& cell, std::uint8_t mask, Access kind, std::size_t offset,
-                          const char* what, const Where& where) const {
+EVERY_WORD void Shadow::check_writer(const Cell& cell, std::uint8_t mask, Access kind,
+                                     std::size_t offset, const char* what,
+                                     const Where& where) const {
   const bool both_atomic = kind == Access::atomic && cell.atomic;
   if ((cell.write_mask & mask) && !both_atomic && !self().clock.knows(cell.write)) {
     report_race(cell.write, "write", offset, what, where);
@@ -99,8 +103,8 @@ void Shadow::check_writer(const Cell& cell, std::uint8_t mask, Access kind, std:
   }
 }
 
-void Shadow::check_readers(const Cell& cell, std::uint8_t mask, std::size_t offset,
-                           const char* what, const Where& where) const {
+EVERY_WORD void Shadow::check_readers(const Cell& cell, std::uint8_t mask, std::size_t offset,
+                                      const char* what, const Where& where) const {
   if (cell.async_reads > 0) {
     fail(Check::write_during_async_read,
          std::string(what) + at(offset) +
@@ -112,10 +116,12 @@ void Shadow::check_readers(const Cell& cell, std::uint8_t mask, std::size_t offs
          std::string(what) + at(offset) + " of the allocation, which another block reads", where);
   }
   if (!(cell.read_mask & mask)) return;
-  if (cell.readers == 0) {
-    if (!self().clock.knows(cell.read)) report_race(cell.read, "read", offset, what, where);
-    return;
-  }
+  if (cell.readers != 0) return check_reader_set(cell, mask, offset, what, where);
+  if (!self().clock.knows(cell.read)) report_race(cell.read, "read", offset, what, where);
+}
+
+void Shadow::check_reader_set(const Cell& cell, std::uint8_t mask, std::size_t offset,
+                              const char* what, const Where& where) const {
   const std::vector<Reader>& readers = reader_sets_[cell.readers - 1];
   const Clock& clock = self().clock;
   for (Agent agent = 0; agent < readers.size(); ++agent) {
@@ -140,7 +146,7 @@ void Shadow::check_proxy(const Cell& cell, std::uint8_t mask, std::size_t offset
        where);
 }
 
-void Shadow::note_read(Cell& cell, std::uint8_t mask, Epoch reader) {
+EVERY_WORD void Shadow::note_read(Cell& cell, std::uint8_t mask, Epoch reader) {
   if (cell.read_mask == 0 || (cell.readers == 0 && cell.read.agent == reader.agent)) {
     const bool again = cell.read_mask != 0 && cell.read == reader;
     cell.read_mask = static_cast<std::uint8_t>(again ? cell.read_mask | mask : mask);
@@ -153,6 +159,10 @@ void Shadow::note_read(Cell& cell, std::uint8_t mask, Epoch reader) {
     cell.read_mask = mask;
     return;
   }
+  note_reader(cell, mask, reader);
+}
+
+void Shadow::note_reader(Cell& cell, std::uint8_t mask, Epoch reader) {
   if (cell.readers == 0) {
     if (free_sets_.empty()) {
       reader_sets_.emplace_back();
@@ -172,7 +182,8 @@ void Shadow::note_read(Cell& cell, std::uint8_t mask, Epoch reader) {
   cell.read_mask |= mask;
 }
 
-void Shadow::note_write(Cell& cell, std::uint8_t mask, Epoch writer, bool atomic, bool bulk) {
+EVERY_WORD void Shadow::note_write(Cell& cell, std::uint8_t mask, Epoch writer, bool atomic,
+                                   bool bulk) {
   const bool again = cell.write_mask != 0 && cell.write == writer;
   cell.write_mask = static_cast<std::uint8_t>(again ? cell.write_mask | mask : mask);
   cell.write = writer;
@@ -181,7 +192,10 @@ void Shadow::note_write(Cell& cell, std::uint8_t mask, Epoch writer, bool atomic
   cell.valid |= mask;
   // Readers of these bytes are known to be done, so they need no further attention.
   cell.read_mask = static_cast<std::uint8_t>(cell.read_mask & ~mask);
-  if (cell.readers == 0) return;
+  if (cell.readers != 0) forget_readers(cell, mask);
+}
+
+void Shadow::forget_readers(Cell& cell, std::uint8_t mask) {
   if (cell.read_mask == 0) {
     free_sets_.push_back(std::exchange(cell.readers, 0u));
   } else {
@@ -251,5 +265,7 @@ void Shadow::end_async_read(std::size_t offset, std::size_t bytes, Epoch reader)
     note_read(cell, mask, reader);
   });
 }
+
+#undef EVERY_WORD
 
 }  // namespace faltung::emulator

@@ -69,9 +69,13 @@ class Shadow {
                     const char* what, const Where& where) const;
   void check_readers(const Cell& cell, std::uint8_t mask, std::size_t offset, const char* what,
                      const Where& where) const;
+  void check_reader_set(const Cell& cell, std::uint8_t mask, std::size_t offset, const char* what,
+                        const Where& where) const;
   void check_proxy(const Cell& cell, std::uint8_t mask, std::size_t offset, const char* what,
                    const Where& where) const;
   void note_read(Cell& cell, std::uint8_t mask, Epoch reader);
+  void note_reader(Cell& cell, std::uint8_t mask, Epoch reader);
+  void forget_readers(Cell& cell, std::uint8_t mask);
   void note_write(Cell& cell, std::uint8_t mask, Epoch writer, bool atomic, bool bulk);
   void note_unset_read(std::size_t offset, const char* what, const Where& where) const;
   [[noreturn]] void report_race(Epoch other, const char* others_act, std::size_t offset,

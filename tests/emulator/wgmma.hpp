@@ -44,6 +44,10 @@ struct WgmmaQueue {
   std::vector<std::size_t> groups;              ///< value of `issued` at each commit not waited for
   bool fenced = false;                          ///< since registers were last its own
   std::map<float*, Accumulators> accumulators;  ///< by the array they come from and go to
+
+  [[nodiscard]] bool untouched() const {
+    return issued == 0 && waited == 0 && groups.empty() && !fenced && accumulators.empty();
+  }
 };
 
 /// A thread exits: it must have waited for its operations.

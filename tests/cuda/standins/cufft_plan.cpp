@@ -3,6 +3,7 @@
 #include <cuda_runtime.h>
 
 #include <limits>
+#include <utility>
 
 #include "cuda/primitives/memory.cuh"
 #include "tests/cuda/standins/library_kernel.hpp"
@@ -37,11 +38,12 @@ void store(void* data, const Side& side, long long at, Number value) {
 template <typename Part>
 void run_all(const CufftPlan& plan, void* input, void* output, int direction) {
   const int sign = plan.real_in() ? -1 : plan.real_out() ? 1 : direction;
+  const std::vector<long long> in = plan.in.places(), out = plan.out.places();
   std::vector<std::vector<Number>> all;
   for (long long b = 0; b < plan.batch; ++b) {
     std::vector<Number> values;
-    for (long long i = 0; i < plan.in.count(); ++i) {
-      values.push_back(load<Part>(input, plan.in, plan.in.place(b, i)));
+    for (const long long place : in) {
+      values.push_back(load<Part>(input, plan.in, b * plan.in.dist + place));
     }
     if (plan.real_out()) values = whole_spectrum(values, plan.n);
     transform(values, plan.n, sign);
@@ -50,16 +52,19 @@ void run_all(const CufftPlan& plan, void* input, void* output, int direction) {
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   if (plan.real_out() && input != output) {
     for (long long b = 0; b < plan.batch; ++b) {
-      for (long long i = 0; i < plan.in.count(); ++i) {
-        store<Part>(input, plan.in, plan.in.place(b, i), {nan, nan});
+      for (const long long place : in) {
+        store<Part>(input, plan.in, b * plan.in.dist + place, {nan, nan});
       }
     }
   }
   const long long kept = plan.out.n.back(), last = plan.n.back();
   for (long long b = 0; b < plan.batch; ++b) {
-    for (long long i = 0; i < plan.out.count(); ++i) {
-      const auto from = static_cast<std::size_t>(i / kept * last + i % kept);
-      store<Part>(output, plan.out, plan.out.place(b, i), all[static_cast<std::size_t>(b)][from]);
+    const Number* from = all[static_cast<std::size_t>(b)].data();
+    for (std::size_t i = 0; i < out.size(); i += static_cast<std::size_t>(kept), from += last) {
+      for (long long k = 0; k < kept; ++k) {
+        const long long place = out[i + static_cast<std::size_t>(k)];
+        store<Part>(output, plan.out, b * plan.out.dist + place, from[k]);
+      }
     }
   }
   const Global<float> area(static_cast<float*>(plan.area));
@@ -85,6 +90,20 @@ long long Side::place(long long b, long long index) const {
     if (a == 0) break;
   }
   return b * dist + offset * stride;
+}
+
+std::vector<long long> Side::places() const {
+  std::vector<long long> places{0};
+  for (std::size_t a = 0; a < n.size(); ++a) {
+    long long step = stride;
+    for (std::size_t inner = a + 1; inner < n.size(); ++inner) step *= embed[inner];
+    std::vector<long long> of_axes;
+    for (const long long outer : places) {
+      for (long long i = 0; i < n[a]; ++i) of_axes.push_back(outer + i * step);
+    }
+    places = std::move(of_axes);
+  }
+  return places;
 }
 
 std::size_t Side::span(long long batch) const {

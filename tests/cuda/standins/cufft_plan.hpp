@@ -24,6 +24,8 @@ struct Side {
   [[nodiscard]] long long count() const;
   /// Where element `index` of array b lies.
   [[nodiscard]] long long place(long long b, long long index) const;
+  /// Where the elements of array 0 lie, one after the other.
+  [[nodiscard]] std::vector<long long> places() const;
   /// Bytes from the first element to past the last.
   [[nodiscard]] std::size_t span(long long batch) const;
 };

@@ -41,19 +41,24 @@ class LineTransform {
     for (std::size_t j = 0; j < p; ++j) {
       step(from + j * stride, stride * p, to + j * m, m, root * p);
     }
-    std::vector<Number> part(p);
+    part_.resize(p);
     for (std::size_t k = 0; k < m; ++k) {
-      for (std::size_t j = 0; j < p; ++j) part[j] = to[j * m + k] * roots_[j * k * root];
+      for (std::size_t j = 0; j < p; ++j) part_[j] = to[j * m + k] * roots_[j * k * root];
       for (std::size_t q = 0; q < p; ++q) {
-        Number sum = part[0];
-        for (std::size_t j = 1; j < p; ++j)
-          sum += part[j] * roots_[j * q * m * root % roots_.size()];
+        Number sum = part_[0];
+        const std::size_t turn = q * m * root;  // less than all
+        std::size_t at = turn;
+        for (std::size_t j = 1; j < p; ++j) {
+          sum += part_[j] * roots_[at];
+          at += turn;
+          if (at >= roots_.size()) at -= roots_.size();
+        }
         to[q * m + k] = sum;
       }
     }
   }
 
-  std::vector<Number> roots_, scratch_;
+  std::vector<Number> roots_, scratch_, part_;
 };
 
 /// In place, along all axes of a compact array.
