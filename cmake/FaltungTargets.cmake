@@ -118,7 +118,8 @@ function(faltung_golden)
 endfunction()
 
 # Labels the tests of this directory that have none, at its end: `full` if they are named, as those
-# are that take more than five seconds or look at the whole tree, `basic` otherwise.
+# are that take more than five seconds or look at the whole tree, `basic` otherwise. Where nobody has
+# measured yet, those start first, so that no long one is alone at the end.
 # Usage: faltung_label_tests(slow_test ...), or faltung_label_tests(ALL_FULL)
 function(faltung_label_tests)
   get_property(tests DIRECTORY PROPERTY TESTS)
@@ -132,6 +133,10 @@ function(faltung_label_tests)
       set(label full)
     endif()
     set_tests_properties(${test} PROPERTIES LABELS ${label})
+    get_test_property(${test} COST cost)
+    if(label STREQUAL "full" AND NOT cost)
+      set_tests_properties(${test} PROPERTIES COST 50)
+    endif()
   endforeach()
 endfunction()
 
