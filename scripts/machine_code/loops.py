@@ -91,7 +91,7 @@ def dominators(blocks, entries):
     while changed:
         changed = False
         for number, block in enumerate(blocks):
-            if number in entries:
+            if number in entries or not block.previous:
                 continue
             common = everything
             for previous in block.previous:
@@ -102,12 +102,31 @@ def dominators(blocks, entries):
     return found
 
 
+def find_entries(blocks):
+    """Where a kernel begins, and the functions that it calls. Blocks that nothing is seen to reach,
+    but that go on in the kernel, are none: threads of a warp meet there in a way not followed here."""
+    kernel = reach(blocks, 0)
+    return {0} | {n for n, block in enumerate(blocks)
+                  if not block.previous and not reach(blocks, n) & kernel}
+
+
+def reach(blocks, start):
+    found, waiting = {start}, [start]
+    while waiting:
+        new = blocks[waiting.pop()].next - found
+        found |= new
+        waiting += new
+    return found
+
+
 def find(blocks):
     """All loops, outer ones before the loops in them."""
-    entries = {0} | {n for n, block in enumerate(blocks) if not block.previous}
+    entries = find_entries(blocks)
     dominated = dominators(blocks, entries)
     bodies = collections.defaultdict(set)
     for number, block in enumerate(blocks):
+        if not block.previous and number not in entries:
+            continue
         for target in block.next:
             if dominated[number] >> target & 1:
                 bodies[target] |= body(blocks, target, number)

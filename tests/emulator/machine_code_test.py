@@ -6,7 +6,7 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
-from machine_code import bars, hot_paths, kernel, loops, sass  # noqa: E402
+from machine_code import bars, costs, hot_paths, kernel, loops, sass  # noqa: E402
 
 
 def control(stall=1, sets=sass.NO_SCOREBOARD, waits=()):
@@ -218,6 +218,89 @@ class Planted(unittest.TestCase):
     def test_an_exception_has_an_end(self):
         self.objects("local memory", main_loop(*["STL [R1+0x8], R12"] * 6),
                      name="depthwise::window_kernel<float, 3, 3>", *[copy_loop()])
+
+
+LDG = ("LDG.E.128 R4, desc[UR4][R2.64]", 1, 0)
+ADD = "IADD3 R3, R3, R5, RZ"
+AGAIN = ["ISETP.NE.AND P0, PT, R9, RZ, PT", "@P0 BRA"]
+
+
+def nested(*inner, around=()):
+    """A loop of sums in another one."""
+    return ["outer:", *around, "main:", *inner, AGAIN[0], "@P0 BRA main", AGAIN[0], "@P1 BRA outer", "EXIT"]
+
+
+class Costs(unittest.TestCase):
+    """What estimates are made from, and what must change it."""
+
+    def parts(self, *lines, name="direct::slab_kernel<3, false>"):
+        return costs.read(read(*lines), name)[1]
+
+    def test_sums_are_by_multiply_add_however_the_loop_is_unrolled(self):
+        once = self.parts(*nested(*[FMA] * 16, *[ADD] * 8))["sums"]
+        twice = self.parts(*nested(*([FMA] * 16 + [ADD] * 8) * 2))["sums"]
+        self.assertEqual((once.issued, twice.issued), (26 / 16, 50 / 32))
+        self.assertEqual((once.fma, once.alu), (1, 9 / 16))
+
+    def test_around_has_what_is_no_multiply_add(self):
+        parts = self.parts(*nested(*[FMA] * 16, around=[ADD] * 5 + [FMA] * 2))
+        self.assertEqual(parts["sums"].issued, 18 / 16)
+        self.assertAlmostEqual(parts["around"].issued, 9 - 2 * 18 / 16)
+        self.assertAlmostEqual(parts["around"].alu, 6 - 2 / 16)
+
+    def test_a_turn_with_two_loops_of_sums_is_shared_by_them(self):
+        loop = [*[FMA] * 16, AGAIN[0]]
+        parts = self.parts("outer:", *[ADD] * 6, "one:", *loop, "@P0 BRA one", "two:", *loop, "@P0 BRA two",
+                           AGAIN[0], "@P1 BRA outer", "EXIT")
+        self.assertEqual(parts["around"].issued, 4)
+
+    def test_copies_are_by_sixteen_bytes(self):
+        parts = self.parts(*kernel_of(main_loop(), copy_loop(COPY, COPY)))
+        self.assertAlmostEqual(parts["copy"].issued, 23 / 3)
+        self.assertAlmostEqual(parts["copy"].wavefronts, 4)
+
+    def test_a_prefetch_that_is_lost_waits(self):
+        use = ("FFMA R0, R4, R2, R0", 1, 7, (0,))
+        lost = self.parts(*nested(LDG, use, *[FMA] * 15))["sums"]
+        kept = self.parts(*nested(*[FMA] * 15, use, LDG))["sums"]
+        self.assertEqual((lost.waits * 16, kept.waits * 16), (1, 1))
+        self.assertGreater(lost.covered, 0)
+        # 17 instructions lie between load and use where it is kept.
+        self.assertAlmostEqual((lost.covered - kept.covered) * 16, 17, delta=2)
+
+    def test_shared_memory_that_is_used_at_once_costs_its_latency(self):
+        use = ("FFMA R0, R4, R2, R0", 1, 7, (0,))
+        loop = nested(LDS, use, *[FMA] * 15)
+        self.assertEqual(self.parts(*loop)["sums"].clocks * 16, 18 + costs.SHARED_LATENCY)
+
+    def test_stalls_are_clocks(self):
+        loop = nested(*[("FFMA R0, R1, R2, R0", 4)] * 16)
+        self.assertEqual(self.parts(*loop)["sums"].clocks * 16, 66)
+
+    def test_the_way_that_loads_is_taken_where_one_does_not(self):
+        loop = nested("@P2 BRA skip", LDG, "skip:", *[FMA] * 16)
+        self.assertEqual(self.parts(*loop)["sums"].issued, 20 / 16)
+
+    def test_a_call_for_frames_is_left_out(self):
+        loop = nested("@!P2 BRA skip", *[ADD] * 9, "CALL.REL.NOINC far", "skip:", *[FMA] * 16)
+        self.assertEqual(self.parts(*loop, "far:", "MOV R1, R2", "RET.REL.NODEC R2")["sums"].issued, 19 / 16)
+
+    def test_threads_that_meet_out_of_sight_hide_no_loop(self):
+        blocks = loops.cut(read("outer:", "MOV R1, R2", "BRA on", "MOV R3, R4", "on:", *[FMA] * 9,
+                                "@P1 BRA outer", "EXIT"))
+        self.assertEqual(len(loops.find(blocks)), 1)
+
+    def test_pipes(self):
+        code = read("IMAD R0, R1, R2, R3", "FMUL R0, R1, R2", "DFMA R0, R1, R2, R3", "LOP3.LUT R0, R1, R2",
+                    "MUFU.RCP R0, R1", "LDS.64 R0, [R1]", "STG.E.128 desc[UR4][R2.64], R4", "ULDC UR4, c[0x0]",
+                    "BAR.SYNC 0x0", "LDSM.16.M88.4 R0, [R1]")
+        part = costs.count(code, "FFMA", False)
+        self.assertEqual((part.fma, part.f64, part.alu, part.xu, part.wavefronts), (3, 1, 1, 1, 10))
+
+    def test_an_entry_is_what_the_header_expects(self):
+        text = costs.entry("k<1>", "FFMA", 40, 16, {"sums": costs.Part(issued=1.23456, math=1, clocks=2)})
+        self.assertTrue(text.startswith('{"k<1>", "FFMA", 40, 16,\n {1.235, 0, 0, 0, 0, 0, 2, 0, 0},  // sums\n'))
+        self.assertEqual(text.count("\n"), 2 + len(costs.PARTS))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,263 @@
+"""What a kernel issues, by the parts of it that run equally often: what estimates are made from.
+
+A part is a loop without the loops in it, or what runs once. Parts are told apart by what they do, so that
+an unrolled loop is the same part: what its multiply-adds take is given by multiply-add, what copies
+take by copy, and of the loops around them only what is neither.
+"""
+
+import dataclasses
+import re
+
+from . import hot_paths, loops
+
+# Pipes of a multiprocessor, and clocks of it that one instruction of a warp takes there, in quarters.
+# Source: CUDA C++ Programming Guide, "Throughput of Native Arithmetic Instructions", capability 9.0:
+# 128 lanes multiply and add f32 in a clock; 64 do integers, comparisons and logic, and i32 products;
+# 16 convert and do special functions, 32 shuffle or access memory.
+FMA = re.compile(r"(FFMA|FMUL|FADD|HFMA2|HMUL2|HADD2|FSWZADD|IMAD|IDP)\b")
+F64 = re.compile(r"D(FMA|MUL|ADD|SETP|MNMX)\b")
+XU = re.compile(r"(MUFU|I2F|F2I|F2F|FRND|POPC|FLO|BREV)\b")
+MEMORY = re.compile(r"(LD|ST|LDG|STG|LDS|STS|LDSM|STSM|LDL|STL|LDGSTS|ATOM|ATOMS|ATOMG|RED|SHFL)\b")
+TENSOR = re.compile(r"([HID]MMA|[HIQ]GMMA)\b")
+NO_PIPE = re.compile(r"(BRA|EXIT|BAR|BSSY|BSYNC|BREAK|CALL|RET|NOP|WARPSYNC|LDGDEPBAR|DEPBAR|ERRBAR|MEMBAR|"
+                     r"LDC|ULDC|CS2R|S2R|S2UR|R2UR|VOTE|VOTEU|YIELD|KILL|BPT|ELECT|SYNCS|CCTL|U[A-Z0-9]+)\b")
+WIDTH = re.compile(r"\.(128|64|M88\.4|M88\.2|x4|x2)\b")
+WAVEFRONTS = {"128": 4, "M88.4": 4, "x4": 4, "64": 2, "M88.2": 2, "x2": 2}
+
+# Clocks until a load of shared memory is answered, without conflicts: 29 on an H800 (W. Luo et al.,
+# "Benchmarking and Dissecting the Nvidia Hopper GPU Architecture via Microbenchmarking", 2024, table 4).
+SHARED_LATENCY = 29
+LONG = 2000  # clocks: beyond what any way through a loop covers
+
+
+def wavefronts(instruction):
+    """Passes over the 128 bytes that memory moves in a clock, without conflicts."""
+    if not MEMORY.match(instruction.opcode):
+        return 0
+    found = WIDTH.search(instruction.opcode)
+    return WAVEFRONTS[found[1]] if found else 1
+
+
+@dataclasses.dataclass
+class Part:
+    """Of a warp, for one turn or by unit. Serial clocks, in which a warp alone gets through, are
+    max(clocks, covered + waits x latency of global memory)."""
+    issued: float = 0
+    math: float = 0  # multiply-adds of the kernel's kind
+    fma: float = 0  # of issued: on the pipe of f32 multiply-adds; i32 products count twice
+    f64: float = 0
+    alu: float = 0
+    xu: float = 0
+    wavefronts: float = 0
+    clocks: float = 0
+    covered: float = 0
+    waits: float = 0
+
+    def __sub__(self, other):
+        return Part(*(max(0, a - b) for a, b in zip(dataclasses.astuple(self), dataclasses.astuple(other))))
+
+    def __mul__(self, factor):
+        return Part(*(a * factor for a in dataclasses.astuple(self)))
+
+
+def run(code, latency, turns):
+    """Clocks in which one warp gets through `code` so often, in order."""
+    now, ready = 0, {}
+    for instruction in code * turns:
+        now = max([now] + [ready.get(board, 0) for board in instruction.waits])
+        if instruction.sets is not None:
+            late = {"LDG": latency, "LD": latency}.get(instruction.name, SHARED_LATENCY)
+            ready[instruction.sets] = max(ready.get(instruction.sets, 0), now + late)
+        now += max(1, instruction.stall)
+    return now
+
+
+def serial(code, again):
+    """(clocks, covered, waits) of Part. `again`: the code is a loop; the first turn does not count."""
+    def clocks(latency):
+        return run(code, latency, 3) - run(code, latency, 1) if again else 2 * run(code, latency, 1)
+    short, long, longer = (clocks(latency) / 2 for latency in (0, LONG, 2 * LONG))
+    slope = (longer - long) / LONG
+    return short, longer - slope * 2 * LONG, slope
+
+
+def count(code, kind, again):
+    return Part(
+        len(code), sum(hot_paths.math(i) == kind for i in code),
+        sum((2 if i.name == "IMAD" else 1) for i in code if FMA.match(i.opcode)),
+        sum(bool(F64.match(i.opcode)) for i in code),
+        sum(not any(p.match(i.opcode) for p in (FMA, F64, XU, MEMORY, TENSOR, NO_PIPE)) for i in code),
+        sum(bool(XU.match(i.opcode)) for i in code), sum(map(wavefronts, code)), *serial(code, again))
+
+
+def worth(instruction):
+    """How much the way that does the work wants an instruction, against one that it has to issue. It
+    moves vectors where it can, and calls nothing: functions are for frames and divisions."""
+    if instruction.name == "CALL":
+        return -40
+    if instruction.name in ("LDG", "STG", "LDGSTS"):
+        return 64 if wavefronts(instruction) > 1 else 8
+    return 16 if hot_paths.math(instruction) else 0
+
+
+class Nest:
+    """The loops of a kernel that form its sums, and what is around them."""
+
+    def __init__(self, blocks, found, kind):
+        self.blocks, self.kind = blocks, kind
+        reached = loops.reach(blocks, 0)
+        self.loops = [loop for loop in found if loop.header in reached]
+        self.sums = self.find_sums()
+
+    def amount(self, loop):
+        return sum(hot_paths.math(i) == self.kind for n in loop.own_blocks() for i in self.blocks[n].code)
+
+    def copies(self, loop):
+        return any(hot_paths.is_copy(i) for n in loop.own_blocks() for i in self.blocks[n].code)
+
+    def find_sums(self):
+        """The innermost loops of at least half the multiply-adds of the one with most, by address."""
+        inner = [loop for loop in self.loops if self.amount(loop) and
+                 not any(4 * self.amount(child) > self.amount(loop) for child in loop.children)]
+        most = max((self.amount(loop) for loop in inner), default=0)
+        # A third: of the two axes of a separable filter, which take turns.
+        return sorted((loop for loop in inner if 3 * self.amount(loop) >= most),
+                      key=lambda loop: loop.header) if most else []
+
+    def inside(self, loop):
+        return [s for s in self.sums if s is loop or within(s, loop)]
+
+    def way(self, region):
+        """(code, children met) of the way through `region` that sums, copies and stores."""
+        walk = hot_paths.Walk(self.blocks, region)
+        best, ahead_of = {}, {}
+        copies = {id(loop) for loop in self.loops if self.copies(loop)}
+        for number in reversed(walk.order):
+            ahead = walk.after(number)
+            ends = region.header in ahead or any(i.name == "EXIT" for i in walk.code(number))
+            options = [((0, 0), None)] if ends else []
+            options += [(best[n], n) for n in ahead - {region.header} if n in best]
+            if not options:
+                continue
+            value, ahead_of[number] = max(options, key=lambda option: option[0])
+            child, code = walk.inner.get(number), walk.code(number)
+            main = len(self.inside(child)) if child else 0
+            if any(region is loop for loop in self.sums):
+                main += sum(hot_paths.math(i) == self.kind for i in code)
+            best[number] = (value[0] + main,
+                            value[1] + (64 if id(child) in copies else 0) + sum(map(worth, code)) - len(code))
+        code, children, number = [], [], region.header
+        while number is not None and number in best:
+            code += walk.code(number)
+            if number in walk.inner:
+                children.append(walk.inner[number])
+            number = ahead_of[number]
+        return code, children
+
+
+def within(loop, outer):
+    while loop is not None and loop is not outer:
+        loop = loop.parent
+    return loop is outer
+
+
+PARTS = ("sums", "other_sums", "copy", "move", "frame", "finish", "around", "outer", "outermost", "once")
+
+
+def read(code, kernel):
+    """{name of PARTS: Part} of a kernel's instructions, and the name of its multiply-add.
+
+    sums, other_sums: by multiply-add; copy: by LDGSTS of 16 bytes of a warp; move: by LDG of an element
+    on its way to shared memory, and frame: the same where that takes most; finish: by turn of the
+    loop that stores results one at a time; around: for each turn that runs through a loop of sums (a
+    part of a turn, if it runs through several), without what is by multiply-add; outer, outermost:
+    the loops around that, likewise; once: what is in no loop.
+    """
+    blocks = loops.cut(code)
+    found = loops.find(blocks)
+    kind = hot_paths.kind_of_math(blocks, found, kernel) or fallback(kernel)
+    nest = Nest(blocks, found, kind)
+    parts, region = {}, None
+    if nest.sums:
+        parts |= sum_parts(nest)
+        region = max(nest.sums, key=nest.amount).parent
+    for name in ("around", "outer", "outermost"):
+        if region is None:
+            break
+        parts[name] = rest(nest, region, parts)
+        region = region.parent
+    parts["once"] = rest(nest, everything(blocks), parts)
+    around = set()
+    for loop in nest.sums:
+        while loop is not None:
+            around.add(id(loop))
+            loop = loop.parent
+    return kind, parts | moving_parts([loop for loop in found if id(loop) not in around], nest)
+
+
+def moving_parts(others, nest):
+    """copy, move, frame and finish, of loops without sums: the shortest ways that do most of it."""
+    def by(loops_, unit):
+        ways = [hot_paths.through(nest.blocks, loop, unit) for loop in loops_]
+        ways = [(way.code, way.count(unit)) for way in ways]
+        return sorted((count(code, nest.kind, True) * (1 / n) for code, n in ways if n),
+                      key=lambda part: part.issued)
+
+    def has(loop, name):
+        return any(i.name == name for n in loop.own_blocks() for i in nest.blocks[n].code)
+    own = [loop for loop in others if loop in nest.loops]
+    copies = by(own, hot_paths.is_copy)
+    moves = by([loop for loop in own if has(loop, "STS")], lambda i: i.name == "LDG")
+    stores = by([loop for loop in others if not loop.children], lambda i: i.name == "STG")
+    parts = {"copy": copies[0]} if copies else {}
+    parts |= {"move": moves[0], "frame": moves[-1]} if moves else {}
+    return parts | ({"finish": stores[0]} if stores else {})
+
+
+def fallback(kernel):
+    """The multiply-add of a kernel that no loop has many of."""
+    first = kernel.partition("<")[2]
+    return "DFMA" if re.match(r"(\w+::)*(Complex<)?double", first) else (
+        "IMAD" if re.match(r"(un)?signed", first) else "FFMA")
+
+
+def sum_parts(nest):
+    """The loops of sums. Two that do not take as many instructions are two parts."""
+    rows = []
+    for loop in nest.sums:
+        part = count(nest.way(loop)[0], nest.kind, True)
+        if part.math:
+            rows.append(part * (1 / part.math))
+    main = min(rows, key=lambda part: part.issued)
+    other = max(rows, key=lambda part: part.issued)
+    return {"sums": main} | ({"other_sums": other} if other.issued > 1.1 * main.issued else {})
+
+
+def everything(blocks):
+    """The kernel as a loop of one turn."""
+    whole = loops.Loop(0, loops.reach(blocks, 0))
+    inner = [loop for loop in loops.find(blocks) if loop.parent is None and loop.blocks <= whole.blocks]
+    whole.children = inner
+    return whole
+
+
+def rest(nest, region, parts):
+    code, children = nest.way(region)
+    whole = count(code, nest.kind, region.header != 0)
+    if "sums" in parts:
+        whole = whole - parts["sums"] * whole.math
+    through = [child for child in children if nest.inside(child)]
+    return whole * (1 / max(1, len(through)))
+
+
+def entry(name, kind, registers, shared, parts):
+    """A kernel as C++: cuda/runtime/kernel_costs.hpp has the fields."""
+    def number(value):
+        return f"{float(f'{value:.4g}'):g}"
+    lines = [f'{{"{name}", "{kind}", {registers}, {shared},\n']
+    for part in PARTS:
+        fields = dataclasses.asdict(parts.get(part, Part()))
+        del fields["math"]
+        values = [number(value) for value in fields.values()]
+        lines.append(f' {{{", ".join(values) if any(value != "0" for value in values) else ""}}},  // {part}\n')
+    return "".join(lines) + "},\n"
