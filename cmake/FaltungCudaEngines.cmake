@@ -26,6 +26,7 @@ set(FALTUNG_CUDA_ENGINE_SOURCES
     cuda/direct/direct_kernels.cu
     cuda/direct/direct_lowering.cpp
     cuda/direct/direct_patch.cu
+    cuda/direct/direct_runs.cpp
     cuda/direct/direct_slab.cu
     cuda/direct/direct_walk.cu
     cuda/direct/direct_walk_general.cu

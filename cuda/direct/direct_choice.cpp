@@ -2,6 +2,7 @@
 
 #include "cpp/core/error_terms.hpp"
 #include "cpp/core/message.hpp"
+#include "cuda/direct/direct_runs.hpp"
 
 namespace faltung::cuda::direct {
 namespace {
@@ -20,6 +21,11 @@ int sum_bytes(const Problem& p) { return static_cast<int>(size_of(p.accumulator)
 // Elements of one or two bytes, which walk_kernel unpacks.
 bool narrow_integer(DType type) { return is_integer(type) && size_of(type) <= 2; }
 
+double microseconds(const Call& call, const auto& tiling) {
+  const Problem& p = call.problem;
+  return predict(call.gpu, run_of(call.geometry, tiling, p.accumulator, x_type(p), p.bytes())).us;
+}
+
 bool is_fir(const Call& call) {
   const DType type = call.problem.accumulator;
   return (type == DType::f32 || type == DType::f64 || type == DType::c64) && can_fir(call.geometry);
@@ -28,7 +34,7 @@ bool is_fir(const Call& call) {
 Choice cut_fir(const Call& call, bool) {
   const auto& [p, g, gpu] = call;
   const auto t = fir_tiling(g, sum_bytes(p), gpu.limits);
-  return {t, predict_fir_us(gpu, g, t, p.accumulator, p.bytes())};
+  return {t, microseconds(call, t)};
 }
 
 // Matrix instructions take taps and elements of one half type, or any taps with bytes.
@@ -45,7 +51,7 @@ bool is_band(const Call& call) {
 Choice cut_band(const Call& call, bool) {
   const auto& [p, g, gpu] = call;
   const auto t = band_tiling(g, static_cast<int>(size_of(x_type(p))), gpu.limits);
-  return {t, predict_band_us(gpu, g, t, p.filter, p.bytes())};
+  return {t, microseconds(call, t)};
 }
 
 bool walks(const Call& call) {
@@ -61,7 +67,7 @@ Choice cut_walk(const Call& call, bool aligned) {
   const auto& [p, g, gpu] = call;
   const bool general = !(aligned && native(p) && walk_aligned(g, sum_bytes(p)));
   const auto t = walk_tiling(g, general, gpu.limits);
-  return {t, predict_walk_us(gpu, g, t, p.accumulator, p.multiply_adds(), p.bytes())};
+  return {t, microseconds(call, t)};
 }
 
 bool floats(const Problem& p) { return p.accumulator == DType::f32 && x_type(p) == DType::f32; }
@@ -71,14 +77,14 @@ bool is_slab(const Call& call) { return floats(call.problem) && can_slab(call.ge
 Choice cut_slab(const Call& call, bool) {
   const auto& [p, g, gpu] = call;
   const auto t = slab_tiling(g, !(native(p) && g.axis[2].y_stride == 1), gpu.limits);
-  return {t, predict_slab_us(gpu, g, t, p.bytes())};
+  return {t, microseconds(call, t)};
 }
 
 bool is_patch(const Call& call) { return floats(call.problem) && can_patch(call.geometry); }
 
 Choice cut_patch(const Call& call, bool) {
   const auto t = patch_tiling(call.geometry);
-  return {t, predict_patch_us(call.gpu, call.geometry, t, call.problem.bytes())};
+  return {t, microseconds(call, t)};
 }
 
 bool is_tile(const Call&) { return true; }
@@ -86,8 +92,7 @@ bool is_tile(const Call&) { return true; }
 Choice cut_tile(const Call& call, bool) {
   const auto& [p, g, gpu] = call;
   const auto t = choose_tiling(g, sum_bytes(p));
-  return {t, predict_us(gpu, g, t, p.accumulator, p.input != p.accumulator, p.multiply_adds(),
-                        p.bytes())};
+  return {t, microseconds(call, t)};
 }
 
 template <Choice (*cut)(const Call&, bool)>
