@@ -47,6 +47,7 @@ set(FALTUNG_CUDA_ENGINE_SOURCES
     cuda/im2col/im2col_store.cu
     cuda/im2col/im2col_task.cu
     cuda/im2col/products.cpp
+    cuda/masked/masked.cu
     cuda/separable/separable_engine.cu
     cuda/separable/separable_f32.cu
     cuda/separable/separable_f64.cu

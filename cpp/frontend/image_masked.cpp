@@ -78,12 +78,13 @@ MaskedImage masked_image(Kind kind, const ConstTensorView& x, const ConstTensorV
                               .weights = {},
                               .taps = {},
                               .run = o.run,
+                              .device = x.device,
                               .data = {},
                               .divisors = {},
                               .counts = {}},
                    .pass = {}};
   masked::Masked& m = made.masked;
-  m.weights = masked::checked_weights(o.weights, x, keep);
+  m.weights = masked::checked_weights(o.weights, x, types.sums, keep);
   // Checks w before it is read.
   made.pass = make_pass(kind, w, checked_axes(o.axes, x.shape.size()), o.boundary, o.origin);
   m.taps = masked::prepare_taps(w, "w", types.sums, m.weights.given(), words);
@@ -99,7 +100,7 @@ MaskedImage masked_image(Kind kind, const ConstTensorView& x, const ConstTensorV
   if (m.taps.equal) weights.w = m.taps.ones;
   counts.w = m.taps.ones;
   const bool local = m.data.plan->error_bound().kind != ErrorBound::Kind::normwise;
-  if (cut == masked::Cut::bands && local && m.taps.divides) {
+  if (cut == masked::Cut::bands && x.device.kind == DeviceKind::cpu && local && m.taps.divides) {
     m.bands = bands_of(m.taps, made.pass, weights, counts, image, call);
     if (m.bands) return made;
   }

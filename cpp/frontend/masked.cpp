@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include <faltung/error.hpp>
 #include "cpp/core/copy_elements.hpp"
@@ -75,10 +76,10 @@ Types checked_types(const ConstTensorView& x, const ConstTensorView& w, std::str
     throw InvalidProblem(
         message("accumulator is ", name(*words.accumulator), "; sums are formed in f32 or f64"));
   }
-  if (x.device.kind != DeviceKind::cpu || w.device.kind != DeviceKind::cpu) {
-    throw NoEngine(message("weights are applied and divided by on the cpu only, x is on ", x.device,
-                           " and ", w_name, " on ", w.device,
-                           "; copy them with Tensor::to(Device::cpu())"));
+  if (w.device.kind != DeviceKind::cpu) {
+    throw NoEngine(message(w_name, " is on ", w.device,
+                           ", and its taps are looked at before anything runs; copy it with "
+                           "Tensor::to(Device::cpu()), wherever x is"));
   }
   Types types{.result = words.output.value_or(x.dtype)};
   const bool wide = x.dtype == f64 || types.result == f64 || words.accumulator == f64;
@@ -90,7 +91,22 @@ Types checked_types(const ConstTensorView& x, const ConstTensorView& w, std::str
   return types;
 }
 
-Weights checked_weights(const ConstTensorView& weights, const ConstTensorView& x, bool keep) {
+namespace {
+
+// What a run on the CPU finds while it loads.
+double checked_largest(const Tensor& weights) {
+  double largest = 0;
+  for (const double weight : compact_copy(weights, f64).values<double>()) {
+    if (!(weight >= 0 && weight <= std::numeric_limits<double>::max())) throw_misfit();
+    largest = std::max(largest, weight);
+  }
+  return largest;
+}
+
+}  // namespace
+
+Weights checked_weights(const ConstTensorView& weights, const ConstTensorView& x, DType sums,
+                        bool keep) {
   if (!is_given(weights)) return {};
   if (weights.strides.size() != weights.shape.size()) {
     throw InvalidProblem(message("weights has ", weights.strides.size(), " strides for ",
@@ -108,9 +124,19 @@ Weights checked_weights(const ConstTensorView& weights, const ConstTensorView& x
   if (is_complex(weights.dtype)) {
     throw InvalidProblem(message("weights has complex type ", name(weights.dtype), "; use f32"));
   }
+  if (weights.device.kind != DeviceKind::cpu) {
+    throw NoEngine(message("weights is on ", weights.device,
+                           ", and they are looked at before anything runs; copy them with "
+                           "Tensor::to(Device::cpu()), wherever x is"));
+  }
   check_view(weights, {"weights", weights.dtype, weights.shape, weights.strides}, Device::cpu());
   Weights result{weights, {}};
-  if (keep) {
+  if (x.device.kind != DeviceKind::cpu) {
+    const Tensor copy = compact_copy(weights, sums);
+    result.largest = checked_largest(copy);
+    result.memory = std::make_shared<const Tensor>(copy.to(x.device));
+    result.view = result.memory->view();
+  } else if (keep) {
     result.memory = std::make_shared<const Tensor>(compact_copy(weights, weights.dtype));
     result.view = result.memory->view();
   }

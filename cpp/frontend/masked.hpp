@@ -17,6 +17,8 @@ namespace faltung::masked {
 struct Weights {
   ConstTensorView view = {};
   std::shared_ptr<const Tensor> memory = {};
+  double largest =
+      1;  ///< of those on a device other than the CPU, where they were looked at before
   [[nodiscard]] bool given() const { return view.data != nullptr; }
 };
 
@@ -55,15 +57,16 @@ struct Types {
 };
 
 /// @throws InvalidProblem for types that have no missing values, or options that contradict each
-///         other; NoEngine for data on another device.
+///         other; NoEngine for a filter on another device than the CPU.
 [[nodiscard]] Types checked_types(const ConstTensorView& x, const ConstTensorView& w,
                                   std::string_view w_name, const Words& words);
 
-/// The caller's weights, or a copy of them for a plan.
+/// The caller's weights, or a copy of them for a plan; for x on another device than the CPU a copy
+/// there, in the type of the sums.
 ///
-/// @throws InvalidProblem if they do not fit x.
+/// @throws InvalidProblem if they do not fit x, NoEngine if they are not on the CPU.
 [[nodiscard]] Weights checked_weights(const ConstTensorView& weights, const ConstTensorView& x,
-                                      bool keep);
+                                      DType sums, bool keep);
 
 /// The filter as the three sums take it.
 struct Taps {
@@ -89,6 +92,7 @@ struct Masked {
   Taps taps;
   bool outside_counts = true;  ///< so that nothing is missing if no element of x is
   Execution run;
+  Device device = Device::cpu();  ///< of x; elsewhere runs look at no data
   /// Of x times its weights, of the weights, and of what counts, to images of y's shape. The last
   /// two are there if `taps` says so, and there are no bands.
   Step data, divisors, counts;
@@ -105,6 +109,9 @@ enum class Cut { whole, bands };
 /// @param weights  without data where nothing can be missing
 Loaded load_elements(const Masked& masked, std::int64_t first, const ConstTensorView& x,
                      const TensorView& values, const TensorView& weights);
+/// The same of all of x on another device, without a look at them.
+Loaded load_on_device(const Masked& masked, const ConstTensorView& x, const TensorView& values,
+                      const TensorView& weights, const Stream& stream);
 
 /// Results of sums, as `divide` and `restore` say.
 ///
@@ -138,7 +145,7 @@ class Sums {
   [[nodiscard]] Images form(const ConstTensorView& x, const TensorView& sums, const Stream& stream,
                             const Workspace& workspace, bool everything) const;
   /// The values and the weights alone.
-  Loaded load_from(const ConstTensorView& x, const Images& images) const;
+  Loaded load_from(const ConstTensorView& x, const Images& images, const Stream& stream) const;
   /// What lies behind the images: scratch memory of the convolutions.
   [[nodiscard]] Workspace scratch(const Workspace& workspace) const;
 

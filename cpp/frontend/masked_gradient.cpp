@@ -60,7 +60,7 @@ class Run {
     const double of_gain =
         divide_backward(gradient, images_.sums, divisors, images_.counts,
                         original ? x : ConstTensorView{}, images_.rule, originals_, through);
-    (void)sums_.load_from(x, images_);  // once more: divisors and counts took their place
+    (void)sums_.load_from(x, images_, stream_);  // once more: divisors and counts took their place
     if (g_.of == Operand::data) {
       data(gradient, x, through, to);
     } else {
@@ -153,6 +153,10 @@ void Gradient::run(const ConstTensorView& dy_data, const ConstTensorView& x_data
 
 void check_gradient(const ConstTensorView& dy, const Masked& masked, const Shape& y,
                     const Device& device) {
+  if (device.kind != DeviceKind::cpu) {
+    throw NoEngine(message("gradients of masked convolution are formed on the cpu only, x is on ",
+                           device, "; copy dy and x with Tensor::to(Device::cpu())"));
+  }
   if (dy.dtype != masked.types.result) {
     throw InvalidProblem(message("dy has type ", name(dy.dtype), ", the result has ",
                                  name(masked.types.result),

@@ -106,37 +106,27 @@ template <typename T>
 class Divisors {
  public:
   Divisors(const ConstTensorView& divisors, const ConstTensorView& counts, const QuotientRule& rule)
-      : divisors_(data_of<T>(divisors)),
-        counts_(data_of<T>(counts)),
-        sum_(static_cast<T>(rule.sum)),
-        tap_(static_cast<T>(rule.tap)),
-        vanishing_(static_cast<T>(rule.vanishing)),
-        sign_(static_cast<T>(rule.sum < 0 ? -1 : 1)),
-        least_(static_cast<T>(rule.min_share * std::abs(rule.sum))),
-        // A whole number, FFT's error apart.
-        fewest_(static_cast<T>(static_cast<double>(rule.min_count) - 0.5)) {}
+      : divisors_(data_of<T>(divisors)), counts_(data_of<T>(counts)), q_(quotient_of<T>(rule)) {}
 
   [[nodiscard]] bool given() const { return divisors_ != nullptr; }
   [[nodiscard]] bool counted() const { return counts_ != nullptr; }
-  [[nodiscard]] T at(std::int64_t i) const { return given() ? divisors_[i] * tap_ : sum_; }
+  [[nodiscard]] T at(std::int64_t i) const { return given() ? divisors_[i] * q_.tap : q_.sum; }
   [[nodiscard]] bool is_empty(std::int64_t i) const {
     return given() && (is_light(at(i)) || (counted() && is_few(i)));
   }
 
-  [[nodiscard]] Quotient<T> quotient(T gain, T fill) const {
-    return {sum_, tap_, vanishing_, sign_, least_, fewest_, gain, fill};
-  }
+  [[nodiscard]] const Quotient<T>& quotient() const { return q_; }
   [[nodiscard]] const T* divisors() const { return divisors_; }
   [[nodiscard]] const T* counts() const { return counts_; }
 
  private:
   [[nodiscard]] bool is_light(T divisor) const {
-    return !(std::abs(divisor) > vanishing_) | (divisor * sign_ < least_);
+    return !(std::abs(divisor) > q_.vanishing) | (divisor * q_.sign < q_.least);
   }
-  [[nodiscard]] bool is_few(std::int64_t i) const { return counts_[i] < fewest_; }
+  [[nodiscard]] bool is_few(std::int64_t i) const { return counts_[i] < q_.fewest; }
 
   const T *divisors_, *counts_;
-  T sum_, tap_, vanishing_, sign_, least_, fewest_;
+  Quotient<T> q_;
 };
 
 }  // namespace
@@ -154,14 +144,16 @@ Loaded load(const ConstTensorView& x, const TensorView& values, const TensorView
       T* const own = w == nullptr ? nullptr : w + first;
       seen.add(load_piece(kernels, from + first, v + first, own, last - first, rule));
     });
-    if (seen.misfit) {
-      throw InvalidProblem(
-          "weights has an element that is negative, NaN or infinite; a weight is finite and at "
-          "least 0, and 0 stands for what is missing");
-    }
+    if (seen.misfit) throw_misfit();
     loaded = {!seen.other, static_cast<double>(seen.largest.load())};
   });
   return loaded;
+}
+
+void throw_misfit() {
+  throw InvalidProblem(
+      "weights has an element that is negative, NaN or infinite; a weight is finite and at "
+      "least 0, and 0 stands for what is missing");
 }
 
 bool has_nan(const ConstTensorView& values) {
@@ -184,7 +176,7 @@ void divide(const ConstTensorView& sums, const ConstTensorView& divisors,
     const T* const from = data_of<T>(sums);
     T* const to = data_of<T>(results);
     const Divisors<T> by(divisors, counts, rule);
-    const Quotient<T> q = by.quotient(static_cast<T>(rule.gain), static_cast<T>(rule.fill));
+    const Quotient<T> q = by.quotient();
     const RowKernels<T> kernels = row_kernels<T>();
     const auto at = [](const T* all, std::int64_t first) {
       return all == nullptr ? nullptr : all + first;

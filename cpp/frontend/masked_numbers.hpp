@@ -5,15 +5,9 @@
 
 #include <faltung/masked.hpp>
 #include <faltung/tensor.hpp>
+#include "cpp/core/masked_passes.hpp"
 
 namespace faltung::masked {
-
-/// What becomes of data before they are convolved.
-struct LoadRule {
-  NanRule nan = NanRule::missing;
-  double nan_value = 0;
-  bool weighted = false;  ///< the weights are given, and stand where they belong
-};
 
 /// What was seen.
 struct Loaded {
@@ -30,21 +24,13 @@ struct Loaded {
 Loaded load(const ConstTensorView& x, const TensorView& values, const TensorView& weights,
             const LoadRule& rule);
 
+/// For a weight that is negative, NaN or infinite.
+[[noreturn]] void throw_misfit();
+
 /// Whether an element is NaN.
 ///
 /// @param values  compact, f32 or f64
 [[nodiscard]] bool has_nan(const ConstTensorView& values);
-
-/// When a result is empty, and what it is then.
-struct QuotientRule {
-  double tap = 1;        ///< a divisor is this times the sum of weights
-  double sum = 1;        ///< of all taps: the divisor where all counts
-  double gain = 1;       ///< times the quotient
-  double min_share = 0;  ///< of a divisor in `sum`, rounding taken off
-  double vanishing = 0;  ///< divisors up to this may be the error of 0, per weight of 1
-  std::int64_t min_count = 0;
-  double fill = 0;
-};
 
 /// Results of sums.
 ///
@@ -53,12 +39,6 @@ struct QuotientRule {
 /// @param results   likewise; they may be the sums
 void divide(const ConstTensorView& sums, const ConstTensorView& divisors,
             const ConstTensorView& counts, const QuotientRule& rule, const TensorView& results);
-
-/// What results owe to the element of x in their place.
-struct OriginalRule {
-  bool fills = false;      ///< empty results are the element
-  bool preserves = false;  ///< NaN stays NaN
-};
 
 /// @param results  compact, after divide
 /// @param x        of their shape, any real floating type and strides

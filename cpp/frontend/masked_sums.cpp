@@ -5,6 +5,7 @@
 #include <cmath>
 #include <utility>
 
+#include "cpp/core/backend.hpp"
 #include "cpp/core/copy_elements.hpp"
 #include "cpp/core/float_environment.hpp"
 #include "cpp/frontend/execution.hpp"
@@ -13,6 +14,8 @@
 
 namespace faltung::masked {
 namespace {
+
+bool is_elsewhere(const Masked& masked) { return masked.device.kind != DeviceKind::cpu; }
 
 std::size_t scratch_bytes(const Masked& masked) {
   return std::max({masked.data.workspace_bytes, masked.divisors.workspace_bytes,
@@ -39,6 +42,19 @@ Loaded load_elements(const Masked& masked, std::int64_t first, const ConstTensor
                .weighted = masked.weights.given()});
 }
 
+Loaded load_on_device(const Masked& masked, const ConstTensorView& x, const TensorView& values,
+                      const TensorView& weights, const Stream& stream) {
+  cuda_backend().load_masked({.x = x,
+                              .given = masked.weights.view,
+                              .values = values,
+                              .weights = weights,
+                              .rule = {.nan = masked.words.nan,
+                                       .nan_value = masked.words.nan_value,
+                                       .weighted = masked.weights.given()}},
+                             stream);
+  return {false, masked.weights.largest};
+}
+
 void finish(const TensorView& sums, const ConstTensorView& divisors, const ConstTensorView& counts,
             const Masked& masked, const ConstTensorView& x, const QuotientRule& rule,
             const TensorView& results) {
@@ -60,7 +76,7 @@ namespace {
 bool is_read_as_it_is(const Masked& masked, const ConstTensorView& x) {
   if (masked.weights.given() || x.dtype != masked.types.sums || !is_compact(x)) return false;
   if (masked.words.nan == NanRule::spread) return true;
-  return masked.outside_counts && !has_nan(x);
+  return !is_elsewhere(masked) && masked.outside_counts && !has_nan(x);
 }
 
 }  // namespace
@@ -80,7 +96,7 @@ std::size_t Sums::bytes() const { return image_bytes() + scratch_bytes(masked_);
 
 TensorView Sums::image(const Shape& shape, const Workspace& workspace, std::size_t offset) const {
   return {static_cast<std::byte*>(workspace.data) + offset, masked_.types.sums, shape,
-          compact_strides(shape), Device::cpu()};
+          compact_strides(shape), masked_.device};
 }
 
 Workspace Sums::scratch(const Workspace& workspace) const {
@@ -106,7 +122,10 @@ Sums::Images Sums::images_in(const TensorView& sums, const Workspace& workspace)
   return images;
 }
 
-Loaded Sums::load_from(const ConstTensorView& x, const Images& images) const {
+Loaded Sums::load_from(const ConstTensorView& x, const Images& images, const Stream& stream) const {
+  if (is_elsewhere(masked_)) {
+    return load_on_device(masked_, x, images.values, images.weights, stream);
+  }
   return load_elements(masked_, 0, x, images.values, images.weights);
 }
 
@@ -121,7 +140,7 @@ Sums::Images Sums::form(const ConstTensorView& x, const TensorView& sums, const 
     images.divisors.data = images.counts.data = nullptr;
     return images;
   }
-  const Loaded loaded = load_from(x, images);
+  const Loaded loaded = load_from(x, images, stream);
   masked_.data.run(images.values, images.sums, stream, rest);
   if (!taps.divides || (loaded.all_count && masked_.outside_counts && !everything)) {
     images.divisors.data = images.counts.data = nullptr;
@@ -137,7 +156,11 @@ Sums::Images Sums::form(const ConstTensorView& x, const TensorView& sums, const 
   images.rule.vanishing *= loaded.largest_weight;
   if (taps.counts_apart) {
     // The weights have done their work; what is above 0 counts.
-    count_weights(images.weights);
+    if (is_elsewhere(masked_)) {
+      cuda_backend().count_masked(images.weights, stream);
+    } else {
+      count_weights(images.weights);
+    }
     masked_.counts.run(images.weights, images.counts, stream, rest);
   } else if (taps.rule.min_count > 1) {
     images.counts = images.divisors;
@@ -159,6 +182,19 @@ class Whole {
   void run(const ConstTensorView& x, const TensorView& y, const Stream& stream,
            const Workspace& workspace) const {
     const Sums::Images images = sums_.form(x, y, stream, workspace, false);
+    if (is_elsewhere(masked_)) {
+      // Signals have no elements in the places of their results.
+      const bool paired = x.shape == y.shape;
+      return cuda_backend().divide_masked(
+          {.sums = images.sums,
+           .divisors = images.divisors,
+           .counts = images.counts,
+           .x = paired ? x : ConstTensorView{},
+           .y = y,
+           .rule = images.rule,
+           .originals = {.fills = !masked_.words.fill, .preserves = masked_.words.preserve_nan}},
+          stream);
+    }
     const FloatEnvironment environment(subnormals_of(masked_.run));
     finish(images.sums, images.divisors, images.counts, masked_, x, images.rule, images.sums);
     if (!in_place_) copy_elements(images.sums, y);
@@ -202,6 +238,7 @@ void add_masked(Steps& steps, Masked masked) {
   const Shape x = steps.x().shape;
   Step step{.from = Place::x, .to = Place::y, .what = "quotients of sums and weights"};
   const auto kept = std::make_shared<const Masked>(std::move(masked));
+  if (is_elsewhere(*kept)) cuda_backend().prepare_masked(kept->device, kept->types.sums);
   const Whole whole(*kept, x, y);
   step.parts = {kept->data.plan};
   if (kept->bands) {

@@ -115,11 +115,12 @@ masked::Masked masked_signal(bool correlates, const ConstTensorView& x, const Co
                    .weights = {},
                    .taps = {},
                    .run = o.run,
+                   .device = x.device,
                    .data = {},
                    .divisors = {},
                    .counts = {}};
   check_operands(x, k);
-  m.weights = masked::checked_weights(o.weights, x, keep);
+  m.weights = masked::checked_weights(o.weights, x, m.types.sums, keep);
   if (element_count(k.shape) == 0 || element_count(x.shape) == 0) {
     throw InvalidProblem(message("x has shape ", x.shape, " and k ", k.shape,
                                  "; convolution needs at least one element of each"));
@@ -127,18 +128,18 @@ masked::Masked masked_signal(bool correlates, const ConstTensorView& x, const Co
   m.taps = masked::prepare_taps(k, "k", m.types.sums, m.weights.given(), words);
   m.outside_counts = all_taps_meet(x, k, o.mode);
   const TensorView image{nullptr, m.types.sums, x.shape, compact_strides(x.shape), x.device};
-  m.data = planned(correlates, image, m.taps.data.clone(), o);
+  m.data = planned(correlates, image, m.taps.data.to(x.device), o);
   const masked::Taps& taps = m.taps;
   const bool local = m.data.plan->error_bound().kind != ErrorBound::Kind::normwise;
-  if (cut == masked::Cut::bands && local && taps.divides) {
+  if (cut == masked::Cut::bands && x.device.kind == DeviceKind::cpu && local && taps.divides) {
     m.bands = bands_of(m.taps, masked_problem(correlates, x, k, o.mode, m.types.sums),
                        {x.shape, masked_shape(x, k, o.mode)}, o);
     if (m.bands) return m;
   }
   if (taps.divides) {
-    m.divisors = planned(correlates, image, (taps.equal ? taps.ones : taps.data).clone(), o);
+    m.divisors = planned(correlates, image, (taps.equal ? taps.ones : taps.data).to(x.device), o);
   }
-  if (taps.counts_apart) m.counts = planned(correlates, image, taps.ones.clone(), o);
+  if (taps.counts_apart) m.counts = planned(correlates, image, taps.ones.to(x.device), o);
   return m;
 }
 

@@ -3,6 +3,7 @@
 #include <map>
 #include <mutex>
 
+#include "cuda/masked/masked.hpp"
 #include "cuda/runtime/architectures.hpp"
 #include "cuda/runtime/device_guard.hpp"
 #include "cuda/runtime/vendor_library.hpp"
@@ -189,6 +190,23 @@ class CudaBackend final : public DeviceBackend {
     const DeviceGuard guard(device.index);
     check(cudaMemset(target, value, bytes), "fill ", bytes, " bytes on ", device);
     check(cudaStreamSynchronize(nullptr), "wait for ", device);
+  }
+
+  void prepare_masked(const Device& device, DType sums) const override {
+    const DeviceGuard guard(device.index);
+    cuda::masked::prepare(sums);
+  }
+  void load_masked(const masked::LoadPass& pass, const Stream& stream) const override {
+    const DeviceGuard guard(stream.device.index);
+    cuda::masked::load(pass, static_cast<cudaStream_t>(stream.handle));
+  }
+  void divide_masked(const masked::QuotientPass& pass, const Stream& stream) const override {
+    const DeviceGuard guard(stream.device.index);
+    cuda::masked::divide(pass, static_cast<cudaStream_t>(stream.handle));
+  }
+  void count_masked(const TensorView& weights, const Stream& stream) const override {
+    const DeviceGuard guard(stream.device.index);
+    cuda::masked::count(weights, static_cast<cudaStream_t>(stream.handle));
   }
 };
 

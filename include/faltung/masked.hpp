@@ -32,15 +32,16 @@
 /// A result is empty where its weights (the divisor) sum to 0, to less than `min_weight` of the sum
 /// of all taps, or come from fewer than `min_count` elements. It is `fill` then.
 ///
-/// x is f16, bf16, f32 or f64, on the CPU; sums, divisor and quotient are formed in f32, or in f64
-/// for f64 data, results and accumulators. Where nothing is missing there is one convolution, else
-/// there are two. Under Method::automatic they sum directly, so that results with little weight
-/// keep their digits; FFT is for Method::fft alone, errs by the norm of the data divided by the
-/// weight, and takes divisors within its own error for 0.
+/// x is f16, bf16, f32 or f64, on any device, the filter and `weights` on the CPU; sums, divisor
+/// and quotient are formed in f32, or in f64 for f64 data, results and accumulators. Where nothing
+/// is missing there is one convolution, else there are two; on a GPU, where a run looks at no data,
+/// two wherever something may be missing. Under Method::automatic they sum directly, so that
+/// results with little weight keep their digits; FFT is for Method::fft alone, errs by the norm of
+/// the data divided by the weight, and takes divisors within its own error for 0.
 ///
 /// Every function throws InvalidProblem for operands and options that break a rule named here, and
-/// for a result view of another shape; NoEngine for data on other devices; DeviceError if memory
-/// runs out.
+/// for a result view of another shape; NoEngine for filters and weights on a GPU, and for gradients
+/// of data there; DeviceError if memory runs out.
 namespace faltung {
 
 /// What a NaN among the data is.

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "cpp/core/masked_passes.hpp"
+
 namespace faltung::masked {
 
 /// What a row of data with weights showed.
@@ -19,12 +21,6 @@ struct NanLoad {
   bool missing = true;    ///< of weight 0
   bool replaced = false;  ///< `replacement` in their place
   T replacement = 0;
-};
-
-/// The numbers of a quotient, as QuotientRule has them, in the type of the sums.
-template <typename T>
-struct Quotient {
-  T sum, tap, vanishing, sign, least, fewest, gain, fill;
 };
 
 /// Passes over rows of n numbers, for one instruction set: the same bits in all.
