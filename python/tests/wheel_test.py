@@ -19,6 +19,16 @@ assert importlib.metadata.version("faltung") == faltung.__version__
 loaded = {line.split()[-1] for line in open("/proc/self/maps") if re.search(r"/lib(faltung|tbb|hwy)[^/]*$", line.rstrip())}
 assert loaded and all(pathlib.Path(sys.prefix) in pathlib.Path(path).parents for path in loaded), loaded
 
+# Each library that came with the wheel has its licence there, and the wheel's own list names it.
+files = importlib.metadata.files("faltung")
+carried = {re.match(r"lib[a-z_]+", path.name).group() for path in files if path.parts[0] == "faltung.libs"}
+licences = {str(path) for path in files if ".dist-info/licenses" in str(path)}
+named = {name for name in importlib.metadata.metadata("faltung").get_all("License-File")}
+assert {pathlib.Path(path).name for path in licences} >= {"LICENSE"}, licences
+assert carried and all(any(f"/licenses/{name}/" in path for path in licences) for name in carried), (carried, licences)
+assert {path.partition("/licenses/")[2] for path in licences} == named, (licences, named)
+assert all(path.read_text().strip() for path in files if str(path) in licences)
+
 np.testing.assert_array_equal(faltung.signal.convolve([1, 2, 3], [0, 1, 10]), [0, 1, 12, 23, 30])
 x = np.random.default_rng(1).integers(-3, 4, (2, 3, 40, 40)).astype(np.float32)
 w = np.ones((4, 3, 5, 5), np.float32)
