@@ -29,6 +29,7 @@
 #include <faltung/promotion.hpp>
 #include <faltung/rank.hpp>
 #include <faltung/resample.hpp>
+#include <faltung/restoration.hpp>
 #include <faltung/result_view.hpp>
 #include <faltung/signal.hpp>
 #include <faltung/tensor.hpp>

@@ -3,9 +3,11 @@
 Images are of any rank; float32 ones stay float32, all others become float64.
 """
 
+import operator
+
 import numpy as np
 
-from . import signal
+from . import _core
 from ._arrays import numpy_array, results_of_the_same_kind
 
 __all__ = ["richardson_lucy", "wiener"]
@@ -32,20 +34,9 @@ def richardson_lucy(image, psf, num_iter=50, clip=True, filter_epsilon=None):
     >>> richardson_lucy(blurred, np.array([0.25, 0.5, 0.25]), num_iter=200).round(2)
     array([0., 0., 1., 0., 0.])
     """
-    image, psf = _floating(image), _floating(psf)
-    # The middle of an even extent is one before its half; an odd one has the same middle from both sides, so that
-    # the reversed kernel is the adjoint.
-    psf = np.pad(psf.astype(image.dtype, copy=False), [(1 - extent % 2, 0) for extent in psf.shape])
-    adjoint = np.flip(psf)
-    guess = np.full(image.shape, 0.5, image.dtype)
-    for _ in range(num_iter):
-        blurred = signal.convolve(guess, psf, "same")
-        blurred += image.dtype.type(1e-12)  # nothing is divided by 0
-        ratio = image / blurred
-        if filter_epsilon:
-            ratio[blurred < filter_epsilon] = 0
-        guess *= signal.convolve(ratio, adjoint, "same")
-    return np.clip(guess, -1, 1, out=guess) if clip else guess
+    image = _floating(image)
+    psf = _floating(psf).astype(image.dtype, copy=False)
+    return _core.richardson_lucy(image, psf, operator.index(num_iter), bool(clip), float(filter_epsilon or 0))
 
 
 def _transfer(response, shape, real):

@@ -128,6 +128,15 @@ void ranked(nb::handle x, const Integers& size, nb::handle footprint, const Name
   released([&] { choose(input.view(), result, options); });
 }
 
+nb::object richardson_lucy(nb::handle x, nb::handle psf, std::int64_t iterations, bool clip,
+                           double epsilon) {
+  const Operand input(x, "image"), filter(psf, "psf");
+  const image::RichardsonLucyOptions options{
+      .iterations = iterations, .clip = clip, .epsilon = epsilon};
+  return array_of(
+      released([&] { return image::richardson_lucy(input.view(), filter.view(), options); }));
+}
+
 }  // namespace
 
 void bind_image(nb::module_& m) {
@@ -140,6 +149,7 @@ void bind_image(nb::module_& m) {
   m.def("sobel", derivative(FALTUNG_CALL(image::sobel)));
   m.def("prewitt", derivative(FALTUNG_CALL(image::prewitt)));
   m.def("laplace", laplace);
+  m.def("richardson_lucy", richardson_lucy);
   m.def(
       "rank_filter",
       [](nb::handle x, std::int64_t rank, const Integers& size, nb::object footprint,
