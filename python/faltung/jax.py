@@ -1,8 +1,9 @@
 """JAX's convolution by Faltung, with gradients of every order in reverse mode.
 
-``conv_general_dilated`` is called as jax.lax's. It runs on the host, by jax.pure_callback: inside jax.jit too, and
-under jax.vmap one after the other. Forward mode (jax.jvp) is not available. Whatever rounding, its sums are those of
-Faltung: float16 and bfloat16 are summed in float32, integers wrap.
+``conv_general_dilated`` is called as jax.lax's. XLA calls it by its foreign function interface, inside jax.jit and
+under jax.vmap too; where the package was built without jaxlib's headers, by jax.pure_callback and under jax.vmap one after
+the other. Forward mode (jax.jvp) is not available. Whatever rounding, its sums are those of Faltung: float16 and bfloat16
+are summed in float32, integers wrap.
 
 >>> x, w = jnp.ones((1, 2, 4, 4)), jnp.ones((3, 2, 3, 3))
 >>> conv_general_dilated(x, w, (1, 1), "SAME").shape
@@ -35,32 +36,55 @@ def _extents(x, w, geometry):
     return [max(0, (room - span) // step + 1) if room >= span else 0 for room, span, step in zip(rooms, spans, stride)]
 
 
-def _on_host(compute, shape, dtype, *operands):
-    """What `compute(*operands, out)` writes into an array of that shape and type."""
+_TARGETS = getattr(_core, "jax_targets", {})
+for _name, _target in _TARGETS.items():
+    jax.ffi.register_ffi_target(f"faltung_{_name}", _target, platform="cpu")
+
+
+def _call(name, shape, a, b, geometry):
+    """A call of XLA's, where the package was built beside jaxlib's headers."""
+    stride, padding, dilation, groups = geometry
+    call = jax.ffi.ffi_call(f"faltung_{name}", jax.ShapeDtypeStruct(shape, a.dtype), vmap_method="expand_dims")
+    return call(a, b, stride=np.array(stride, np.int64), padding=np.array(padding, np.int64).ravel(),
+                dilation=np.array(dilation, np.int64), groups=np.int64(groups))
+
+
+def _on_host(compute, shape, *operands):
+    """What `compute(*operands, out)` writes into an array of that shape, by way of the interpreter."""
 
     def run(*arrays):
-        out = np.zeros(shape, dtype)
+        out = np.zeros(shape, arrays[0].dtype)
         if out.size and all(array.size for array in arrays):
             compute(*(np.asarray(array) for array in arrays), out)
         return out
 
-    return jax.pure_callback(run, jax.ShapeDtypeStruct(shape, dtype), *operands, vmap_method="sequential")
+    return jax.pure_callback(run, jax.ShapeDtypeStruct(shape, operands[0].dtype), *operands, vmap_method="sequential")
+
+
+def _computed(name, shape, a, b, geometry):
+    """A part, of the shape given: "conv" of x and w, "conv_input" of dy and w, "conv_weight" of x and dy."""
+    if _TARGETS:
+        return _call(name, shape, a, b, geometry)
+    if name == "conv":
+        return _on_host(lambda x, w, y: _core.conv(x, w, None, *geometry, y), shape, a, b)
+    part = _core.conv_data_gradient if name == "conv_input" else _core.conv_filter_gradient
+    return _on_host(lambda a, b, out: part(a, b, shape, *geometry, out), shape, a, b)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _conv(x, w, geometry):
     shape = (x.shape[0], w.shape[0], *_extents(x.shape, w.shape, geometry))
-    return _on_host(lambda x, w, y: _core.conv(x, w, None, *geometry, y), shape, x.dtype, x, w)
+    return _computed("conv", shape, x, w, geometry)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def _conv_input(w, dy, shape, geometry):
-    return _on_host(lambda w, dy, dx: _core.conv_data_gradient(dy, np.conj(w), shape, *geometry, dx), shape, dy.dtype, w, dy)
+    return _computed("conv_input", shape, dy, jnp.conj(w), geometry)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def _conv_weight(x, dy, shape, geometry):
-    return _on_host(lambda x, dy, dw: _core.conv_filter_gradient(np.conj(x), dy, shape, *geometry, dw), shape, dy.dtype, x, dy)
+    return _computed("conv_weight", shape, jnp.conj(x), dy, geometry)
 
 
 _conv.defvjp(lambda x, w, geometry: (_conv(x, w, geometry), (x, w)),
@@ -120,7 +144,6 @@ def conv_general_dilated(lhs, rhs, window_strides, padding, lhs_dilation=None, r
     numbers = lax.conv_dimension_numbers(lhs.shape, rhs.shape, dimension_numbers)
     result = preferred_element_type or lhs.dtype
     summed = jnp.promote_types(lhs.dtype, result)
-    summed = jnp.float32 if summed == jnp.bfloat16 else summed
     x = jnp.transpose(lhs, numbers.lhs_spec).astype(summed)
     w = jnp.transpose(rhs, numbers.rhs_spec).astype(summed)
     strides = _steps(window_strides, rank, "window_strides")

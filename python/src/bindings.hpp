@@ -13,5 +13,6 @@ void bind_signal(nb::module_& m);  ///< scipy.signal and numpy
 void bind_image(nb::module_& m);   ///< scipy.ndimage; each writes into its last argument
 void bind_nn(nb::module_& m);      ///< layers and their gradients
 void bind_plan(nb::module_& m);    ///< Problem and Plan
+void bind_jax(nb::module_& m);     ///< where jaxlib's headers were: what XLA calls
 
 }  // namespace faltung::python

@@ -14,4 +14,7 @@ NB_MODULE(_core, m) {
   python::bind_image(m);
   python::bind_nn(m);
   python::bind_plan(m);
+#ifdef FALTUNG_HAVE_JAX
+  python::bind_jax(m);
+#endif
 }

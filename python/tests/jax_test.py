@@ -4,6 +4,7 @@ import doctest
 import random
 import sys
 import unittest
+import unittest.mock
 
 try:
     import jax
@@ -102,6 +103,36 @@ class ConvGeneralDilated(unittest.TestCase):
         np.testing.assert_array_equal(jax.jit(call)(x[0]), expected[0])
         np.testing.assert_array_equal(jax.vmap(call)(x), expected)
         np.testing.assert_array_equal(jax.jit(jax.vmap(jax.grad(lambda x: (call(x)**2).sum())))(x).shape, x.shape)
+
+    def test_batches_of_either_operand_or_both(self):
+        x, w = numbers(self.generator, (3, 2, 2, 2, 8)), numbers(self.generator, (2, 2, 2, 3))
+        call = lambda x, w: conv_general_dilated(x, w, (2,), ((1, 0),))
+        theirs = lambda x, w: lax.conv_general_dilated(x, w, (2,), ((1, 0),))
+        loss = lambda conv: jax.grad(lambda x, w: (conv(x, w)**2).sum(), (0, 1))
+        for ours, other in (call, theirs), (loss(call), loss(theirs)):
+            for axes in (0, None), (None, 0), (0, 0), (1, 0):
+                a = x[0] if axes == (0, 0) else x[:, 0] if axes[0] == 0 else x[0, 0] if axes[0] is None else jnp.moveaxis(x[0], 0, 1)
+                b = w if axes[1] == 0 else w[0]
+                for mine, his in zip(jax.tree.leaves(jax.vmap(ours, axes)(a, b)), jax.tree.leaves(jax.vmap(other, axes)(a, b))):
+                    np.testing.assert_array_equal(mine, his, str(axes))
+            # Of both, one inside the other.
+            both = lambda f: jax.vmap(jax.vmap(f, (0, None)), (None, 0))
+            for mine, his in zip(jax.tree.leaves(both(ours)(x[:, 0], w)), jax.tree.leaves(both(other)(x[:, 0], w))):
+                np.testing.assert_array_equal(mine, his)
+
+    def test_compiled_programs_call_without_the_interpreter(self):
+        x, w = numbers(self.generator, (3, 2, 8)), numbers(self.generator, (4, 2, 3))
+        call = lambda x: conv_general_dilated(x, w, (1,), "SAME")
+        gradient = jax.grad(lambda x: (call(x)**2).sum())
+        self.assertEqual(sorted(faltung.jax._TARGETS), ["conv", "conv_input", "conv_weight"])
+        text, expected = jax.jit(gradient).lower(x).as_text(), gradient(x)
+        self.assertTrue("@faltung_conv" in text and "@faltung_conv_input" in text and "callback" not in text, text)
+        # And by way of it, where there are no headers of jaxlib's.
+        with unittest.mock.patch.dict(faltung.jax._TARGETS, clear=True):
+            by_callback = jax.jit(jax.grad(lambda x: (conv_general_dilated(x, w, (1,), "SAME")**2).sum()))
+            text = by_callback.lower(x).as_text()
+            self.assertTrue("@faltung" not in text and "callback" in text, text)
+            np.testing.assert_array_equal(by_callback(x), expected)
 
     def test_errors(self):
         x, w = jnp.ones((1, 2, 8)), jnp.ones((2, 2, 3))
