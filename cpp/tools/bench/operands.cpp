@@ -11,7 +11,7 @@
 
 #include "cpp/core/store_distance.hpp"
 #include "cpp/core/strided.hpp"
-#include "cpp/tools/bench/window.hpp"
+#include "cpp/core/measure/window.hpp"
 
 namespace faltung::bench {
 namespace {

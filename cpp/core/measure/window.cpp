@@ -1,11 +1,11 @@
-#include "cpp/tools/bench/window.hpp"
+#include "cpp/core/measure/window.hpp"
 
 #include <algorithm>
 #include <cmath>
 
 #include "cpp/core/geometry.hpp"
 
-namespace faltung::bench {
+namespace faltung {
 namespace {
 
 std::int64_t pick(std::int64_t count, std::mt19937_64& random) {
@@ -44,7 +44,7 @@ double taps(const Problem& p) {
 
 // The larger problem's strides, for one group and with explicit strides.
 Window one_group(const Problem& p) {
-  Window window{p, 0, 0, 0};
+  Window window{p};
   Problem& sub = window.problem;
   sub.groups = 1;
   if (sub.x_strides.empty()) sub.x_strides = compact_strides(p.x_shape());
@@ -68,6 +68,7 @@ Window forward_window(const Problem& p, double work, std::mt19937_64& random) {
   window.first_offset = b * x.outer + group * inputs * x.channel;
   window.second_offset = k * w.outer;
   window.result_offset = b * y.outer + k * y.channel;
+  window.channel = k;
   const std::int64_t edge = box_edge(work / (static_cast<double>(inputs) * taps(p)), p.rank());
   for (std::size_t i = 0; i < p.rank(); ++i) {
     const std::int64_t size = std::min(p.axes[i].output(), edge);
@@ -95,6 +96,7 @@ Window data_window(const Problem& p, double work, std::mt19937_64& random) {
   window.first_offset = b * y.outer + group * outputs * y.channel;
   window.second_offset = group * outputs * w.outer + c % inputs * w.channel;
   window.result_offset = b * x.outer + c * x.channel;
+  window.channel = c;
   const std::int64_t edge = box_edge(work / (static_cast<double>(outputs) * taps(p)), p.rank());
   for (std::size_t i = 0; i < p.rank(); ++i) {
     const Axis& axis = p.axes[i];
@@ -155,4 +157,4 @@ std::optional<Window> random_window(const Problem& p, double work, std::mt19937_
   return data_window(p, work, random);
 }
 
-}  // namespace faltung::bench
+}  // namespace faltung

@@ -6,7 +6,7 @@
 
 #include <faltung/problem.hpp>
 
-namespace faltung::bench {
+namespace faltung {
 
 /// A small problem whose result is a box of a larger one's result, at the same addresses: it reads
 /// and writes the larger one's tensors through offsets and strides.
@@ -15,6 +15,7 @@ struct Window {
   std::int64_t first_offset = 0;  ///< elements from the start of the larger problem's operand
   std::int64_t second_offset = 0;
   std::int64_t result_offset = 0;
+  std::int64_t channel = 0;  ///< of the result, that of the window's first one
 };
 
 /// A random box of at most `work` multiply-adds (at least one result element).
@@ -25,4 +26,4 @@ struct Window {
 [[nodiscard]] std::optional<Window> random_window(const Problem& problem, double work,
                                                   std::mt19937_64& random);
 
-}  // namespace faltung::bench
+}  // namespace faltung
