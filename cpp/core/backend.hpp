@@ -41,6 +41,8 @@ class DeviceBackend {
   /// Copies within the stream's device, in the order of the stream.
   virtual void copy(void* target, const void* source, std::size_t bytes,
                     const Stream& stream) const = 0;
+  /// Until all work in the stream is done.
+  virtual void wait(const Stream& stream) const = 0;
   /// Fills with a byte value, and waits.
   virtual void fill(void* target, const Device& device, unsigned char value,
                     std::size_t bytes) const = 0;

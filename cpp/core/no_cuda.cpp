@@ -28,6 +28,7 @@ class NoCuda final : public DeviceBackend {
   void copy(void*, const void*, std::size_t, const Stream&) const override {
     throw DeviceError(reason);
   }
+  void wait(const Stream&) const override { throw DeviceError(reason); }
   void fill(void*, const Device&, unsigned char, std::size_t) const override {
     throw DeviceError(reason);
   }

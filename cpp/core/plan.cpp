@@ -1,8 +1,7 @@
 #include <faltung/plan.hpp>
 
-#include <cstdlib>
+#include <algorithm>
 #include <cstring>
-#include <iostream>
 #include <string_view>
 #include <utility>
 
@@ -15,6 +14,7 @@
 #include "cpp/core/message.hpp"
 #include "cpp/core/planner.hpp"
 #include "cpp/core/stream.hpp"
+#include "cpp/core/verbose.hpp"
 #include "cpp/core/view_rules.hpp"
 
 namespace faltung {
@@ -124,10 +124,11 @@ std::string text_of(const PlanFacts& facts) {
   return text;
 }
 
-bool verbose_dispatch() {
-  const char* value = std::getenv("FALTUNG_VERBOSE");
-  return value != nullptr &&
-         (std::string_view(value) == "dispatch" || std::string_view(value) == "all");
+// The time that wisdom has of a way; empty if it has none.
+std::string measured_text(const Choice& choice, std::string_view engine, std::string_view way) {
+  const std::string name = message(engine, '/', way);
+  const auto known = std::ranges::find(choice.measured, name, &MeasuredWay::way);
+  return known == choice.measured.end() ? "" : message(", measured ", known->us, " us");
 }
 
 }  // namespace
@@ -139,6 +140,7 @@ struct Plan::State {
   Choice choice;
   BoundFilter bound;
   ViewRule first, second, result;
+  bool tells_runs = false;  // FALTUNG_VERBOSE
 
   void run(const Stream& given, const ConstTensorView& a, const ConstTensorView* b,
            const TensorView& out, const Workspace& lent, const ConstTensorView& bias) const {
@@ -155,6 +157,7 @@ struct Plan::State {
     if (element_count(result.shape) == 0) return;
     const Scratch scratch(choice.task->workspace_bytes(), lent, options.allocator, stream);
     const FloatEnvironment environment(subnormals());  // the allocator keeps the caller's
+    const RunReport report(tells_runs, problem, device, choice.engine->name(), choice.way);
     choice.task->run({.stream = stream,
                       .first = a.data,
                       .second = b != nullptr ? b->data : bound.data,
@@ -237,8 +240,9 @@ Plan Plan::make(const Problem& problem, const Device& device, const PlanOptions&
   state->result = problem.pass == Pass::forward         ? y_rule(problem)
                   : problem.pass == Pass::backward_data ? x_rule(problem)
                                                         : w_rule(problem);
+  state->tells_runs = is_verbose(Verbose::exec);
   Plan plan(std::move(state));
-  if (verbose_dispatch()) std::cerr << plan.explain();
+  tell_plan(plan, plan.state_->choice.by_wisdom);
   return plan;
 }
 
@@ -317,14 +321,16 @@ ErrorBound Plan::error_bound() const noexcept { return state_->choice.task->erro
 double Plan::estimate_us() const noexcept { return state_->choice.estimate_us; }
 
 std::string Plan::explain() const {
-  std::string text = message("problem    ", state_->problem, "\ndevice     ", state_->device,
-                             "\nengine     ", engine(), '/', way(), "\npolicy     ", policy(),
-                             "\nruns       ", text_of(facts()), "\nworkspace  ", workspace_bytes(),
-                             " bytes\nerror      ", to_string(error_bound()), "\n");
+  std::string text =
+      message("problem    ", state_->problem, "\ndevice     ", state_->device, "\nengine     ",
+              engine(), '/', way(), state_->choice.by_wisdom ? ", the fastest measured" : "",
+              "\npolicy     ", policy(), "\nruns       ", text_of(facts()), "\nworkspace  ",
+              workspace_bytes(), " bytes\nerror      ", to_string(error_bound()), "\n");
   for (const Candidate& candidate : state_->choice.candidates) {
     text += message(candidate.engine == engine() ? "  -> " : "     ", candidate.engine,
                     candidate.supported
-                        ? message('/', candidate.way, ": estimate ", candidate.estimate_us, " us")
+                        ? message('/', candidate.way, ": estimate ", candidate.estimate_us, " us",
+                                  measured_text(state_->choice, candidate.engine, candidate.way))
                         : message(": ", candidate.reason),
                     "\n");
   }

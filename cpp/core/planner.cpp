@@ -4,8 +4,10 @@
 #include <memory>
 #include <new>
 #include <stdexcept>
+#include <utility>
 
 #include <faltung/error.hpp>
+#include <faltung/measure.hpp>
 #include "cpp/core/backend.hpp"
 #include "cpp/core/float_environment.hpp"
 #include "cpp/core/machine.hpp"
@@ -190,6 +192,28 @@ void take_other_ways(std::size_t index, const Offer& chosen, const Problem& prob
   }
 }
 
+// What wisdom makes of a problem: the fastest measured way that keeps the options.
+//
+// @return  without an engine if there is none
+Choice take_measured(const Problem& problem, const Device& device, const PlanOptions& options,
+                     const EngineWish& wish, const Choice& asked) {
+  Choice choice;
+  choice.candidates = asked.candidates;
+  choice.measured = asked.measured;
+  const auto engines = engine_list();
+  for (const MeasuredWay& known : asked.measured) {
+    const EngineWish way(known.way);
+    const auto engine = std::ranges::find(engines, way.engine, &Engine::name);
+    if (engine == engines.end() || way.way.empty() || !wish.means(way.engine)) continue;
+    const Offer offer = ask(**engine, problem, device, way);
+    const auto index = static_cast<std::size_t>(engine - engines.begin());
+    if (!offer || !take(index, offer, options, choice)) continue;
+    choice.by_wisdom = true;
+    break;
+  }
+  return choice;
+}
+
 }  // namespace
 
 EngineWish::EngineWish(std::string_view text)
@@ -204,12 +228,26 @@ bool EngineWish::means(std::string_view name) const {
 
 void check_engine(std::string_view engine) { require_known(EngineWish(engine)); }
 
+std::string lesser_promise(const PlanFacts& mine, const PlanFacts& theirs) {
+  if (theirs.bitwise_reproducible && !mine.bitwise_reproducible) {
+    return "its bits may change from run to run, those of the estimated plan do not";
+  }
+  if (mine.spreads_non_finite && !theirs.spreads_non_finite) {
+    return "spreads NaN and infinity, which the estimated plan does not";
+  }
+  if (mine.flushes_subnormals && !theirs.flushes_subnormals) {
+    return "takes subnormal numbers as zero, which the estimated plan does not";
+  }
+  return {};
+}
+
 bool has_empty_tensor(const Problem& problem) {
   return element_count(problem.x_shape()) == 0 || element_count(problem.w_shape()) == 0 ||
          element_count(problem.y_shape()) == 0;
 }
 
-Choice choose_engine(const Problem& problem, const Device& device, const PlanOptions& options) {
+Choice choose_engine(const Problem& problem, const Device& device, const PlanOptions& options,
+                     Wisdom wisdom) {
   const FloatEnvironment environment;  // for tables and estimates
   problem.validate();
   const EngineWish wish(options.engine);
@@ -223,6 +261,15 @@ Choice choose_engine(const Problem& problem, const Device& device, const PlanOpt
     choice.candidates.push_back(candidate_of(*engines[i], offers[i]));
     if (offers[i]) order.push_back(i);
   }
+  Choice measured;
+  if (wisdom == Wisdom::used && wish.way.empty() && !has_empty_tensor(problem)) {
+    choice.measured = wisdom_of(problem, device);
+    measured = take_measured(problem, device, options, wish, choice);
+    // What promises all promises no less than any.
+    if (measured.engine != nullptr && lesser_promise(measured.task->facts(), {}).empty()) {
+      return measured;
+    }
+  }
   std::ranges::stable_sort(order, {}, [&](std::size_t i) { return offers[i].estimate_us; });
   for (const std::size_t i : order) {
     if (choice.engine != nullptr && offers[i].estimate_us >= choice.estimate_us) break;
@@ -230,12 +277,34 @@ Choice choose_engine(const Problem& problem, const Device& device, const PlanOpt
     if (!has_limit(options) && options.accuracy == Accuracy::normwise) continue;
     take_other_ways(i, offers[i], problem, device, options, choice);
   }
-  return choice;
+  const bool as_good = measured.engine != nullptr && choice.engine != nullptr &&
+                       lesser_promise(measured.task->facts(), choice.task->facts()).empty();
+  return as_good ? std::move(measured) : std::move(choice);
 }
 
 std::vector<Candidate> candidates(const Problem& problem, const Device& device,
                                   const PlanOptions& options) {
   return choose_engine(problem, device, options).candidates;
+}
+
+std::vector<Candidate> way_candidates(const Problem& problem, const Device& device,
+                                      const PlanOptions& options) {
+  const FloatEnvironment environment;
+  problem.validate();
+  const EngineWish wish(options.engine);
+  require_known(wish);
+  std::vector<Candidate> list;
+  for (const Engine* engine : engine_list()) {
+    if (engine->device_kind() != device.kind || !wish.means(engine->name())) continue;
+    for (const WayText& way : engine->ways()) {
+      if (!wish.way.empty() && way.name != wish.way) continue;
+      EngineWish one(engine->name());
+      one.way = way.name;
+      list.push_back(candidate_of(*engine, ask(*engine, problem, device, one)));
+      list.back().way = way.name;
+    }
+  }
+  return list;
 }
 
 std::vector<Candidate> candidates_for(const Problem& problem, std::string_view machine,

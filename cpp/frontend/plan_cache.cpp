@@ -13,6 +13,7 @@
 #include <utility>
 
 #include <faltung/threads.hpp>
+#include "cpp/core/wisdom.hpp"
 #include "cpp/frontend/kept_plan.hpp"
 #ifdef FALTUNG_HAVE_HIGHWAY
 #include "cpp/cpu/simd/cpu_target.hpp"
@@ -31,7 +32,8 @@ struct Key {
   Accuracy accuracy;
   bool flush_subnormals;
   int threads;
-  std::size_t target;  ///< the instruction set
+  std::size_t target;    ///< the instruction set
+  std::uint64_t wisdom;  ///< what was known when it was made
   friend bool operator==(const Key&, const Key&) = default;
 };
 
@@ -189,7 +191,8 @@ std::shared_ptr<const Plan> kept_plan(const Problem& problem, const Device& devi
           options.accuracy,
           options.flush_subnormals,
           threads(),
-          instruction_set()};
+          instruction_set(),
+          wisdom_generation()};
   const std::size_t hash = hash_of(key);
   if (auto plan = cache().find(hash, key)) return plan;
   const auto plan = std::make_shared<const Plan>(Plan::make(problem, device, options));

@@ -13,7 +13,7 @@ namespace faltung::tools {
 /// What `faltung` returns; listed in `faltung --help` and docs/cli.md.
 enum class ExitCode : int {
   ok = 0,
-  verification_failed = 1,  ///< `verify` or `demo` found a wrong result
+  verification_failed = 1,  ///< `verify`, `demo` or `tune` found a wrong result
   invalid = 2,              ///< wrong options, or a problem that breaks a rule
   no_engine = 3,            ///< meaningful, but nothing here can do it
   device = 4,               ///< a device failed, or memory ran out
@@ -37,5 +37,7 @@ void add_explain_command(CLI::App& app);
 void add_verify_command(CLI::App& app);
 void add_bench_command(CLI::App& app);
 void add_calibrate_command(CLI::App& app);
+void add_tune_command(CLI::App& app);
+void add_wisdom_command(CLI::App& app);
 
 }  // namespace faltung::tools

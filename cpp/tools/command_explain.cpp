@@ -1,10 +1,13 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <faltung/machine.hpp>
+#include <faltung/measure.hpp>
 #include <faltung/plan.hpp>
 #include <faltung/threads.hpp>
+#include <faltung/wisdom.hpp>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,6 +28,7 @@ struct Options {
   std::string machine;
   std::string workspace_limit, accuracy;
   PlanOptions plan;
+  bool ways = false;
   bool json = false;
 };
 
@@ -37,13 +41,21 @@ Json to_json(const PlanFacts& facts) {
           {"memory_passes", facts.memory_passes}};
 }
 
-Json to_json(const std::vector<Candidate>& candidates) {
+// What wisdom has of a way; 0 for nothing.
+double measured_us(const std::vector<MeasuredWay>& known, const Candidate& candidate) {
+  const std::string way = candidate.engine + '/' + candidate.way;
+  const auto found = std::ranges::find(known, way, &MeasuredWay::way);
+  return found == known.end() ? 0 : found->us;
+}
+
+Json to_json(const std::vector<Candidate>& candidates, const std::vector<MeasuredWay>& known = {}) {
   Json engines = Json::array();
   for (const Candidate& candidate : candidates) {
     Json entry = {{"engine", candidate.engine}, {"supported", candidate.supported}};
     if (candidate.supported) {
       entry["way"] = candidate.way;
       entry["estimate_us"] = candidate.estimate_us;
+      if (const double us = measured_us(known, candidate); us > 0) entry["measured_us"] = us;
     } else {
       entry["reason"] = candidate.reason;
     }
@@ -63,7 +75,40 @@ Json to_json(const Plan& plan, const PlanOptions& options) {
           {"workspace_bytes", plan.workspace_bytes()},
           {"error_bound",
            {{"kind", name(plan.error_bound().kind)}, {"constant", plan.error_bound().constant}}},
-          {"candidates", to_json(candidates(plan.problem(), plan.device(), options))}};
+          {"candidates", to_json(candidates(plan.problem(), plan.device(), options),
+                                 wisdom_of(plan.problem(), plan.device()))}};
+}
+
+// Every way of the device's engines: those that serve by their estimates, then the refusals.
+std::vector<Candidate> all_ways(const Plan& plan, const PlanOptions& options) {
+  std::vector<Candidate> ways = way_candidates(plan.problem(), plan.device(), options);
+  std::ranges::stable_sort(ways, [](const Candidate& a, const Candidate& b) {
+    if (a.supported != b.supported) return a.supported;
+    return a.supported && a.estimate_us < b.estimate_us;
+  });
+  return ways;
+}
+
+Json ways_to_json(const Plan& plan, const PlanOptions& options) {
+  const std::vector<Candidate> ways = all_ways(plan, options);
+  Json list = to_json(ways, wisdom_of(plan.problem(), plan.device()));
+  for (std::size_t i = 0; i < ways.size(); ++i) list[i]["way"] = ways[i].way;
+  return list;
+}
+
+std::string ways_to_text(const Plan& plan, const PlanOptions& options) {
+  const std::vector<MeasuredWay> known = wisdom_of(plan.problem(), plan.device());
+  std::string text = "ways\n";
+  for (const Candidate& way : all_ways(plan, options)) {
+    const bool chosen = way.engine == plan.engine() && way.way == plan.way();
+    text += fmt::format("{}{}/{}: ", chosen ? "  -> " : "     ", way.engine, way.way);
+    text += way.supported ? fmt::format("estimate {:.6g} us", way.estimate_us) : way.reason;
+    if (const double us = measured_us(known, way); us > 0) {
+      text += fmt::format(", measured {:.6g} us", us);
+    }
+    text += '\n';
+  }
+  return text;
 }
 
 constexpr const char* not_here =
@@ -105,7 +150,12 @@ void explain(Options& options) {
   const Plan plan = on_device(options.device, [&](const Device& device) {
     return Plan::make(problem, device, options.plan);
   });
-  options.json ? print_json(to_json(plan, options.plan)) : print(plan.explain());
+  if (!options.json) {
+    return print(plan.explain() + (options.ways ? ways_to_text(plan, options.plan) : ""));
+  }
+  Json result = to_json(plan, options.plan);
+  if (options.ways) result["ways"] = ways_to_json(plan, options.plan);
+  print_json(result);
 }
 
 }  // namespace
@@ -134,6 +184,8 @@ void add_explain_command(CLI::App& app) {
                         ->check(CLI::IsMember({"normwise", "elementwise"})));
   machine->excludes(command->add_flag("--elementwise", options->plan.elementwise,
                                       "Pass over engines that err by the norm of the data"));
+  machine->excludes(command->add_flag(
+      "--ways", options->ways, "Every way of each engine: estimate, or why not; measured time"));
   command->add_flag("--json", options->json, "Print JSON");
   command->callback([options] { explain(*options); });
 }

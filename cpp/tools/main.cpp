@@ -24,7 +24,7 @@ namespace {
 using faltung::tools::ExitCode;
 
 constexpr const char* exit_codes =
-    "Exit codes: 0 done, 1 a wrong result (verify, demo), 2 wrong options or an invalid problem,\n"
+    "Exit codes: 0 done, 1 a wrong result (verify, demo, tune), 2 wrong options or an invalid problem,\n"
     "3 no engine here can do it, 4 a device failed or memory ran out, 5 a file cannot be read or\n"
     "written. Errors are one line on stderr; results are complete files or none.";
 
@@ -120,6 +120,8 @@ int main(int argc, char** argv) {
   add_verify_command(app);
   add_bench_command(app);
   add_calibrate_command(app);
+  add_tune_command(app);
+  add_wisdom_command(app);
   refuse_empty_values(app);
   return run(app, argc, argv);
 }

@@ -185,6 +185,12 @@ class CudaBackend final : public DeviceBackend {
           "copy ", bytes, " bytes on ", stream.device);
   }
 
+  void wait(const Stream& stream) const override {
+    const DeviceGuard guard(stream.device.index);
+    check(cudaStreamSynchronize(static_cast<cudaStream_t>(stream.handle)), "wait for a stream of ",
+          stream.device);
+  }
+
   void fill(void* target, const Device& device, unsigned char value,
             std::size_t bytes) const override {
     const DeviceGuard guard(device.index);

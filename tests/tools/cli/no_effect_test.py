@@ -178,6 +178,7 @@ ROWS = {
         "--workspace-limit": [f"{E} --machine h200 --workspace-limit 9"],
         "--accuracy": [f"{E} --machine h200 --accuracy elementwise"],
         "--elementwise": [f"{E} --machine h200 --elementwise"],
+        "--ways": [f"{E} --machine h200 --ways"],
         "--json": SHOWN,
     },
     "verify": {
@@ -199,6 +200,19 @@ ROWS = {
         "--json": SHOWN,
     },
     "calibrate": {"--output": PLACE},
+    "tune": {
+        "--device": HOW,
+        "--output": PLACE,
+        "--engine": HOW,
+        "--accuracy": HOW,
+        "--workspace-limit": HOW,
+        "--ways": HOW,
+        "--max-seconds": HOW,
+        "--run-seconds": HOW,
+        "--memory-limit": HOW,
+        "--json": SHOWN,
+    },
+    "wisdom": {"--output": ["wisdom show {f}/p.txt --output {f}/w.txt"], "--json": SHOWN},
 }
 
 
