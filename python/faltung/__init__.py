@@ -12,7 +12,7 @@ Arrays are NumPy's, or whatever numpy.asarray or DLPack take without copying. Ot
 computes.
 """
 
-from . import ndimage, nn, numpy, restoration, signal
+from . import ndimage, nn, numpy, restoration, signal, wisdom
 from ._core import DeviceError, InvalidProblem, NoEngine, Plan, Problem, explain, set_threads, threads
 from ._core import version as _version
 from ._labels import labelled
@@ -20,7 +20,7 @@ from ._labels import labelled
 __version__ = _version()
 __all__ = [
     "DeviceError", "InvalidProblem", "NoEngine", "Plan", "Problem", "explain", "labelled", "ndimage", "nn", "numpy",
-    "restoration", "set_threads", "signal", "threads"
+    "restoration", "set_threads", "signal", "threads", "wisdom"
 ]
 
 

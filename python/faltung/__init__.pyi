@@ -4,7 +4,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import ndimage as ndimage, nn as nn, numpy as numpy, restoration as restoration, signal as signal
+from . import (
+    ndimage as ndimage, nn as nn, numpy as numpy, restoration as restoration, signal as signal, wisdom as wisdom
+)
 
 __version__: str
 

@@ -14,5 +14,6 @@ void bind_image(nb::module_& m);   ///< scipy.ndimage; each writes into its last
 void bind_nn(nb::module_& m);      ///< layers and their gradients
 void bind_plan(nb::module_& m);    ///< Problem and Plan
 void bind_jax(nb::module_& m);     ///< where jaxlib's headers were: what XLA calls
+void bind_wisdom(nb::module_& m);  ///< what is measured, and remembered
 
 }  // namespace faltung::python

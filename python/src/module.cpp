@@ -17,4 +17,5 @@ NB_MODULE(_core, m) {
 #ifdef FALTUNG_HAVE_JAX
   python::bind_jax(m);
 #endif
+  python::bind_wisdom(m);
 }
