@@ -24,9 +24,9 @@ namespace {
 using faltung::tools::ExitCode;
 
 constexpr const char* exit_codes =
-    "Exit codes: 0 done, 1 a wrong result (verify, demo, tune), 2 wrong options or an invalid problem,\n"
-    "3 no engine here can do it, 4 a device failed or memory ran out, 5 a file cannot be read or\n"
-    "written. Errors are one line on stderr; results are complete files or none.";
+    "Exit codes: 0 done, 1 a wrong result (verify, demo, tune), 2 wrong options or an invalid\n"
+    "problem, 3 no engine here can do it, 4 a device failed or memory ran out, 5 a file cannot be\n"
+    "read or written. Errors are one line on stderr; results are complete files or none.";
 
 int fail(ExitCode code, std::string_view message) {
   std::fprintf(stderr, "faltung: %s\n", faltung::tools::one_line(message).c_str());

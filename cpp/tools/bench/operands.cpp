@@ -9,9 +9,9 @@
 
 #include <faltung/error.hpp>
 
+#include "cpp/core/measure/window.hpp"
 #include "cpp/core/store_distance.hpp"
 #include "cpp/core/strided.hpp"
-#include "cpp/core/measure/window.hpp"
 
 namespace faltung::bench {
 namespace {
