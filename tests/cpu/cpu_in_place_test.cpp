@@ -70,6 +70,22 @@ TEST_P(CpuInPlace, RowsOfAnyLength) {
   }
 }
 
+TEST_P(CpuInPlace, EveryOtherColumnOfRowsOfAnyLength) {
+  for (const char* type : {"f32", "u8:f32:f32", "f64"}) {
+    if (type == std::string("f64") && GetParam() != "avx512") continue;
+    for (int width = 1; width < 150; width += width < 40 ? 1 : 7) {
+      expect_exact(std::string("op=fwd dtype=") + type + " n=1 c=1 in=5x" + std::to_string(width) +
+                   " k=1 f=3x4 pad=2:1 stride=2");
+    }
+  }
+  for (int taps = 1; taps <= 8; ++taps) {
+    for (int pad = 0; pad < taps + 3; ++pad) {
+      expect_exact("op=fwd dtype=f32 n=1 c=1 in=6x53 k=1 f=2x" + std::to_string(taps) + " pad=1x" +
+                   std::to_string(pad) + " stride=2");
+    }
+  }
+}
+
 TEST_P(CpuInPlace, FiltersOfAnySizeItTakes) {
   for (const char* boundary : boundaries) {
     for (int rows = 3; rows < 12; ++rows) {
@@ -116,6 +132,11 @@ constexpr const char* layers[] = {
     "op=fwd dtype=f64 n=1 c=1 in=12x1 k=1 f=3x2 pad=1x1:0 xstrides=1,1,-1,1",
     "op=fwd dtype=f64 n=1 c=1 in=12x2 k=1 f=3x2 pad=1 xstrides=1,1,-2,1",
     "op=fwd dtype=f32 n=2 c=3 in=6x21 k=6 f=3x3 pad=1 g=3 ystrides=2000,300,45,1",
+    "op=fwd dtype=f32 n=2 c=3 in=9x37 k=6 f=3x3 pad=1 stride=2 g=3",
+    "op=fwd dtype=u8:f32:f32 n=1 c=2 in=11x50 k=2 f=5x8 pad=2x-3:9 stride=1x2 g=2",
+    "op=fwd dtype=f32 n=1 c=2 in=11x50 k=2 f=3x3 pad=3 stride=3x1 dil=2x1 g=2 boundary=reflect",
+    "op=fwd dtype=f32 n=1 c=2 in=9x9x41 k=2 f=3x3x3 pad=1 stride=2 dil=2x3x1 g=2",
+    "op=fwd dtype=f32 n=1 c=2 in=9x9x41 k=2 f=3x3x3 pad=1 stride=3x1x1 g=2 boundary=wrap",
     "op=fwd dtype=f32 n=2 c=3 in=6x21 k=6 f=3x3 pad=1 g=3 ystrides=2000,300,45,2",
 };
 
@@ -123,11 +144,13 @@ TEST_P(CpuInPlace, Layers) {
   for (const char* line : layers) expect_exact(line);
 }
 
-// Beyond the ends of rows up to a vector is read.
-TEST_P(CpuInPlace, BoundariesOfAVector) {
+// Beyond the ends of rows up to a vector is read; every other column is taken of eight or more.
+TEST_P(CpuInPlace, WhatWideVectorsTake) {
   if (GetParam() != "avx512") GTEST_SKIP() << "vectors are shorter";
   expect_exact("op=fwd dtype=f32 n=1 c=2 in=9x40 k=2 f=5x5 pad=4x14 g=2 boundary=nearestxreflect");
   expect_exact("op=fwd dtype=f32 n=1 c=2 in=9x40 k=2 f=5x5 pad=4x-3:14 g=2 boundary=zeroxwrap");
+  expect_exact("op=fwd dtype=f64 n=1 c=2 in=8x70 k=2 f=2x2 stride=2 g=2");
+  expect_exact("op=fwd dtype=f64 n=1 c=2 in=7x9x11 k=2 f=1x1x3 pad=0x0x5 stride=1x1x2 g=2");
 }
 
 // More boxes and threads than the others have; results of 8 MiB are stored past the caches.
@@ -192,16 +215,18 @@ TEST_P(CpuInPlace, NonFiniteValuesStayWhereTheDefinitionHasThem) {
 }
 
 TEST_P(CpuInPlace, LeavesTheRestToOthers) {
-  for (const char* line : {"op=filter dtype=f32 in=9x7 f=3x3 boundary=reflect",
-                           "op=filter dtype=f64 in=9x3 f=3x3 boundary=wrap",
-                           "op=filter dtype=f32 in=9x40 f=3x9 boundary=reflect",
-                           "op=filter dtype=f32 in=9x40 f=2x3 boundary=reflect",
-                           "op=fwd dtype=f16 n=1 c=2 in=9x40 k=2 f=3x3 g=2",
-                           "op=fwd dtype=f32 n=1 c=2 in=9x40 k=2 f=3x3",
-                           "op=fwd dtype=f32 n=1 c=2 in=9x40 k=2 f=3x3 stride=2 g=2",
-                           "op=fwd dtype=f32 n=1 c=2 in=9x40 k=2 f=3x3 dil=2 g=2",
-                           "op=fwd dtype=f32 n=1 c=2 in=9x40 k=2 f=3x3 pad=16 g=2 boundary=wrap",
-                           "op=fwd dtype=f32 n=1 c=2 in=9x40 k=2 f=3x3 g=2 layout=nhwc"}) {
+  for (const char* line :
+       {"op=filter dtype=f32 in=9x7 f=3x3 boundary=reflect",
+        "op=filter dtype=f64 in=9x3 f=3x3 boundary=wrap",
+        "op=filter dtype=f32 in=9x40 f=3x9 boundary=reflect",
+        "op=filter dtype=f32 in=9x40 f=2x3 boundary=reflect",
+        "op=fwd dtype=f16 n=1 c=2 in=9x40 k=2 f=3x3 g=2",
+        "op=fwd dtype=f32 n=1 c=2 in=9x40 k=2 f=3x3",
+        "op=fwd dtype=f32 n=1 c=2 in=9x40 k=2 f=3x3 stride=3 g=2",
+        "op=fwd dtype=f32 n=1 c=2 in=9x40 k=2 f=3x3 pad=1 stride=2 g=2 boundary=wrap",
+        "op=fwd dtype=f32 n=1 c=2 in=9x40 k=2 f=3x3 dil=2 g=2",
+        "op=fwd dtype=f32 n=1 c=2 in=9x40 k=2 f=3x3 pad=16 g=2 boundary=wrap",
+        "op=fwd dtype=f32 n=1 c=2 in=9x40 k=2 f=3x3 g=2 layout=nhwc"}) {
     EXPECT_FALSE(offer(Problem::parse(line))) << line;
   }
 }

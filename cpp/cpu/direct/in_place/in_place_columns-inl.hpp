@@ -115,6 +115,7 @@ class InnerColumns {
   static constexpr std::int64_t lanes = in_place_lanes<T>;
 
  public:
+  static constexpr std::int64_t stride = 1;
   struct Values {
     const T* from;
     template <int t>
@@ -149,8 +150,41 @@ class InnerColumns {
 };
 #endif
 
-// The vectors of a tile's columns. With zeros beyond the row, lanes there are masked and not read;
-// with other boundaries, a vector across an end is selected from the first and the last of the row.
+// Neighbouring vectors of rows, of which lanes beyond the row are zeros and not read.
+template <typename T, typename E, int vectors>
+class MaskedVectors {
+ public:
+  HWY_INLINE MaskedVectors(const InPlaceRows<T, E>& a, std::int64_t first)
+      : first_(first), width_(a.width) {
+    const InPlaceTag<T> d;
+    HWY_UNROLL(16)
+    for (int v = 0; v < vectors; ++v, first += lanes) {
+      const auto begin = std::clamp<std::int64_t>(-first, 0, lanes);
+      const auto end = std::clamp<std::int64_t>(a.width - first, 0, lanes);
+      masks_[v] = hn::AndNot(hn::FirstN(d, static_cast<std::size_t>(begin)),
+                             hn::FirstN(d, static_cast<std::size_t>(end)));
+    }
+  }
+  HWY_INLINE InPlaceVector<T> load(const E* row, int v) const {
+#if HWY_TARGET == HWY_AVX2
+    if constexpr (!std::is_same_v<T, E>) {
+      return load_bytes_of(row, width_, first_ + v * lanes);
+    } else {
+      return hn::MaskedLoad(masks_[v], InPlaceTag<T>(), row + first_ + v * lanes);
+    }
+#else
+    return load_masked(masks_[v], row + first_ + v * lanes);
+#endif
+  }
+
+ private:
+  static constexpr std::int64_t lanes = in_place_lanes<T>;
+  std::int64_t first_, width_;
+  hn::Mask<InPlaceTag<T>> masks_[vectors];
+};
+
+// The vectors of a tile's columns. With zeros beyond the row, lanes there are masked; with other
+// boundaries, a vector across an end is selected from the first and the last of the row.
 template <typename T, typename E, int tile_vectors>
 class InPlaceColumns {
   static constexpr std::int64_t lanes = in_place_lanes<T>;
@@ -159,6 +193,7 @@ class InPlaceColumns {
       tile_vectors + static_cast<int>((max_in_place_taps - 2 + lanes) / lanes);
 
  public:
+  static constexpr std::int64_t stride = 1;
   struct Row {
     InPlaceVector<T> x[vectors];
     template <int t>
@@ -170,14 +205,9 @@ class InPlaceColumns {
   };
   static HWY_INLINE bool are(const InPlaceRows<T, E>&, std::int64_t) { return true; }
   HWY_INLINE InPlaceColumns(const InPlaceRows<T, E>& a, std::int64_t first)
-      : first_(first), last_(a.width - lanes), ends_(a.ends) {
-    const InPlaceTag<T> d;
+      : masked_(a, first), last_(a.width - lanes), ends_(a.ends) {
     HWY_UNROLL(8)
     for (int v = 0; v < vectors; ++v, first += lanes) {
-      const auto begin = std::clamp<std::int64_t>(-first, 0, lanes);
-      const auto end = std::clamp<std::int64_t>(a.width - first, 0, lanes);
-      masks_[v] = hn::AndNot(hn::FirstN(d, static_cast<std::size_t>(begin)),
-                             hn::FirstN(d, static_cast<std::size_t>(end)));
       end_[v] = nullptr;
       if (ends_ == nullptr) continue;
       // A vector that starts past the row is the second; of others past it nothing is needed.
@@ -192,23 +222,12 @@ class InPlaceColumns {
     Row values;
     HWY_UNROLL(8)
     for (int v = 0; v < vectors; ++v) {
-      values.x[v] = end_[v] == nullptr ? inside(row, v) : end(row, *end_[v]);
+      values.x[v] = end_[v] == nullptr ? masked_.load(row, v) : end(row, *end_[v]);
     }
     return values;
   }
 
  private:
-  HWY_INLINE InPlaceVector<T> inside(const E* row, int v) const {
-#if HWY_TARGET == HWY_AVX2
-    if constexpr (!std::is_same_v<T, E>) {
-      return load_bytes_of(row, last_ + lanes, first_ + v * lanes);
-    } else {
-      return hn::MaskedLoad(masks_[v], InPlaceTag<T>(), row + first_ + v * lanes);
-    }
-#else
-    return load_masked(masks_[v], row + first_ + v * lanes);
-#endif
-  }
   HWY_INLINE InPlaceVector<T> end(const E* row, const InPlaceEnd<T>& end) const {
     const InPlaceTag<T> d;
     const auto values = select(load_all(row), end.index.data(), load_all(row + last_));
@@ -216,10 +235,44 @@ class InPlaceColumns {
     return hn::IfThenElse(inside, values, hn::Set(d, ends_->constant));
   }
 
-  std::int64_t first_, last_;
+  MaskedVectors<T, E, vectors> masked_;
+  std::int64_t last_;
   const InPlaceEnds<T>* ends_;
-  hn::Mask<InPlaceTag<T>> masks_[vectors];
   const InPlaceEnd<T>* end_[vectors];  // null: masked
+};
+
+// Every other column, zeros beyond the row: pairs of vectors are taken apart, and even taps meet
+// the one part, odd taps the other.
+template <typename T, typename E, int tile_vectors>
+class EveryOtherColumn {
+  static constexpr int vectors = tile_vectors + 1;
+  static_assert((max_in_place_taps - 1) / 2 < in_place_lanes<T>);
+
+ public:
+  static constexpr std::int64_t stride = 2;
+  struct Row {
+    InPlaceVector<T> x[2][vectors];
+    template <int t>
+    HWY_INLINE InPlaceVector<T> at(int v) const {
+      if constexpr (t < 2) return x[t][v];
+      return shifted<t / 2>(InPlaceTag<T>(), x[t % 2][v], x[t % 2][v + 1]);
+    }
+  };
+  HWY_INLINE EveryOtherColumn(const InPlaceRows<T, E>& a, std::int64_t first) : masked_(a, first) {}
+  HWY_INLINE Row row(const E* row) const {
+    const InPlaceTag<T> d;
+    Row values;
+    HWY_UNROLL(8)
+    for (int v = 0; v < vectors; ++v) {
+      const auto low = masked_.load(row, 2 * v), high = masked_.load(row, 2 * v + 1);
+      values.x[0][v] = hn::ConcatEven(d, high, low);
+      values.x[1][v] = hn::ConcatOdd(d, high, low);
+    }
+    return values;
+  }
+
+ private:
+  MaskedVectors<T, E, 2 * vectors> masked_;
 };
 
 #endif

@@ -90,7 +90,7 @@ HWY_INLINE void add_last_in_place(const InPlaceRows<T, E>& a, const Columns& col
 template <int rows, int vectors, class Columns, typename T, typename E>
 HWY_INLINE void in_place_tile(const InPlaceRows<T, E>& a, std::int64_t column) {
   const InPlaceTag<T> d;
-  const Columns columns(a, a.first_column + column);
+  const Columns columns(a, a.first_column + Columns::stride * column);
   InPlaceVector<T> sums[rows][vectors];
   HWY_UNROLL(4)
   for (int m = 0; m < rows; ++m) {
@@ -112,6 +112,17 @@ HWY_INLINE void in_place_tile(const InPlaceRows<T, E>& a, std::int64_t column) {
   for (int m = 0; m < rows; ++m) {
     store_vectors(d, sums[m], a.y + m * a.y_row_step + column, a.columns - column, a.streams);
   }
+}
+
+template <int rows, int vectors, template <typename, typename, int> class Columns, typename T,
+          typename E>
+HWY_INLINE std::int64_t in_place_tiles(const InPlaceRows<T, E>& a, std::int64_t column) {
+  constexpr std::int64_t lanes = in_place_lanes<T>;
+  // The last tile may hang over by less than a vector.
+  for (; column + vectors * lanes < a.columns + lanes; column += vectors * lanes) {
+    in_place_tile<rows, vectors, Columns<T, E, vectors>>(a, column);
+  }
+  return column;
 }
 
 #if HWY_TARGET == HWY_AVX2
@@ -142,26 +153,25 @@ HWY_NOINLINE void in_place_rows(const InPlaceRows<T, E>& a) {
   }
 }
 #else
-template <int rows, int vectors, typename T, typename E>
-HWY_INLINE std::int64_t in_place_tiles(const InPlaceRows<T, E>& a, std::int64_t column) {
-  constexpr std::int64_t lanes = in_place_lanes<T>;
-  // The last tile may hang over by less than a vector.
-  for (; column + vectors * lanes < a.columns + lanes; column += vectors * lanes) {
-    in_place_tile<rows, vectors, InPlaceColumns<T, E, vectors>>(a, column);
-  }
-  return column;
-}
-
 template <int rows, typename T, typename E>
 HWY_NOINLINE void in_place_rows(const InPlaceRows<T, E>& a) {
-  std::int64_t column = in_place_tiles<rows, 4>(a, 0);
-  column = in_place_tiles<rows, 2>(a, column);
-  in_place_tiles<rows, 1>(a, column);
+  std::int64_t column = in_place_tiles<rows, 4, InPlaceColumns>(a, 0);
+  column = in_place_tiles<rows, 2, InPlaceColumns>(a, column);
+  in_place_tiles<rows, 1, InPlaceColumns>(a, column);
 }
 #endif
 
 template <typename T, typename E>
+HWY_NOINLINE void every_other_column(const InPlaceRows<T, E>& a) {
+  std::int64_t column = 0;
+  if constexpr (in_place_shifts) column = in_place_tiles<1, 4, EveryOtherColumn>(a, column);
+  column = in_place_tiles<1, 2, EveryOtherColumn>(a, column);
+  in_place_tiles<1, 1, EveryOtherColumn>(a, column);
+}
+
+template <typename T, typename E>
 void run_in_place(const InPlaceRows<T, E>& a) {
+  if (a.column_stride == 2) return every_other_column(a);
   if (a.rows == 4) return in_place_rows<4>(a);
   InPlaceRows<T, E> last = a;  // one row of three
   switch (a.rows) {

@@ -30,7 +30,7 @@ struct InPlaceEnds {
 /// Neighbouring output rows of one channel, sums in T of elements E. In elements, all sums start at
 /// 0:
 ///
-///     y[m, i] = sum over q, r, t:  w[q, r, t] x[q, m + r][first_column + i + t]
+///     y[m, i] = sum over q, r, t:  w[q, r, t] x[q, m + r][first_column + i column_stride + t]
 ///
 /// Columns beyond the row are zeros or what `ends` says. The sum of every output runs over its
 /// products in the same order whatever `rows` and `columns` are; rows of zeros are left out.
@@ -41,8 +41,9 @@ struct InPlaceRows {
   std::int64_t width;          ///< of a row; with ends at least a vector
   const InPlaceEnds<T>* ends;  ///< null: zeros
   std::int64_t first_column;   ///< may be negative; with ends that of a whole number of vectors
+  std::int64_t column_stride;  ///< 1; or 2, for one row and zeros
   std::int64_t plane_count;    ///< q
-  std::int64_t tap_rows;       ///< r, at least 3
+  std::int64_t tap_rows;       ///< r; at least 3 for more rows than one
   std::int64_t taps;           ///< t, at most max_in_place_taps
   const T* w;                  ///< compact
   T* y;

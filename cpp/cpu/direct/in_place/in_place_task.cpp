@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "cpp/core/machine.hpp"
 #include "cpp/core/message.hpp"
@@ -16,7 +17,7 @@
 namespace faltung::direct {
 namespace {
 
-constexpr std::int64_t rows_at_once = 4;  // that the kernel sums together
+constexpr std::int64_t rows_at_once = 4;  // that the kernel sums together, at most
 // Rows are asked for two calls of the kernel before they are met.
 constexpr std::int64_t rows_ahead = 2 * rows_at_once;
 // Keeps the tables of offsets small beside the images.
@@ -34,10 +35,6 @@ Box in_place_box(const Problem& p) {
   Box box = choose_box(t, p.batch * p.groups, 1, sizeof(Acc), longest_sum(p), rows_at_once);
   box[2] = std::min(ceil_divide(box[2], 16) * 16, t.axes[2].output());
   return box;
-}
-
-bool is_plain(const Axis& axis) {
-  return axis.stride == 1 && axis.dilation == 1 && axis.input_dilation == 1;
 }
 
 bool all_zeros(const Axis& axis) {
@@ -100,15 +97,22 @@ template <typename Acc, typename Element>
 bool InPlaceTask<Acc, Element>::serves(const Problem& p) {
   if (p.pass != Pass::forward || p.rank() < 2 || p.rank() > 3 || p.in_channels != p.groups ||
       p.input != dtype_of<Element> || x_strides(p).spatial[p.rank() - 1] != 1 ||
-      !std::ranges::all_of(p.axes, is_plain)) {
+      std::ranges::any_of(p.axes, [](const Axis& axis) { return axis.input_dilation != 1; })) {
     return false;
   }
+  const Axis& x = p.axes.back();
+  const Axis& y = p.axes[p.rank() - 2];
+  const bool every_column = x.stride == 1;
+  // Vectors of four numbers are shifted more often than they save.
+  const bool every_other = x.stride == 2 && all_zeros(x) && in_place_lanes<Acc>() >= 8;
+  if (x.dilation != 1 || !(every_column || every_other)) return false;
   for (std::size_t a = 0; a + 1 < p.rank(); ++a) {
     if (extended_extent(p.axes[a]) > max_extent) return false;
   }
-  // The kernel's four rows of outputs need three rows of taps.
-  return p.axes[p.rank() - 2].filter >= 3 && p.axes.back().filter <= max_in_place_taps &&
-         has_plain_boundaries<Acc>(p) && has_kernel<Acc, Element>();
+  // The kernel's four rows of outputs need three rows of taps. Rows one by one are for strides.
+  const bool rows = shares_rows(y, x) ? y.filter >= 3 : y.stride > 1 || every_other;
+  return rows && x.filter <= max_in_place_taps && has_plain_boundaries<Acc>(p) &&
+         has_kernel<Acc, Element>();
 }
 
 template <typename Acc, typename Element>
@@ -118,7 +122,8 @@ InPlaceTask<Acc, Element>::InPlaceTask(const Problem& problem)
       packer_(problem),
       result_(problem),
       kernel_(in_place_kernel<Acc, Element>()),
-      taps_(element_count(filter_extents(problem))) {
+      taps_(element_count(filter_extents(problem))),
+      rows_together_(shares_rows(t_.axes[1], t_.axes[2]) ? rows_at_once : 1) {
   const Extents steps = sum_steps({1, t_.axes[0].filter, t_.axes[1].filter, t_.axes[2].filter});
   block_ = {steps[1], steps[2]};
   one_block_ = steps[1] == t_.axes[0].filter && steps[2] == t_.axes[1].filter;
@@ -128,8 +133,7 @@ InPlaceTask<Acc, Element>::InPlaceTask(const Problem& problem)
   find_offsets();
   if (!all_zeros(t_.axes[2])) find_ends();
   add_weights<Acc>(packer_.size());
-  rows_ =
-      layout_.slot.add<const Element*>(t_.axes[0].filter * (rows_at_once + t_.axes[1].filter - 1));
+  rows_ = layout_.slot.add<const Element*>(t_.axes[0].filter * x_rows());
   sums_ = layout_.slot.add<Acc>(stores_in_place_ ? 0 : rows_at_once * box_[2]);
   block_sums_ = layout_.slot.add<Acc>(one_block_ ? 0 : rows_at_once * box_[2]);
 }
@@ -199,10 +203,11 @@ void InPlaceTask<Acc, Element>::compute_box(const RunArguments& arguments, const
                                             const Work& work) const {
   const Element* image = static_cast<const Element*>(arguments.first) + input_at(work, work.group);
   InPlaceRows<Acc, Element> a{.x = rows_.at(work.workspace),
-                              .x_rows = rows_at_once + t_.axes[1].filter - 1,
+                              .x_rows = x_rows(),
                               .width = t_.axes[2].input,
                               .ends = ends_.get(),
-                              .first_column = work.first[2] - t_.axes[2].pad_lo,
+                              .first_column = work.first[2] * t_.axes[2].stride - t_.axes[2].pad_lo,
+                              .column_stride = t_.axes[2].stride,
                               .plane_count = t_.axes[0].filter,
                               .tap_rows = t_.axes[1].filter,
                               .taps = t_.axes[2].filter,
@@ -217,8 +222,8 @@ void InPlaceTask<Acc, Element>::compute_box(const RunArguments& arguments, const
     for (std::int64_t z = 0; z < work.outputs[0]; ++z) {
       std::int64_t to = output_at(work, k, z, 0);
       for (std::int64_t y = 0; y < work.outputs[1];
-           y += rows_at_once, to += rows_at_once * t_.y[1]) {
-        a.rows = std::min(rows_at_once, work.outputs[1] - y);
+           y += rows_together_, to += rows_together_ * t_.y[1]) {
+        a.rows = std::min(rows_together_, work.outputs[1] - y);
         find_rows(image, work, work.first[0] + z, work.first[1] + y, a.rows);
         prefetch_rows(image, work, z, y, static_cast<const Acc*>(arguments.result) + to);
         sum_rows(arguments, work.workspace, a, k, to);
@@ -227,12 +232,17 @@ void InPlaceTask<Acc, Element>::compute_box(const RunArguments& arguments, const
   }
 }
 
-// A row of the extended input, null if it is zeros. The slowest axis that is outside decides.
+// The row of the extended input that plane z and row y of the outputs meet with taps q and i, or
+// those after them, null if it is zeros. The slowest axis that is outside decides.
 template <typename Acc, typename Element>
-const Element* InPlaceTask<Acc, Element>::row(const Element* image, std::int64_t plane,
-                                              std::int64_t row) const {
-  const std::int64_t of_plane = offsets_[0][static_cast<std::size_t>(plane)];
-  const std::int64_t of_row = offsets_[1][static_cast<std::size_t>(row)];
+const Element* InPlaceTask<Acc, Element>::row(const Element* image, std::int64_t z, std::int64_t q,
+                                              std::int64_t y, std::int64_t i) const {
+  const auto offset = [&](std::size_t axis, std::int64_t output, std::int64_t tap) {
+    const auto [stride, dilation] = std::pair(t_.axes[axis].stride, t_.axes[axis].dilation);
+    return offsets_[axis][static_cast<std::size_t>(output * stride + tap * dilation)];
+  };
+  const std::int64_t of_plane = offset(0, z, q);
+  const std::int64_t of_row = offset(1, y, i);
   const std::int64_t decides = of_plane <= constants ? of_plane : of_row;
   if (decides == zeros) return nullptr;
   return decides == constants ? constant_row_.data() : image + of_plane + of_row;
@@ -242,10 +252,9 @@ template <typename Acc, typename Element>
 void InPlaceTask<Acc, Element>::find_rows(const Element* image, const Work& work, std::int64_t z,
                                           std::int64_t y, std::int64_t rows) const {
   const Element** to = rows_.at(work.workspace);
-  const std::int64_t x_rows = rows_at_once + t_.axes[1].filter - 1;
   for (std::int64_t q = 0; q < t_.axes[0].filter; ++q) {
     for (std::int64_t i = 0; i < rows + t_.axes[1].filter - 1; ++i) {
-      to[q * x_rows + i] = row(image, z + q, y + i);
+      to[q * x_rows() + i] = row(image, z, q, y, i);
     }
   }
 }
@@ -259,13 +268,15 @@ void InPlaceTask<Acc, Element>::prefetch_rows(const Element* image, const Work& 
                                               const Acc* results) const {
   constexpr std::int64_t x_line = 64 / sizeof(Element);
   constexpr std::int64_t y_line = 64 / sizeof(Acc);
-  const std::int64_t end = std::min(y + rows_ahead + rows_at_once, work.outputs[1]);
+  const std::int64_t end = std::min(y + rows_ahead + rows_together_, work.outputs[1]);
+  const std::int64_t first = work.first[2] * t_.axes[2].stride;
   for (std::int64_t i = y + rows_ahead; i < end; ++i) {
-    const Element* x = row(image, work.first[0] + z + t_.axes[0].filter - 1,
-                           work.first[1] + i + t_.axes[1].filter - 1);
-    const std::int64_t columns = std::min(work.outputs[2], t_.axes[2].input - work.first[2]);
+    const Element* x = row(image, work.first[0] + z, t_.axes[0].filter - 1, work.first[1] + i,
+                           t_.axes[1].filter - 1);
+    const std::int64_t columns =
+        std::min(work.outputs[2] * t_.axes[2].stride, t_.axes[2].input - first);
     for (std::int64_t j = 0; x != nullptr && j < columns; j += x_line) {
-      prefetch<CacheLevel::second>(x + work.first[2] + j);
+      prefetch<CacheLevel::second>(x + first + j);
     }
     for (std::int64_t j = 0; stores_in_place_ && !streams_ && j < work.outputs[2]; j += y_line) {
       prefetch<CacheLevel::first, true>(results + (i - y) * t_.y[1] + j);

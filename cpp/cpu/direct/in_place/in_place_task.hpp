@@ -35,8 +35,10 @@ class InPlaceTask final : public BoxTask {
                                          int threads) const override;
   bool compute(const RunArguments& arguments) const override;
   void compute_box(const RunArguments& arguments, const Acc* filter, const Work& work) const;
-  [[nodiscard]] const Element* row(const Element* image, std::int64_t plane,
-                                   std::int64_t row) const;
+  [[nodiscard]] const Element* row(const Element* image, std::int64_t z, std::int64_t q,
+                                   std::int64_t y, std::int64_t i) const;
+  /// Of a plane, that one call of the kernel meets.
+  [[nodiscard]] std::int64_t x_rows() const { return rows_together_ + t_.axes[1].filter - 1; }
   void find_rows(const Element* image, const Work& work, std::int64_t z, std::int64_t y,
                  std::int64_t rows) const;
   void prefetch_rows(const Element* image, const Work& work, std::int64_t z, std::int64_t y,
@@ -50,6 +52,7 @@ class InPlaceTask final : public BoxTask {
   ResultRows<Acc> result_;
   InPlaceKernel<Acc, Element> kernel_;
   std::int64_t taps_;                                 // of a filter
+  std::int64_t rows_together_;                        // of outputs
   std::array<std::vector<std::int64_t>, 2> offsets_;  // of planes and rows
   std::vector<Element> constant_row_;
   std::unique_ptr<InPlaceEnds<Acc>> ends_;  // null: zeros
