@@ -77,26 +77,52 @@ void PieceTask<Acc>::for_each(bool results, Ranges& ranges, F&& f) const {
   }
 }
 
-// All axes that parts of one have.
+// All axes that parts of one have, so that a run searches none.
 template <typename Acc>
 void PieceTask<Acc>::find_axes(std::size_t a) {
   std::vector<Axis>& list = axes_[a];
+  std::vector<std::uint32_t> sorted;  // places in the list
   const auto keep = [&](const Axis& axis) {
-    const auto at = std::ranges::lower_bound(list, axis, comes_before);
-    if (at == list.end() || comes_before(axis, *at)) list.insert(at, axis);
+    auto at = std::ranges::lower_bound(sorted, axis, comes_before,
+                                       [&](std::uint32_t i) -> const Axis& { return list[i]; });
+    if (at == sorted.end() || comes_before(axis, list[*at])) {
+      at = sorted.insert(at, static_cast<std::uint32_t>(list.size()));
+      list.push_back(axis);
+    }
+    which_[a].push_back(*at);
   };
   const std::size_t taps = taps_of(a, rank_);
+  const bool spreads = p_.pass == Pass::backward_data;
   for (std::int64_t i = 0; i < steps_[places + a]; ++i) {
     const Range some = range(places + a, i);
-    const bool spreads = p_.pass == Pass::backward_data;
+    first_[a].push_back(which_[a].size());
     shown_[a].push_back(spreads ? cuts_[a].positions(some) : std::vector<Positions>{});
-    for (std::int64_t j = 0; j < steps_[taps]; ++j) {
-      if (!spreads) keep(cuts_[a].window(some, range(taps, j)).axis);
-      for (const Positions& to : shown_[a].back()) {
-        if (const auto part = cuts_[a].spread(to, range(taps, j))) keep(part->axis);
+    for (std::int64_t j = 0; j < steps_[taps] && !spreads; ++j) {
+      keep(cuts_[a].window(some, range(taps, j)).axis);
+    }
+    for (const Positions& to : shown_[a].back()) {
+      for (std::int64_t j = 0; j < steps_[taps]; ++j) {
+        const auto part = cuts_[a].spread(to, range(taps, j));
+        if (part) {
+          keep(part->axis);
+        } else {
+          which_[a].push_back(0);  // no problem has it
+        }
       }
     }
   }
+}
+
+// The place in axes_ of a part: of ranges, and of some positions where an axis has several.
+template <typename Acc>
+std::uint32_t PieceTask<Acc>::which_axis(std::size_t a, const Ranges& ranges,
+                                         std::size_t position) const {
+  const std::size_t taps = taps_of(a, rank_);
+  const auto index_of = [&](std::size_t d) {
+    return static_cast<std::size_t>(ranges[d].first / counts_[d]);
+  };
+  return which_[a][first_[a][index_of(places + a)] +
+                   position * static_cast<std::size_t>(steps_[taps]) + index_of(taps)];
 }
 
 // The tasks of pieces of at most so many elements; false if one needs more memory than there is.
@@ -111,6 +137,8 @@ bool PieceTask<Acc>::make_tasks(std::size_t limit) {
     if (is_result(p_, d)) piece_values_ *= counts_[d];
   }
   axes_.assign(rank_, {});
+  which_.assign(rank_, {});
+  first_.assign(rank_, {});
   shown_.assign(rank_, {});
   std::size_t count = 16;
   for (std::size_t a = 0; a < rank_; ++a) {
@@ -149,10 +177,7 @@ bool PieceTask<Acc>::make_tasks(std::size_t limit) {
 template <typename Acc>
 std::size_t PieceTask<Acc>::task_index(const Ranges& ranges, const Parts& parts) const {
   std::size_t index = 0;
-  for (std::size_t a = rank_; a-- > 0;) {
-    const auto at = std::ranges::lower_bound(axes_[a], parts[a].axis, comes_before);
-    index = index * axes_[a].size() + static_cast<std::size_t>(at - axes_[a].begin());
-  }
+  for (std::size_t a = rank_; a-- > 0;) index = index * axes_[a].size() + parts.axis[a];
   for (std::size_t d = places; d-- > 0;) {
     index = 2 * index + (ranges[d].count != counts_[d] ? 1 : 0);
   }
@@ -246,7 +271,8 @@ template <typename Acc>
 void PieceTask<Acc>::add_windows(const Piece& piece) const {
   Parts parts;
   for (std::size_t a = 0; a < rank_; ++a) {
-    parts[a] = cuts_[a].window(piece.ranges[places + a], piece.ranges[taps_of(a, rank_)]);
+    parts.at[a] = cuts_[a].window(piece.ranges[places + a], piece.ranges[taps_of(a, rank_)]);
+    parts.axis[a] = which_axis(a, piece.ranges, 0);
   }
   add(piece, parts, {});
 }
@@ -273,7 +299,8 @@ void PieceTask<Acc>::add_spread(const Piece& piece) const {
       for (std::size_t a = 0; a < rank_; ++a) {
         const auto part = cuts_[a].spread(to[a], piece.ranges[taps_of(a, rank_)]);
         if (!part) return;
-        parts[a] = *part;
+        parts.at[a] = *part;
+        parts.axis[a] = which_axis(a, piece.ranges, static_cast<std::size_t>(which[a]));
       }
       add(piece, parts,
           folded ? std::span<const Positions>(to.data(), rank_) : std::span<const Positions>());
@@ -292,9 +319,9 @@ void PieceTask<Acc>::add(const Piece& piece, const Parts& parts,
   std::int64_t w = k * w_.outer + ranges[inputs].first * w_.channel;
   std::int64_t y = ranges[images].first * y_.outer + k * y_.channel;
   for (std::size_t a = 0; a < rank_; ++a) {
-    x += parts[a].x * x_.spatial[a];
-    w += parts[a].w * w_.spatial[a];
-    y += parts[a].y * y_.spatial[a];
+    x += parts.at[a].x * x_.spatial[a];
+    w += parts.at[a].w * w_.spatial[a];
+    y += parts.at[a].y * y_.spatial[a];
   }
   const auto at = [](const void* data, std::int64_t offset, DType type) -> const void* {
     return static_cast<const std::byte*>(data) + offset * static_cast<std::int64_t>(size_of(type));

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
@@ -27,7 +28,11 @@ class PieceTask final : public Task {
   void run(const RunArguments& arguments) const override;
 
  private:
-  using Parts = std::array<AxisPart, max_spatial_rank>;
+  /// One problem: its part of each axis, and the place of that in `axes_`.
+  struct Parts {
+    std::array<AxisPart, max_spatial_rank> at;
+    std::array<std::uint32_t, max_spatial_rank> axis;
+  };
   struct Piece;
 
   [[nodiscard]] Range range(std::size_t dimension, std::int64_t index) const;
@@ -36,6 +41,8 @@ class PieceTask final : public Task {
 
   bool make_tasks(std::size_t room);
   void find_axes(std::size_t axis);
+  [[nodiscard]] std::uint32_t which_axis(std::size_t axis, const Ranges& ranges,
+                                         std::size_t position) const;
   [[nodiscard]] std::size_t task_index(const Ranges& ranges, const Parts& parts) const;
 
   void compute(const RunArguments& arguments, std::int64_t index) const;
@@ -49,7 +56,10 @@ class PieceTask final : public Task {
   std::size_t rank_, dimensions_;
   Counts all_, counts_, steps_;
   std::vector<AxisCut> cuts_;
-  std::vector<std::vector<Axis>> axes_;  ///< sorted, that parts of each axis have
+  std::vector<std::vector<Axis>> axes_;  ///< that parts of each axis have, each once
+  /// Which of them: for each axis, range of places, positions of that and range of taps.
+  std::vector<std::vector<std::uint32_t>> which_;
+  std::vector<std::vector<std::size_t>> first_;  ///< in which_, of each range of places
   /// For each axis and range of its elements, in a data gradient.
   std::vector<std::vector<std::vector<Positions>>> shown_;
   std::vector<std::unique_ptr<Task>> tasks_;
