@@ -104,13 +104,13 @@ constexpr DirectWay all_ways[] = {
                                   panels_us<1>),
     way<ChannelTask, float, double>(
         "channels", "the same with 4 output channels or more, whatever the rows", vector_us),
-    way<InPlace, float, double>("in_place",
-                                "forward, one input channel in a group, 2-D and 3-D, input and "
-                                "sums f32 or f64, no dilation "
-                                "along rows, stride 1 and three rows of taps or more, or a stride, "
-                                "along rows that of 2 with "
-                                "zeros beyond them, at most 8 taps in a row, on AVX-512 and AVX2",
-                                in_place_us),
+    way<InPlace, float, double>(
+        "in_place",
+        "forward, 2-D and 3-D, input and sums f32 or f64, no dilation along rows, stride 1 and "
+        "three "
+        "rows of taps or more, or a stride, along rows that of 2 with zeros beyond them, at most 8 "
+        "taps in a row and 2,048 rows of all channels under some of outputs, on AVX-512 and AVX2",
+        in_place_us),
     way<InPlaceBytes, float>("in_place_u8", "the same with input of type u8 and sums in f32",
                              in_place_us),
     way<Pairs, Int>("pairs",

@@ -34,8 +34,10 @@ inline double in_place_us(const Problem& p) {
   const auto outputs = static_cast<double>(element_count(p.y_shape()));
   const double values = static_cast<double>(element_count(p.x_shape())) + outputs;
   const double bytes = values * static_cast<double>(size_of(p.input));
+  const auto channels = static_cast<double>(p.in_channels) / static_cast<double>(p.groups);
+  const double rows = outputs / width * channels;
   const double cycles =
-      values * (p.input == p.accumulator ? 0 : conversion_cycles) + outputs / width * row_cycles;
+      values * (p.input == p.accumulator ? 0 : conversion_cycles) + rows * row_cycles;
   const bool shared = p.rank() < 2 || shares_rows(p.axes[p.rank() - 2], p.axes.back());
   const double products = p.multiply_adds() * full * (shared ? 1 : one_by_one);
   return 1e-3 * (products * machine.product_ns(p.accumulator) +

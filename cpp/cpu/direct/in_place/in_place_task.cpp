@@ -20,8 +20,9 @@ namespace {
 constexpr std::int64_t rows_at_once = 4;  // that the kernel sums together, at most
 // Rows are asked for two calls of the kernel before they are met.
 constexpr std::int64_t rows_ahead = 2 * rows_at_once;
-// Keeps the tables of offsets small beside the images.
+// Keep the tables of offsets small beside the images, and that of rows within the cache.
 constexpr std::int64_t max_extent = std::int64_t{1} << 20;
+constexpr std::int64_t max_rows_met = std::int64_t{1} << 11;
 
 // Values read beyond the end of an axis.
 std::int64_t read_above(const Axis& axis) {
@@ -32,7 +33,8 @@ std::int64_t read_above(const Axis& axis) {
 template <typename Acc>
 Box in_place_box(const Problem& p) {
   const ThreeAxes t(p);
-  Box box = choose_box(t, p.batch * p.groups, 1, sizeof(Acc), longest_sum(p), rows_at_once);
+  Box box = choose_box(t, p.batch * p.groups, p.in_channels / p.groups, sizeof(Acc), longest_sum(p),
+                       rows_at_once);
   box[2] = std::min(ceil_divide(box[2], 16) * 16, t.axes[2].output());
   return box;
 }
@@ -95,8 +97,8 @@ bool has_kernel() {
 
 template <typename Acc, typename Element>
 bool InPlaceTask<Acc, Element>::serves(const Problem& p) {
-  if (p.pass != Pass::forward || p.rank() < 2 || p.rank() > 3 || p.in_channels != p.groups ||
-      p.input != dtype_of<Element> || x_strides(p).spatial[p.rank() - 1] != 1 ||
+  if (p.pass != Pass::forward || p.rank() < 2 || p.rank() > 3 || p.input != dtype_of<Element> ||
+      x_strides(p).spatial[p.rank() - 1] != 1 ||
       std::ranges::any_of(p.axes, [](const Axis& axis) { return axis.input_dilation != 1; })) {
     return false;
   }
@@ -109,6 +111,8 @@ bool InPlaceTask<Acc, Element>::serves(const Problem& p) {
   for (std::size_t a = 0; a + 1 < p.rank(); ++a) {
     if (extended_extent(p.axes[a]) > max_extent) return false;
   }
+  const std::int64_t planes = p.in_channels / p.groups * (p.rank() == 3 ? p.axes[0].filter : 1);
+  if (planes > max_rows_met / (rows_at_once + y.filter - 1)) return false;
   // The kernel's four rows of outputs need three rows of taps. Rows one by one are for strides.
   const bool rows = shares_rows(y, x) ? y.filter >= 3 : y.stride > 1 || every_other;
   return rows && x.filter <= max_in_place_taps && has_plain_boundaries<Acc>(p) &&
@@ -123,19 +127,32 @@ InPlaceTask<Acc, Element>::InPlaceTask(const Problem& problem)
       result_(problem),
       kernel_(in_place_kernel<Acc, Element>()),
       taps_(element_count(filter_extents(problem))),
+      planes_(group_inputs_ * t_.axes[0].filter),
       rows_together_(shares_rows(t_.axes[1], t_.axes[2]) ? rows_at_once : 1) {
-  const Extents steps = sum_steps({1, t_.axes[0].filter, t_.axes[1].filter, t_.axes[2].filter});
-  block_ = {steps[1], steps[2]};
-  one_block_ = steps[1] == t_.axes[0].filter && steps[2] == t_.axes[1].filter;
+  find_blocks();
   stores_in_place_ = results_are_sums<Acc>(p_) && t_.y[2] == 1;
   streams_ = stores_in_place_ && one_block_ && leaves_caches(p_);
   share(in_place_us(p_));
   find_offsets();
   if (!all_zeros(t_.axes[2])) find_ends();
   add_weights<Acc>(packer_.size());
-  rows_ = layout_.slot.add<const Element*>(t_.axes[0].filter * x_rows());
+  rows_ = layout_.slot.add<const Element*>(planes_ * x_rows());
   sums_ = layout_.slot.add<Acc>(stores_in_place_ ? 0 : rows_at_once * box_[2]);
   block_sums_ = layout_.slot.add<Acc>(one_block_ ? 0 : rows_at_once * box_[2]);
+}
+
+template <typename Acc, typename Element>
+void InPlaceTask<Acc, Element>::find_blocks() {
+  const Extents extents{group_inputs_, t_.axes[0].filter, t_.axes[1].filter, t_.axes[2].filter};
+  const Extents steps = sum_steps(extents);
+  for (std::int64_t c = 1; c <= group_inputs_; ++c) {
+    for (std::int64_t r = steps[1]; r < extents[1]; r += steps[1]) {
+      plane_ends_.push_back((c - 1) * extents[1] + r);
+    }
+    if (c % steps[0] == 0 || c == group_inputs_) plane_ends_.push_back(c * extents[1]);
+  }
+  row_step_ = steps[2];
+  one_block_ = plane_ends_.size() == 1 && row_step_ == extents[2];
 }
 
 template <typename Acc, typename Element>
@@ -187,7 +204,8 @@ template <typename Acc, typename Element>
 const void* InPlaceTask<Acc, Element>::make_weights(const void* w, void* to, std::byte*,
                                                     int) const {
   const Acc* filter = packer_.filter(w, static_cast<Acc*>(to));
-  return pads_zeros_ && !all_finite(filter, p_.out_channels * taps_) ? nullptr : filter;
+  return pads_zeros_ && !all_finite(filter, p_.out_channels * group_inputs_ * taps_) ? nullptr
+                                                                                     : filter;
 }
 
 template <typename Acc, typename Element>
@@ -201,14 +219,15 @@ bool InPlaceTask<Acc, Element>::compute(const RunArguments& arguments) const {
 template <typename Acc, typename Element>
 void InPlaceTask<Acc, Element>::compute_box(const RunArguments& arguments, const Acc* filter,
                                             const Work& work) const {
-  const Element* image = static_cast<const Element*>(arguments.first) + input_at(work, work.group);
+  const Element* image =
+      static_cast<const Element*>(arguments.first) + input_at(work, work.group * group_inputs_);
   InPlaceRows<Acc, Element> a{.x = rows_.at(work.workspace),
                               .x_rows = x_rows(),
                               .width = t_.axes[2].input,
                               .ends = ends_.get(),
                               .first_column = work.first[2] * t_.axes[2].stride - t_.axes[2].pad_lo,
                               .column_stride = t_.axes[2].stride,
-                              .plane_count = t_.axes[0].filter,
+                              .plane_count = planes_,
                               .tap_rows = t_.axes[1].filter,
                               .taps = t_.axes[2].filter,
                               .w = nullptr,
@@ -218,14 +237,16 @@ void InPlaceTask<Acc, Element>::compute_box(const RunArguments& arguments, const
                               .columns = work.outputs[2],
                               .streams = streams_};
   for (std::int64_t k = work.group * group_outputs_; k < (work.group + 1) * group_outputs_; ++k) {
-    a.w = filter + k * taps_;
+    a.w = filter + k * group_inputs_ * taps_;
     for (std::int64_t z = 0; z < work.outputs[0]; ++z) {
       std::int64_t to = output_at(work, k, z, 0);
       for (std::int64_t y = 0; y < work.outputs[1];
            y += rows_together_, to += rows_together_ * t_.y[1]) {
         a.rows = std::min(rows_together_, work.outputs[1] - y);
         find_rows(image, work, work.first[0] + z, work.first[1] + y, a.rows);
-        prefetch_rows(image, work, z, y, static_cast<const Acc*>(arguments.result) + to);
+        if (group_inputs_ == 1) {
+          prefetch_rows(image, work, z, y, static_cast<const Acc*>(arguments.result) + to);
+        }
         sum_rows(arguments, work.workspace, a, k, to);
       }
     }
@@ -252,9 +273,11 @@ template <typename Acc, typename Element>
 void InPlaceTask<Acc, Element>::find_rows(const Element* image, const Work& work, std::int64_t z,
                                           std::int64_t y, std::int64_t rows) const {
   const Element** to = rows_.at(work.workspace);
-  for (std::int64_t q = 0; q < t_.axes[0].filter; ++q) {
-    for (std::int64_t i = 0; i < rows + t_.axes[1].filter - 1; ++i) {
-      to[q * x_rows() + i] = row(image, z, q, y, i);
+  for (std::int64_t c = 0; c < group_inputs_; ++c, image += x_.channel) {
+    for (std::int64_t q = 0; q < t_.axes[0].filter; ++q, to += x_rows()) {
+      for (std::int64_t i = 0; i < rows + t_.axes[1].filter - 1; ++i) {
+        to[i] = row(image, z, q, y, i);
+      }
     }
   }
 }
@@ -303,12 +326,12 @@ template <typename Acc, typename Element>
 void InPlaceTask<Acc, Element>::sum_blocks(std::byte* workspace,
                                            const InPlaceRows<Acc, Element>& a) const {
   InPlaceRows<Acc, Element> block = a;
-  const auto [plane_step, row_step] = block_;
-  for (std::int64_t plane = 0; plane < a.plane_count; plane += plane_step) {
-    for (std::int64_t r = 0; r < a.tap_rows; r += row_step) {
+  std::int64_t plane = 0;
+  for (const std::int64_t end : plane_ends_) {
+    for (std::int64_t r = 0; r < a.tap_rows; r += row_step_) {
       block.x = a.x + plane * a.x_rows + r;
-      block.plane_count = std::min(plane_step, a.plane_count - plane);
-      block.tap_rows = std::min(row_step, a.tap_rows - r);
+      block.plane_count = end - plane;
+      block.tap_rows = std::min(row_step_, a.tap_rows - r);
       block.w = a.w + (plane * a.tap_rows + r) * a.taps;
       kernel_(block);
       if (block.y != a.y) {
@@ -321,6 +344,7 @@ void InPlaceTask<Acc, Element>::sum_blocks(std::byte* workspace,
       block.y = block_sums_.at(workspace);
       block.y_row_step = box_[2];
     }
+    plane = end;
   }
 }
 

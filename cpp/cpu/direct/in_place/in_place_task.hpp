@@ -12,10 +12,10 @@
 
 namespace faltung::direct {
 
-/// A forward problem of small filters over single channels (images, depthwise layers), in vectors
-/// that are read where they lie in x: a table of pointers resolves the boundaries of the slower
-/// axes, the kernel those of the rows. On its way through a buffer every value would be read and
-/// written once more, which takes as long as 3x3 products.
+/// A forward problem of small filters over single channels (images, depthwise layers), or over many
+/// for few outputs, in vectors that are read where they lie in x: a table of pointers resolves the
+/// boundaries of the slower axes, the kernel those of the rows. On its way through a buffer every
+/// value would be read and written once more, which takes as long as 3x3 products.
 template <typename Acc, typename Element = Acc>
 class InPlaceTask final : public BoxTask {
  public:
@@ -29,6 +29,7 @@ class InPlaceTask final : public BoxTask {
   /// What stands for the offset of a row that is not in the image. Offsets may be negative.
   static constexpr std::int64_t zeros = INT64_MIN, constants = INT64_MIN + 1;
 
+  void find_blocks();
   void find_offsets();
   void find_ends();
   [[nodiscard]] const void* make_weights(const void* w, void* to, std::byte* workspace,
@@ -51,14 +52,16 @@ class InPlaceTask final : public BoxTask {
   FilterPacker<Acc> packer_;
   ResultRows<Acc> result_;
   InPlaceKernel<Acc, Element> kernel_;
-  std::int64_t taps_;                                 // of a filter
+  std::int64_t taps_;                                 // between two channels
+  std::int64_t planes_;                               // of taps, of all channels of a group
   std::int64_t rows_together_;                        // of outputs
   std::array<std::vector<std::int64_t>, 2> offsets_;  // of planes and rows
   std::vector<Element> constant_row_;
   std::unique_ptr<InPlaceEnds<Acc>> ends_;  // null: zeros
   Piece<const Element*> rows_;              // within a slot, as sums_
   Piece<Acc> sums_, block_sums_;
-  std::array<std::int64_t, 2> block_;  // planes and rows of taps of a partial sum
+  std::vector<std::int64_t> plane_ends_;  // of the blocks of a sum
+  std::int64_t row_step_;                 // rows of taps in one of them
   bool one_block_;
 };
 
