@@ -47,13 +47,8 @@ class DeviceBackend {
   virtual void fill(void* target, const Device& device, unsigned char value,
                     std::size_t bytes) const = 0;
 
-  /// Makes ready what the next ones run for sums of a type, so that they may be captured.
-  virtual void prepare_masked(const Device& device, DType sums) const = 0;
-  /// The elementwise passes of masked convolution, in the order of the stream, on its device.
-  virtual void load_masked(const masked::LoadPass& pass, const Stream& stream) const = 0;
-  virtual void divide_masked(const masked::QuotientPass& pass, const Stream& stream) const = 0;
-  /// 1 for every weight above 0, in place; compact, f32 or f64.
-  virtual void count_masked(const TensorView& weights, const Stream& stream) const = 0;
+  /// The elementwise passes of masked convolution.
+  [[nodiscard]] virtual const masked::Passes& masked_passes() const = 0;
 };
 
 [[nodiscard]] const DeviceBackend& cuda_backend();

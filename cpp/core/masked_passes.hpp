@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include <faltung/device.hpp>
 #include <faltung/masked.hpp>
 #include <faltung/tensor.hpp>
 
@@ -65,6 +66,56 @@ struct QuotientPass {
   TensorView y;                                ///< real floating, of any strides; may be the sums
   QuotientRule rule = {};
   OriginalRule originals = {};
+};
+
+/// The gradients with respect to both sums of each quotient, in place, as `divide_backward` of
+/// cpp/frontend/masked_numbers.hpp.
+struct BackwardPass {
+  TensorView gradient, sums;                   ///< compact, f32 or f64
+  ConstTensorView divisors = {}, counts = {};  ///< likewise, or null
+  ConstTensorView x = {};                      ///< as in QuotientPass
+  TensorView through = {};                     ///< compact, or null
+  QuotientRule rule = {};
+  OriginalRule originals = {};
+  double* totals = nullptr;  ///< room for total_count numbers, on the device
+};
+
+/// Parts of two sums over all quotients: of the gradient of the gain, and of what the gradients of
+/// the divisors are less their sign; as many pairs as there are, the rest 0.
+inline constexpr std::int64_t total_pairs = 256, total_count = 2 * total_pairs;
+
+/// The gradient with respect to x, from that of its values.
+struct DataGradientPass {
+  ConstTensorView values;         ///< compact, f32 or f64
+  ConstTensorView weights = {};   ///< likewise; null: 1
+  ConstTensorView replaced = {};  ///< x, whose NaN have none; or null
+  ConstTensorView through = {};   ///< compact: is added; or null
+  TensorView dx;                  ///< real floating, of any strides
+};
+
+/// The gradient with respect to the taps: that of the sums, less that of the divisors, plus what
+/// all taps have in common.
+struct FilterGradientPass {
+  ConstTensorView sums;            ///< compact, f32 or f64
+  ConstTensorView divisors = {};   ///< likewise; null where each is the sum of the taps
+  TensorView dw;                   ///< of any strides, in the same type
+  const double* totals = nullptr;  ///< of a BackwardPass
+  bool gains = false;              ///< the gain is the sum of the taps
+};
+
+/// These passes on devices of one kind other than the CPU, in the order of a stream.
+class Passes {
+ public:
+  virtual ~Passes() = default;
+  /// Makes ready what the others run for sums of a type, so that they may be captured.
+  virtual void prepare(const Device& device, DType sums) const = 0;
+  virtual void load(const LoadPass& pass, const Stream& stream) const = 0;
+  virtual void divide(const QuotientPass& pass, const Stream& stream) const = 0;
+  /// 1 for every weight above 0, in place; compact, f32 or f64.
+  virtual void count(const TensorView& weights, const Stream& stream) const = 0;
+  virtual void divide_backward(const BackwardPass& pass, const Stream& stream) const = 0;
+  virtual void data_gradient(const DataGradientPass& pass, const Stream& stream) const = 0;
+  virtual void filter_gradient(const FilterGradientPass& pass, const Stream& stream) const = 0;
 };
 
 }  // namespace faltung::masked

@@ -32,14 +32,7 @@ class NoCuda final : public DeviceBackend {
   void fill(void*, const Device&, unsigned char, std::size_t) const override {
     throw DeviceError(reason);
   }
-  void prepare_masked(const Device&, DType) const override { throw DeviceError(reason); }
-  void load_masked(const masked::LoadPass&, const Stream&) const override {
-    throw DeviceError(reason);
-  }
-  void divide_masked(const masked::QuotientPass&, const Stream&) const override {
-    throw DeviceError(reason);
-  }
-  void count_masked(const TensorView&, const Stream&) const override { throw DeviceError(reason); }
+  const masked::Passes& masked_passes() const override { throw DeviceError(reason); }
 };
 
 }  // namespace

@@ -15,9 +15,21 @@ namespace {
 using masked::Gradient;
 using masked::Operand;
 
+// Whether elements stand at several positions, which the gradient adds up.
+bool folds(const FilterPass& pass) {
+  return std::ranges::any_of(pass.axes, [](const PassAxis& axis) {
+    return axis.boundary.kind != BoundaryKind::zero && axis.boundary.kind != BoundaryKind::constant;
+  });
+}
+
 masked::CompactPass adjoint(Pass direction, const FilterPass& pass, const TensorView& image,
                             const Call& call) {
-  const LoweredPass lowered = lower_pass(image, image, pass, call, Locality::own_products);
+  LoweredPass lowered = lower_pass(image, image, pass, call, Locality::own_products);
+  // On GPUs transforms alone fold.
+  const bool elsewhere = image.device.kind != DeviceKind::cpu;
+  if (elsewhere && direction == Pass::backward_data && folds(pass)) {
+    lowered.options.elementwise = lowered.options.elementwise && call.method != Method::automatic;
+  }
   return {lowered.problem, direction, lowered.options, image.device, lowered.taps};
 }
 

@@ -100,6 +100,12 @@ struct Masked {
   std::optional<Bands> bands = {};
 };
 
+[[nodiscard]] inline bool is_elsewhere(const Masked& masked) {
+  return masked.device.kind != DeviceKind::cpu;
+}
+/// Of a device other than the CPU, so that runs there may be captured.
+void prepare_passes(const Masked& masked);
+
 /// What a front end plans: a whole image at once, or cut into bands where they are faster.
 enum class Cut { whole, bands };
 

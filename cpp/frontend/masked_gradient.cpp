@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <faltung/error.hpp>
+#include "cpp/core/backend.hpp"
 #include "cpp/core/copy_elements.hpp"
 #include "cpp/core/float_environment.hpp"
 #include "cpp/core/message.hpp"
@@ -55,6 +56,7 @@ class Run {
     const ConstTensorView divisors =
         g_.masked.taps.divides ? ConstTensorView(images_.divisors) : ConstTensorView{};
     const bool original = originals_.fills || originals_.preserves;
+    if (is_elsewhere(g_.masked)) return finish_elsewhere(gradient, divisors, dy, x, through, to);
     const FloatEnvironment environment(subnormals_of(g_.masked.run));
     copy_elements(dy, gradient);
     const double of_gain =
@@ -72,10 +74,64 @@ class Run {
   // Images of the result's form.
   [[nodiscard]] std::size_t pieces() const { return g_.of == Operand::data ? 1 : 2; }
   [[nodiscard]] std::size_t images() const {
+    return own_images() + (is_elsewhere(g_.masked) ? total_count * sizeof(double) : 0);
+  }
+  [[nodiscard]] std::size_t own_images() const {
     return y_ + pieces() * result_ + (originals_.fills ? y_ : 0);
   }
   [[nodiscard]] TensorView image(std::size_t offset, const Shape& shape) const {
     return {base_ + offset, type_, shape, compact_strides(shape), g_.x.device};
+  }
+
+  // The same by passes of the device, which keep their totals there.
+  void finish_elsewhere(const TensorView& gradient, const ConstTensorView& divisors,
+                        const ConstTensorView& dy, const ConstTensorView& x,
+                        const TensorView& through, const TensorView& to) const {
+    const Passes& passes = cuda_backend().masked_passes();
+    auto* const totals = reinterpret_cast<double*>(base_ + own_images());
+    passes.load({.x = dy, .given = {}, .values = gradient, .rule = {.nan = NanRule::spread}},
+                stream_);
+    passes.divide_backward({.gradient = gradient,
+                            .sums = images_.sums,
+                            .divisors = divisors,
+                            .counts = images_.counts,
+                            .x = originals_.preserves ? x : ConstTensorView{},
+                            .through = through,
+                            .rule = images_.rule,
+                            .originals = originals_,
+                            .totals = totals},
+                           stream_);
+    (void)sums_.load_from(x, images_, stream_);  // once more, as above
+    const bool divides = g_.masked.taps.divides;
+    if (g_.of == Operand::data) {
+      const TensorView dx = image(y_, g_.x.shape);
+      g_.of_sums->run_data(gradient.data, dx.data, stream_, scratch_);
+      const bool replaces = g_.masked.words.nan == NanRule::value;
+      passes.data_gradient({.values = dx,
+                            .weights = divides ? images_.weights : TensorView{},
+                            .replaced = replaces ? x : ConstTensorView{},
+                            .through = through,
+                            .dx = to},
+                           stream_);
+      return;
+    }
+    const TensorView target = to.permute(g_.order);
+    const TensorView dw = image(y_, target.shape), other = image(y_ + result_, target.shape);
+    run_filter_sums(gradient, dw, other);
+    passes.filter_gradient({.sums = dw,
+                            .divisors = g_.of_divisors ? other : TensorView{},
+                            .dw = target,
+                            .totals = totals,
+                            .gains = g_.masked.words.keep_gain},
+                           stream_);
+  }
+
+  void run_filter_sums(const TensorView& gradient, const TensorView& dw,
+                       const TensorView& of_divisors) const {
+    g_.of_sums->run_filter(images_.values.data, gradient.data, dw.data, stream_, scratch_);
+    if (!g_.of_divisors) return;
+    g_.of_divisors->run_filter(images_.weights.data, images_.sums.data, of_divisors.data, stream_,
+                               scratch_);
   }
 
   void data(const TensorView& gradient, const ConstTensorView& x, const TensorView& through,
@@ -93,10 +149,8 @@ class Run {
     const TensorView target = to.permute(g_.order);
     const TensorView dw = image(y_, target.shape);
     const TensorView of_divisors = image(y_ + result_, target.shape);
-    g_.of_sums->run_filter(images_.values.data, gradient.data, dw.data, stream_, scratch_);
+    run_filter_sums(gradient, dw, of_divisors);
     if (g_.of_divisors) {
-      g_.of_divisors->run_filter(images_.weights.data, images_.sums.data, of_divisors.data, stream_,
-                                 scratch_);
       combine(dw, of_divisors, each);
     } else {
       combine(dw, {}, each - total(images_.sums));  // every divisor is the sum of the taps
@@ -153,10 +207,6 @@ void Gradient::run(const ConstTensorView& dy_data, const ConstTensorView& x_data
 
 void check_gradient(const ConstTensorView& dy, const Masked& masked, const Shape& y,
                     const Device& device) {
-  if (device.kind != DeviceKind::cpu) {
-    throw NoEngine(message("gradients of masked convolution are formed on the cpu only, x is on ",
-                           device, "; copy dy and x with Tensor::to(Device::cpu())"));
-  }
   if (dy.dtype != masked.types.result) {
     throw InvalidProblem(message("dy has type ", name(dy.dtype), ", the result has ",
                                  name(masked.types.result),
@@ -171,6 +221,7 @@ void check_gradient(const ConstTensorView& dy, const Masked& masked, const Shape
     throw InvalidProblem(
         message("dy is on ", dy.device, ", x on ", device, "; copy one with Tensor::to"));
   }
+  prepare_passes(masked);
 }
 
 Tensor gradient(const Gradient& g, const ConstTensorView& dy, const ConstTensorView& x) {

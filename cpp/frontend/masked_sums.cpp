@@ -13,9 +13,13 @@
 #include "cpp/frontend/scratch.hpp"
 
 namespace faltung::masked {
-namespace {
 
-bool is_elsewhere(const Masked& masked) { return masked.device.kind != DeviceKind::cpu; }
+void prepare_passes(const Masked& masked) {
+  if (!is_elsewhere(masked)) return;
+  cuda_backend().masked_passes().prepare(masked.device, masked.types.sums);
+}
+
+namespace {
 
 std::size_t scratch_bytes(const Masked& masked) {
   return std::max({masked.data.workspace_bytes, masked.divisors.workspace_bytes,
@@ -44,14 +48,14 @@ Loaded load_elements(const Masked& masked, std::int64_t first, const ConstTensor
 
 Loaded load_on_device(const Masked& masked, const ConstTensorView& x, const TensorView& values,
                       const TensorView& weights, const Stream& stream) {
-  cuda_backend().load_masked({.x = x,
-                              .given = masked.weights.view,
-                              .values = values,
-                              .weights = weights,
-                              .rule = {.nan = masked.words.nan,
-                                       .nan_value = masked.words.nan_value,
-                                       .weighted = masked.weights.given()}},
-                             stream);
+  cuda_backend().masked_passes().load({.x = x,
+                                       .given = masked.weights.view,
+                                       .values = values,
+                                       .weights = weights,
+                                       .rule = {.nan = masked.words.nan,
+                                                .nan_value = masked.words.nan_value,
+                                                .weighted = masked.weights.given()}},
+                                      stream);
   return {false, masked.weights.largest};
 }
 
@@ -157,7 +161,7 @@ Sums::Images Sums::form(const ConstTensorView& x, const TensorView& sums, const 
   if (taps.counts_apart) {
     // The weights have done their work; what is above 0 counts.
     if (is_elsewhere(masked_)) {
-      cuda_backend().count_masked(images.weights, stream);
+      cuda_backend().masked_passes().count(images.weights, stream);
     } else {
       count_weights(images.weights);
     }
@@ -185,7 +189,7 @@ class Whole {
     if (is_elsewhere(masked_)) {
       // Signals have no elements in the places of their results.
       const bool paired = x.shape == y.shape;
-      return cuda_backend().divide_masked(
+      return cuda_backend().masked_passes().divide(
           {.sums = images.sums,
            .divisors = images.divisors,
            .counts = images.counts,
@@ -238,7 +242,7 @@ void add_masked(Steps& steps, Masked masked) {
   const Shape x = steps.x().shape;
   Step step{.from = Place::x, .to = Place::y, .what = "quotients of sums and weights"};
   const auto kept = std::make_shared<const Masked>(std::move(masked));
-  if (is_elsewhere(*kept)) cuda_backend().prepare_masked(kept->device, kept->types.sums);
+  prepare_passes(*kept);
   const Whole whole(*kept, x, y);
   step.parts = {kept->data.plan};
   if (kept->bands) {

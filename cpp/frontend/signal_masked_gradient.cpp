@@ -34,7 +34,7 @@ Gradient make(Operand of, bool correlates, const ConstTensorView& dy, const Cons
   if (of == Operand::data) {
     g.result = {nullptr, x.dtype, x.shape, compact_strides(x.shape), x.device};
     const FloatEnvironment environment;
-    const auto taps = std::make_shared<const Tensor>(g.masked.taps.data.clone());
+    const auto taps = std::make_shared<const Tensor>(g.masked.taps.data.to(x.device));
     g.of_sums.emplace(problem, Pass::backward_data, options, x.device, taps);
     return g;
   }

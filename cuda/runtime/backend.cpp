@@ -198,22 +198,7 @@ class CudaBackend final : public DeviceBackend {
     check(cudaStreamSynchronize(nullptr), "wait for ", device);
   }
 
-  void prepare_masked(const Device& device, DType sums) const override {
-    const DeviceGuard guard(device.index);
-    cuda::masked::prepare(sums);
-  }
-  void load_masked(const masked::LoadPass& pass, const Stream& stream) const override {
-    const DeviceGuard guard(stream.device.index);
-    cuda::masked::load(pass, static_cast<cudaStream_t>(stream.handle));
-  }
-  void divide_masked(const masked::QuotientPass& pass, const Stream& stream) const override {
-    const DeviceGuard guard(stream.device.index);
-    cuda::masked::divide(pass, static_cast<cudaStream_t>(stream.handle));
-  }
-  void count_masked(const TensorView& weights, const Stream& stream) const override {
-    const DeviceGuard guard(stream.device.index);
-    cuda::masked::count(weights, static_cast<cudaStream_t>(stream.handle));
-  }
+  const masked::Passes& masked_passes() const override { return cuda::masked_passes(); }
 };
 
 }  // namespace

@@ -40,8 +40,8 @@
 /// the data divided by the weight, and takes divisors within its own error for 0.
 ///
 /// Every function throws InvalidProblem for operands and options that break a rule named here, and
-/// for a result view of another shape; NoEngine for filters and weights on a GPU, and for gradients
-/// of data there; DeviceError if memory runs out.
+/// for a result view of another shape; NoEngine for filters and weights on a GPU; DeviceError if
+/// memory runs out.
 namespace faltung {
 
 /// What a NaN among the data is.
@@ -112,7 +112,8 @@ FALTUNG_API void masked_correlate(const ConstTensorView& x, const ConstTensorVie
 
 /// The gradient with respect to x of a number whose gradient with respect to the result of
 /// masked_convolve is dy, of its shape. Missing elements have none; empty results give none, but to
-/// the element that fills them; nor do NaN that are preserved. Type: that of x.
+/// the element that fills them; nor do NaN that are preserved. Type: that of x. On a GPU, where a
+/// boundary shows elements of x again, Method::automatic takes FFT.
 [[nodiscard]] FALTUNG_API Tensor masked_convolve_data_gradient(const ConstTensorView& dy,
                                                                const ConstTensorView& x,
                                                                const ConstTensorView& w,

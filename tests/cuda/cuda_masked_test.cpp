@@ -123,6 +123,108 @@ TEST(CudaMasked, SignalsAreThoseOfTheCpu) {
   EXPECT_GE(cases, 100U);
 }
 
+// Gradients are sums of quotients, which are rounded: integers of at most 4 in magnitude by weights
+// of at most 2 and taps of at most 3, divisors of at least 1 where results are not empty, and the
+// gain the sum S of all taps or 1. So gradients of sums are at most 4 S, those of divisors 4 S
+// times quotients of at most 4, and a result has at most as many terms as there are elements, each
+// of two such products. On either side each term errs by 8 u of its magnitude, and the sum by u for
+// each of its terms. Where transforms fold, they err by less: 4 log2(points) u, at most 40 u, of
+// the root of `terms` times 4 S, times S.
+template <typename T>
+void expect_close(const Tensor& host, const Tensor& there, const Tensor& taps, double terms) {
+  ASSERT_EQ(there.device(), Device::cuda(0));
+  ASSERT_EQ(host.dtype(), there.dtype());
+  ASSERT_EQ(host.shape(), there.shape());
+  double sum = 0;
+  for (const double tap : taps.values<double>()) sum += tap;
+  const double unit = std::numeric_limits<T>::epsilon() / 2;
+  const double bound = 2 * (terms + 8) * unit * terms * 2 * (4 * sum * 4) * (4 * 2);
+  const Tensor a = compact_copy(host, f64), b = compact_copy(there.to(Device::cpu()), f64);
+  std::size_t finite = 0;
+  for (std::size_t i = 0; i < a.values<double>().size(); ++i) {
+    const double x = a.values<double>()[i], y = b.values<double>()[i];
+    if (std::isnan(x)) {
+      ASSERT_TRUE(std::isnan(y)) << i;
+      continue;
+    }
+    ++finite;
+    ASSERT_NEAR(x, y, bound) << i;
+  }
+  EXPECT_TRUE(finite > 0 || a.size() == 0 || std::isnan(a.values<double>()[0]));
+}
+
+TEST(CudaMasked, GradientsOfImagesAreThoseOfTheCpu) {
+  std::mt19937 random(16);
+  const Shape shape{6, 9};
+  const double terms = 6 * 9;
+  const Tensor weights = weights_of(shape, random), by_column = weights_of({1, 9}, random);
+  const Boundary boundaries[] = {Boundary::reflect(), Boundary::zero(), Boundary::constant(2),
+                                 Boundary::wrap()};
+  std::size_t cases = 0;
+  const Device gpu = Device::cuda(0);
+  for (image::MaskedOptions o : options_of<image::MaskedOptions>(weights, by_column)) {
+    o.boundary = boundaries[cases % 4];
+    o.preserve_nan = cases % 5 == 0;
+    if (cases % 3 == 0) o.fill = std::nullopt;
+    const Tensor w = taps_of({3, 2}, random, cases++ % 4 == 0);
+    SCOPED_TRACE(testing::Message() << cases << ' ' << name(o.nan));
+    const Tensor dy = data_of(f64, shape, random, 1u << 30), x = data_of(f64, shape, random, 4);
+    expect_close<double>(image::masked_convolve_data_gradient(dy, x, w, o),
+                         image::masked_convolve_data_gradient(dy.to(gpu), x.to(gpu), w, o), w,
+                         terms);
+    expect_close<double>(image::masked_correlate_filter_gradient(dy, x, w, o),
+                         image::masked_correlate_filter_gradient(dy.to(gpu), x.to(gpu), w, o), w,
+                         terms);
+    const Tensor dy32 = compact_copy(dy, f32), x32 = compact_copy(x, f32);
+    expect_close<float>(image::masked_correlate_data_gradient(dy32, x32, w, o),
+                        image::masked_correlate_data_gradient(dy32.to(gpu), x32.to(gpu), w, o), w,
+                        terms);
+    expect_close<float>(image::masked_convolve_filter_gradient(dy32, x32, w, o),
+                        image::masked_convolve_filter_gradient(dy32.to(gpu), x32.to(gpu), w, o), w,
+                        terms);
+  }
+  EXPECT_GE(cases, 40U);
+}
+
+TEST(CudaMasked, GradientsOfSignalsAreThoseOfTheCpu) {
+  std::mt19937 random(17);
+  const Shape shape{5, 8};
+  const Tensor weights = weights_of(shape, random), by_column = weights_of({5, 1}, random);
+  const Device gpu = Device::cuda(0);
+  std::size_t cases = 0;
+  for (signal::MaskedOptions o : options_of<signal::MaskedOptions>(weights, by_column)) {
+    for (const signal::Mode mode : {signal::Mode::full, signal::Mode::same, signal::Mode::valid}) {
+      o.mode = mode;
+      const Tensor x = data_of(f64, shape, random, 3), k = taps_of({2, 3}, random, cases % 4 == 0);
+      const Shape y = signal::masked_convolve(x, k, o).shape();
+      const Tensor dy = data_of(f64, y, random, 1u << 30);
+      const double terms = static_cast<double>(element_count(y));
+      SCOPED_TRACE(cases++);
+      expect_close<double>(signal::masked_convolve_data_gradient(dy, x, k, o),
+                           signal::masked_convolve_data_gradient(dy.to(gpu), x.to(gpu), k, o), k,
+                           terms);
+      expect_close<double>(signal::masked_convolve_filter_gradient(dy, x, k, o),
+                           signal::masked_convolve_filter_gradient(dy.to(gpu), x.to(gpu), k, o), k,
+                           terms);
+    }
+  }
+  EXPECT_GE(cases, 100U);
+}
+
+// Totals of more elements than one round of all blocks takes, and the same bits each time.
+TEST(CudaMasked, GradientsOfLargeImagesHaveTheSameBits) {
+  std::mt19937 random(18);
+  const Shape shape{300, 301};
+  const Tensor dy = data_of(f64, shape, random, 1u << 30), x = data_of(f64, shape, random, 4);
+  const Tensor w = taps_of({3, 2}, random, false);
+  const image::MaskedOptions o{.boundary = Boundary::wrap(), .keep_gain = true};
+  const Tensor dy_there = dy.to(Device::cuda(0)), x_there = x.to(Device::cuda(0));
+  const Tensor first = image::masked_convolve_filter_gradient(dy_there, x_there, w, o);
+  expect_close<double>(image::masked_convolve_filter_gradient(dy, x, w, o), first, w, 300 * 301);
+  expect_same(first.to(Device::cpu()),
+              image::masked_convolve_filter_gradient(dy_there, x_there, w, o));
+}
+
 // Views of every other element, infinities under a weight of 0, and no room to spare.
 TEST(CudaMasked, ViewsAndInfinities) {
   std::mt19937 random(13);
@@ -164,6 +266,33 @@ TEST(CudaMasked, PlansAreCaptured) {
   expect_same(image::masked_convolve(x, w, o), y);
 }
 
+TEST(CudaMasked, PlansOfGradientsAreCaptured) {
+  std::mt19937 random(19);
+  const Shape shape{9, 13};
+  const Device gpu = Device::cuda(0);
+  const Tensor dy = data_of(f64, shape, random, 1u << 30), x = data_of(f64, shape, random, 4);
+  const Tensor w = taps_of({3, 3}, random, false), dy_there = dy.to(gpu), x_there = x.to(gpu);
+  image::MaskedOptions o;
+  o.keep_gain = true;
+  o.fill = std::nullopt;
+  const auto captured = [&](const GradientPlan& plan) {
+    Tensor result = Tensor::zeros(plan.dtype(), plan.shape(), gpu);
+    Tensor memory(u8, {static_cast<std::int64_t>(plan.workspace_bytes())}, gpu);
+    {
+      const emulator::Capture capture;
+      plan.run(dy_there, x_there, result, {gpu}, {memory.data(), plan.workspace_bytes()});
+    }
+    (void)cudaDeviceSynchronize();
+    return result;
+  };
+  expect_close<double>(image::masked_convolve_data_gradient(dy, x, w, o),
+                       captured(image::plan_masked_convolve_data_gradient(dy_there, x_there, w, o)),
+                       w, 9 * 13);
+  expect_close<double>(
+      image::masked_convolve_filter_gradient(dy, x, w, o),
+      captured(image::plan_masked_convolve_filter_gradient(dy_there, x_there, w, o)), w, 9 * 13);
+}
+
 TEST(CudaMasked, RefusalsSayWhereWhatBelongs) {
   std::mt19937 random(15);
   const Tensor x = data_of(f32, {9}, random, 4), w = taps_of({3}, random, false);
@@ -185,8 +314,7 @@ TEST(CudaMasked, RefusalsSayWhereWhatBelongs) {
   negative.values<float>()[4] = -1;
   o.weights = negative;
   expect([&] { (void)image::masked_convolve(there, w, o); }, "negative, NaN or infinite");
-  expect([&] { (void)image::masked_convolve_data_gradient(there, there, w, {}); },
-         "on the cpu only");
+  expect([&] { (void)image::masked_convolve_data_gradient(x, there, w, {}); }, "dy is on cpu");
 }
 
 }  // namespace
