@@ -77,52 +77,21 @@ void PieceTask<Acc>::for_each(bool results, Ranges& ranges, F&& f) const {
   }
 }
 
-// All axes that parts of one have, so that a run searches none.
 template <typename Acc>
-void PieceTask<Acc>::find_axes(std::size_t a) {
-  std::vector<Axis>& list = axes_[a];
-  std::vector<std::uint32_t> sorted;  // places in the list
-  const auto keep = [&](const Axis& axis) {
-    auto at = std::ranges::lower_bound(sorted, axis, comes_before,
-                                       [&](std::uint32_t i) -> const Axis& { return list[i]; });
-    if (at == sorted.end() || comes_before(axis, list[*at])) {
-      at = sorted.insert(at, static_cast<std::uint32_t>(list.size()));
-      list.push_back(axis);
-    }
-    which_[a].push_back(*at);
-  };
-  const std::size_t taps = taps_of(a, rank_);
-  const bool spreads = p_.pass == Pass::backward_data;
-  for (std::int64_t i = 0; i < steps_[places + a]; ++i) {
-    const Range some = range(places + a, i);
-    first_[a].push_back(which_[a].size());
-    shown_[a].push_back(spreads ? cuts_[a].positions(some) : std::vector<Positions>{});
-    for (std::int64_t j = 0; j < steps_[taps] && !spreads; ++j) {
-      keep(cuts_[a].window(some, range(taps, j)).axis);
-    }
-    for (const Positions& to : shown_[a].back()) {
-      for (std::int64_t j = 0; j < steps_[taps]; ++j) {
-        const auto part = cuts_[a].spread(to, range(taps, j));
-        if (part) {
-          keep(part->axis);
-        } else {
-          which_[a].push_back(0);  // no problem has it
-        }
-      }
-    }
-  }
+std::vector<Range> PieceTask<Acc>::all_ranges(std::size_t dimension) const {
+  std::vector<Range> ranges;
+  for (std::int64_t i = 0; i < steps_[dimension]; ++i) ranges.push_back(range(dimension, i));
+  return ranges;
 }
 
-// The place in axes_ of a part: of ranges, and of some positions where an axis has several.
+// The place of a part among the axes: of ranges, and of some positions where an axis has several.
 template <typename Acc>
 std::uint32_t PieceTask<Acc>::which_axis(std::size_t a, const Ranges& ranges,
                                          std::size_t position) const {
-  const std::size_t taps = taps_of(a, rank_);
   const auto index_of = [&](std::size_t d) {
     return static_cast<std::size_t>(ranges[d].first / counts_[d]);
   };
-  return which_[a][first_[a][index_of(places + a)] +
-                   position * static_cast<std::size_t>(steps_[taps]) + index_of(taps)];
+  return parts_[a].which(index_of(places + a), position, index_of(taps_of(a, rank_)));
 }
 
 // The tasks of pieces of at most so many elements; false if one needs more memory than there is.
@@ -136,14 +105,12 @@ bool PieceTask<Acc>::make_tasks(std::size_t limit) {
     if (is_result(p_, d)) piece_count_ *= steps_[d];
     if (is_result(p_, d)) piece_values_ *= counts_[d];
   }
-  axes_.assign(rank_, {});
-  which_.assign(rank_, {});
-  first_.assign(rank_, {});
-  shown_.assign(rank_, {});
+  parts_.clear();
   std::size_t count = 16;
   for (std::size_t a = 0; a < rank_; ++a) {
-    find_axes(a);
-    count *= axes_[a].size();
+    parts_.emplace_back(cuts_[a], all_ranges(places + a), all_ranges(taps_of(a, rank_)),
+                        p_.pass == Pass::backward_data);
+    count *= parts_[a].axes().size();
   }
   tasks_.clear();
   tasks_.resize(count);
@@ -161,8 +128,8 @@ bool PieceTask<Acc>::make_tasks(std::size_t limit) {
     std::vector<Axis> axes;
     std::size_t rest = i / 16;
     for (std::size_t a = 0; a < rank_; ++a) {
-      axes.push_back(axes_[a][rest % axes_[a].size()]);
-      rest /= axes_[a].size();
+      axes.push_back(parts_[a].axes()[rest % parts_[a].axes().size()]);
+      rest /= parts_[a].axes().size();
     }
     const Problem q = lowered(piece_problem(p_, ranges, axes));
     const DirectWay* way = way_of_piece(q);
@@ -177,7 +144,7 @@ bool PieceTask<Acc>::make_tasks(std::size_t limit) {
 template <typename Acc>
 std::size_t PieceTask<Acc>::task_index(const Ranges& ranges, const Parts& parts) const {
   std::size_t index = 0;
-  for (std::size_t a = rank_; a-- > 0;) index = index * axes_[a].size() + parts.axis[a];
+  for (std::size_t a = rank_; a-- > 0;) index = index * parts_[a].axes().size() + parts.axis[a];
   for (std::size_t d = places; d-- > 0;) {
     index = 2 * index + (ranges[d].count != counts_[d] ? 1 : 0);
   }
@@ -195,11 +162,7 @@ ErrorBound PieceTask<Acc>::error_bound() const {
   for (std::size_t d = 0; d < dimensions_; ++d) {
     if (!is_result(p_, d)) added *= static_cast<double>(steps_[d]);
   }
-  for (const auto& ranges : shown_) {
-    std::size_t most = 1;
-    for (const auto& positions : ranges) most = std::max(most, positions.size());
-    added *= static_cast<double>(most);
-  }
+  for (const PartAxes& parts : parts_) added *= static_cast<double>(parts.most_shown());
   const double sum = sum_error(added - 1, p_.accumulator);
   return {ErrorBound::Kind::elementwise, own + sum + own * sum};
 }
@@ -284,7 +247,7 @@ void PieceTask<Acc>::add_spread(const Piece& piece) const {
   Shape counts;
   for (std::size_t a = 0; a < rank_; ++a) {
     const std::int64_t range = piece.ranges[places + a].first / counts_[places + a];
-    shown[a] = &shown_[a][static_cast<std::size_t>(range)];
+    shown[a] = &parts_[a].shown(static_cast<std::size_t>(range));
     counts.push_back(std::ssize(*shown[a]));
   }
   for_each_index(counts, [&](std::int64_t, const Extents& which) {

@@ -9,6 +9,7 @@
 
 #include "cpp/core/geometry.hpp"
 #include "cpp/cpu/direct/pieces/axis_cut.hpp"
+#include "cpp/cpu/direct/pieces/part_axes.hpp"
 #include "cpp/cpu/direct/pieces/piece_policy.hpp"
 #include "cpp/cpu/direct/pieces/piece_sizes.hpp"
 #include "cpp/cpu/element_rows.hpp"
@@ -28,7 +29,7 @@ class PieceTask final : public Task {
   void run(const RunArguments& arguments) const override;
 
  private:
-  /// One problem: its part of each axis, and the place of that in `axes_`.
+  /// One problem: its part of each axis, and the place of that in PartAxes::axes.
   struct Parts {
     std::array<AxisPart, max_spatial_rank> at;
     std::array<std::uint32_t, max_spatial_rank> axis;
@@ -40,7 +41,7 @@ class PieceTask final : public Task {
   void for_each(bool results, Ranges& ranges, F&& f) const;
 
   bool make_tasks(std::size_t room);
-  void find_axes(std::size_t axis);
+  [[nodiscard]] std::vector<Range> all_ranges(std::size_t dimension) const;
   [[nodiscard]] std::uint32_t which_axis(std::size_t axis, const Ranges& ranges,
                                          std::size_t position) const;
   [[nodiscard]] std::size_t task_index(const Ranges& ranges, const Parts& parts) const;
@@ -56,12 +57,7 @@ class PieceTask final : public Task {
   std::size_t rank_, dimensions_;
   Counts all_, counts_, steps_;
   std::vector<AxisCut> cuts_;
-  std::vector<std::vector<Axis>> axes_;  ///< that parts of each axis have, each once
-  /// Which of them: for each axis, range of places, positions of that and range of taps.
-  std::vector<std::vector<std::uint32_t>> which_;
-  std::vector<std::vector<std::size_t>> first_;  ///< in which_, of each range of places
-  /// For each axis and range of its elements, in a data gradient.
-  std::vector<std::vector<std::vector<Positions>>> shown_;
+  std::vector<PartAxes> parts_;  ///< of each axis
   std::vector<std::unique_ptr<Task>> tasks_;
   TensorStrides x_, w_, y_;
   ResultRows<Acc> result_;
