@@ -12,6 +12,7 @@
 #include <faltung/signal.hpp>
 #include <faltung/threads.hpp>
 #include <faltung/wisdom.hpp>
+#include "cpp/core/planner.hpp"
 
 namespace faltung {
 namespace {
@@ -169,6 +170,25 @@ TEST_F(Wisdom, ResultsMeanTheSame) {
   import_wisdom(line_for(problem, {{"cpu.reference/definition", 1}, {"cpu.direct/rows", 2}}));
   const Tensor actual = result();
   EXPECT_TRUE(std::ranges::equal(actual.values<float>(), expected.values<float>()));
+}
+
+// A measured way may promise more than the estimated one, and not less.
+TEST_F(Wisdom, PromisesAreNotTradedForSpeed) {
+  const PlanFacts all{};
+  EXPECT_EQ(lesser_promise(all, all), "");
+  const auto with = [](auto member, bool value) {
+    PlanFacts facts;
+    facts.*member = value;
+    return facts;
+  };
+  const PlanFacts lesser[] = {with(&PlanFacts::bitwise_reproducible, false),
+                              with(&PlanFacts::spreads_non_finite, true),
+                              with(&PlanFacts::flushes_subnormals, true)};
+  for (const PlanFacts& facts : lesser) {
+    EXPECT_NE(lesser_promise(facts, all), "");
+    EXPECT_EQ(lesser_promise(all, facts), "");
+    EXPECT_EQ(lesser_promise(facts, facts), "");
+  }
 }
 
 TEST_F(Wisdom, ExplainShowsWhatWasMeasured) {

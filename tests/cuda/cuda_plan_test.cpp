@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <faltung/error.hpp>
+#include <faltung/measure.hpp>
 #include <faltung/plan.hpp>
 #include <faltung/plan_cache.hpp>
 #include <faltung/signal.hpp>
+#include <faltung/wisdom.hpp>
 
 #include "cpp/cpu/reference_engine.hpp"
 #include "cuda/engine_list.hpp"
@@ -51,6 +53,23 @@ TEST_F(CudaPlan, RunsAndKeepsABoundFilter) {
   y = Tensor::zeros(f32, {1, 1, 4}, gpu);
   plan.run_bound(stream, x, y);
   expect_result();
+}
+
+TEST_F(CudaPlan, IsMeasuredInAStreamOfTheDevice) {
+  const Problem problem = Problem::parse("op=fwd dtype=f32 in=200 f=5 pad=2");
+  const Measurement found = measure(
+      problem, gpu, {}, {.stream = stream, .ways = 3, .max_seconds = 60, .run_seconds = 60});
+  for (const WayMeasurement& way : found.ways) {
+    EXPECT_TRUE(way.way.starts_with("cuda.")) << way.way;
+    EXPECT_NE(way.outcome, MeasureOutcome::wrong) << way.way << ": " << way.reason;
+    EXPECT_NE(way.outcome, MeasureOutcome::failed) << way.way << ": " << way.reason;
+  }
+  ASSERT_NE(found.best(), nullptr);
+  const Plan plan = Plan::make(problem, gpu);
+  EXPECT_EQ(plan.engine() + '/' + plan.way(), found.best()->way);
+  EXPECT_TRUE(wisdom_of(problem).empty()) << "of the CPU nothing is known";
+  EXPECT_NE(wisdom_machine(gpu), wisdom_machine());
+  forget_wisdom();
 }
 
 // C++ aligns a complex value as its parts; a GPU loads it in one access of its size.

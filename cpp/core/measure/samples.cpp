@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "cpp/core/message.hpp"
+#include "cpp/core/result_error.hpp"
 #include "cpp/core/store_distance.hpp"
 
 namespace faltung::measuring {
@@ -33,20 +34,6 @@ ConstTensorView moved(const ConstTensorView& view, std::int64_t offset, const Sh
   const auto* data = static_cast<const std::byte*>(view.data);
   return {data + offset * static_cast<std::int64_t>(size_of(view.dtype)), view.dtype, shape,
           strides, view.device};
-}
-
-// 1.0998 for silu and 1.1290 for gelu, from the maxima of their derivatives.
-double steepest_slope(const Activation& activation) {
-  switch (activation.kind) {
-    case ActivationKind::leaky_relu:
-      return std::max(1.0, std::abs(activation.a));
-    case ActivationKind::gelu:
-      return 1.13;
-    case ActivationKind::silu:
-      return 1.1;
-    default:
-      return 1;
-  }
 }
 
 double product_of(const Shape& shape) {
@@ -105,11 +92,6 @@ double error_of(double computed, double y, const Problem& p) {
 }
 
 double error_of(Complex computed, Complex y, const Problem&) { return std::abs(computed - y); }
-
-// Half the distance between the smallest numbers of a type, which u |y| does not cover.
-double underflow(DType type) {
-  return type == f16 ? 0x1p-25 : type == f64 || type == c128 ? 0 : 0x1p-150;
-}
 
 }  // namespace
 

@@ -10,6 +10,7 @@
 #include <span>
 #include <utility>
 
+#include "cpp/core/result_error.hpp"
 #include "cpp/core/store_distance.hpp"
 
 namespace faltung::tools {
@@ -83,25 +84,6 @@ Tensor unrounded_result(Problem p, const Operands& operands) {
   Plan::make(p, Device::cpu(), {.engine = "cpu.reference"})
       .run({}, operands.first.view(), operands.second.view(), result, {}, bias.view());
   return result;
-}
-
-/// Steepest slopes: 1.0998 for silu, 1.1290 for gelu, from their derivatives' maxima.
-double steepest_slope(const Activation& activation) {
-  switch (activation.kind) {
-    case ActivationKind::leaky_relu:
-      return std::max(1.0, std::abs(activation.a));
-    case ActivationKind::gelu:
-      return 1.13;
-    case ActivationKind::silu:
-      return 1.10;
-    default:
-      return 1;
-  }
-}
-
-/// Half the distance between the smallest numbers of a type, which u |y| does not cover.
-double underflow(DType type) {
-  return type == f16 ? 0x1p-25 : type == f64 || type == c128 ? 0 : 0x1p-150;
 }
 
 /// ||X|| over `count` equal parts of the operand that is transformed.
