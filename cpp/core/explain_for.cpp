@@ -9,6 +9,7 @@
 #include "cpp/core/engine.hpp"
 #include "cpp/core/machine.hpp"
 #include "cpp/core/message.hpp"
+#include "cpp/core/normal_form.hpp"
 
 namespace faltung {
 namespace {
@@ -30,7 +31,7 @@ std::string choice_of(const Candidate& candidate, const Problem& problem,
   if (!gpu) return {};
   const ScopedMachine scope(*gpu);
   const auto engine = std::ranges::find(engine_list(), candidate.engine, &Engine::name);
-  const std::string words = (*engine)->describe_elsewhere(problem);
+  const std::string words = (*engine)->describe_elsewhere(normal_form(problem));
   return words.empty() ? words : message(", ", words);
 }
 

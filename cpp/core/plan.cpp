@@ -12,6 +12,7 @@
 #include "cpp/core/geometry.hpp"
 #include "cpp/core/memory_guard.hpp"
 #include "cpp/core/message.hpp"
+#include "cpp/core/normal_form.hpp"
 #include "cpp/core/planner.hpp"
 #include "cpp/core/stream.hpp"
 #include "cpp/core/verbose.hpp"
@@ -321,11 +322,13 @@ ErrorBound Plan::error_bound() const noexcept { return state_->choice.task->erro
 double Plan::estimate_us() const noexcept { return state_->choice.estimate_us; }
 
 std::string Plan::explain() const {
-  std::string text =
-      message("problem    ", state_->problem, "\ndevice     ", state_->device, "\nengine     ",
-              engine(), '/', way(), state_->choice.by_wisdom ? ", the fastest measured" : "",
-              "\npolicy     ", policy(), "\nruns       ", text_of(facts()), "\nworkspace  ",
-              workspace_bytes(), " bytes\nerror      ", to_string(error_bound()), "\n");
+  const std::string asked = to_string(state_->problem);
+  const std::string normal = to_string(normal_form(state_->problem));
+  std::string text = message("problem    ", asked, normal == asked ? "" : "\nsame as    " + normal);
+  text += message("\ndevice     ", state_->device, "\nengine     ", engine(), '/', way(),
+                  state_->choice.by_wisdom ? ", the fastest measured" : "", "\npolicy     ",
+                  policy(), "\nruns       ", text_of(facts()), "\nworkspace  ", workspace_bytes(),
+                  " bytes\nerror      ", to_string(error_bound()), "\n");
   for (const Candidate& candidate : state_->choice.candidates) {
     text += message(candidate.engine == engine() ? "  -> " : "     ", candidate.engine,
                     candidate.supported

@@ -12,6 +12,7 @@
 #include "cpp/core/float_environment.hpp"
 #include "cpp/core/machine.hpp"
 #include "cpp/core/message.hpp"
+#include "cpp/core/normal_form.hpp"
 
 namespace faltung {
 namespace {
@@ -246,10 +247,11 @@ bool has_empty_tensor(const Problem& problem) {
          element_count(problem.y_shape()) == 0;
 }
 
-Choice choose_engine(const Problem& problem, const Device& device, const PlanOptions& options,
+Choice choose_engine(const Problem& given, const Device& device, const PlanOptions& options,
                      Wisdom wisdom) {
   const FloatEnvironment environment;  // for tables and estimates
-  problem.validate();
+  given.validate();
+  const Problem problem = normal_form(given);
   const EngineWish wish(options.engine);
   require_known(wish);
   const auto engines = engine_list();
@@ -287,10 +289,11 @@ std::vector<Candidate> candidates(const Problem& problem, const Device& device,
   return choose_engine(problem, device, options).candidates;
 }
 
-std::vector<Candidate> way_candidates(const Problem& problem, const Device& device,
+std::vector<Candidate> way_candidates(const Problem& given, const Device& device,
                                       const PlanOptions& options) {
   const FloatEnvironment environment;
-  problem.validate();
+  given.validate();
+  const Problem problem = normal_form(given);
   const EngineWish wish(options.engine);
   require_known(wish);
   std::vector<Candidate> list;
@@ -307,10 +310,11 @@ std::vector<Candidate> way_candidates(const Problem& problem, const Device& devi
   return list;
 }
 
-std::vector<Candidate> candidates_for(const Problem& problem, std::string_view machine,
+std::vector<Candidate> candidates_for(const Problem& given, std::string_view machine,
                                       std::string_view engine) {
   const FloatEnvironment environment;
-  problem.validate();
+  given.validate();
+  const Problem problem = normal_form(given);
   const EngineWish wish(engine);
   require_known(wish);
   std::vector<Candidate> list;

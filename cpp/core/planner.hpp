@@ -44,9 +44,10 @@ void check_engine(std::string_view engine);
 /// Whether a choice goes by what was measured.
 enum class Wisdom : std::uint8_t { used, unused };
 
-/// Asks every engine, drops the refusals and what breaks an option, keeps the smallest estimate, or
-/// the fastest measured way (wisdom.hpp) if it promises no less than that.
-/// An engine whose way breaks a limit of workspace, or the accuracy, is asked for its other ways.
+/// Asks every engine for the problem's normal_form(), drops the refusals and what breaks an option,
+/// keeps the smallest estimate, or the fastest measured way (wisdom.hpp) if it promises no less
+/// than that. An engine whose way breaks a limit of workspace, or the accuracy, is asked for its
+/// other ways.
 ///
 /// @throws InvalidProblem if the problem is not valid or options.engine names no engine.
 [[nodiscard]] Choice choose_engine(const Problem& problem, const Device& device,

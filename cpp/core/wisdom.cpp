@@ -15,6 +15,7 @@
 #include <faltung/version.hpp>
 #include "cpp/core/machine.hpp"
 #include "cpp/core/message.hpp"
+#include "cpp/core/normal_form.hpp"
 
 namespace faltung {
 namespace {
@@ -184,12 +185,12 @@ void forget_wisdom() { store().forget(); }
 
 std::vector<MeasuredWay> wisdom_of(const Problem& problem, const Device& device) {
   if (!store().may_know()) return {};
-  return store().find({wisdom_machine(device), to_string(problem)});
+  return store().find({wisdom_machine(device), to_string(normal_form(problem))});
 }
 
 void remember(const Problem& problem, const Device& device, std::span<const MeasuredWay> ways) {
   (void)store().may_know();
-  store().merge({wisdom_machine(device), to_string(problem)}, ways);
+  store().merge({wisdom_machine(device), to_string(normal_form(problem))}, ways);
 }
 
 std::uint64_t wisdom_generation() {

@@ -1,0 +1,45 @@
+#include "cpp/core/normal_form.hpp"
+
+#include <utility>
+#include <vector>
+
+namespace faltung {
+namespace {
+
+// Nothing outside is read, and every stride leads from the one element to none.
+bool is_unit(const Axis& axis) {
+  return axis.input == 1 && axis.filter == 1 && axis.pad_lo == 0 && axis.pad_hi == 0;
+}
+
+Strides without(const Strides& strides, std::size_t index) {
+  Strides rest;
+  for (std::size_t i = 0; i < strides.size(); ++i) {
+    if (i != index) rest.push_back(strides[i]);
+  }
+  return rest;
+}
+
+// Axes of one element may have any stride, but for the result none is asked.
+void leave_out_compact(Strides& strides, const Shape& shape) {
+  if (!strides.empty() && strides == compact_strides(shape)) strides = {};
+}
+
+}  // namespace
+
+Problem normal_form(const Problem& problem) {
+  Problem p = problem;
+  const std::size_t first_axis = p.layout == Layout::channels_first ? 2 : 1;
+  for (std::size_t i = p.rank(); i-- > 0 && p.rank() > 1;) {
+    if (!is_unit(p.axes[i])) continue;
+    p.axes.erase(p.axes.begin() + static_cast<std::ptrdiff_t>(i));
+    for (Strides* strides : {&p.x_strides, &p.w_strides, &p.y_strides}) {
+      if (!strides->empty()) *strides = without(*strides, first_axis + i);
+    }
+  }
+  leave_out_compact(p.x_strides, p.x_shape());
+  leave_out_compact(p.w_strides, p.w_shape());
+  leave_out_compact(p.y_strides, p.y_shape());
+  return p;
+}
+
+}  // namespace faltung
