@@ -201,7 +201,7 @@ TEST_F(Machines, TellTheCapabilitiesOfTheirInstructionSets) {
   if (find_engine("cpu.direct/in_place") == nullptr) GTEST_SKIP() << "built without Highway";
   const Problem p = Problem::parse("op=fwd dtype=f32 n=1 c=1 in=512x512 k=1 f=5x5 pad=2");
   EXPECT_EQ(find(candidates_for(p, "avx512_server"), "cpu.direct")->way, "in_place");
-  EXPECT_EQ(find(candidates_for(p, "avx2_laptop"), "cpu.direct")->way, "stencil");
+  EXPECT_EQ(find(candidates_for(p, "avx2_laptop"), "cpu.direct")->way, "in_place");
   EXPECT_EQ(find(candidates_for(p, "neon_server"), "cpu.direct")->way, "stencil");
 }
 

@@ -18,14 +18,14 @@ struct Case {
 const Case cases[] = {
     {"op=fwd dtype=f32 n=2 in=30x1 f=5x1", "op=fwd dtype=f32 n=2 in=30 f=5"},
     {"op=fwd dtype=f32 n=2 in=1x30 f=1x5 flip=1", "op=fwd dtype=f32 n=2 in=30 f=5 flip=1"},
-    {"op=fwd dtype=f32 in=6x1x7x1 f=3x1x3x1 pad=1,0,1,0 stride=2,3,1,1",
-     "op=fwd dtype=f32 in=6x7 f=3x3 pad=1 stride=2,1"},
+    {"op=fwd dtype=f32 in=6x1x7x1 f=3x1x3x1 pad=1x0x1x0 stride=2x3x1x1",
+     "op=fwd dtype=f32 in=6x7 f=3x3 pad=1 stride=2x1"},
     {"op=fwd dtype=f32 c=3 in=1x1 k=2 f=1x1", "op=fwd dtype=f32 c=3 in=1 k=2 f=1"},
     {"op=fwd dtype=f32 c=3 in=9x1 k=2 f=3x1 layout=nhwc",
      "op=fwd dtype=f32 c=3 in=9 k=2 f=3 layout=nhwc"},
-    {"op=fwd dtype=f32 in=9x1 f=3x1 pad=1,0 boundary=reflect",
+    {"op=fwd dtype=f32 in=9x1 f=3x1 pad=1x0 boundary=reflect",
      "op=fwd dtype=f32 in=9 f=3 pad=1 boundary=reflect"},
-    {"op=dgrad dtype=f32 c=2 in=9x1 k=3 f=3x1 pad=1,0",
+    {"op=dgrad dtype=f32 c=2 in=9x1 k=3 f=3x1 pad=1x0",
      "op=dgrad dtype=f32 c=2 in=9 k=3 f=3 pad=1"},
     {"op=wgrad dtype=f32 n=3 in=1x9 f=1x3", "op=wgrad dtype=f32 n=3 in=9 f=3"},
     {"op=fwd dtype=f32 n=2 in=9x1 f=3x1 xstrides=40,40,2,7 ystrides=90,90,-3,5",
@@ -47,9 +47,9 @@ TEST(NormalForm, LeavesOutWhatSaysNothing) {
 }
 
 TEST(NormalForm, KeepsWhatSaysSomething) {
-  for (const char* line : {"op=fwd dtype=f32 in=1x9 f=1x3 pad=1,0",  // outputs beside the element
+  for (const char* line : {"op=fwd dtype=f32 in=1x9 f=1x3 pad=1x0",  // outputs beside the element
                            "op=fwd dtype=f32 in=2x9 f=1x3",          // several elements
-                           "op=fwd dtype=f32 in=1x9 f=2x3 pad=1,0 boundary=nearest",
+                           "op=fwd dtype=f32 in=1x9 f=2x3 pad=1x0 boundary=nearest",
                            "op=fwd dtype=f32 n=2 in=9 f=3 xstrides=10,10,1"}) {
     const Problem given = Problem::parse(line);
     EXPECT_EQ(normal_form(given), given) << line;
