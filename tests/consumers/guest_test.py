@@ -29,15 +29,19 @@ def run(*command, fails=False):
     return done.stdout
 
 
+def configure_at(build, *options, source, cuda, fails=False):
+    return run(
+        CMAKE, "-S", source, "-B", build, f"-DCMAKE_CXX_COMPILER={CXX}", f"-DFALTUNG_CUDA={cuda}",
+        "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON", *options, fails=fails)
+
+
 class Guest(unittest.TestCase):
     def configure(self, *options, source=HERE / "host", cuda="OFF", fails=False):
         """Configures a project with flags from nowhere but `options`; returns what CMake says."""
         folder = tempfile.TemporaryDirectory(prefix="faltung guest ")
         self.addCleanup(folder.cleanup)
         self.build = pathlib.Path(folder.name)
-        return run(
-            CMAKE, "-S", source, "-B", self.build, f"-DCMAKE_CXX_COMPILER={CXX}", f"-DFALTUNG_CUDA={cuda}",
-            "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON", *options, fails=fails)
+        return configure_at(self.build, *options, source=source, cuda=cuda, fails=fails)
 
     def commands(self, ours, suffix=".cpp"):
         """The words of each compile command: of faltung's sources, or of the host's one."""
@@ -130,37 +134,36 @@ class Arithmetic(Guest):
 class Static(Guest):
     """An installed static library, moved: an empty archive does for what is asked of CMake's files."""
 
-    def moved(self):
+    @classmethod
+    def setUpClass(cls):
+        """Installs and moves it, once for all tests: `built`, `first` and `last` are where it was made, put and moved to."""
         folder = tempfile.TemporaryDirectory(prefix="faltung prefix ")
-        self.addCleanup(folder.cleanup)
-        self.configure("-DFALTUNG_SHARED=OFF", "-DFALTUNG_TOOLS=OFF", "-DFALTUNG_TESTS=OFF", source=ROOT,
-                       cuda="ON" if HAS_CUDA else "OFF")
-        (self.build / "libfaltung.a").write_bytes(b"!<arch>\n")
-        first, last = pathlib.Path(folder.name, "first"), pathlib.Path(folder.name, "moved")
-        run(CMAKE, "--install", self.build, "--prefix", first)
-        first.rename(last)
-        return first, last
+        cls.addClassCleanup(folder.cleanup)
+        cls.built, cls.first, cls.last = (pathlib.Path(folder.name, name) for name in ("built", "first", "moved"))
+        configure_at(cls.built, "-DFALTUNG_SHARED=OFF", "-DFALTUNG_TOOLS=OFF", "-DFALTUNG_TESTS=OFF", source=ROOT,
+                     cuda="ON" if HAS_CUDA else "OFF")
+        (cls.built / "libfaltung.a").write_bytes(b"!<arch>\n")
+        run(CMAKE, "--install", cls.built, "--prefix", cls.first)
+        cls.first.rename(cls.last)
 
     def test_it_names_no_place_of_the_machine_it_was_built_on(self):
-        first, last = self.moved()
-        files = [*last.rglob("*.cmake"), *last.rglob("*.pc")]
+        files = [*self.last.rglob("*.cmake"), *self.last.rglob("*.pc")]
         self.assertGreaterEqual(len(files), 4)
         for file in files:
             text = file.read_text()
             # The CUDA toolkit is no part of the system: pkg-config's users get a hint where it was.
             text = re.sub(r"-L\S*cuda\S* ", "", text)
-            for place in map(str, (ROOT, self.build, first)):
+            for place in map(str, (ROOT, self.built, self.first)):
                 self.assertNotIn(place, text, file)
             self.assertEqual(re.findall(r'[\s";:=](/(?:usr|opt|lib|home|root|tmp)\b\S*)', text), [], file)
 
     def test_it_finds_what_it_needs_where_cmake_is_3_25_1(self):
         """Its consumers require CMake 3.25, and that CMake's module stops such a project with CUDA 13."""
-        _, last = self.moved()
-        self.configure(f"-DCMAKE_PREFIX_PATH={last}", f"-DCMAKE_MODULE_PATH={HERE / 'cmake-3.25.1'}",
+        self.configure(f"-DCMAKE_PREFIX_PATH={self.last}", f"-DCMAKE_MODULE_PATH={HERE / 'cmake-3.25.1'}",
                        source=HERE / "find_package")
         if "FALTUNG_TBB_LIBRARY" not in (self.build / "CMakeCache.txt").read_text():
             self.skipTest("built without oneTBB")
-        said = self.configure(f"-DCMAKE_PREFIX_PATH={last}", "-DFALTUNG_TBB_LIBRARY=",
+        said = self.configure(f"-DCMAKE_PREFIX_PATH={self.last}", "-DFALTUNG_TBB_LIBRARY=",
                               source=HERE / "find_package", fails=True)
         self.assertIn("install libtbb-dev", said)
 
