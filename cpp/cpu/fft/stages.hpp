@@ -5,6 +5,7 @@
 
 #include "cpp/cpu/fft/line_passes.hpp"
 #include "cpp/cpu/fft/magnitudes.hpp"
+#include "cpp/cpu/fft/row_factors.hpp"
 #include "cpp/cpu/fft/transform_stages.hpp"
 
 namespace faltung::fft::FALTUNG_FFT_SET {
@@ -70,10 +71,7 @@ class Stages final : public TransformStages<T> {
     for (std::int64_t group = begin; group < end; ++group) {
       R* line = groups + group * group_values();
       with_factors(group, [&](const auto& factors) {
-        run_forward(
-            *f_.row_plan, line,
-            [&](std::int64_t i) FALTUNG_INLINE_LAMBDA { return factors.before(i, at(line, i)); },
-            InPlace<R>{line});
+        run_forward(*f_.row_plan, line, Before{line, factors}, InPlace<R>{line});
       });
     }
   }
@@ -82,10 +80,7 @@ class Stages final : public TransformStages<T> {
     for (std::int64_t group = begin; group < end; ++group) {
       R* line = groups + group * group_values();
       with_factors(group, [&](const auto& factors) {
-        run_inverse(*f_.row_plan, line, InPlace<R>{line},
-                    [&](std::int64_t i, const Pair<R>& value) FALTUNG_INLINE_LAMBDA {
-                      store_pair(factors.after(i, value), line + 2 * n * i);
-                    });
+        run_inverse(*f_.row_plan, line, InPlace<R>{line}, After{line, factors});
       });
     }
   }
@@ -96,15 +91,8 @@ class Stages final : public TransformStages<T> {
       R* line = groups + group * group_values();
       const R* other = filter + group * group_values();
       with_factors(group, [&](const auto& factors) {
-        run_filtered(
-            *f_.row_plan, line,
-            [&](std::int64_t i) FALTUNG_INLINE_LAMBDA { return factors.before(i, at(line, i)); },
-            [&](std::int64_t i, const Pair<R>& value) FALTUNG_INLINE_LAMBDA {
-              const Pair<R> b = at(other, i);
-              return times(value, b.re, b.im);
-            },
-            [&](std::int64_t i, const Pair<R>& value)
-                FALTUNG_INLINE_LAMBDA { store_pair(factors.after(i, value), line + 2 * n * i); });
+        run_filtered(*f_.row_plan, line, Before{line, factors}, Filtered<R>{other},
+                     After{line, factors});
       });
     }
   }
@@ -356,38 +344,12 @@ class Stages final : public TransformStages<T> {
     }
   }
 
-  // What is multiplied before the rows' transform and after its inverse.
-  struct MatrixFactors {
-    const R* w;
-    R scale;
-    FALTUNG_INLINE Pair<R> before(std::int64_t i, const Pair<R>& value) const {
-      const Pair<R> factor = at(w, i);
-      return times(value, factor.re, factor.im);
-    }
-    FALTUNG_INLINE Pair<R> after(std::int64_t i, const Pair<R>& value) const {
-      const Pair<R> factor = at(w, i);
-      const Pair<R> product = times_conjugate(value, factor.re, factor.im);
-      return {product.re * scale, product.im * scale};
-    }
-  };
-  struct ColumnFactors {
-    const R* w;
-    R scale;
-    FALTUNG_INLINE Pair<R> before(std::int64_t i, const Pair<R>& value) const {
-      if constexpr (!is_real<T>) return value;
-      return times(value, w[2 * i], w[2 * i + 1]);
-    }
-    FALTUNG_INLINE Pair<R> after(std::int64_t i, const Pair<R>& value) const {
-      if constexpr (!is_real<T>) return {value.re * scale, value.im * scale};
-      return times_conjugate(value, w[2 * i] * scale, w[2 * i + 1] * scale);
-    }
-  };
   template <typename F>
   void with_factors(std::int64_t group, F&& f) const {
     if (f_.matrix != nullptr) {
-      f(MatrixFactors{f_.matrix + group * group_values(), f_.scale});
+      f(MatrixFactors<R>{f_.matrix + group * group_values(), f_.scale});
     } else {
-      f(ColumnFactors{f_.columns, f_.scale});
+      f(ColumnFactors<T>{f_.columns, f_.scale});
     }
   }
 
