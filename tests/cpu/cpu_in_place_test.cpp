@@ -88,7 +88,7 @@ TEST_P(CpuInPlace, EveryOtherColumnOfRowsOfAnyLength) {
 
 TEST_P(CpuInPlace, FiltersOfAnySizeItTakes) {
   for (const char* boundary : boundaries) {
-    for (int rows = 3; rows < 12; ++rows) {
+    for (const int rows : {1, 3, 4, 5, 6, 7, 8, 9, 10, 11}) {
       for (int taps = 1; taps <= 8; ++taps) {
         expect_exact("op=filter dtype=f32 in=9x37 f=" + std::to_string(rows) + "x" +
                      std::to_string(taps) + " boundary=" + boundary);
@@ -134,6 +134,9 @@ constexpr const char* layers[] = {
     "op=fwd dtype=f32 n=2 c=3 in=6x21 k=6 f=3x3 pad=1 g=3 ystrides=2000,300,45,1",
     "op=fwd dtype=f32 n=2 c=3 in=9x37 k=6 f=3x3 pad=1 stride=2 g=3",
     "op=fwd dtype=f32 n=2 c=5 in=9x37 k=2 f=3x3 pad=1",
+    "op=fwd dtype=f32 n=2 c=9 in=9x37 k=2 f=1x1",
+    "op=fwd dtype=f32 n=2 c=3 in=9x37 k=3 f=3x3 pad=2 dil=2x1 g=3 boundary=mirror",
+    "op=fwd dtype=f32 n=1 c=2 in=9x8x37 k=2 f=3x1x2 pad=1x0x1 g=2",
     "op=fwd dtype=f64 n=1 c=70 in=6x20 k=1 f=5x5 pad=2 boundary=reflect",
     "op=fwd dtype=u8:f32:f32 n=1 c=4 in=9x40 k=6 f=3x3 pad=1 stride=2 g=2",
     "op=fwd dtype=f32 n=1 c=3 in=5x9x20 k=2 f=3x3x3 pad=1 xstrides=5000,20,900,90,1",
@@ -226,6 +229,7 @@ TEST_P(CpuInPlace, LeavesTheRestToOthers) {
         "op=filter dtype=f64 in=9x3 f=3x3 boundary=wrap",
         "op=filter dtype=f32 in=9x40 f=3x9 boundary=reflect",
         "op=filter dtype=f32 in=9x40 f=2x3 boundary=reflect",
+        "op=filter dtype=f64 in=9x40 f=1x3 boundary=reflect",
         "op=fwd dtype=f16 n=1 c=2 in=9x40 k=2 f=3x3 g=2",
         "op=fwd dtype=f32 n=1 c=400 in=9x40 k=2 f=3x3",
         "op=fwd dtype=f32 n=1 c=2 in=9x40 k=2 f=3x3 stride=3 g=2",

@@ -106,10 +106,10 @@ constexpr DirectWay all_ways[] = {
         "channels", "the same with 4 output channels or more, whatever the rows", vector_us),
     way<InPlace, float, double>(
         "in_place",
-        "forward, 2-D and 3-D, input and sums f32 or f64, no dilation along rows, stride 1 and "
-        "three "
-        "rows of taps or more, or a stride, along rows that of 2 with zeros beyond them, at most 8 "
-        "taps in a row and 2,048 rows of all channels under some of outputs, on AVX-512 and AVX2",
+        "forward, 2-D and 3-D, input and sums f32 or f64, no dilation along rows, stride 1 along "
+        "them or 2 with zeros beyond them, at most 8 taps in a row and 2,048 rows of all channels "
+        "under some of outputs, on AVX-512 and AVX2; but neither two rows of taps nor doubles "
+        "under one row or dilated ones without a stride",
         in_place_us),
     way<InPlaceBytes, float>("in_place_u8", "the same with input of type u8 and sums in f32",
                              in_place_us),

@@ -10,10 +10,10 @@
 
 namespace faltung::direct {
 
-/// Whether output rows share rows of x, as far as these two axes say; else they are summed one by
-/// one.
+/// Whether output rows share rows of x, as these two axes say; else they are summed one by one.
+/// Four of them need three rows of taps.
 inline bool shares_rows(const Axis& y, const Axis& x) {
-  return y.stride == 1 && y.dilation == 1 && x.stride == 1;
+  return y.stride == 1 && y.dilation == 1 && x.stride == 1 && y.filter >= 3;
 }
 
 /// Microseconds of one thread with cold caches: products, the last vector of a row counted as full;

@@ -113,9 +113,10 @@ bool InPlaceTask<Acc, Element>::serves(const Problem& p) {
   }
   const std::int64_t planes = p.in_channels / p.groups * (p.rank() == 3 ? p.axes[0].filter : 1);
   if (planes > max_rows_met / (rows_at_once + y.filter - 1)) return false;
-  // The kernel's four rows of outputs need three rows of taps. Rows one by one are for strides.
-  const bool rows = shares_rows(y, x) ? y.filter >= 3 : y.stride > 1 || every_other;
-  return rows && x.filter <= max_in_place_taps && has_plain_boundaries<Acc>(p) &&
+  // Without a stride stencils are faster for two rows of taps, and for doubles that share no rows.
+  const bool pays = shares_rows(y, x) || y.stride > 1 || every_other ||
+                    (sizeof(Acc) == 4 && (y.filter != 2 || y.dilation > 1));
+  return pays && x.filter <= max_in_place_taps && has_plain_boundaries<Acc>(p) &&
          has_kernel<Acc, Element>();
 }
 
