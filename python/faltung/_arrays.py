@@ -107,6 +107,10 @@ def _converted(result, convert):
     return convert(result) if isinstance(result, (np.ndarray, np.generic)) else result
 
 
+# What most operands and options are, and no converter is for.
+_OF_NO_LIBRARY = frozenset((np.ndarray, str, int, float, bool, tuple, list, type(None)))
+
+
 def same_kind(function):
     """The function, whose result is PyTorch's or JAX's if an operand is; NumPy's otherwise.
 
@@ -118,11 +122,11 @@ def same_kind(function):
         convert = None
         for operand in (*operands, *named.values()) if named else operands:
             kind = type(operand)
-            if kind is np.ndarray:
+            if kind in _OF_NO_LIBRARY:
                 continue
             found = converter(kind)
             if found and convert not in (None, found):
-                raise TypeError(f"{function.__name__}: operands of PyTorch and of JAX; convert one of them")
+                raise TypeError(f"{function.__name__.lstrip('_')}: operands of PyTorch and of JAX; convert one of them")
             convert = found or convert
         result = function(*operands, **named)
         return result if convert is None else _converted(result, convert)

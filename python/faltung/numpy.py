@@ -1,9 +1,10 @@
 """NumPy's convolve and correlate."""
 
 import numpy as np
+from numpy import ndarray
 
 from . import _core
-from ._arrays import numpy_array, results_of_the_same_kind
+from ._arrays import numpy_array, same_kind
 
 __all__ = ["convolve", "correlate"]
 
@@ -45,13 +46,33 @@ def _call(function, a, v, mode):
         raise
 
 
+@same_kind
+def _convolve(a, v, mode):
+    return _call(_core.numpy_convolve, a, v, mode)
+
+
+@same_kind
+def _correlate(a, v, mode):
+    return _call(_core.numpy_correlate, a, v, mode)
+
+
+# Arrays of NumPy's go straight into the extension module; what it refuses is said, or done, by the longer way.
+_convolve_arrays, _correlate_arrays = _core.numpy_convolve, _core.numpy_correlate
+_Refused = TypeError, _core.InvalidProblem
+
+
 def convolve(a, v, mode="full"):
     """The convolution of two one-dimensional arrays, as numpy.convolve: mode "same" gives max(N, M) elements.
 
     >>> convolve([1, 2, 3], [0, 1, 0.5])
     array([0. , 1. , 2.5, 4. , 1.5])
     """
-    return _call(_core.numpy_convolve, a, v, mode)
+    if type(a) is ndarray and type(v) is ndarray and type(mode) is str:
+        try:
+            return _convolve_arrays(a, v, mode)
+        except _Refused:
+            pass
+    return _convolve(a, v, mode)
 
 
 def correlate(a, v, mode="valid"):
@@ -62,7 +83,9 @@ def correlate(a, v, mode="valid"):
     >>> correlate([1, 2, 3], [0, 1, 0.5], "same")
     array([2. , 3.5, 3. ])
     """
-    return _call(_core.numpy_correlate, a, v, mode)
-
-
-results_of_the_same_kind(globals(), __all__)
+    if type(a) is ndarray and type(v) is ndarray and type(mode) is str:
+        try:
+            return _correlate_arrays(a, v, mode)
+        except _Refused:
+            pass
+    return _correlate(a, v, mode)
