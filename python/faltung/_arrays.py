@@ -33,7 +33,7 @@ def plain(array, name="an operand"):
 
 
 # DLPack's numbers of devices whose memory the CPU reads: its own, pinned and managed memory of CUDA and of ROCm.
-_READ_BY_THE_CPU = {1, 3, 11, 13}
+READ_BY_THE_CPU = {1, 3, 11, 13}
 
 
 def check_memory(array, name):
@@ -42,30 +42,30 @@ def check_memory(array, name):
     :raises TypeError: which says where it lies, and how it comes to the CPU.
     """
     if hasattr(array, "__dlpack_device__"):
-        if int(array.__dlpack_device__()[0]) in _READ_BY_THE_CPU:
+        if int(array.__dlpack_device__()[0]) in READ_BY_THE_CPU:
             return
         place = str(getattr(array, "device", "another device"))
     elif hasattr(array, "__cuda_array_interface__"):
         place = "a CUDA device"
     else:
         return
-    raise TypeError(f"{name} lies in the memory of {place}; the Python package computes in the memory of the CPU: "
-                    "copy it there, by .cpu() (PyTorch), .get() (CuPy) or numpy.asarray (JAX)")
+    raise TypeError(f"{name} lies in the memory of {place}; of the Python package convolve, "
+                    "correlate and the convolutions of networks compute there, this in the memory of the CPU: copy it there, by .cpu() (PyTorch), .get() (CuPy) or numpy.asarray (JAX)")
 
 
-def _exchanged(array):
+def exchanged(array, **options):
     """A capsule of DLPack, of the version that has flags where the array's library knows it."""
     try:
-        return array.__dlpack__(max_version=(1, 1))
+        return array.__dlpack__(max_version=(1, 1), **options)
     except TypeError:
-        return array.__dlpack__()
+        return array.__dlpack__(**options)
 
 
 def readable(array, name):
     """What the extension module reads in the place of `array`: a capsule of DLPack, or an array of NumPy's."""
     if not isinstance(array, np.ndarray) and hasattr(array, "__dlpack__"):
         check_memory(array, name)
-        return _exchanged(array)
+        return exchanged(array)
     return plain(array, name)
 
 
@@ -74,21 +74,27 @@ def writable(array, name):
     if not hasattr(array, "__dlpack__"):
         raise TypeError(f"{name} is a {type(array).__name__}, which cannot be written; pass an array")
     check_memory(array, name)
-    return _exchanged(array)
+    return exchanged(array)
 
 
 def _to_torch(result):
     torch = importlib.import_module("torch")
     if isinstance(result, np.ndarray) and is_bfloat16(result.dtype):
         return torch.from_dlpack(result.view(np.int16)).view(torch.bfloat16)  # NumPy exchanges no others
-    return torch.from_dlpack(result) if isinstance(result, np.ndarray) else torch.as_tensor(result)
+    return torch.as_tensor(result) if isinstance(result, np.generic) else torch.from_dlpack(result)
 
 
 def _to_jax(result):
-    return importlib.import_module("jax.numpy").asarray(result)
+    if isinstance(result, (np.ndarray, np.generic)):
+        return importlib.import_module("jax.numpy").asarray(result)
+    return importlib.import_module("jax.dlpack").from_dlpack(result)
 
 
-_CONVERTERS = {"torch": _to_torch, "jax": _to_jax, "jaxlib": _to_jax}
+def _to_cupy(result):
+    return importlib.import_module("cupy").from_dlpack(result)
+
+
+_CONVERTERS = {"torch": _to_torch, "jax": _to_jax, "jaxlib": _to_jax, "cupy": _to_cupy}
 
 
 @functools.cache
@@ -104,7 +110,8 @@ def converter(kind):
 def _converted(result, convert):
     if isinstance(result, tuple):
         return tuple(_converted(each, convert) for each in result)
-    return convert(result) if isinstance(result, (np.ndarray, np.generic)) else result
+    ours = isinstance(result, (np.ndarray, np.generic)) or type(result).__module__ == "faltung._devices"
+    return convert(result) if ours else result
 
 
 # What most operands and options are, and no converter is for.
@@ -112,9 +119,9 @@ _OF_NO_LIBRARY = frozenset((np.ndarray, str, int, float, bool, tuple, list, type
 
 
 def same_kind(function):
-    """The function, whose result is PyTorch's or JAX's if an operand is; NumPy's otherwise.
+    """The function, whose result is PyTorch's, JAX's or CuPy's if an operand is; NumPy's otherwise.
 
-    :raises TypeError: where one operand is PyTorch's and another is JAX's.
+    :raises TypeError: where operands are of two of them.
     """
 
     @functools.wraps(function)
@@ -126,7 +133,7 @@ def same_kind(function):
                 continue
             found = converter(kind)
             if found and convert not in (None, found):
-                raise TypeError(f"{function.__name__.lstrip('_')}: operands of PyTorch and of JAX; convert one of them")
+                raise TypeError(f"{function.__name__.lstrip('_')}: operands of two of PyTorch, JAX and CuPy; convert one of them")
             convert = found or convert
         result = function(*operands, **named)
         return result if convert is None else _converted(result, convert)

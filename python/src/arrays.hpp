@@ -4,6 +4,7 @@
 #include <nanobind/ndarray.h>
 #include <faltung/faltung.hpp>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -18,19 +19,28 @@ namespace nb = nanobind;
 /// @throws TypeError for elements of a type that Faltung has not: bool, text, objects.
 class Operand {
  public:
+  /// Whose memory a call can read: that of the CPU, or that of GPUs too.
+  enum class Memory : std::uint8_t { cpu, any };
+
   /// @param name  what messages call it
-  Operand(nb::handle object, const char* name);
+  Operand(nb::handle object, const char* name, Memory memory = Memory::cpu);
   Operand(const Operand&) = delete;
   Operand& operator=(const Operand&) = delete;
   ~Operand() { PyBuffer_Release(&buffer_); }
 
   [[nodiscard]] const ConstTensorView& view() const { return view_; }
   operator const ConstTensorView&() const { return view_; }
+  /// Where work on it is to be queued: the current stream of its library. Stream{} on the CPU.
+  [[nodiscard]] const Stream& stream() const { return stream_; }
 
  private:
+  void read_device(nb::handle found, nb::handle object, const char* name);
+
   Py_buffer buffer_{};
   nb::ndarray<nb::ro> exchanged_;  // keeps what DLPack gave
+  nb::object kept_;                // or what else has the memory
   ConstTensorView view_;
+  Stream stream_;
 };
 
 /// An array that a call writes, of a type and strides that a view has: NumPy's, or one that DLPack
@@ -57,8 +67,18 @@ struct NewArray {
   TensorView view;
 };
 
-/// A NumPy array that owns the tensor.
-nb::object array_of(Tensor&& tensor);
+/// The stream of operands of one call: that of the first on a GPU.
+///
+/// @throws TypeError if another operand there is of another stream.
+[[nodiscard]] Stream stream_of(const Operand& a, const Operand& b);
+
+/// A NumPy array that owns the tensor; of one on a GPU, computed in `stream`,
+/// faltung._devices.DeviceArray.
+nb::object array_of(Tensor&& tensor, const Stream& stream = {});
+
+/// What exchanges memory of a GPU, compact and kept by `owner`, by DLPack.
+nb::object exchanged_of(nb::handle owner, std::uintptr_t data, nb::handle dtype,
+                        const std::vector<std::int64_t>& shape, int device);
 
 /// NumPy's type, and the type of a NumPy dtype or of its name.
 nb::object numpy_dtype(DType dtype);

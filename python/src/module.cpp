@@ -1,4 +1,5 @@
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
 #include "bindings.hpp"
 
@@ -8,6 +9,7 @@ NB_MODULE(_core, m) {
   nanobind::exception<NoEngine>(m, "NoEngine", PyExc_RuntimeError);
   nanobind::exception<DeviceError>(m, "DeviceError", PyExc_RuntimeError);
   m.def("version", [] { return std::string(version()); });
+  m.def("exchanged", &python::exchanged_of);
   m.def("threads", &threads);
   m.def("set_threads", &set_threads);
   python::bind_signal(m);

@@ -31,16 +31,23 @@ nn::ConvTransposeOptions transposed(const Integers& stride, const Pairs& padding
           .groups = groups};
 }
 
+constexpr auto any = Operand::Memory::any;
+
 Shape shape_of(const Integers& extents) { return Shape(std::span(extents)); }
 
 // None stands for no bias.
 class Bias {
  public:
   explicit Bias(nb::handle object) {
-    if (!object.is_none()) operand_.emplace(object, "bias");
+    if (!object.is_none()) operand_.emplace(object, "bias", any);
   }
   [[nodiscard]] ConstTensorView view() const {
     return operand_ ? operand_->view() : ConstTensorView{};
+  }
+  // That of both operands, and of the bias.
+  [[nodiscard]] Stream stream(const Operand& a, const Operand& b) const {
+    if (operand_) static_cast<void>(stream_of(a, *operand_));
+    return stream_of(a, b);
   }
 
  private:
@@ -50,8 +57,8 @@ class Bias {
 // A new array of NumPy's, or `out` where one is given. `call` takes nothing, or the result; or the
 // shape wanted, or the result.
 template <typename Call, typename... Wanted>
-nb::object computed(nb::handle out, Call&& call, const Wanted&... shape) {
-  if (out.is_none()) return array_of(released([&] { return call(shape...); }));
+nb::object computed(nb::handle out, const Stream& stream, Call&& call, const Wanted&... shape) {
+  if (out.is_none()) return array_of(released([&] { return call(shape...); }), stream);
   const Target target(out, "out");
   released([&] { call(ResultView(target)); });
   return nb::borrow(out);
@@ -65,10 +72,11 @@ void bind_nn(nb::module_& m) {
       "conv",
       [](nb::handle x, nb::handle w, nb::object b, const Integers& stride, const Pairs& padding,
          const Integers& dilation, std::int64_t groups, nb::object out) {
-        const Operand input(x, "input"), weight(w, "weight");
+        const Operand input(x, "input", any), weight(w, "weight", any);
         const Bias bias(b);
-        const auto options = options_of(stride, padding, dilation, groups);
-        return computed(out, [&](const auto&... y) {
+        auto options = options_of(stride, padding, dilation, groups);
+        options.run.stream = bias.stream(input, weight);
+        return computed(out, options.run.stream, [&](const auto&... y) {
           return nn::conv(input.view(), weight.view(), y..., options, bias.view());
         });
       },
@@ -77,10 +85,11 @@ void bind_nn(nb::module_& m) {
       "conv_data_gradient",
       [](nb::handle dy, nb::handle w, const Integers& shape, const Integers& stride,
          const Pairs& padding, const Integers& dilation, std::int64_t groups, nb::object out) {
-        const Operand gradient(dy, "grad_output"), weight(w, "weight");
-        const auto options = options_of(stride, padding, dilation, groups);
+        const Operand gradient(dy, "grad_output", any), weight(w, "weight", any);
+        auto options = options_of(stride, padding, dilation, groups);
+        options.run.stream = stream_of(gradient, weight);
         return computed(
-            out,
+            out, options.run.stream,
             [&](const auto& dx) {
               return nn::conv_data_gradient(gradient.view(), weight.view(), dx, options);
             },
@@ -91,10 +100,11 @@ void bind_nn(nb::module_& m) {
       "conv_filter_gradient",
       [](nb::handle x, nb::handle dy, const Integers& shape, const Integers& stride,
          const Pairs& padding, const Integers& dilation, std::int64_t groups, nb::object out) {
-        const Operand input(x, "input"), gradient(dy, "grad_output");
-        const auto options = options_of(stride, padding, dilation, groups);
+        const Operand input(x, "input", any), gradient(dy, "grad_output", any);
+        auto options = options_of(stride, padding, dilation, groups);
+        options.run.stream = stream_of(input, gradient);
         return computed(
-            out,
+            out, options.run.stream,
             [&](const auto& dw) {
               return nn::conv_filter_gradient(input.view(), gradient.view(), dw, options);
             },
@@ -113,7 +123,7 @@ void bind_nn(nb::module_& m) {
         const Operand input(x, "input"), weight(w, "weight");
         const Bias bias(b);
         const auto options = transposed(stride, padding, output_padding, dilation, groups);
-        return computed(out, [&](const auto&... y) {
+        return computed(out, {}, [&](const auto&... y) {
           return nn::conv_transpose(input.view(), weight.view(), y..., options, bias.view());
         });
       },

@@ -27,7 +27,12 @@ std::optional<Shape> convolved(const Shape& x, const Shape& k, Mode mode) {
 // Into memory of NumPy's where the result is known before.
 template <typename Call, typename Options>
 nb::object two_operands(const Call& call, const Operand& x, const Operand& k,
-                        const std::optional<Shape>& shape, const Options& options) {
+                        const std::optional<Shape>& shape, Options options) {
+  const Stream stream = stream_of(x, k);
+  if (stream.device.kind == DeviceKind::cuda) {
+    options.run.stream = stream;
+    return array_of(released([&] { return call(x.view(), k.view(), options); }), stream);
+  }
   if (!shape) return array_of(released([&] { return call(x.view(), k.view(), options); }));
   NewArray y(numpy_result_type(x.view().dtype, k.view().dtype), *shape);
   released([&] { call(x.view(), k.view(), y.view, options); });
@@ -36,8 +41,10 @@ nb::object two_operands(const Call& call, const Operand& x, const Operand& k,
 
 #define FALTUNG_CALL(function) [](const auto&... arguments) { return function(arguments...); }
 
+constexpr auto any = Operand::Memory::any;
+
 nb::object convolve(nb::handle x, nb::handle k, const char* mode, const char* method) {
-  const Operand a(x, "in1"), b(k, "in2");
+  const Operand a(x, "in1", any), b(k, "in2", any);
   const signal::ConvolveOptions options{.mode = signal::parse_mode(mode),
                                         .method = parse_method(method)};
   return two_operands(FALTUNG_CALL(signal::convolve), a, b,
@@ -45,7 +52,7 @@ nb::object convolve(nb::handle x, nb::handle k, const char* mode, const char* me
 }
 
 nb::object correlate(nb::handle x, nb::handle k, const char* mode, const char* method) {
-  const Operand a(x, "in1"), b(k, "in2");
+  const Operand a(x, "in1", any), b(k, "in2", any);
   const signal::ConvolveOptions options{.mode = signal::parse_mode(mode),
                                         .method = parse_method(method)};
   return two_operands(FALTUNG_CALL(signal::correlate), a, b,
@@ -61,14 +68,14 @@ std::optional<Shape> convolved_by_numpy(const Operand& a, const Operand& v, Mode
 }
 
 nb::object numpy_convolve(nb::handle a, nb::handle v, const char* mode) {
-  const Operand x(a, "a"), k(v, "v");
+  const Operand x(a, "a", any), k(v, "v", any);
   const numpy::ConvolveOptions options{.mode = signal::parse_mode(mode)};
   return two_operands(FALTUNG_CALL(numpy::convolve), x, k, convolved_by_numpy(x, k, options.mode),
                       options);
 }
 
 nb::object numpy_correlate(nb::handle a, nb::handle v, const char* mode) {
-  const Operand x(a, "a"), k(v, "v");
+  const Operand x(a, "a", any), k(v, "v", any);
   const numpy::CorrelateOptions options{.mode = signal::parse_mode(mode)};
   return two_operands(FALTUNG_CALL(numpy::correlate), x, k, convolved_by_numpy(x, k, options.mode),
                       options);
