@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -26,11 +27,13 @@ struct PlanSet {
 
 /// Plans of cuFFT have state, so a stream has a set of its own, and one thread at a time puts work
 /// there. Sets are made when the pool is, for `prepared` streams; one more for each further stream
-/// when it comes. How many streams a plan will meet only its user knows, so a stream that comes
-/// first while it is captured, when no plan may be made, is refused with the way out.
+/// when it comes, up to `most`: then the one that has waited longest changes its stream, so that
+/// streams that are no more keep nothing for ever. How many streams a plan will meet only its user
+/// knows, so a stream that comes first while it is captured, when no plan may be made, is refused
+/// with the way out.
 class PlanPool {
  public:
-  static constexpr std::size_t prepared = 2;
+  static constexpr std::size_t prepared = 2, most = 32;
 
   /// @param first  one of the sets
   /// @throws as cufft::Plan
@@ -64,11 +67,16 @@ class PlanPool {
       entry = find(stream);
       if (entry == nullptr) {
         expect_no_capture(stream);
-        sets_.push_back(std::make_unique<Entry>(make()));
-        entry = sets_.back().get();
+        if (sets_.size() < most) {
+          sets_.push_back(std::make_unique<Entry>(make()));
+          entry = sets_.back().get();
+        } else {
+          entry = longest_idle();
+        }
         entry->bound = true;
         entry->stream = stream;
       }
+      entry->used = ++uses_;
     }
     return Lease(entry->set, std::unique_lock(entry->busy));
   }
@@ -79,6 +87,7 @@ class PlanPool {
     PlanSet set;
     bool bound = false;
     cudaStream_t stream = nullptr;
+    std::uint64_t used = 0;  ///< number of the use
     std::mutex busy;
   };
 
@@ -91,6 +100,15 @@ class PlanPool {
                 " streams, others have them, and none may be made while a stream is captured: run "
                 "this plan "
                 "once on this stream before the capture, or capture one of those it has run on"));
+  }
+
+  // For another stream, once what its own was given is done: that may be gone, so all are waited
+  // for, which happens only where more streams than sets take turns.
+  [[nodiscard]] Entry* longest_idle() const {
+    Entry* const entry =
+        std::ranges::min_element(sets_, {}, [](const auto& e) { return e->used; })->get();
+    check(cudaDeviceSynchronize(), "wait for the runs of ", sets_.size(), " streams");
+    return entry;
   }
 
   // The stream's own, else one that has no stream yet.
@@ -109,6 +127,7 @@ class PlanPool {
 
   mutable std::mutex mutex_;
   mutable std::vector<std::unique_ptr<Entry>> sets_;
+  mutable std::uint64_t uses_ = 0;
 };
 
 }  // namespace faltung::cuda::fft

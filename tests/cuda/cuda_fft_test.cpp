@@ -171,6 +171,25 @@ TEST(CudaFft, IsCapturedOnTwoStreams) {
   for (cudaStream_t stream : streams) (void)cudaStreamDestroy(stream);
 }
 
+// However many streams come and go, plans are those of as many as the pool holds at most.
+TEST(CudaFft, PlansOfManyStreamsAreBounded) {
+  const int before = cufft_standin().open_plans();
+  Prepared prepared("op=fwd dtype=f32 n=2 c=2 k=2 in=40 f=9 pad=4");
+  const int pair = cufft_standin().open_plans() - before;  // of two streams
+  std::vector<cudaStream_t> streams(70);
+  for (int round = 0; round < 2; ++round) {
+    for (cudaStream_t& stream : streams) {
+      if (round == 0) {
+        ASSERT_EQ(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), cudaSuccess);
+      }
+      prepared.run(stream);
+      EXPECT_EQ(cudaStreamSynchronize(stream), cudaSuccess);
+    }
+  }
+  EXPECT_EQ(cufft_standin().open_plans() - before, pair * 16);
+  for (cudaStream_t stream : streams) (void)cudaStreamDestroy(stream);
+}
+
 TEST(CudaFft, ThreadsDoNotMeetInAPlan) {
   Prepared prepared("op=fwd dtype=f32 n=2 c=2 k=2 in=400 f=99 pad=49", 4);
   prepared.run_by_threads(3);
