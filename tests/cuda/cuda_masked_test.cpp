@@ -20,6 +20,12 @@ namespace {
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr double inf = std::numeric_limits<double>::infinity();
 
+// Kept plans go before the libraries that stand in look for what was left behind.
+class CudaMasked : public ::testing::Test {
+ protected:
+  static void TearDownTestSuite() { clear_plan_cache(); }
+};
+
 /// Data of a type with holes: integers of -4 to 4, one in `rare` NaN.
 Tensor data_of(DType type, const Shape& shape, std::mt19937& random, unsigned rare) {
   Tensor values(f64, shape);
@@ -77,7 +83,7 @@ std::vector<Options> options_of(const Tensor& weights, const Tensor& by_column) 
   return all;
 }
 
-TEST(CudaMasked, ImagesAreThoseOfTheCpu) {
+TEST_F(CudaMasked, ImagesAreThoseOfTheCpu) {
   std::mt19937 random(11);
   const Shape shape{9, 13};
   const Tensor weights = weights_of(shape, random), by_column = weights_of({1, 13}, random);
@@ -103,7 +109,7 @@ TEST(CudaMasked, ImagesAreThoseOfTheCpu) {
   EXPECT_GE(cases, 150U);
 }
 
-TEST(CudaMasked, SignalsAreThoseOfTheCpu) {
+TEST_F(CudaMasked, SignalsAreThoseOfTheCpu) {
   std::mt19937 random(12);
   const Shape shape{7, 11};
   const Tensor weights = weights_of(shape, random), by_column = weights_of({7, 1}, random);
@@ -153,7 +159,7 @@ void expect_close(const Tensor& host, const Tensor& there, const Tensor& taps, d
   EXPECT_TRUE(finite > 0 || a.size() == 0 || std::isnan(a.values<double>()[0]));
 }
 
-TEST(CudaMasked, GradientsOfImagesAreThoseOfTheCpu) {
+TEST_F(CudaMasked, GradientsOfImagesAreThoseOfTheCpu) {
   std::mt19937 random(16);
   const Shape shape{6, 9};
   const double terms = 6 * 9;
@@ -186,7 +192,7 @@ TEST(CudaMasked, GradientsOfImagesAreThoseOfTheCpu) {
   EXPECT_GE(cases, 40U);
 }
 
-TEST(CudaMasked, GradientsOfSignalsAreThoseOfTheCpu) {
+TEST_F(CudaMasked, GradientsOfSignalsAreThoseOfTheCpu) {
   std::mt19937 random(17);
   const Shape shape{5, 8};
   const Tensor weights = weights_of(shape, random), by_column = weights_of({5, 1}, random);
@@ -212,7 +218,7 @@ TEST(CudaMasked, GradientsOfSignalsAreThoseOfTheCpu) {
 }
 
 // Totals of more elements than one round of all blocks takes, and the same bits each time.
-TEST(CudaMasked, GradientsOfLargeImagesHaveTheSameBits) {
+TEST_F(CudaMasked, GradientsOfLargeImagesHaveTheSameBits) {
   std::mt19937 random(18);
   const Shape shape{300, 301};
   const Tensor dy = data_of(f64, shape, random, 1u << 30), x = data_of(f64, shape, random, 4);
@@ -226,7 +232,7 @@ TEST(CudaMasked, GradientsOfLargeImagesHaveTheSameBits) {
 }
 
 // Views of every other element, infinities under a weight of 0, and no room to spare.
-TEST(CudaMasked, ViewsAndInfinities) {
+TEST_F(CudaMasked, ViewsAndInfinities) {
   std::mt19937 random(13);
   Tensor x = data_of(f32, {8, 20}, random, 5), weights = weights_of({8, 20}, random);
   x.at<float>(2, 4) = static_cast<float>(inf);
@@ -248,7 +254,7 @@ TEST(CudaMasked, ViewsAndInfinities) {
 }
 
 // A plan runs without a look of the host: it can be captured, and lent memory is enough.
-TEST(CudaMasked, PlansAreCaptured) {
+TEST_F(CudaMasked, PlansAreCaptured) {
   std::mt19937 random(14);
   const Tensor x = data_of(f32, {9, 13}, random, 4), w = taps_of({3, 3}, random, false);
   const Tensor weights = weights_of({9, 13}, random), there = x.to(Device::cuda(0));
@@ -266,7 +272,7 @@ TEST(CudaMasked, PlansAreCaptured) {
   expect_same(image::masked_convolve(x, w, o), y);
 }
 
-TEST(CudaMasked, PlansOfGradientsAreCaptured) {
+TEST_F(CudaMasked, PlansOfGradientsAreCaptured) {
   std::mt19937 random(19);
   const Shape shape{9, 13};
   const Device gpu = Device::cuda(0);
@@ -293,7 +299,7 @@ TEST(CudaMasked, PlansOfGradientsAreCaptured) {
       captured(image::plan_masked_convolve_filter_gradient(dy_there, x_there, w, o)), w, 9 * 13);
 }
 
-TEST(CudaMasked, RefusalsSayWhereWhatBelongs) {
+TEST_F(CudaMasked, RefusalsSayWhereWhatBelongs) {
   std::mt19937 random(15);
   const Tensor x = data_of(f32, {9}, random, 4), w = taps_of({3}, random, false);
   const Tensor there = x.to(Device::cuda(0)), w_there = w.to(Device::cuda(0));
