@@ -23,7 +23,9 @@ struct ColumnsArguments {
   Global<unsigned char> columns;  ///< of T
   Matrices matrices;
   std::int64_t depth = 0;  ///< rows with those that are only zeros; no less than geometry.depth()
-  std::int64_t positions = 0;  ///< columns likewise, no less than chunk.positions(); equal in rows
+  std::int64_t positions = 0;  ///< columns likewise, no less than chunk.positions()
+  std::int32_t shift = 0;      ///< taken from each element: 128 from u8
+  bool ones = false;           ///< first of what follows: a row of ones, or in rows a column
 };
 
 struct FilterArguments {
@@ -32,6 +34,7 @@ struct FilterArguments {
   DType w_type = DType::f32;
   Global<unsigned char> packed;  ///< of T, [group][k][d]; of complex numbers two rows for each k
   std::int64_t outputs = 0, depth = 0;  ///< rows and elements, with those that are only zeros
+  std::int32_t shift = 0;               ///< as of columns; there is a row of ones then
 };
 
 struct StoreArguments {
@@ -39,6 +42,8 @@ struct StoreArguments {
   Chunk chunk;
   Global<const unsigned char> sums;  ///< of Acc
   Matrices matrices;
+  /// What was taken from the factors, and the product of both for all terms of a sum.
+  std::uint32_t x_shift = 0, other_shift = 0, shifts = 0;
   Global<unsigned char> result;
   DType type = DType::f32;
   EpilogueArguments epilogue;

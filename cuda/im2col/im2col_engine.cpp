@@ -48,7 +48,7 @@ constexpr Way<Calls> all_ways[] = {
 
 // Why matrices of these sizes are not taken; empty if they are.
 std::string size_refusal(const im2col::Geometry& g, DType factors) {
-  constexpr std::int64_t max = std::numeric_limits<std::int32_t>::max() - 3;
+  constexpr std::int64_t max = std::numeric_limits<std::int32_t>::max() - 7;
   const std::int64_t parts = im2col::parts_of(factors);
   if (parts * g.depth() > max || parts * g.group_outputs > max || g.groups > max) {
     return message("a matrix of ", g.depth(), " x ", g.group_outputs, " in ", g.groups,

@@ -20,6 +20,14 @@ namespace faltung::cuda::im2col {
 /// Complex numbers are two neighbours each in X, as two rows d of real ones, and so in y. For
 /// their product w has two rows, (re, -im) and (im, re); of filter gradients the four products of
 /// parts are summed one by one.
+///
+/// Of u8, 128 is taken from each element, zeros of a frame too, which makes them i8. With X = X'+s
+/// and w = w'+t
+///
+///     sum of w X = sum of w' X' + s sum of w' + t sum of X' + s t terms
+///
+/// where the two sums of one factor are products, too: by a column of ones in X (a row of them in
+/// filter gradients), and by a row of ones in w (or dy).
 struct Geometry : BatchGeometry {
   std::int64_t groups = 1;
   bool channel_fastest = false;  ///< d counts taps and then channels, not channels and then taps

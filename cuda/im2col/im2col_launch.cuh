@@ -24,7 +24,7 @@ void launch_rows(const ColumnsArguments& a, LaunchQueue queue) {
   while (lanes < 32 && lanes * count < g.group_inputs) lanes *= 2;
   launch(rows_kernel<T, count>,
          {.name = "im2col rows",
-          .grid = dim3(blocks_of(a.chunk.positions() * g.taps() * lanes), beside(g.groups)),
+          .grid = dim3(blocks_of(a.positions * g.taps() * lanes), beside(g.groups)),
           .block = threads,
           .stream = queue},
          a, lanes);

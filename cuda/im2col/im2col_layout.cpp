@@ -16,7 +16,7 @@ std::int64_t real_bytes(DType type) {
 
 // A copy of the columns of a chunk, or of its outputs: rows of whole vectors.
 Operand copied(const Call& call, std::int64_t channels, DType type) {
-  const std::int64_t columns = call.cut.images * call.cut.outputs;
+  const std::int64_t columns = call.cut.images * call.cut.outputs + columns_of_ones(call.problem);
   const std::int64_t vector = 16 / real_bytes(type);
   Side side;
   if (call.geometry.rows_fastest) {
@@ -55,8 +55,11 @@ Layout lay_out(const Call& call) {
   Layout layout;
   Operands& o = layout.operands;
   const std::int64_t parts = parts_of(call.factors);
-  o.depth = integers ? whole(g.depth(), 4) : parts * g.depth();
-  o.outputs = integers ? whole(g.group_outputs, 4) : parts * g.group_outputs;
+  const Shifts shifts = shifts_of(p);  // rows of ones, see Geometry
+  const std::int64_t ones_x = gradient && shifts.x != 0 ? 1 : 0;
+  const std::int64_t ones_other = shifts.other != 0 ? 1 : 0;
+  o.depth = integers ? whole(g.depth() + ones_x, 4) : parts * g.depth();
+  o.outputs = integers ? whole(g.group_outputs + ones_other, 4) : parts * g.group_outputs;
   const DType y = gradient ? call.factors : sums, w = gradient ? sums : call.factors;
   o.x = cut.x_in_place ? Operand{side_of_x(g), library_type(call.factors), true}
                        : copied(call, o.depth, call.factors);

@@ -23,10 +23,11 @@ std::pair<DType, DType> operand_types(const Problem& p) {
 std::string type_refusal(const Problem& p) {
   if (p.accumulator == DType::f32 || p.accumulator == DType::f64) return {};
   const auto [first, second] = operand_types(p);
-  if (p.accumulator == DType::i32 && first == DType::i8 && second == DType::i8) return {};
+  const auto is_byte = [](DType type) { return type == DType::i8 || type == DType::u8; };
+  if (p.accumulator == DType::i32 && is_byte(first) && is_byte(second)) return {};
   if (is_complex(p.accumulator)) return {};  // products of their parts
-  return message("cuBLASLt sums f32, f64, and products of i8 in i32, not ", name(first), " times ",
-                 name(second), " in ", name(p.accumulator));
+  return message("cuBLASLt sums f32, f64, and products of 8-bit integers in i32, not ", name(first),
+                 " times ", name(second), " in ", name(p.accumulator));
 }
 
 // Whether matrices lie as [m][d] and [m][k].
@@ -87,6 +88,14 @@ DType factor_type(const Problem& p) {
   const auto [first, second] = operand_types(p);
   const bool half = first == DType::f16 || first == DType::bf16;
   return half && first == second ? first : DType::f32;
+}
+
+Shifts shifts_of(const Problem& p) {
+  const auto [first, second] = operand_types(p);
+  const auto shift = [&](DType type) {
+    return factor_type(p) == DType::i8 && type == DType::u8 ? 128 : 0;
+  };
+  return {shift(first), shift(second)};
 }
 
 Geometry lower_forward(Problem p) {

@@ -25,9 +25,19 @@ namespace faltung::cuda::im2col {
 /// The forward problem's matrices, of the data gradient too.
 [[nodiscard]] Geometry lower_forward(Problem p);
 
-/// What the factors become before they are multiplied: f16 or bf16 if both are that, i8, f64, c64
-/// or c128, else f32.
+/// What the factors become before they are multiplied: f16 or bf16 if both are that, i8 (of u8,
+/// too), f64, c64 or c128, else f32.
 [[nodiscard]] DType factor_type(const Problem& p);
+
+/// What is taken from the elements of u8 so that they are factors of i8.
+struct Shifts {
+  std::int32_t x = 0, other = 0;  ///< 128 or 0; `other`: w, or dy of filter gradients
+};
+[[nodiscard]] Shifts shifts_of(const Problem& p);
+/// Columns of ones behind those of a chunk.
+[[nodiscard]] inline std::int64_t columns_of_ones(const Problem& p) {
+  return p.pass != Pass::backward_filter && shifts_of(p).x != 0 ? 1 : 0;
+}
 
 /// Real numbers in a factor: what the library counts.
 [[nodiscard]] constexpr std::int64_t parts_of(DType factors) { return is_complex(factors) ? 2 : 1; }

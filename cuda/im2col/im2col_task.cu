@@ -61,15 +61,10 @@ class Im2colTask final : public Task {
   ErrorBound error_bound() const override {
     const Problem& p = call_.problem;
     if (is_integer(p.accumulator)) return {};
-    const Geometry& g = call_.geometry;
-    const auto terms = gradient_
-                           ? static_cast<double>(g.images()) * static_cast<double>(g.outputs())
-                           : static_cast<double>(g.depth());
-    if (call_.gathers) {
-      const auto taps = static_cast<double>(call_.forward.taps());
-      return {ErrorBound::Kind::elementwise, product_error(terms) + sum_error(taps, p.accumulator)};
-    }
-    return {ErrorBound::Kind::elementwise, product_error(terms)};
+    const double error = product_error(static_cast<double>(terms()));
+    if (!call_.gathers) return {ErrorBound::Kind::elementwise, error};
+    const auto taps = static_cast<double>(call_.forward.taps());
+    return {ErrorBound::Kind::elementwise, error + sum_error(taps, p.accumulator)};
   }
 
   std::string policy() const override {
@@ -109,6 +104,11 @@ class Im2colTask final : public Task {
   }
 
  private:
+  // Products in a sum.
+  [[nodiscard]] std::int64_t terms() const {
+    const Geometry& g = call_.geometry;
+    return gradient_ ? g.images() * g.outputs() : g.depth();
+  }
   // Of a sum of so many products.
   [[nodiscard]] double product_error(double terms) const {
     if (is_complex(call_.factors)) {
@@ -161,8 +161,8 @@ class Im2colTask final : public Task {
     const LaunchQueue queue = LaunchQueue::load_only();
     pack_filter(nullptr, nullptr, queue);
     for (const bool aligned : {false, true}) {
-      pack_columns(call_.geometry, nothing.first, x_type(), nullptr, layout_.operands.x.side,
-                   layout_.operands.depth, full_, aligned, queue);
+      pack_columns(call_.geometry, nothing.first, x_type(), shifts_.x, nullptr,
+                   layout_.operands.x.side, layout_.operands.depth, full_, aligned, queue);
     }
     store(nothing, full_, queue);
   }
@@ -186,14 +186,14 @@ class Im2colTask final : public Task {
     const Operands& o = layout_.operands;
     a.outputs = call_.gathers ? o.depth : o.outputs;
     a.depth = (call_.gathers ? o.outputs : o.depth) / parts_of(call_.factors);
+    a.shift = shifts_.other;
     visit_factors([&](auto zero) { launch_filter<decltype(zero)>(a, queue); });
   }
 
   // Whether channels of x are copied 16 bytes at a time, if x begins at a multiple of that.
   [[nodiscard]] bool has_vectors(const Geometry& g, DType type) const {
-    if (!g.rows_fastest || !g.channel_fastest || type != call_.factors || is_complex(type)) {
-      return false;
-    }
+    const bool as_it_is = type == call_.factors || call_.factors == DType::i8;  // bytes are bytes
+    if (!g.rows_fastest || !g.channel_fastest || !as_it_is || is_complex(type)) return false;
     const auto vector = 16 / static_cast<std::int64_t>(size_of(type));
     std::int64_t all = g.group_inputs;
     for (const AxisGeometry& axis : g.axis) all |= axis.x_stride;
@@ -201,8 +201,9 @@ class Im2colTask final : public Task {
     return g.x_channel == 1 && all % vector == 0;
   }
 
-  void pack_columns(const Geometry& g, const void* x, DType type, std::byte* to, const Side& side,
-                    std::int64_t depth, const Chunk& chunk, bool aligned, LaunchQueue queue) const {
+  void pack_columns(const Geometry& g, const void* x, DType type, std::int32_t shift, std::byte* to,
+                    const Side& side, std::int64_t depth, const Chunk& chunk, bool aligned,
+                    LaunchQueue queue) const {
     ColumnsArguments a;
     a.geometry = g;
     a.chunk = chunk;
@@ -211,8 +212,11 @@ class Im2colTask final : public Task {
     a.columns = writable(to);
     a.matrices = matrices_of(side, call_.factors);
     a.depth = depth / parts_of(call_.factors);
-    a.positions = gradient_ && call_.factors == DType::i8 ? padded_positions(chunk.positions())
-                                                          : chunk.positions();
+    a.positions = gradient_ && call_.factors == DType::i8
+                      ? padded_positions(chunk.positions())
+                      : chunk.positions() + columns_of_ones(call_.problem);
+    a.shift = shift;
+    a.ones = shift != 0;
     const bool vectors = aligned && has_vectors(g, type);
     visit_factors([&](auto zero) { launch_columns<decltype(zero)>(a, vectors, queue); });
   }
@@ -224,6 +228,9 @@ class Im2colTask final : public Task {
     const Side& side = gradient_ ? layout_.operands.w.side : layout_.operands.y.side;
     a.sums = readable(arguments.workspace + (gradient_ ? layout_.w : layout_.y));
     a.matrices = matrices_of(side, call_.factors);
+    a.x_shift = static_cast<std::uint32_t>(shifts_.x);
+    a.other_shift = static_cast<std::uint32_t>(shifts_.other);
+    a.shifts = a.x_shift * a.other_shift * static_cast<std::uint32_t>(terms());
     a.result = writable(arguments.result);
     a.type = call_.problem.result_dtype();
     a.epilogue = epilogue_arguments(call_.problem);
@@ -265,11 +272,12 @@ class Im2colTask final : public Task {
     bool first = true;
     for_each_chunk([&](const Chunk& chunk) {
       if (!cut.x_in_place) {
-        pack_columns(g, arguments.first, x_type(), space + layout_.x, layout_.operands.x.side,
-                     layout_.operands.depth, chunk, is_aligned(arguments.first), stream);
+        pack_columns(g, arguments.first, x_type(), shifts_.x, space + layout_.x,
+                     layout_.operands.x.side, layout_.operands.depth, chunk,
+                     is_aligned(arguments.first), stream);
       }
       if (gradient_ && !cut.y_in_place) {
-        pack_columns(dy_, arguments.second, call_.problem.output, space + layout_.y,
+        pack_columns(dy_, arguments.second, call_.problem.output, shifts_.other, space + layout_.y,
                      layout_.operands.y.side, layout_.operands.outputs, chunk,
                      is_aligned(arguments.second), stream);
       }
@@ -313,6 +321,7 @@ class Im2colTask final : public Task {
   Call call_;
   bool gradient_;
   Geometry dy_;
+  Shifts shifts_ = shifts_of(call_.problem);
   Layout layout_;
   Chunk full_, last_;
   bool two_sizes_ = false;

@@ -1,5 +1,7 @@
 #include "cuda/im2col/products.hpp"
 
+#include "cuda/im2col/im2col_lowering.hpp"
+
 namespace faltung::cuda::im2col {
 namespace {
 
@@ -58,7 +60,7 @@ ProductShape shape(const Call& call, const Operands& o, const Counting& counting
   // Those of i8 that are summed are whole words: zeros follow.
   const std::int64_t positions = gradient && call.factors == DType::i8
                                      ? padded_positions(counting.positions)
-                                     : counting.positions;
+                                     : counting.positions + columns_of_ones(call.problem);
   const auto matrix = [&](const Operand& operand, std::int64_t fast, std::int64_t slow,
                           std::int64_t loop, std::int64_t batch) {
     return MatrixShape{operand.type, fast,

@@ -4,7 +4,21 @@
 
 namespace faltung::cuda::im2col {
 
-/// Sums [group][k][m] or [group][m][k] of a chunk become elements of y, with the epilogue.
+/// What a sum lacks because something was taken from each of its factors. `x_sum` and `other_sum`
+/// are those of the factors themselves, read only where they are needed.
+template <typename Acc, typename X, typename Other>
+__device__ __forceinline__ Acc restored(const StoreArguments& a, Acc sum, X&& x_sum,
+                                        Other&& other_sum) {
+  if constexpr (std::is_same_v<Acc, std::uint32_t>) {
+    if (a.x_shift != 0) sum += a.x_shift * other_sum();
+    if (a.other_shift != 0) sum += a.other_shift * x_sum();
+    sum += a.shifts;
+  }
+  return sum;
+}
+
+/// Sums [group][k][m] or [group][m][k] of a chunk become elements of y, with the epilogue. Of i8
+/// they lie as the latter, those of one factor in a column of X's ones and in a row of w's.
 ///
 ///   grid    elements / threads, walks on    block   threads
 template <typename Acc>
@@ -22,8 +36,11 @@ __global__ void __launch_bounds__(threads) store_kernel(const __grid_constant__ 
     const std::int64_t m = g.rows_fastest ? outer.rest : inner.rest;
     const std::int64_t k = g.rows_fastest ? inner.rest : outer.rest;
     const std::int64_t channel = outer.whole * g.group_outputs + k;
-    const Acc sum =
-        sums[outer.whole * a.matrices.group + outer.rest * a.matrices.leading + inner.rest];
+    const std::int64_t begin = outer.whole * a.matrices.group, leading = a.matrices.leading;
+    const Acc product = sums[begin + outer.rest * leading + inner.rest];
+    const Acc sum = restored<Acc>(
+        a, product, [&]() -> Acc { return sums[begin + m * leading + g.group_outputs]; },
+        [&]() -> Acc { return sums[begin + columns * leading + k]; });
     finish_element(a.epilogue, sum, channel, a.result, a.type,
                    y_offset(g, column_at(g, a.chunk, m)) + channel * g.y_channel);
   }
@@ -122,7 +139,14 @@ __global__ void __launch_bounds__(threads)
     constexpr int rows = is_complex_value<Acc> ? 2 : 1;
     const std::int64_t begin =
         group.whole * a.matrices.group + rows * group.rest * a.matrices.leading;
-    const Acc sum = filter_sum<Acc>(g, sums + begin, a.matrices.leading, row.rest);
+    const Acc product = filter_sum<Acc>(g, sums + begin, a.matrices.leading, row.rest);
+    const Acc sum = restored<Acc>(
+        a, product,
+        [&]() -> Acc {
+          return sums[group.whole * a.matrices.group + g.group_outputs * a.matrices.leading +
+                      row.rest];
+        },
+        [&]() -> Acc { return sums[begin + depth]; });
     finish_element(a.epilogue, sum, row.whole, a.result, a.type,
                    w_offset(g, group.whole, group.rest, channel, tap));
   }

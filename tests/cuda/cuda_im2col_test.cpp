@@ -8,6 +8,7 @@
 #include <faltung/plan.hpp>
 
 #include "cpp/core/machine.hpp"
+#include "cpp/cpu/reference_engine.hpp"
 #include "cuda/im2col/im2col_engine.hpp"
 #include "cuda/im2col/im2col_lowering.hpp"
 #include "cuda/im2col/im2col_task.hpp"
@@ -148,6 +149,45 @@ TEST(CudaIm2col, Integers) {
   }
 }
 
+// The bits of the reference, of small and of all values, and in chunks of the least size.
+void expect_exact_bytes(const std::string& line) {
+  expect_agreement(line);
+  expect_agreement(SmallCache(1), line);
+  SCOPED_TRACE(line);
+  const Problem p = Problem::parse(line);
+  const test::Operands operands = test::filled_operands(p, test::Fill::whole_range, 7);
+  EXPECT_TRUE(test::equal_elements(
+      test::run_guarded(test::cpu_device(), reference_engine(), p, operands),
+      test::run_guarded(*test::test_devices()[0], im2col_engine(), p, operands)));
+}
+
+// Of u8 128 is taken, and what that takes from the sums comes back: zeros of a frame and between
+// elements, constants, words that are not filled.
+TEST(CudaIm2col, UnsignedBytes) {
+  for (const char* layout : {" layout=nchw", " layout=nhwc"}) {
+    for (const char* types : {"u8:i8:i32", "u8:u8:i32", "i8:u8:i32", "u8:u8:u8", "u8:i8:i8"}) {
+      for (const char* rest :
+           {"n=2 c=3 k=5 in=9x8 f=3x3 pad=1", "n=1 c=8 k=8 g=2 in=7 f=2 stride=2",
+            "n=2 c=4 k=4 in=5x5 f=1x1 bias=1 act=relu", "n=1 c=16 k=3 in=6x5 f=3x2 pad=1 dil=2",
+            "n=1 c=3 k=4 in=9 f=3 pad=2 boundary=constant(7)", "n=1 c=32 k=4 in=5x4 f=2x2 g=2",
+            "n=1 c=3 k=4 in=9 f=4 pad=3 idil=2"}) {
+        expect_exact_bytes(std::string("op=fwd acc=i32 dtype=") + types + ' ' + rest + layout);
+      }
+    }
+    for (const char* types : {"i8:u8:u8", "i32:u8:u8", "i32:i8:u8", "u8:u8:i8"}) {
+      expect_exact_bytes(std::string("op=dgrad acc=i32 n=2 c=3 k=5 in=9x8 f=3x3 pad=1 stride=2 ") +
+                         "dtype=" + types + layout);
+    }
+    for (const char* types : {"u8:i32:i8", "i8:i32:u8", "u8:i32:u8", "u8:u8:u8"}) {
+      for (const char* rest :
+           {"n=2 c=3 k=5 in=9x7 f=3x3 pad=1", "n=1 c=8 k=8 g=2 in=7 f=2 stride=2",
+            "n=3 c=4 k=4 in=5x5 f=1x1 beta=1", "n=1 c=2 k=3 in=1 f=1"}) {
+        expect_exact_bytes(std::string("op=wgrad acc=i32 dtype=") + types + ' ' + rest + layout);
+      }
+    }
+  }
+}
+
 // As products of parts, of which two rows of the filter make both parts of a sum.
 TEST(CudaIm2col, ComplexNumbers) {
   for (const char* pass : {"fwd", "dgrad", "wgrad"}) {
@@ -175,6 +215,7 @@ TEST(CudaIm2col, BoundFiltersArePackedOnce) {
                            "op=fwd dtype=f16:f32:f32 n=2 c=3 k=4 in=9 f=3",
                            "op=dgrad dtype=f16 n=2 c=4 k=6 g=2 in=9x8 f=3x3 stride=2 flip=1",
                            "op=fwd dtype=i8:i8:i32 n=2 c=3 k=5 in=9x8 f=3x3 pad=1",
+                           "op=fwd dtype=u8:u8:i32 n=2 c=3 k=5 in=9x8 f=3x3 pad=1",
                            "op=fwd dtype=c64 n=2 c=3 k=4 in=9x8 f=3x3 pad=1"}) {
     test::expect_agreement(im2col_engine(), line, {.bound_filter = true});
   }
@@ -229,7 +270,13 @@ TEST(CudaIm2col, WorkspaceKeepsToItsLimit) {
   for (const char* line : {"op=fwd dtype=f32 n=3 c=4 k=8 in=20x20 f=3x3 pad=1",
                            "op=fwd dtype=f16 n=2 c=8 k=8 g=2 in=300 f=5 pad=2 layout=nhwc act=relu",
                            "op=dgrad dtype=f64 n=3 c=4 k=8 in=20x20 f=3x3 pad=1",
-                           "op=wgrad dtype=f32 n=3 c=4 k=8 in=20x20 f=3x3 pad=1"}) {
+                           "op=wgrad dtype=f32 n=3 c=4 k=8 in=20x20 f=3x3 pad=1",
+                           "op=fwd dtype=c64 n=3 c=4 k=8 in=20x20 f=3x3 pad=1",
+                           "op=wgrad dtype=c128 n=3 c=2 k=3 in=20x20 f=3x3 pad=1",
+                           "op=fwd dtype=i8:i8:i32 n=3 c=4 k=8 in=20x20 f=3x3 pad=1",
+                           "op=fwd dtype=u8:u8:i32 n=3 c=4 k=8 in=20x20 f=3x3 pad=1 bias=1",
+                           "op=dgrad dtype=i8 n=3 c=4 k=8 in=20x20 f=3x3 pad=1",
+                           "op=wgrad dtype=u8:i32:i8 acc=i32 n=3 c=4 k=8 in=20x20 f=3x3 pad=1"}) {
     SCOPED_TRACE(line);
     const Offer offer = im2col_engine().offer(Problem::parse(line), Device::cuda(0));
     const std::size_t wish = offer.prepare()->workspace_bytes();
@@ -281,7 +328,7 @@ TEST(CudaIm2col, RefusesWhatItCannotDoRight) {
   const auto refusal = [](const char* line) {
     return im2col_engine().offer(Problem::parse(line), Device::cuda(0)).refusal;
   };
-  EXPECT_NE(refusal("op=fwd dtype=u8:i8:i32 in=9 f=3").find("u8 times i8"), std::string::npos);
+  EXPECT_NE(refusal("op=fwd dtype=u16:i8:i32 in=9 f=3").find("u16 times i8"), std::string::npos);
   EXPECT_NE(refusal("op=wgrad dtype=i8:i32:i16 in=9 f=3 acc=i32").find("i8 times i16"),
             std::string::npos);
   EXPECT_NE(refusal("op=fwd dtype=f32 in=9x9x9x9 f=2x2x2x2").find("4 axes"), std::string::npos);
