@@ -30,12 +30,18 @@ double predict_us(const Call& call) {
   const bool half = tensor && (p.input == DType::f16 || p.input == DType::bf16);
   const bool tf32 = tensor && p.input == DType::f32 && p.math == Math::fast;  // at half the speed
   const std::int64_t in = p.in_channels / p.groups, out = p.out_channels / p.groups;
-  const double padded = half || tf32 ? round_up(in, 8) * round_up(out, 64)
-                                     : static_cast<double>(in) * round_up(out, 16);
+  // Of others than whole vectors it has no kernel on tensor cores.
+  const bool bytes = p.input == DType::i8 && in % 16 == 0 && out % 16 == 0;
+  const double padded = half || tf32 || bytes ? round_up(in, 8) * round_up(out, 64)
+                                              : static_cast<double>(in) * round_up(out, 16);
   const double products = p.multiply_adds() / (static_cast<double>(in) * static_cast<double>(out));
   const double matrix = gpu.multiprocessors() * gpu.clock_mhz * gpu.mma_products;
-  const double rate = half ? matrix : tf32 ? matrix / 2 : gpu.products_per_us(p.accumulator);
-  return gpu.launch_us + std::max(products * padded / rate, p.bytes() / gpu.moved_bytes_per_us());
+  const double rate = half    ? matrix
+                      : bytes ? 2 * matrix
+                      : tf32  ? matrix / 2
+                              : gpu.products_per_us(p.accumulator);
+  return gpu.launch_us +
+         std::max(products * padded / rate, p.bytes() / gpu.moved_bytes_per_us());
 }
 
 std::unique_ptr<Task> make_measured(const Call& call) {

@@ -42,6 +42,9 @@ Tensor whole_numbers(DType type, const Shape& shape, const Device& device, std::
     case DType::bf16:
       fill<BFloat16>(tensor, seed);
       break;
+    case DType::i8:
+      fill<std::int8_t>(tensor, seed);
+      break;
     default:
       fill<float>(tensor, seed);
   }

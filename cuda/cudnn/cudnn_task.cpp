@@ -18,6 +18,7 @@ namespace {
 // Tensor cores add eight products or more in a step, and cut what does not fit the sum: 2^-23 of
 // it, twice, for the products and for the sum. TF32 has 10 bits of each operand.
 ErrorBound bound_of(const Problem& p, const Choice& choice) {
+  if (is_integer(p.accumulator)) return {};
   const double terms = products_of_a_sum(p);
   double constant = sum_error(terms, p.accumulator);
   if (choice.tensor_core && p.accumulator == DType::f32) {
@@ -67,8 +68,8 @@ class CudnnTask final : public Task {
   }
   PlanFacts facts() const override {
     PlanFacts facts;
-    facts.spreads_non_finite = true;  // the zeros outside may be multiplied
-    facts.bitwise_reproducible = aligned_.kernel() == loose_.kernel();
+    facts.spreads_non_finite = !is_integer(p_.input);  // the zeros outside may be multiplied
+    facts.bitwise_reproducible = is_integer(p_.input) || aligned_.kernel() == loose_.kernel();
     return facts;
   }
 

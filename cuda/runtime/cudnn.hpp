@@ -123,7 +123,7 @@ enum class Attribute : int {
 };
 
 /// cudnnDataType_t.
-enum class Type : int { f32 = 0, f64 = 1, f16 = 2, bf16 = 9 };
+enum class Type : int { f32 = 0, f64 = 1, f16 = 2, i8 = 3, i32 = 4, bf16 = 9 };
 /// cudnnConvolutionMode_t.
 enum class Mode : int { convolution = 0, correlation = 1 };
 /// cudnnPointwiseMode_t.

@@ -33,7 +33,8 @@ constexpr const char* problems[] = {
     "op=fwd dtype=f16 n=16 c=64 k=64 g=64 in=56x56 f=7x7 pad=3 layout=nhwc",
     "op=fwd dtype=f64 n=8 c=64 k=64 in=56x56 f=3x3 pad=1",
     "op=fwd dtype=f32 n=4 c=8 k=8 in=1000 f=31 pad=15",
-    "op=fwd dtype=bf16 n=2 c=16 k=16 in=20x20x20 f=3x3x3 pad=1"};
+    "op=fwd dtype=bf16 n=2 c=16 k=16 in=20x20x20 f=3x3x3 pad=1",
+    "op=fwd dtype=i8 overflow=saturate n=64 c=256 k=256 in=28x28 f=3x3 pad=1 layout=nhwc"};
 
 Descriptor device_named(const char* name) {
   return device_of(device_text(find_gpu_machine(name).value()));

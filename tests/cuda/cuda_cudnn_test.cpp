@@ -52,6 +52,23 @@ TEST(CudaCudnn, EveryTypePassRankAndLayout) {
   }
 }
 
+// Exact sums that are saturated, at any address.
+TEST(CudaCudnn, BytesAreSaturated) {
+  FALTUNG_NEEDS_CUDNN();
+  for (const char* rest :
+       {"c=16 k=32 in=9x8 f=3x3 pad=1", "n=2 c=3 k=5 in=9x7 f=3x2 stride=2", "c=4 k=4 in=30 f=5",
+        "c=32 k=16 in=5x4 f=1x1", "n=2 c=8 k=8 in=9x9 f=3x3 pad=2 dil=2"}) {
+    const std::string line = std::string("op=fwd dtype=i8 overflow=saturate layout=nhwc ") + rest;
+    expect_agreement(line);
+    Prepared(line, 1, 1).run();
+  }
+  const Problem p =
+      Problem::parse("op=fwd dtype=i8 overflow=saturate layout=nhwc c=16 k=16 in=9x9 f=3x3");
+  const Offer offer = cudnn_engine().offer(p, Device::cuda(0));
+  EXPECT_EQ(offer.prepare()->error_bound().kind, ErrorBound::Kind::exact);
+  EXPECT_FALSE(offer.prepare()->facts().spreads_non_finite);
+}
+
 TEST(CudaCudnn, UnevenPadsAndRemainders) {
   FALTUNG_NEEDS_CUDNN();
   for (const char* pass : {"fwd", "dgrad", "wgrad"}) {
@@ -112,8 +129,12 @@ TEST(CudaCudnn, RefusesWhatItIsNotAskedFor) {
            {"dtype=f32 in=9x9 f=3x3 pad=-1", "negative pad"},
            {"dtype=f32 in=9x9 f=3x3 idil=2", "input dilation"},
            {"dtype=f32 in=9x9x9x9 f=2x2x2x2", "three spatial axes"},
-           {"dtype=c64 in=9x9 f=3x3", "type that is not"},
-           {"dtype=i8:i8:i32 in=9x9 f=3x3", "integers"},
+           {"dtype=c64 in=9x9 f=3x3", "complex numbers"},
+           {"dtype=i8:i8:i32 in=9x9 f=3x3 layout=nhwc", "integers other than i8"},
+           {"dtype=u8:i8:i8 in=9x9 f=3x3 layout=nhwc", "integers other than i8"},
+           {"dtype=i8 in=9x9 f=3x3 layout=nhwc", "that wrap"},
+           {"dtype=i8 overflow=saturate in=9x9 f=3x3", "channels first"},
+           {"dtype=i8 overflow=saturate in=9x9 f=3x3 layout=nhwc bias=1", "an epilogue of i8"},
            {"dtype=f16:f16:f32 in=9x9 f=3x3", "several types"},
            {"dtype=f32 acc=f64 in=9x9 f=3x3", "sums in a type"},
            {"dtype=f32 in=9x9 f=3x3 bias=1 beta=1", "rounded one by one"},

@@ -126,7 +126,8 @@ FALTUNG_ATTRIBUTE(device_id, DEVICEPROP_DEVICE_ID);
 FALTUNG_ATTRIBUTE(device_text, DEVICEPROP_JSON_REPRESENTATION);
 #undef FALTUNG_ATTRIBUTE
 static_assert(same(Type::f32, CUDNN_DATA_FLOAT) && same(Type::f64, CUDNN_DATA_DOUBLE) &&
-              same(Type::f16, CUDNN_DATA_HALF) && same(Type::bf16, CUDNN_DATA_BFLOAT16));
+              same(Type::f16, CUDNN_DATA_HALF) && same(Type::bf16, CUDNN_DATA_BFLOAT16) &&
+              same(Type::i8, CUDNN_DATA_INT8) && same(Type::i32, CUDNN_DATA_INT32));
 static_assert(same(Pointwise::add, CUDNN_POINTWISE_ADD) &&
               same(Pointwise::relu, CUDNN_POINTWISE_RELU_FWD));
 static_assert(same(Mode::convolution, CUDNN_CONVOLUTION) &&

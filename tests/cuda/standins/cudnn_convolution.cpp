@@ -26,6 +26,7 @@ Type type_of(const std::string& name) {
   if (name == "CUDNN_DATA_DOUBLE") return Type::f64;
   if (name == "CUDNN_DATA_HALF") return Type::f16;
   if (name == "CUDNN_DATA_BFLOAT16") return Type::bf16;
+  if (name == "CUDNN_DATA_INT8") return Type::i8;
   if (name != "CUDNN_DATA_FLOAT") object("a tensor of cuDNN has a type unknown here: " + name);
   return Type::f32;
 }
@@ -85,6 +86,8 @@ void store(const CudnnTensor& tensor, const std::vector<double>& values) {
       const double value = values[static_cast<std::size_t>(i)];
       if constexpr (std::is_same_v<T, double>) {
         to[i] = value;
+      } else if constexpr (std::is_same_v<T, std::int8_t>) {
+        to[i] = static_cast<T>(std::clamp(value, -128.0, 127.0));
       } else {
         to[i] = T(static_cast<float>(value));  // sums of cuDNN are f32
       }
