@@ -21,6 +21,12 @@ double round_up(std::int64_t value, std::int64_t step) {
   return static_cast<double>((value + step - 1) / step * step);
 }
 
+// Of the tensors that have images: filters are small, or turned once for many of these.
+double turned_bytes(const Problem& p) {
+  return static_cast<double>(element_count(p.x_shape())) * static_cast<double>(size_of(p.input)) +
+         static_cast<double>(element_count(p.y_shape())) * static_cast<double>(size_of(p.output));
+}
+
 // A product of matrices, in tiles that are padded with zeros: what docs/engines/cuda-cudnn.md says.
 double predict_us(const Call& call) {
   const Problem& p = call.problem;
@@ -30,6 +36,8 @@ double predict_us(const Call& call) {
   const bool half = tensor && (p.input == DType::f16 || p.input == DType::bf16);
   const bool tf32 = tensor && p.input == DType::f32 && p.math == Math::fast;  // at half the speed
   const std::int64_t in = p.in_channels / p.groups, out = p.out_channels / p.groups;
+  // Measured, as above: 16x64x56x56 by 64x3x3 of f64 takes 472 us.
+  const double lanes_used = p.accumulator == DType::f64 ? 0.3 : 1;
   // Of others than whole vectors it has no kernel on tensor cores.
   const bool bytes = p.input == DType::i8 && in % 16 == 0 && out % 16 == 0;
   const double padded = half || tf32 || bytes ? round_up(in, 8) * round_up(out, 64)
@@ -39,8 +47,13 @@ double predict_us(const Call& call) {
   const double rate = half    ? matrix
                       : bytes ? 2 * matrix
                       : tf32  ? matrix / 2
-                              : gpu.products_per_us(p.accumulator);
-  return gpu.launch_us +
+                              : lanes_used * gpu.products_per_us(p.accumulator);
+  // Tensor cores want channels last: all three tensors are turned before or after, at half the rate
+  // of a copy (measured by PyTorch on an H200, docs/engines/cuda-cudnn.md).
+  const bool turned = (half || tf32) && p.layout == Layout::channels_first;
+  const double turns =
+      turned ? 3 * gpu.launch_us + 2 * 2 * turned_bytes(p) / gpu.moved_bytes_per_us() : 0;
+  return gpu.launch_us + turns +
          std::max(products * padded / rate, p.bytes() / gpu.moved_bytes_per_us());
 }
 

@@ -3,11 +3,17 @@
 #include <algorithm>
 #include <cmath>
 #include <faltung/error.hpp>
+#include <faltung/machine.hpp>
 #include <faltung/measure.hpp>
 #include <faltung/plan.hpp>
 #include <faltung/plan_cache.hpp>
 #include <faltung/signal.hpp>
 #include <faltung/wisdom.hpp>
+
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
 
 #include "cpp/cpu/reference_engine.hpp"
 #include "cuda/engine_list.hpp"
@@ -189,6 +195,60 @@ TEST_F(CudaPlan, FallsBackWhereCublasltFails) {
     test::cublaslt_standin().fail("", 0, 0);
     EXPECT_NE(plan.engine(), "cuda.im2col");
     EXPECT_NE(plan.explain().find(words), std::string::npos) << plan.explain();
+  }
+}
+
+// What bench/results/engines-cuda.md says of a problem of bench/problems/standard.txt.
+struct Expectation {
+  std::string problem, way;
+  double us = 0;
+};
+
+// Rows "| `signal dtype=f32 ...` | direct/fir | 39 | ..." below the heading.
+std::vector<Expectation> expectations() {
+  std::ifstream file(test::source_path("bench/results/engines-cuda.md"));
+  std::vector<Expectation> rows;
+  bool below = false;
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("## ")) below = line == "## The sixty problems";
+    if (!below || !line.starts_with("| `")) continue;
+    Expectation row;
+    std::string bar;
+    std::istringstream words(line.substr(3));
+    std::getline(words, row.problem, '`');
+    words >> bar >> row.way >> bar >> row.us;
+    row.problem = "op=" + row.problem;
+    row.way = "cuda." + row.way;
+    rows.push_back(row);
+  }
+  return rows;
+}
+
+// Of NVIDIA's libraries the page is what the planner says; nothing is left to what serves
+// everything.
+TEST_F(CudaPlan, ExpectationsForTheSixtyProblemsAreWrittenDown) {
+  const std::vector<std::string> lines = test::problem_lines("bench/problems/standard.txt");
+  const std::vector<Expectation> rows = expectations();
+  ASSERT_EQ(rows.size(), lines.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const Problem p = Problem::parse(lines[i]);
+    SCOPED_TRACE(p);
+    EXPECT_EQ(Problem::parse(rows[i].problem), p);
+    const std::vector<Candidate> all = candidates_for(p, "h200");
+    const Candidate* best = nullptr;
+    for (const Candidate& one : all) {
+      if (one.supported && (best == nullptr || one.estimate_us < best->estimate_us)) best = &one;
+    }
+    ASSERT_NE(best, nullptr);
+    const std::string way = best->engine + '/' + best->way;
+    if (rows[i].way.starts_with("cuda.cudnn") || rows[i].way.starts_with("cuda.im2col") ||
+        rows[i].way.starts_with("cuda.fft")) {
+      EXPECT_EQ(rows[i].way, way);
+      EXPECT_NEAR(rows[i].us, best->estimate_us, std::max(1.0, 0.05 * best->estimate_us));
+    }
+    EXPECT_TRUE(way.starts_with("cuda.") && way != "cuda.direct/tile" &&
+                way != "cuda.depthwise/gather")
+        << way;
   }
 }
 
