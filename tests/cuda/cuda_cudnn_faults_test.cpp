@@ -7,8 +7,10 @@
 #include "cuda/cudnn/cudnn_engine.hpp"
 #include "tests/cuda/faults.hpp"
 #include "tests/cuda/standins/cudnn_standin.hpp"
+#include "tests/emulator/host_runtime.hpp"
+#include "tests/emulator/memory_checker.hpp"
 
-// cuda.cudnn where calls of cuDNN fail.
+// cuda.cudnn where calls of cuDNN and allocations on the device fail.
 namespace faltung::cuda {
 namespace {
 
@@ -30,15 +32,18 @@ class Fresh final : public Engine {
   }
 };
 
+constexpr const char* lines[] = {
+    "op=fwd dtype=f32 c=2 k=3 in=6x5 f=3x3 pad=1 bias=1",
+    "op=fwd dtype=i8 overflow=saturate layout=nhwc c=2 k=3 in=6x5 f=3x3 pad=1",
+    "op=dgrad dtype=f64 c=2 k=3 in=6x5 f=3x3 beta=1", "op=wgrad dtype=f64 c=2 k=3 in=6 f=3"};
+
 // In `prepare` and in `run`: another plan may do. Nothing is left behind, and the next run is
 // right. Of thousands of calls, most of which read notes of one configuration after the other, all
 // of the first ones and some of the others.
 TEST(CudaCudnnFaults, CallsMayFail) {
   FALTUNG_NEEDS_CUDNN();
   int faults = 0;
-  for (const std::string line :
-       {"op=fwd dtype=f32 c=2 k=3 in=6x5 f=3x3 pad=1 bias=1",
-        "op=dgrad dtype=f64 c=2 k=3 in=6x5 f=3x3 beta=1", "op=wgrad dtype=f64 c=2 k=3 in=6 f=3"}) {
+  for (const std::string line : lines) {
     SCOPED_TRACE(line);
     const Fresh engine;
     const std::vector<std::byte> without = test::bytes_of_run(engine, line);
@@ -58,6 +63,35 @@ TEST(CudaCudnnFaults, CallsMayFail) {
     EXPECT_EQ(test::bytes_of_run(engine, line), without);
   }
   EXPECT_GE(faults, 1500);
+  RecordProperty("faults", faults);
+  std::printf("%d faults\n", faults);
+}
+
+// Which measuring takes, for the tensors and for workspaces.
+TEST(CudaCudnnFaults, MemoryOfTheDeviceMayBeMissing) {
+  FALTUNG_NEEDS_CUDNN();
+  int faults = 0;
+  for (const char* line : lines) {
+    SCOPED_TRACE(line);
+    const Problem p = Problem::parse(line);
+    const std::size_t before = emulator::allocation_count();
+    for (int nth = 1;; ++nth) {
+      emulator::fail_allocation(nth);
+      bool failed = false;
+      try {
+        (void)cudnn_engine().offer(p, Device::cuda(0), "measured").prepare();
+      } catch (const DeviceError& error) {
+        failed = true;
+        EXPECT_NE(std::string(error.what()).find("memory"), std::string::npos) << error.what();
+      }
+      emulator::fail_allocation(0);
+      (void)cudaDeviceSynchronize();
+      ASSERT_EQ(emulator::allocation_count(), before);
+      if (!failed) break;
+      ++faults;
+    }
+  }
+  EXPECT_GE(faults, 12);
   RecordProperty("faults", faults);
   std::printf("%d faults\n", faults);
 }

@@ -1,38 +1,17 @@
 #include <gtest/gtest.h>
 
-#include <cstdlib>
+#include <cstdio>
 #include <new>
 #include <string>
 
 #include "cuda/im2col/im2col_engine.hpp"
+#include "tests/cuda/failing_new.hpp"
 #include "tests/cuda/faults.hpp"
 #include "tests/cuda/standins/cublaslt_standin.hpp"
+#include "tests/emulator/host_runtime.hpp"
+#include "tests/emulator/memory_checker.hpp"
 
 // cuda.im2col where calls of cuBLASLt and allocations fail.
-
-namespace {
-
-// Allocations of this thread until one fails; below 0, none does.
-thread_local long allocations_left = -1;
-
-void* allocate(std::size_t bytes) {
-  if (allocations_left == 0) {
-    allocations_left = -1;
-    throw std::bad_alloc();
-  }
-  if (allocations_left > 0) --allocations_left;
-  if (void* const memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
-  throw std::bad_alloc();
-}
-
-}  // namespace
-
-void* operator new(std::size_t bytes) { return allocate(bytes); }
-void* operator new[](std::size_t bytes) { return allocate(bytes); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace faltung::cuda {
 namespace {
@@ -44,9 +23,11 @@ constexpr const char* lines[] = {
     "op=fwd dtype=f32 n=2 c=4 k=8 in=6x6 f=3x3 pad=1 bias=1 layout=nhwc",
     "op=fwd dtype=f16 n=2 c=8 k=8 g=2 in=6x6 f=1x1 layout=nhwc",
     "op=fwd dtype=i8:i8:i32 n=2 c=3 k=5 in=9x8 f=3x3",
+    "op=fwd dtype=u8:u8:i32 n=2 c=3 k=5 in=9x8 f=3x3 pad=1",
     "op=dgrad dtype=f64 n=2 c=4 k=4 g=2 in=9 f=3 layout=nhwc",
     "op=dgrad dtype=c64 n=2 c=2 k=3 in=9 f=3",
-    "op=wgrad dtype=f16 n=2 c=4 k=4 in=9x9 f=3x3"};
+    "op=wgrad dtype=f16 n=2 c=4 k=4 in=9x9 f=3x3",
+    "op=wgrad dtype=u8:i32:i8 acc=i32 n=2 c=3 k=5 in=9x7 f=3x3 pad=1"};
 
 // In `prepare` and in `run`; nothing is left behind, and the next run is right.
 TEST(CudaIm2colFaults, EveryCallMayFail) {
@@ -85,9 +66,9 @@ TEST(CudaIm2colFaults, EveryAllocationMayFail) {
     for (long nth = 0;; ++nth) {
       bool failed = false;
       try {
-        allocations_left = nth;
+        test::allocations_left = nth;
         const std::unique_ptr<Task> task = im2col_engine().offer(p, Device::cuda(0)).prepare();
-        allocations_left = -1;
+        test::allocations_left = -1;
       } catch (const std::bad_alloc&) {
         failed = true;
       }
@@ -98,6 +79,37 @@ TEST(CudaIm2colFaults, EveryAllocationMayFail) {
     EXPECT_EQ(test::bytes_of_run(im2col_engine(), line), without);
   }
   EXPECT_GE(faults, 100);
+  RecordProperty("faults", faults);
+  std::printf("%d faults\n", faults);
+}
+
+// A bound filter is the one thing that takes memory of the device.
+TEST(CudaIm2colFaults, MemoryOfTheDeviceMayBeMissing) {
+  int faults = 0;
+  for (const char* line : lines) {
+    SCOPED_TRACE(line);
+    test::Prepared prepared(im2col_engine(), line);
+    const std::size_t before = emulator::allocation_count();
+    for (int nth = 1;; ++nth) {
+      emulator::fail_allocation(nth);
+      bool failed = false;
+      try {
+        (void)prepared.task->prepare_filter(Stream{Device::cuda(0)}, prepared.w.data());
+      } catch (const DeviceError& error) {
+        failed = true;
+        EXPECT_NE(std::string(error.what()).find("memory"), std::string::npos) << error.what();
+      }
+      emulator::fail_allocation(0);
+      (void)cudaDeviceSynchronize();
+      ASSERT_EQ(emulator::allocation_count(), before);
+      if (!failed) break;
+      ++faults;
+    }
+    prepared.run();
+    (void)cudaDeviceSynchronize();
+  }
+  EXPECT_GE(faults, 3);  // each filter that is packed
+  RecordProperty("faults", faults);
   std::printf("%d faults\n", faults);
 }
 
