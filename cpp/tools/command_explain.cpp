@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cpp/tools/command.hpp"
@@ -124,12 +125,23 @@ const Candidate* fastest(const std::vector<Candidate>& candidates) {
   return best;
 }
 
+// What an engine's library would choose there, which explain_for says behind the estimate; empty
+// where it says nothing.
+std::string choice_of(const Candidate& candidate, std::string_view text) {
+  const std::string begin = fmt::format(" {}/{}: estimate ", candidate.engine, candidate.way);
+  const std::size_t at = text.find(begin);
+  if (!candidate.supported || at == std::string_view::npos) return {};
+  constexpr std::string_view comma = " us, ";
+  const std::string_view line = text.substr(at, text.find('\n', at) - at);
+  const std::size_t behind = line.find(comma);
+  return behind == std::string_view::npos ? "" : std::string(line.substr(behind + comma.size()));
+}
+
 void explain_elsewhere(const Problem& problem, const Options& options) {
   const std::vector<Candidate> all = candidates_for(problem, options.machine, options.plan.engine);
   const Candidate* best = fastest(all);
-  if (!options.json || best == nullptr) {
-    return print(explain_for(problem, options.machine, options.plan.engine));
-  }
+  const std::string text = explain_for(problem, options.machine, options.plan.engine);
+  if (!options.json || best == nullptr) return print(text);
   Json result = {{"problem", to_string(problem)}, {"machine", options.machine}, {"here", false}};
   result["note"] = not_here;
   if (find_cpu_machine(options.machine)) result["threads"] = threads();
@@ -137,6 +149,10 @@ void explain_elsewhere(const Problem& problem, const Options& options) {
   result["way"] = best->way;
   result["estimate_us"] = best->estimate_us;
   result["candidates"] = to_json(all);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const std::string choice = choice_of(all[i], text);
+    if (!choice.empty()) result["candidates"][i]["choice"] = choice;
+  }
   print_json(result);
 }
 

@@ -71,6 +71,15 @@ class Explain(ProgramTest):
         if any(name.startswith("cuda.") for name in json.loads(self.succeed("info", "--json"))["engines"]):
             self.assertEqual(result.returncode, 0, result.stderr)
             self.assertTrue(json.loads(result.stdout)["engine"].startswith("cuda."))
+            # What cuDNN would run there, where it is installed.
+            layer = "op=fwd dtype=f16 n=8 c=64 k=64 in=28x28 f=3x3 pad=1 layout=nhwc"
+            text = self.succeed("explain", "--machine", "h200", layer)
+            plan = json.loads(self.succeed("explain", "--machine", "h200", "--json", layer))
+            choices = {entry["engine"]: entry["choice"] for entry in plan["candidates"] if "choice" in entry}
+            self.assertEqual("cuda.cudnn" in choices, " of cuDNN 9." in text, text)
+            for choice in choices.values():
+                self.assertRegex(choice, r"^engine \d+ .*of cuDNN 9.*, workspace \d+ bytes$")
+                self.assertIn(choice, text)
         else:
             self.assertEqual(result.returncode, 3, result.stderr)
             self.assertIn("runs on the CPU only", result.stderr)
