@@ -107,6 +107,22 @@ class GpuCheck(unittest.TestCase):
         self.assertEqual(log.count("1 problems: 1 passed"), 19)
         self.assertIn("smoke.txt:22 ", log)
 
+    def test_answers_fill_the_record_of_the_libraries(self):
+        record = self.folder / "validated.md"
+        record.write_bytes((PACK / "standins" / "validated.md").read_bytes())
+        answers = self.folder / "answers.txt"
+        answers.write_text("cufft.length_of_0\tCUFFT_INVALID_SIZE\ncudnn.relu_of_nan\ta number\n")
+        fill = [sys.executable, PACK / "standins" / "record_validation", record, answers, "--device", "NVIDIA H200, 580"]
+        subprocess.run(fill, check=True)
+        text = record.read_text()
+        rows = {line.split("|")[1].strip(" `"): line.split("|")[4].strip() for line in text.splitlines() if line.startswith("| `")}
+        self.assertEqual(rows.pop("cufft.length_of_0"), "CUFFT_INVALID_SIZE")
+        self.assertEqual(rows.pop("cudnn.relu_of_nan"), "a number")
+        self.assertEqual(set(rows.values()), {"no answer"})
+        self.assertRegex(text, r"## Last run\n\n\d{4}-\d\d-\d\d, NVIDIA H200, 580\.\n$")
+        answers.write_text("cufft.unknown\tyes\n")
+        self.assertEqual(subprocess.run(fill, stdout=subprocess.DEVNULL).returncode, 1)
+
     def test_a_step_that_hangs_is_stopped_and_keeps_what_it_had(self):
         # The list of records as bench writes it, cut in the middle of the third.
         text = '{"machine":{},\\n"records": [\\n{"problem":"a"},\\n{"problem":"b"},\\n{"prob'
@@ -131,7 +147,7 @@ class GpuCheck(unittest.TestCase):
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         self.assertIn("21 passed", self.kept("verify.log"))
-        self.assertEqual(list(self.steps()), ["machine", "verify", "validate", "tests"])
+        self.assertEqual(list(self.steps()), ["machine", "verify", "validate", "libraries", "tests"])
 
 
 if __name__ == "__main__":
