@@ -43,7 +43,7 @@ def heading(ours, peers, options):
     lines = [f"# Benchmarks: {machine['name']}\n",
              f"Measured {machine['date']}, commit {machine['commit']}, {machine['details']}."]
     launch = ceilings["launch_seconds"]
-    lines.append(f"Ceilings of the same run: copy {ceilings['copy_bytes_per_second'] * 1e-9:.0f} GB/s, matrix product "
+    lines.append(f"Ceilings of the same run: copy {ceilings['copy_bytes_per_second'] * 1e-9:.0f} GB/s, products "
                  f"{rates}" + (f", empty launch {launch * 1e6:.1f} us." if launch else "."))
     for file in peers:
         found = ", ".join(f"{name} {version}" for name, version in file["versions"].items())
@@ -55,7 +55,7 @@ def heading(ours, peers, options):
 Every figure is the median of at least 15 runs with the caches flushed before each (of engines and peers that take
 long, of at least 3); inputs are random.
 The limit is the longer of every tensor moved once at copy speed and, for dense layers, the arithmetic at the
-matrix rate. TFLOP/s are direct-equivalent: what direct summation would do, whatever the algorithm. Error is
+rate of products. TFLOP/s are direct-equivalent: what direct summation would do, whatever the algorithm. Error is
 the largest error over its bound; 1 would be the bound. `*` marks noisy figures (p90 - p10 above a tenth of
 the median), `(ref)` a problem that only the reference could do.
 

@@ -66,7 +66,7 @@ std::string text_of(const Json& machine, const bench::Ceilings& ceilings) {
                   machine["commit"].get<std::string>(), machine["date"].get<std::string>(),
                   ceilings.copy_bytes_per_second * 1e-9);
   for (const auto& [type, rate] : ceilings.matrix_flops) {
-    text += fmt::format(", matrix product {} {:.3g} TFLOP/s", type, rate * 1e-12);
+    text += fmt::format(", products {} {:.3g} TFLOP/s", type, rate * 1e-12);
   }
   return text + "\n";
 }

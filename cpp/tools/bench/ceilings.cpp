@@ -7,7 +7,8 @@
 #include <thread>
 #include <vector>
 
-#include <faltung/plan.hpp>
+#include <faltung/threads.hpp>
+#include "cpp/tools/bench/product_rate.hpp"
 #include "cpp/tools/bench/timer.hpp"
 
 namespace faltung::bench {
@@ -18,37 +19,21 @@ namespace {
 
 constexpr Effort effort{.min_samples = 15, .min_seconds = 0.1, .max_seconds = 5};
 
-// All hardware threads copy their share of 256 MiB, far more than any cache.
+// The threads of a run copy their share of 256 MiB, far more than any cache.
 double copy_rate(Timer& timer) {
   const std::size_t bytes = std::size_t{256} << 20;
   std::vector<std::byte> source(bytes), target(bytes);
-  const std::size_t threads = std::max(1u, std::thread::hardware_concurrency());
+  const auto team_size = static_cast<std::size_t>(threads());
   const auto work = [&] {
     std::vector<std::jthread> team;
-    for (std::size_t i = 0; i < threads; ++i) {
-      const std::size_t begin = bytes * i / threads;
-      const std::size_t end = bytes * (i + 1) / threads;
+    for (std::size_t i = 0; i < team_size; ++i) {
+      const std::size_t begin = bytes * i / team_size;
+      const std::size_t end = bytes * (i + 1) / team_size;
       team.emplace_back(
           [&, begin, end] { std::memcpy(&target[begin], &source[begin], end - begin); });
     }
   };
-  return 2.0 * static_cast<double>(bytes) / measure(timer, work, Cache::warm, effort).median;
-}
-
-// Our own product of two matrices, as the convolution with one tap that it is.
-double matrix_rate(Timer& timer, DType type) {
-  constexpr std::int64_t n = 1536;
-  Problem problem;
-  problem.in_channels = problem.out_channels = n;
-  problem.axes = {{.input = n}};
-  problem.input = problem.filter = problem.output = problem.accumulator = type;
-  const Plan plan = Plan::make(problem, Device::cpu(), {.elementwise = true});
-  const Tensor x = Tensor::zeros(type, problem.x_shape()), w = Tensor::zeros(type, {n, n, 1});
-  Tensor y(type, problem.y_shape());
-  const double seconds = measure(
-                             timer, [&] { plan.run(x, w, y); }, Cache::warm, effort)
-                             .median;
-  return 2.0 * n * n * n / seconds;
+  return 2.0 * static_cast<double>(bytes) / measure(timer, work, Cache::warm, effort).p10;
 }
 
 }  // namespace
@@ -58,9 +43,8 @@ Ceilings measure_ceilings(const Device& device) {
   const auto timer = make_timer(device);
   Ceilings ceilings;
   ceilings.copy_bytes_per_second = copy_rate(*timer);
-  for (const DType type : {f32, f64}) {
-    ceilings.matrix_flops[std::string(name(type))] = matrix_rate(*timer, type);
-  }
+  ceilings.matrix_flops = {{"f32", product_rate<float>(*timer)},
+                           {"f64", product_rate<double>(*timer)}};
   return ceilings;
 }
 

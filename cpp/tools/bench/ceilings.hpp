@@ -12,7 +12,8 @@ namespace faltung::bench {
 struct Ceilings {
   double copy_bytes_per_second = 0;  ///< read plus written, of a plain large copy
   double launch_seconds = 0;         ///< shortest measurable piece of work; 0 on the CPU
-  /// Matrix product, f32 and so on by accuracy class ("tf32" is f32 with math=fast), flop/s.
+  /// Products, f32 and so on by accuracy class ("tf32" is f32 with math=fast), flop/s: of matrices
+  /// on a GPU, of registers on the CPU.
   std::map<std::string, double> matrix_flops;
 };
 
