@@ -49,15 +49,17 @@ double terms(const Problem& p) {
     taps *= static_cast<double>(axis.filter);
     outputs *= static_cast<double>(axis.output());
   }
+  const std::int64_t group_outputs = p.out_channels / p.groups;
+  const std::int64_t group_inputs = p.in_channels / p.groups;
   switch (p.pass) {
     case Pass::backward_filter:
       return outputs;
     case Pass::backward_data:
-      return taps * static_cast<double>(p.out_channels / p.groups);
+      return taps * static_cast<double>(group_outputs);
     case Pass::forward:
       break;
   }
-  return taps * static_cast<double>(p.in_channels / p.groups);
+  return taps * static_cast<double>(group_inputs);
 }
 
 // ||x||^2 ||w||^2 over the squares of their largest values, from above: what is transformed is the
