@@ -43,8 +43,7 @@ Ceilings measure_ceilings(const Device& device) {
   const auto timer = make_timer(device);
   Ceilings ceilings;
   ceilings.copy_bytes_per_second = copy_rate(*timer);
-  ceilings.matrix_flops = {{"f32", product_rate<float>(*timer)},
-                           {"f64", product_rate<double>(*timer)}};
+  ceilings.matrix_flops = {{"f32", product_rate<float>()}, {"f64", product_rate<double>()}};
   return ceilings;
 }
 

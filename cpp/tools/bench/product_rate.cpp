@@ -1,5 +1,7 @@
 #include "cpp/tools/bench/product_rate.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
@@ -66,8 +68,8 @@ Loop<T> loop() {
 }  // namespace
 
 template <typename T>
-double product_rate(Timer& timer) {
-  constexpr Effort effort{.min_samples = 15, .min_seconds = 0.1, .max_seconds = 5};
+double product_rate() {
+  constexpr int samples = 100;
   const Loop<T> products = loop<T>();
   std::vector<double> totals(static_cast<std::size_t>(threads()));
   const auto work = [&] {
@@ -77,13 +79,20 @@ double product_rate(Timer& timer) {
     }
     totals[0] = products.run();
   };
-  const double seconds = measure(timer, work, Cache::warm, effort).p10;
+  // Not by measure(): the threads of a sample would stay on the processor that it pins this one to.
+  double seconds = 0;
+  for (int sample = 0; sample < samples; ++sample) {
+    const auto start = std::chrono::steady_clock::now();
+    work();
+    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+    seconds = sample == 0 ? taken.count() : std::min(seconds, taken.count());
+  }
   const auto lanes = products.register_bytes / static_cast<std::int64_t>(sizeof(T));
   const double done = 2.0 * static_cast<double>(rounds * sums_at_once * lanes);
   return done * static_cast<double>(totals.size()) / seconds;
 }
 
-template double product_rate<float>(Timer&);
-template double product_rate<double>(Timer&);
+template double product_rate<float>();
+template double product_rate<double>();
 
 }  // namespace faltung::bench
