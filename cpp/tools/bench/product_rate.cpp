@@ -79,7 +79,7 @@ double product_rate() {
     }
     totals[0] = products.run();
   };
-  // Not by measure(): the threads of a sample would stay on the processor that it pins this one to.
+  // The shortest of many, not measure()'s median: a ceiling is what no other work has lowered.
   double seconds = 0;
   for (int sample = 0; sample < samples; ++sample) {
     const auto start = std::chrono::steady_clock::now();
