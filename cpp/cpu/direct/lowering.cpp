@@ -1,9 +1,11 @@
 #include "cpp/cpu/direct/lowering.hpp"
 
 #include <algorithm>
+#include <complex>
 #include <cstdlib>
 #include <functional>
 #include <numeric>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -60,8 +62,25 @@ bool needs_32_bits(const Problem& p) {
          p.epilogue.activation == Activation::none();
 }
 
-// Axes from the slowest in memory to the fastest; empty if x and y do not agree on another order.
+// Where two axes are outside at once the first of them says which value stands there, or, if it is
+// empty and sends back, that zero does.
+bool order_matters_outside(const Problem& p) {
+  std::optional<std::complex<double>> value;
+  for (const Axis& axis : p.axes) {
+    if (axis.input == 0) return true;
+    for (const Boundary& side : {axis.below, axis.above}) {
+      if (sends_back(side)) continue;
+      if (value.value_or(side.value) != side.value) return true;
+      value = side.value;
+    }
+  }
+  return false;
+}
+
+// Axes from the slowest in memory to the fastest; empty if x and y do not agree on another order,
+// or the order given is part of the definition.
 std::vector<std::size_t> memory_order(const Problem& p) {
+  if (order_matters_outside(p)) return {};
   const TensorStrides x = x_strides(p), y = y_strides(p);
   std::vector<std::size_t> order(p.rank());
   std::iota(order.begin(), order.end(), std::size_t{0});
