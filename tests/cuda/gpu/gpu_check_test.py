@@ -86,7 +86,7 @@ class GpuCheck(unittest.TestCase):
 
     def test_without_a_gpu_each_step_says_so(self):
         pack = self.wrapped("info", "\"$program\" info | grep -v '^device   cuda\\|^no GPU'; echo 'no GPU   none here'; exit 0")
-        for mode, count in (("--quick", 6), (None, 10)):
+        for mode, count in (("--quick", 7), (None, 11)):
             result = self.run_check(*filter(None, [mode]), pack=pack)
             steps = self.steps()
             self.assertEqual((result.returncode, len(steps)), (77, count), result.stdout)
