@@ -3,25 +3,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cpp/core/result_error.hpp"
 #include "cpp/cpu/epilogue.hpp"
 #include "cpp/cpu/filter_rows.hpp"
 
 namespace faltung::fft {
 namespace {
-
-// Those of silu and gelu are 1.0999 and 1.1290.
-double steepest_slope(const Activation& activation) {
-  switch (activation.kind) {
-    case ActivationKind::leaky_relu:
-      return std::max(1.0, std::abs(activation.a));
-    case ActivationKind::gelu:
-      return 1.13;
-    case ActivationKind::silu:
-      return 1.10;
-    default:
-      return 1;
-  }
-}
 
 // The nearest integer of numbers below 2^50, in two additions that vectorise.
 double nearest(double value) {
