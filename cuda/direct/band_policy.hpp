@@ -116,19 +116,4 @@ inline double band_error(const Geometry& g) {
   return steps * 0x1p-22 + 0x1p-21;
 }
 
-/// Predicted microseconds; not measured on a GPU. On an H200:
-///
-///     u8 3x4320x7680 5x5     203 MB, 4.9e6 instructions    57 us (target 70): memory
-///     u8 2160x3840 11x11      17 MB, 1.8e6 instructions    17 us (20)
-inline double predict_band_us(const GpuMachine& gpu, const Geometry& g, const BandTiling& t,
-                              DType filter, double bytes) {
-  const int pairs = band_pairs(g);
-  const double per_pair = band_terms(filter) * (band_narrow(g) ? 1 : 2) * pairs;
-  const double row_pairs = static_cast<double>(t.tiles) * (t.rows / 2 + pairs - 1);
-  const double instructions = row_pairs * band_warps * per_pair;
-  const double rate = gpu.multiprocessors() * gpu.mma_products / 2048 * gpu.clock_mhz;
-  const double idle = std::max(1.0, gpu.multiprocessors() / static_cast<double>(t.tiles));
-  return gpu.launch_us + idle * std::max(instructions / rate, bytes / gpu.moved_bytes_per_us());
-}
-
 }  // namespace faltung::cuda::direct

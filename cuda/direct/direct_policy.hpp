@@ -149,39 +149,4 @@ inline ChunkTiling choose_tiling(const Geometry& g, int accumulator_bytes) {
   return best;
 }
 
-/// Instructions to move one value of a window into shared memory, in the machine code: 28 where all
-/// of it are elements of the accumulator's type, 37 where they are converted, 50 through the
-/// boundary map, which hardly a tile does without where two or fewer lie side by side in a frame.
-constexpr double instructions_of_value(const Geometry& g, const ChunkTiling& t, bool converted) {
-  const auto framed = [](const AxisGeometry& axis, std::int64_t tiles) {
-    const std::int64_t reach =
-        (axis.output - 1) * axis.stride + (axis.filter - 1) * axis.dilation + 1;
-    return tiles <= 2 && (axis.pad_lo > 0 || reach - axis.pad_lo > axis.input);
-  };
-  if (framed(g.axis[1], t.tiles_y) || framed(g.axis[2], t.tiles_x)) return 50;
-  return converted ? 37 : 28;
-}
-
-/// Predicted microseconds; not measured on a GPU. Dense sums of floats pass through loops of 64
-/// multiply-adds among some 85 instructions; the other types wait for their products. Choices of
-/// tiles count 4 for a value, so what it takes beyond is added here.
-inline double predict_us(const GpuMachine& gpu, const Geometry& g, const ChunkTiling& t,
-                         DType accumulator, bool converted, double products, double bytes) {
-  const double terms =
-      static_cast<double>(g.axis[1].filter) * static_cast<double>(g.axis[2].filter);
-  const double chunks = static_cast<double>(divide_up(g.axis[1].filter, t.chunk_rows) *
-                                            divide_up(g.axis[2].filter, t.chunk_cols));
-  const double moved = static_cast<double>(t.tiles) * static_cast<double>(g.group_inputs) *
-                       static_cast<double>(g.axis[0].filter) * chunks *
-                       static_cast<double>(t.window_size + t.taps_size);
-  const double moves = moved * (instructions_of_value(g, t, converted) - CostModel::value) /
-                       (gpu.multiprocessors() * gpu.issued_per_us());
-  const double idle = std::max(1.0, gpu.multiprocessors() / static_cast<double>(t.tiles));
-  const double rate = accumulator == DType::f32 ? 0.75 * gpu.multiprocessors() *
-                                                      gpu.issued_per_us() / gpu.slots(DType::f32)
-                                                : gpu.products_per_us(accumulator);
-  return gpu.launch_us + std::max((products / rate * (tiling_cost(g, t) / terms) + moves) * idle,
-                                  bytes / gpu.moved_bytes_per_us());
-}
-
 }  // namespace faltung::cuda::direct

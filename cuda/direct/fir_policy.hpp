@@ -61,28 +61,4 @@ inline FirTiling fir_tiling(const Geometry& g, int accumulator_bytes,
   return t;
 }
 
-/// Instructions of a thread for one tile beside its multiply-adds, as the machine code has them:
-/// two vector reads for a vector of taps, a loop of 7 for a ring of them, 10 for each vector that
-/// comes, 3 for each that goes, and 150 for barriers and the place of the tile.
-constexpr double fir_overhead(const FirTiling& t, int vector) {
-  const double steps = static_cast<double>(t.taps_size) / vector;
-  const double copies = static_cast<double>(t.window_size) / (t.threads * vector);
-  return steps * (2 + 7.0 / fir_ring) + 10 * copies + 3 * fir_vectors + 150;
-}
-
-/// Predicted microseconds; not measured on a GPU: the instructions of all tiles, at one for each of
-/// 128 lanes and clocks, multiply-adds by the lanes of their type, or the bytes.
-inline double predict_fir_us(const GpuMachine& gpu, const Geometry& g, const FirTiling& t,
-                             DType accumulator, double bytes) {
-  const int vector = 16 / static_cast<int>(size_of(accumulator));
-  const double terms =
-      gpu.slots(accumulator) * fir_vectors * vector * static_cast<double>(g.axis[2].filter);
-  const double idle = std::max(1.0, gpu.multiprocessors() / static_cast<double>(t.tiles));
-  const double thread = terms + fir_overhead(t, vector);
-  const double instructions = static_cast<double>(t.tiles) * t.threads * thread;
-  return gpu.launch_us +
-         idle * std::max(instructions / (gpu.multiprocessors() * gpu.issued_per_us()),
-                         bytes / gpu.moved_bytes_per_us());
-}
-
 }  // namespace faltung::cuda::direct

@@ -75,28 +75,4 @@ inline PatchTiling patch_tiling(const Geometry& g) {
   return t;
 }
 
-/// Instructions of a thread beside its multiply-adds, for one window: the reads of its rows, a
-/// tenth of a loop for each row of taps, copies of the window (24 for 16 bytes: kernel_loops.txt),
-/// barriers and latency.
-constexpr double patch_overhead(int width, std::int64_t filter_rows) {
-  const double reads = patch_vectors(width) + patch_tap_pitch(width) / 4.0 + 2;
-  const double copies = (patch_tile_rows + static_cast<double>(filter_rows) - 1) *
-                        patch_window(width) / patch_threads * 24;
-  return reads * static_cast<double>(filter_rows) + copies + 100;
-}
-
-/// Predicted microseconds; not measured on a GPU: the instructions of the fullest multiprocessor,
-/// at one for each of its 128 lanes and clocks.
-inline double predict_patch_us(const GpuMachine& gpu, const Geometry& g, const PatchTiling& t,
-                               double bytes) {
-  const int width = patch_width(g.axis[2].filter);
-  const auto rows = static_cast<double>(g.axis[1].filter);
-  const double windows = static_cast<double>(g.group_inputs * g.axis[0].filter);
-  const double terms = gpu.slots(DType::f32) * patch_rows * patch_columns * rows * width;
-  const double thread = windows * (terms + patch_overhead(width, g.axis[1].filter)) + 100;
-  const auto tiles = static_cast<double>(divide_up(t.tiles, gpu.limits.multiprocessors));
-  return gpu.launch_us + std::max(tiles * thread * patch_threads / gpu.issued_per_us(),
-                                  bytes / gpu.moved_bytes_per_us());
-}
-
 }  // namespace faltung::cuda::direct

@@ -73,36 +73,4 @@ FALTUNG_HOST_DEVICE constexpr bool slab_steps(std::int64_t size, bool general) {
   return general || size < 5;
 }
 
-/// Instructions of a thread for one slice: multiply-adds, the vector reads of add_slice and its
-/// loop, copies of the window (24 or 47 for 16 bytes: kernel_loops.txt), barriers and stores.
-///
-/// @param slots  of a multiply-add
-constexpr double slab_instructions(std::int64_t size, bool general, double slots) {
-  const auto taps = static_cast<double>(size);
-  const double sums = slab_lane_rows * slab_columns;
-  const double reads = taps * (slab_lane_rows * 3 + static_cast<double>((size * size + 3) / 4) + 3);
-  const double copies = static_cast<double>((slab_rows + size - 1) * slab_window / 4) /
-                        slab_threads * (slab_steps(size, general) ? 24 : 47);
-  return slots * sums * taps * taps * taps + reads + copies + 60 + (general ? 30 * sums : 0);
-}
-
-/// Predicted microseconds; not measured on a GPU: the instructions of the block that has most, at
-/// one for each of 128 lanes and clocks, or the bytes. On an H200:
-///
-///     f32 512^3 3x3x3          1074 MB      3624e6 multiply-adds   290 us (target 300): memory
-///     f32 100x1000x1000 5x5x5   800 MB     12500e6                 550 us (560)
-inline double predict_slab_us(const GpuMachine& gpu, const Geometry& g, const SlabTiling& t,
-                              double bytes) {
-  const std::int64_t size = g.axis[0].filter;
-  const std::int64_t blocks = std::int64_t{gpu.limits.multiprocessors} * slab_residents(t.general);
-  const auto slices = static_cast<double>(divide_up(t.tiles, blocks) * (t.depth + size - 1) *
-                                          slab_residents(t.general));
-  const auto depth = static_cast<double>(t.depth);
-  const double again = (depth + static_cast<double>(size) - 1) / depth;
-  const double instructions =
-      slices * slab_threads * slab_instructions(size, t.general, gpu.slots(DType::f32));
-  return gpu.launch_us + std::max(instructions / gpu.issued_per_us(),
-                                  (0.5 * again + 0.5) * bytes / gpu.moved_bytes_per_us());
-}
-
 }  // namespace faltung::cuda::direct

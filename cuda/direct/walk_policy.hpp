@@ -52,15 +52,7 @@ struct WalkTiling : TileGrid {
 };
 
 /// Strips for walk_kernel: as high as leaves 16 warps to each multiprocessor, at least 16 rows (an
-/// eighth more reads for 3x3), at most 128. Bytes, products and predicted times of the targets on
-/// an H200, at 0.88 of 4.27 TB/s and 80 % of 25.5e6 FFMA (10e6 DFMA) a microsecond, plus 3.4 us of
-/// launch, reads counted with the rows that strips share; nothing here is measured on a GPU:
-///
-///     f32 4096x4096 3x3          137 MB    151e6   40 us (target 40)
-///     f32 4096x4096 7x7          141 MB    822e6   44 us (46)
-///     f32 3x2160x3840 5x5        203 MB    622e6   58 us (60)
-///     f32 64x1024x1024 5x5       546 MB   1678e6  149 us (150)
-///     f64 4096x4096 5x5          276 MB    419e6   77 us (75)
+/// eighth more reads for 3x3), at most 128.
 inline WalkTiling walk_tiling(const Geometry& g, bool general, const GpuLimits& device = {}) {
   WalkTiling t;
   t.general = general;
@@ -73,23 +65,6 @@ inline WalkTiling walk_tiling(const Geometry& g, bool general, const GpuLimits& 
   count_tiles(g, t);
   t.blocks = divide_up(t.tiles, walk_warps);
   return t;
-}
-
-/// Predicted microseconds; not measured on a GPU: four fifths of the arithmetic rate, and each
-/// strip reads filter - 1 rows of the next. What the general one does to a sum costs as much as
-/// some 30 multiply-adds.
-inline double predict_walk_us(const GpuMachine& gpu, const Geometry& g, const WalkTiling& t,
-                              DType accumulator, double products, double bytes) {
-  const AxisGeometry& ay = g.axis[1];
-  const AxisGeometry& ax = g.axis[2];
-  const double idle =
-      std::max(1.0, gpu.multiprocessors() * walk_warps / static_cast<double>(t.tiles));
-  const double again = 1 + 0.5 * static_cast<double>(ay.filter - 1) / t.rows;
-  const double unused = static_cast<double>(t.tiles_x) * t.cols / static_cast<double>(ax.output);
-  const double finish = t.general ? 30 / static_cast<double>(ay.filter * ax.filter) : 0;
-  const double rate = 0.8 * gpu.products_per_us(accumulator);
-  return gpu.launch_us + idle * std::max(unused * (1 + finish) * products / rate,
-                                         again * bytes / gpu.moved_bytes_per_us());
 }
 
 }  // namespace faltung::cuda::direct
