@@ -167,6 +167,8 @@ void add_tune_command(CLI::App& app) {
                       "For one run: a way that takes longer is given up; default 2");
   command->add_option("--memory-limit", options->memory_limit,
                       "Of operands, result and workspace, in bytes; default 1 GiB");
+  command->add_flag("--processor-time", options->how.processor_time,
+                    "Time by the processor's clock: with FALTUNG_THREADS=1, beside other work");
   command->add_flag("--json", options->json, "Print JSON");
   command->callback([options] { tune(*options); });
 }

@@ -29,6 +29,9 @@ struct MeasureOptions {
   double cut = 3;
   /// Of operands, result and the largest workspace together, in bytes.
   std::size_t memory_limit = std::size_t{1} << 30;
+  /// Times by the clock of the processor that computes, which stands still while others have it:
+  /// for the CPU and plans of one thread, beside other work.
+  bool processor_time = false;
   /// Whether the times become wisdom of this process (wisdom.hpp).
   bool remember = true;
 };

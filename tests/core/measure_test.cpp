@@ -7,6 +7,7 @@
 #include <string>
 
 #include <faltung/error.hpp>
+#include <faltung/threads.hpp>
 #include <faltung/wisdom.hpp>
 
 namespace faltung {
@@ -160,6 +161,9 @@ TEST_F(Measure, RefusesOptionsThatMeanNothing) {
   EXPECT_NE(refusal({.max_seconds = -1}).find("max_seconds"), std::string::npos);
   EXPECT_NE(refusal({.run_seconds = -1}).find("run_seconds"), std::string::npos);
   EXPECT_NE(refusal({.cut = 0.5}).find("cut"), std::string::npos);
+  set_threads(2);
+  EXPECT_NE(refusal({.processor_time = true}).find("up to 2 threads"), std::string::npos);
+  set_threads(0);
   EXPECT_NE(refusal({.stream = {Device::cuda(0)}}).find("stream is on cuda:0"), std::string::npos);
 }
 

@@ -42,6 +42,17 @@ TEST(Race, MeasuresWhatIsRight) {
   EXPECT_GT(way.us, 0);
 }
 
+TEST(Race, TheProcessorsClockStandsStillWhileNothingIsComputed) {
+  const auto sleep = [](const RunMemory&) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  };
+  const Contender sleeper = contender("a.b/c", problem, sleep);
+  EXPECT_GE(found(sleeper).us, 20e3);
+  const WayMeasurement way = found(sleeper, problem, {.processor_time = true});
+  EXPECT_GT(way.us, 0);
+  EXPECT_LT(way.us, 10e3);
+}
+
 TEST(Race, RefusesAResultThatIsWrongAnywhere) {
   for (const std::int64_t at : {0, 1, 77, 159}) {
     const auto spoil = [at](const RunMemory& m) {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <faltung/error.hpp>
+#include <faltung/threads.hpp>
 #include "cpp/core/measure/operands.hpp"
 #include "cpp/core/measure/race.hpp"
 #include "cpp/core/message.hpp"
@@ -31,6 +32,13 @@ void check(const MeasureOptions& how, const Device& device) {
   check_number("max_seconds", how.max_seconds, 0);
   check_number("run_seconds", how.run_seconds, 0);
   check_number("cut", how.cut, 1);
+  if (how.processor_time && (device.kind != DeviceKind::cpu || threads() > 1)) {
+    throw InvalidProblem(message(
+        "MeasureOptions::processor_time is true, which is the time of one thread of the CPU; the "
+        "problem is for ",
+        device, ", and plans take up to ", threads(),
+        " threads; call set_threads(1), or leave it false"));
+  }
   const Device& streams = stream_on(device, how.stream).device;
   if (streams != device) {
     throw InvalidProblem(message("MeasureOptions::stream is on ", streams, ", the problem is for ",

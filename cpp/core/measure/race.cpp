@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <ctime>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -32,6 +33,14 @@ constexpr double cpu_batch_us = 20, cuda_batch_us = 500;
 constexpr double hopeless = 10;
 // A contender in doubt is not cut by one disturbed run alone.
 constexpr int first_runs = 3;
+
+// Of the calling thread.
+Clock::time_point processor_clock() {
+  std::timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return Clock::time_point(std::chrono::seconds(now.tv_sec) +
+                           std::chrono::nanoseconds(now.tv_nsec));
+}
 
 class Race {
  public:
@@ -150,7 +159,8 @@ class Race {
   std::optional<double> timed(const Contender& contender, const std::shared_ptr<Place>& place,
                               int runs, int batch_count) {
     const auto least = std::make_shared<double>(0);
-    const auto run = [run = contender.run, place, least, runs, batch_count] {
+    const auto now = how_.processor_time ? processor_clock : Clock::now;
+    const auto run = [run = contender.run, place, least, runs, batch_count, now] {
       const Stream& stream = place->memory.stream;
       const auto wait = [&] {
         if (stream.device.kind == DeviceKind::cuda) cuda_backend().wait(stream);
@@ -158,10 +168,10 @@ class Race {
       if (batch_count > 1) run(place->memory);  // brings everything back into caches
       for (int batch = 0; batch < batch_count; ++batch) {
         wait();
-        const auto start = Clock::now();
+        const auto start = now();
         for (int i = 0; i < runs; ++i) run(place->memory);
         wait();
-        const double us = Seconds(Clock::now() - start).count() * 1e6 / runs;
+        const double us = Seconds(now() - start).count() * 1e6 / runs;
         *least = batch == 0 ? us : std::min(*least, us);
       }
     };

@@ -210,6 +210,7 @@ ROWS = {
         "--max-seconds": HOW,
         "--run-seconds": HOW,
         "--memory-limit": HOW,
+        "--processor-time": HOW,
         "--json": SHOWN,
     },
     "wisdom": {"--output": ["wisdom show {f}/p.txt --output {f}/w.txt"], "--json": SHOWN},
