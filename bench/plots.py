@@ -88,3 +88,21 @@ def long_sums(curves, path):
              title="Measured (points) and bound (dashes)")
     axes.legend(fontsize=8)
     _save(figure, path)
+
+
+def regret(choices, path):
+    """Left: regret, sorted, of each machine. Right: estimate against time of what the planner took."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.5))
+    for index, (name, made) in enumerate(choices.items()):
+        regrets = sorted(choice.regret for choice in made)
+        share = [100 * (i + 1) / len(regrets) for i in range(len(regrets))]
+        left.plot(share, regrets, color=COLOURS[index], label=name)
+        right.scatter([c.pick_us for c in made], [c.estimate_us for c in made], s=8, color=COLOURS[index], label=name)
+    left.axhline(1.25, color="grey", lw=0.8, ls="--")
+    left.set(yscale="log", xlabel="problems, by regret, in per cent", ylabel="time taken over that of the fastest way")
+    ends = [min(c.pick_us for made in choices.values() for c in made), max(c.pick_us for made in choices.values() for c in made)]
+    for factor, style in ((1, "-"), (1.5, "--"), (1 / 1.5, "--")):
+        right.plot(ends, [factor * end for end in ends], color="grey", lw=0.8, ls=style)
+    right.set(xscale="log", yscale="log", xlabel="microseconds", ylabel="estimate")
+    left.legend(fontsize=8)
+    _save(figure, path)
