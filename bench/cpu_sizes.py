@@ -1,9 +1,10 @@
 """python3 -m bench.cpu_sizes SUITE.txt... -o bench/problems/cpu_sizes.txt: problems of other suites, small enough for one
 core.
 
-The batch becomes 1. While the planner, asked about --machine, expects more than --max-us, the longest axis is halved, no
-shorter than its filter; then channels are, in whole groups; then the filter with its axis. What is still too long, and
-what another line became already, is left out. Lines keep their comments."""
+The batch becomes 1, and every other problem of f16 or bf16 one of f32. While the planner, asked about --machine, expects
+more than a problem may take, the longest axis is halved, no shorter than its filter; then channels are, in whole groups;
+then the filter with its axis. What is still too long, and what another line became already, is left out. Lines keep
+their comments."""
 
 import argparse
 import json
@@ -13,8 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HEADING = """\
-# Problems of {suites} at sizes for one core: one image or signal, and long ones cut until the planner expects
-# at most {max_us:g} us. Written by python3 -m bench.cpu_sizes."""
+# Problems of {suites} at sizes for one core.
+# Written by python3 -m bench.cpu_sizes, which says how."""
+MAX_US = [1000, 100, 300, 30]  # in turns
 
 
 def main():
@@ -23,7 +25,6 @@ def main():
     parser.add_argument("-o", "--output", required=True)
     parser.add_argument("--program", default="build/release/cpp/tools/faltung")
     parser.add_argument("--machine", default="avx512_server", help="a name of `faltung info`")
-    parser.add_argument("--max-us", type=float, default=1000)
     options = parser.parse_args()
 
     def expect(problem):
@@ -34,7 +35,8 @@ def main():
     for suite in options.suites:
         lines = [line for line in Path(suite).read_text().splitlines() if line.startswith("op=")]
         with ThreadPoolExecutor(2) as pool:
-            cut = list(pool.map(lambda line: cut_down(line.split("#")[0].strip(), expect, options.max_us), lines))
+            cut = list(pool.map(lambda item: cut_down(with_type(*item), expect, MAX_US[item[0] % len(MAX_US)]),
+                                enumerate(lines)))
         text += f"# {Path(suite).stem}\n"
         for line, problem in zip(lines, cut):
             if problem is None or problem in seen:
@@ -43,8 +45,13 @@ def main():
             _, mark, note = line.partition("#")
             text += problem + ("  #" + note if mark else "") + "\n"
     names = ", ".join(Path(suite).stem for suite in options.suites)
-    Path(options.output).write_text(HEADING.format(suites=names, max_us=options.max_us) + "\n\n" + text)
+    Path(options.output).write_text(HEADING.format(suites=names) + "\n\n" + text)
     print(f"{len(seen)} problems in {options.output}")
+
+
+def with_type(index, line):
+    problem = line.split("#")[0].strip()
+    return re.sub(r"dtype=(f16|bf16)\b", "dtype=f32", problem) if index // len(MAX_US) % 2 else problem
 
 
 def estimate_us(program, machine, problem):

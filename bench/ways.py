@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import time
+import zlib
 from datetime import date
 from pathlib import Path
 
@@ -27,21 +28,27 @@ def main():
     parser.add_argument("--problem-seconds", type=float, default=2, help="for a pass of one problem (2)")
     parser.add_argument("--passes", type=int, default=1, help="over every problem (1)")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--estimates", action="store_true",
+                        help="time nothing: ask anew what the planner takes and expects, of problems that were timed")
     options = parser.parse_args()
     machine = describe(options.program, options.threads)
+    if options.estimates:
+        return ask_anew(Path(options.output), machine, options)
     result = resume(Path(options.output), machine)
     records = {record["problem"]: record for record in result["records"]}
     for suite in options.suites:
         for problem in problems(Path(suite)):
-            records.setdefault(problem, {"problem": problem, "suite": Path(suite).stem, "passes": 0})
+            records.setdefault(problem, {"problem": problem, "suite": Path(suite).stem, "passes": 0, "ways": {}})
     result["records"] = list(records.values())
     end = time.monotonic() + options.seconds
+    for record in result["records"]:
+        record["tries"] = 0
     waiting = [record for record in result["records"] if record["passes"] < options.passes]
     while waiting and time.monotonic() < end:
-        record = min(waiting, key=lambda each: each["passes"])
+        record = min(waiting, key=lambda each: (each["tries"], zlib.crc32(each["problem"].encode())))  # as if at random
         time_once(record, options)
         write(Path(options.output), result)
-        waiting = [each for each in waiting if each["passes"] < options.passes]
+        waiting = [each for each in waiting if each["passes"] < options.passes and each["tries"] < 2 * options.passes]
     print(f"{len(result['records'])} problems, {len(waiting)} of them with fewer than {options.passes} passes")
 
 
@@ -90,24 +97,47 @@ def resume(path, machine):
     return result
 
 
+def ask_anew(path, machine, options):
+    """Estimates and choices of the program there is, beside times of an earlier one."""
+    result = json.loads(path.read_text())
+    if result["machine"]["instruction_set"] != machine["instruction_set"]:
+        sys.exit(f"bench.ways: {path} is of {result['machine']['instruction_set']}; set FALTUNG_CPU_TARGET to it")
+    for record in result["records"]:
+        if record["ways"]:
+            take_plan(record, options)
+    result["machine"]["estimates_commit"] = machine["commit"]
+    write(path, result)
+
+
+def take_plan(record, options):
+    """What the planner takes and expects."""
+    plan = ask(options.program, options.threads, "explain", "--json", "--ways", "--device", "cpu",
+               *record["problem"].split())
+    record["canonical"] = plan["problem"]
+    record["pick"] = f"{plan['engine']}/{plan['way']}"
+    ways = record["ways"]
+    for way in plan["ways"]:
+        name = f"{way['engine']}/{way['way']}"
+        if way["supported"]:
+            ways.setdefault(name, {"us": []})["estimate_us"] = way["estimate_us"]
+
+
 def time_once(record, options):
     """Adds a pass: the time of each way, and what the planner takes and expects."""
+    take_plan(record, options)
     words = record["problem"].split()
-    plan = ask(options.program, options.threads, "explain", "--json", "--device", "cpu", *words)
-    record["pick"] = f"{plan['engine']}/{plan['way']}"
     found = ask(options.program, options.threads, "tune", "--json", "--device", "cpu", "--ways", "1000",
                 "--run-seconds", str(4 * options.problem_seconds), "--max-seconds", str(options.problem_seconds),
                 *(["--processor-time"] if options.threads == 1 else []), *words)
-    ways = record.setdefault("ways", {})
     for way in found["problems"][0]["ways"]:
         if way["outcome"] == "refused":
             continue
-        entry = ways.setdefault(way["way"], {"us": []})
-        entry["estimate_us"] = way.get("estimate_us")
+        entry = record["ways"].setdefault(way["way"], {"us": []})
         entry["us"].append(way.get("measured_us"))
         if way["outcome"] in ("wrong", "failed"):
             print(f"{way['outcome']}: {way['way']} on {record['problem']}: {way.get('reason')}")
-    record["passes"] += 1
+    record["passes"] = sum(us is not None for us in record["ways"][record["pick"]]["us"])
+    record["tries"] = record.get("tries", 0) + 1
 
 
 def write(path, result):
