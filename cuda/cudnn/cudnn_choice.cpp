@@ -1,7 +1,10 @@
 #include "cuda/cudnn/cudnn_choice.hpp"
 
 #include <algorithm>
+#include <locale>
 #include <optional>
+#include <sstream>
+#include <string>
 
 #include <faltung/error.hpp>
 
@@ -10,6 +13,17 @@
 
 namespace faltung::cuda::cudnn {
 namespace {
+
+// As message(), but that it throws where memory ends: a key that is cut short would be that of
+// other problems.
+template <typename... Parts>
+std::string key_from(const Parts&... parts) {
+  std::ostringstream os;
+  os.exceptions(std::ios::badbit);
+  os.imbue(std::locale::classic());
+  (os << ... << parts);
+  return os.str();
+}
 
 // None if cuDNN cannot make a plan of it after all.
 std::optional<Choice> make(const Descriptor& config, const Descriptor& device,
@@ -30,7 +44,7 @@ std::optional<Choice> make(const Descriptor& config, const Descriptor& device,
 // Where the plan of an engine is kept that is compiled at run time, whatever the limit.
 std::string key_of_compiled(const Problem& problem, const Descriptor& device,
                             std::int64_t alignment, std::int64_t engine) {
-  return message(key_of(problem, device, alignment, 0), " compiled ", engine);
+  return key_of(problem, device, alignment, 0) + " compiled " + std::to_string(engine);
 }
 
 // None if it is compiled at run time, unless that was done before.
@@ -146,9 +160,9 @@ bool is_admissible(const Traits& traits, const Problem& problem, const LibraryVe
 
 std::string key_of(const Problem& problem, const Descriptor& device, std::int64_t alignment,
                    std::size_t limit) {
-  return message("cuDNN ", to_string(cudnn_library().version()), ' ',
-                 device.text(Attribute::device_text), ' ', problem, " alignment ", alignment,
-                 " limit ", limit);
+  return key_from("cuDNN ", to_string(cudnn_library().version()), ' ',
+                  device.text(Attribute::device_text), ' ', problem, " alignment ", alignment,
+                  " limit ", limit);
 }
 
 std::optional<Ready> ready_of(ChoiceStore& store, const std::string& key,

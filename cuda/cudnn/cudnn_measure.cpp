@@ -136,7 +136,7 @@ class Trial {
 
 Ready fastest(const Call& call, const Descriptor& device, HandlePool& pool, std::size_t limit) {
   ChoiceStore& store = ChoiceStore::of_process();
-  const std::string key = message(key_of(call.problem, device, full_alignment, limit), " measured");
+  const std::string key = key_of(call.problem, device, full_alignment, limit) + " measured";
   if (std::optional<Ready> ready = ready_of(store, key, device)) return *std::move(ready);
   const std::vector<Choice> choices = every_choice(call.problem, device, full_alignment, limit);
   std::size_t workspace = 0;

@@ -33,10 +33,9 @@ Handle handle() {
   int device = 0;
   cuda::check(cudaGetDevice(&device), "read the current device");
   const std::lock_guard lock(mutex);
-  if (const auto found = handles->find(device); found != handles->end()) return found->second;
-  Handle made = nullptr;
-  check(functions().create(&made), "cublasLtCreate");
-  return handles->emplace(device, made).first->second;
+  Handle& known = (*handles)[device];  // a place first: no handle is lost where there is none
+  if (known == nullptr) check(functions().create(&known), "cublasLtCreate");
+  return known;
 }
 
 // A description of the library, destroyed by `destroy`, a member of Functions.

@@ -172,9 +172,17 @@ void run_clusters(Execution& run, const std::function<void()>& body) {
 
 }  // namespace
 
-std::unique_lock<std::recursive_mutex> take_turn() {
+namespace {
+thread_local int spared = 0;
+}  // namespace
+
+Spared::Spared() { ++spared; }
+Spared::~Spared() { --spared; }
+bool is_spared() { return spared != 0; }
+
+Turn take_turn() {
   static std::recursive_mutex mutex;
-  return std::unique_lock(mutex);
+  return Turn(mutex);
 }
 
 Execution* running_launch = nullptr;

@@ -138,9 +138,26 @@ struct Execution {
   [[nodiscard]] std::size_t shared_offset(const void* address) const;
 };
 
+/// Spares allocations of this thread in its scope, where a test lets those of the host fail: what
+/// the emulator and the libraries that stand in for others allocate is no code of ours.
+class Spared {
+ public:
+  Spared();
+  ~Spared();
+  Spared(const Spared&) = delete;
+  Spared& operator=(const Spared&) = delete;
+};
+[[nodiscard]] bool is_spared();
+
 /// Held by a launch and by every host function: the emulator does one thing at a time, whichever
 /// thread of the host asks for it.
-[[nodiscard]] std::unique_lock<std::recursive_mutex> take_turn();
+class Turn {
+  Spared spared_;
+  std::unique_lock<std::recursive_mutex> lock_;
+  explicit Turn(std::recursive_mutex& mutex) : lock_(mutex) {}
+  friend Turn take_turn();
+};
+[[nodiscard]] Turn take_turn();
 
 /// The launch in progress, and the thread that runs; null outside kernels. Every access asks for
 /// both.

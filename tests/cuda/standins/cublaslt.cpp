@@ -68,6 +68,7 @@ Library& library() {
 // The call `act`, unless it is to fail.
 template <typename Act>
 Status call(const char* function, Act&& act) {
+  const emulator::Spared spared;
   if (const int wish = library().calls.note(function); wish != 0) return Status{wish};
   return act();
 }

@@ -65,6 +65,7 @@ Library& library() {
 // The call `act`, unless it is to fail.
 template <typename Act>
 Status call(const char* function, Act&& act) {
+  const emulator::Spared spared;
   if (const int wish = library().calls.note(function); wish != 0) return Status{wish};
   return act();
 }
@@ -198,6 +199,7 @@ Status cudnnBackendCreateDescriptor(Kind kind, RawDescriptor* to) {
 
 // Whatever one that destroys answers on request, it is gone: nobody could do it again.
 Status cudnnBackendDestroyDescriptor(RawDescriptor one) {
+  const faltung::emulator::Spared spared;
   const Status status = library().real.destroy_descriptor(one);
   {
     const std::lock_guard lock(library().mutex);

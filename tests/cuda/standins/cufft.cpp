@@ -55,6 +55,7 @@ class Use {
 // The call `act` on a plan, unless it is to fail.
 template <typename Act>
 Status on_plan(const char* function, int handle, Act&& act) {
+  const emulator::Spared spared;
   if (const int wish = library().calls.note(function); wish != 0) return Status{wish};
   CufftPlan* plan = find(handle);
   if (plan == nullptr) return Status::invalid_plan;
@@ -177,6 +178,7 @@ Status cufftGetProperty(int part, int* value) {
 }
 
 Status cufftCreate(int* handle) {
+  const faltung::emulator::Spared spared;
   if (const int wish = library().calls.note("cufftCreate"); wish != 0) return Status{wish};
   faltung::emulator::forbid_in_capture("cufftCreate");
   const std::lock_guard lock(library().mutex);
@@ -189,6 +191,7 @@ Status cufftCreate(int* handle) {
 
 // Whatever it answers on request, the plan is gone: nobody could do it again.
 Status cufftDestroy(int handle) {
+  const faltung::emulator::Spared spared;
   const int wish = library().calls.note("cufftDestroy");
   faltung::emulator::forbid_in_capture("cufftDestroy");
   const std::lock_guard lock(library().mutex);

@@ -35,14 +35,14 @@ class Calls {
   /// and do nothing; 0: none fails any more. Counts from 0.
   void fail(const char* function, int nth, int status) {
     const std::lock_guard lock(mutex_);
-    for (auto& [name, count] : counts_) count = 0;  // the names stay: see note()
+    counts_.clear();
     function_ = function;
     nth_ = nth;
     status_ = status;
   }
-  /// Counts a call; what it must answer, or 0. Allocates nothing but the first time, since calls
-  /// that destroy may come where no exception may leave.
+  /// Counts a call; what it must answer, or 0.
   int note(const char* function) {
+    const emulator::Spared spared;
     const std::lock_guard lock(mutex_);
     const int own = ++count_of(function), all = ++count_of("any");
     const int now = function_ == "any" ? all : function_ == function ? own : 0;
