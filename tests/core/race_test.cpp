@@ -71,6 +71,31 @@ TEST(Race, RefusesAResultThatIsNotWritten) {
   EXPECT_EQ(found(idle).outcome, MeasureOutcome::wrong);
 }
 
+// Of a large result parts alone are compared with the definition.
+TEST(Race, SeesWhatIsNotWrittenAnywhere) {
+  for (const char* line : {"op=fwd dtype=f32 in=4000000 f=3",
+                           "op=fwd dtype=f64 in=4000000 f=3 ystrides=8000000,8000000,2"}) {
+    const Problem p = Problem::parse(line);
+    const auto plan =
+        std::make_shared<const Plan>(Plan::make(p, Device::cpu(), {.engine = "cpu.direct"}));
+    int seen = 0;
+    for (const std::int64_t at : {1'300'003, 2'700'001}) {
+      Contender one{"a.b/c", 1, plan->error_bound(), 0, [plan, at](const RunMemory& m) {
+                      plan->run(m.stream, m.first, m.second, m.result, {}, m.bias);
+                      const std::size_t size = size_of(m.result.dtype);
+                      auto* element =
+                          static_cast<std::byte*>(m.result.data) +
+                          at * m.result.strides.back() * static_cast<std::int64_t>(size);
+                      std::memset(element, 0xff, size);  // as it was
+                    }};
+      const WayMeasurement way = found(one, p);
+      EXPECT_EQ(way.outcome, MeasureOutcome::wrong) << line << ' ' << at;
+      seen += way.reason.find("1 of 3999998 results are NaN") != std::string::npos ? 1 : 0;
+    }
+    EXPECT_GE(seen, 1) << "all lay in what is compared";
+  }
+}
+
 TEST(Race, SeesWritesOutsideTheResult) {
   for (const std::int64_t at : {-1, -1000, 160, 1100}) {
     const auto spoil = [at](const RunMemory& m) { static_cast<float*>(m.result.data)[at] = 1; };

@@ -6,9 +6,11 @@
 #include <random>
 #include <utility>
 
+#include "cpp/core/element.hpp"
 #include "cpp/core/message.hpp"
 #include "cpp/core/result_error.hpp"
 #include "cpp/core/store_distance.hpp"
+#include "cpp/core/strided.hpp"
 
 namespace faltung::measuring {
 namespace {
@@ -94,6 +96,29 @@ double error_of(double computed, double y, const Problem& p) {
 }
 
 double error_of(Complex computed, Complex y, const Problem&) { return std::abs(computed - y); }
+
+// How many elements are NaN, in either part.
+std::int64_t count_nan(const ConstTensorView& view) {
+  std::int64_t count = 0;
+  visit_dtype(view.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    if constexpr (!is_integer(dtype_of<T>)) {
+      const T* data = static_cast<const T*>(view.data);
+      const auto add = [&](const T& element) {
+        const Complex value = load_element<Complex>(element);
+        count += std::isnan(value.real()) || std::isnan(value.imag()) ? 1 : 0;
+      };
+      if (is_compact(view)) {
+        std::for_each(data, data + element_count(view.shape), add);
+      } else {
+        for_each_index(view.shape, [&](std::int64_t, const Extents& index) {
+          add(data[offset_of(index, view.strides)]);
+        });
+      }
+    }
+  });
+  return count;
+}
 
 }  // namespace
 
@@ -193,6 +218,11 @@ std::string Samples::objection(const ConstTensorView& result, const ErrorBound& 
       }
     };
     wide == c128 ? compare(Complex()) : compare(double());
+  }
+  if (!text.empty()) return text;
+  if (const std::int64_t nan = count_nan(result); nan != 0) {
+    text = message(nan, " of ", element_count(result.shape),
+                   " results are NaN, where the definition gives numbers");
   }
   return text;
 }

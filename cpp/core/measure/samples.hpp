@@ -20,7 +20,9 @@ class Samples {
   /// can be computed alone.
   [[nodiscard]] bool empty() const { return windows_.empty(); }
 
-  /// What is wrong with a result, on the CPU, of a plan with this bound; empty if nothing is.
+  /// What is wrong with a result, on the CPU, of a plan with this bound; empty if nothing is. Of
+  /// the windows all is compared; elsewhere no number is NaN, which the operands never give, and
+  /// which memory is that was poisoned and not written.
   ///
   /// With A >= the magnitudes that are summed for an element, alpha, beta and bias included, and L
   /// the steepest slope of the activation, each element may be off by
