@@ -1,16 +1,26 @@
 #include "tests/cuda/standins/cudnn_standin.hpp"
 
+#include <cuda_runtime_api.h>
 #include <gtest/gtest.h>
 
 #include <array>
+#include <atomic>
+#include <cmath>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <new>
 #include <string>
+#include <thread>
+#include <utility>
 
 #include <faltung/error.hpp>
 #include <faltung/tensor.hpp>
 
 #include "cuda/cudnn/cudnn_choice.hpp"
 #include "cuda/runtime/gpu_machine.hpp"
+#include "tests/emulator/execution.hpp"
+#include "tests/emulator/host_runtime.hpp"
 #include "tests/emulator/violation.hpp"
 
 // The library that stands in for cuDNN: what it objects to.
@@ -104,6 +114,10 @@ TEST(CudnnStandin, ObjectsToWorkspaces) {
       run.pointers[i] = run.tensors[i].data();
     }
     EXPECT_EQ(run.objection(), "");
+    const Tensor area = run.area.to(Device::cpu());
+    float left = 0;
+    std::memcpy(&left, area.data(), sizeof left);
+    EXPECT_TRUE(std::isnan(left));  // what was left in it is no use to anybody
     run.workspace = nullptr;
     expect_objection(run, "lacks its workspace");
     run.workspace = run.pointers[1];
@@ -124,6 +138,105 @@ TEST(CudnnStandin, ObjectsToPlansOfAnotherDevice) {
   FALTUNG_NEEDS_CUDNN();
   const PlanRun run(device_of(cuda::cudnn::device_text(*find_gpu_machine("b200"))));
   expect_objection(run, "another device");
+}
+
+TEST(CudnnStandin, ObjectsToHandles) {
+  FALTUNG_NEEDS_CUDNN();
+  PlanRun idle, elsewhere;
+  (void)functions().destroy(idle.handle);
+  check(functions().create(&idle.handle), "cudnnCreate");
+  expect_objection(idle, "was given no stream");
+  emulator::machine.devices = 2;
+  emulator::machine.current = 1;
+  expect_objection(elsewhere, "another device");
+  emulator::machine = {};
+  Handle handle = nullptr;
+  const auto create_in_capture = [&] {
+    const emulator::Capture capture;
+    (void)functions().create(&handle);
+  };
+  EXPECT_THROW(create_in_capture(), emulator::Violation);
+}
+
+TEST(CudnnStandin, TwoThreadsInOneHandle) {
+  FALTUNG_NEEDS_CUDNN();
+  const PlanRun run;
+  std::atomic<bool> met = false;
+  std::string objection;
+  std::thread other([&] {
+    for (int i = 0; i < 20000 && !met; ++i) {
+      if (!run.objection().empty()) met = true;
+    }
+    met = true;
+  });
+  while (!met && objection.empty()) {
+    try {
+      (void)functions().set_stream(run.handle, nullptr);
+    } catch (const emulator::Violation& violation) {
+      objection = violation.what();
+    }
+  }
+  met = true;
+  other.join();
+  EXPECT_NE(objection.find("two threads use one handle"), std::string::npos) << objection;
+}
+
+// What is computed is read, and nothing else: with beta = 0 the result before is not.
+TEST(CudnnStandin, ReadsWhatItIsGiven) {
+  FALTUNG_NEEDS_CUDNN();
+  PlanRun run;
+  const Tensor unset(DType::f32, {4 * 81}, Device::cuda(0));
+  run.pointers[2] = unset.data();
+  EXPECT_EQ(run.objection(), "");
+  const Tensor never(DType::f32, {4 * 81}, Device::cuda(0));
+  run.pointers[0] = never.data();
+  expect_objection(run, "unset");
+}
+
+// The real library's own answer.
+TEST(CudnnStandin, AttributesOfAnotherTypeAreRefused) {
+  FALTUNG_NEEDS_CUDNN();
+  Descriptor tensor(Kind::tensor);
+  const double id = 1;
+  EXPECT_THROW(tensor.set(Attribute::tensor_id, ValueType::float64, id), DeviceError);
+}
+
+// Each that its header has: an error that names the call and the number, or memory that ran out.
+TEST(CudnnStandin, EveryAnswerIsAnError) {
+  FALTUNG_NEEDS_CUDNN();
+  const PlanRun run;
+  int answers = 0;
+  for (const auto& [first, last] :
+       {std::pair(1001, 1008), std::pair(2000, 2012), std::pair(3000, 3014), std::pair(4000, 4006),
+        std::pair(5000, 5004)}) {
+    for (int status = first; status <= last; ++status) {
+      cudnn_standin().fail("cudnnBackendExecute", 1, status);
+      try {
+        check(run.status(), "cudnnBackendExecute");
+        ADD_FAILURE() << status;
+      } catch (const DeviceError& error) {
+        const std::string words = error.what();
+        EXPECT_NE(words.find("cudnnBackendExecute"), std::string::npos) << words;
+        EXPECT_NE(words.find('(' + std::to_string(status) + ')'), std::string::npos) << words;
+      } catch (const std::bad_alloc&) {
+        EXPECT_TRUE(status == 4003 || status == 4004) << status;
+      }
+      ++answers;
+    }
+  }
+  cudnn_standin().fail("", 0, 0);
+  EXPECT_EQ(answers, 48);
+}
+
+TEST(CudnnStandinDeathTest, ReportsWhatIsNeverDestroyed) {
+  FALTUNG_NEEDS_CUDNN();
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto leak = [] {
+    RawDescriptor raw = nullptr;
+    (void)functions().create_descriptor(Kind::tensor, &raw);
+    std::exit(0);
+  };
+  EXPECT_EXIT(leak(), ::testing::ExitedWithCode(1), "1 descriptors of cuDNN were never destroyed");
 }
 
 TEST(CudnnStandin, FailsOnRequest) {
