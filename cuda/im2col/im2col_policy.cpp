@@ -148,7 +148,7 @@ Cut cut(const Problem& p, const Geometry& g, DType factors, std::int64_t columns
     cut.y_in_place = !copied && stores(factors, p.result_dtype()) &&
                      is_matrix(g, side_of_y(g), g.group_outputs, g.y_channel);
     // The library's bias is one for each row of its result, in its type, rounded with the sum: for
-    // f32 and f64 that is what our store does. What its relu makes of NaN is not said.
+    // f32 that is what our store does. Its relu makes 0 of NaN: docs/engines/cuda-im2col.md.
     cut.adds_bias = offers_bias && cut.y_in_place && epilogue.bias && g.rows_fastest &&
                     g.groups == 1 && p.result_dtype() == p.accumulator;
     if (cut.adds_bias) epilogue.bias = false;

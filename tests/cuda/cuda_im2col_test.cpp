@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <memory>
 #include <string>
 #include <vector>
@@ -194,6 +195,16 @@ TEST(CudaIm2col, EpiloguesInTheProductAndInTheStore) {
   const std::string bias = "op=fwd dtype=f32 n=2 c=4 k=8 in=6x6 f=3x3 pad=1 bias=1 layout=nhwc";
   EXPECT_NE(policy_of(bias).find("bias by cuBLASLt"), std::string::npos);
   expect_agreement(bias);
+  const std::string mixed =
+      "op=fwd dtype=f16:f16:f32 n=2 c=4 k=8 in=6x6 f=3x3 pad=1 bias=1 layout=nhwc";
+  EXPECT_NE(policy_of(mixed).find("bias by cuBLASLt"), std::string::npos);
+  expect_agreement(mixed);
+  for (const char* ours : {"dtype=f16", "dtype=bf16", "dtype=f32 act=relu", "dtype=f32 act=gelu"}) {
+    const std::string line =
+        std::string("op=fwd n=2 c=4 k=8 in=6x6 f=3x3 pad=1 bias=1 layout=nhwc ") + ours;
+    EXPECT_EQ(policy_of(line).find("bias by cuBLASLt"), std::string::npos) << line;
+    expect_agreement(line);
+  }
   // Which the library has not for f64, nor for columns of bias.
   const std::string f64 = "op=fwd dtype=f64 n=2 c=4 k=8 in=6x6 f=3x3 pad=1 bias=1 layout=nhwc";
   EXPECT_EQ(policy_of(f64).find("bias by cuBLASLt"), std::string::npos);
@@ -202,6 +213,22 @@ TEST(CudaIm2col, EpiloguesInTheProductAndInTheStore) {
   expect_agreement("op=fwd dtype=f16 n=2 c=4 k=8 in=6x6 f=3x3 pad=1 bias=1 act=gelu layout=nhwc");
   expect_agreement("op=dgrad dtype=f32 n=2 c=4 k=8 in=6x6 f=3x3 pad=1 alpha=0.5 beta=2");
   expect_agreement("op=wgrad dtype=f32 n=2 c=4 k=8 in=6x6 f=3x3 pad=1 alpha=0.5 beta=2");
+}
+
+// The library's relu makes 0 of it.
+TEST(CudaIm2col, ReluKeepsNaN) {
+  for (const char* layout : {"nchw", "nhwc"}) {
+    const Problem p = Problem::parse(
+        std::string("op=fwd dtype=f32 c=4 k=8 in=9x9 f=3x3 bias=1 act=relu layout=") + layout);
+    test::Operands operands = test::filled_operands(p, test::Fill::small_integers, 1);
+    operands.first.set(
+        p.layout == Layout::channels_last ? Extents{0, 4, 4, 3} : Extents{0, 3, 4, 4},
+        std::nan(""));
+    const test::Array expected =
+        test::run_guarded(test::cpu_device(), reference_engine(), p, operands);
+    EXPECT_TRUE(test::same_elements(
+        expected, test::run_guarded(*test::test_devices()[0], im2col_engine(), p, operands)));
+  }
 }
 
 TEST(CudaIm2col, RefusesWhatItCannotDoRight) {

@@ -239,7 +239,8 @@ void CublasltProduct::run(const void* alpha, const void* a_data, const void* b_d
         for (std::size_t i = 0; i < values.size(); ++i) values[i] += bias[i % d.rows];
       }
       if (has_relu(how.finish)) {
-        for (double& value : values) value = value < 0 ? 0 : value;
+        // NaN becomes 0: reported in forums.developer.nvidia.com/t/329783.
+        for (double& value : values) value = value > 0 ? value : 0;
       }
       all.push_back(std::move(values));
     }
