@@ -215,6 +215,30 @@ TEST(CudaIm2col, EpiloguesInTheProductAndInTheStore) {
   expect_agreement("op=wgrad dtype=f32 n=2 c=4 k=8 in=6x6 f=3x3 pad=1 alpha=0.5 beta=2");
 }
 
+// Tensors that are multiplied where they lie, and begin at one of their elements alone: an
+// algorithm that was promised 16 bytes would fault, so another one runs.
+TEST(CudaIm2col, TensorsOfElementsAlone) {
+  for (const char* line : {"op=fwd dtype=f32 n=2 c=8 k=8 in=4x4 f=1x1",
+                           "op=fwd dtype=f16 n=2 c=8 k=8 g=2 in=4x4 f=1x1 layout=nhwc",
+                           "op=dgrad dtype=f64 n=2 c=8 k=8 in=4x4 f=1x1",
+                           "op=wgrad dtype=f32 n=2 c=8 k=8 in=4x4 f=1x1 layout=nhwc",
+                           "op=fwd dtype=f32 n=2 c=3 k=4 in=9x8 f=3x3 pad=1"}) {
+    SCOPED_TRACE(line);
+    const auto bits = [&](std::int64_t shift) {
+      test::Prepared prepared(im2col_engine(), line, 1, shift);
+      EXPECT_FALSE(prepared.task->facts().bitwise_reproducible);
+      for (test::Prepared::Shifted* operand : {&prepared.x, &prepared.w, &prepared.y}) {
+        (void)cudaMemset(operand->bytes.data(), 0x3c, operand->bytes.bytes());
+      }
+      prepared.run();
+      const Tensor result = prepared.results[0].bytes.to(Device::cpu());
+      const auto* data = static_cast<const std::byte*>(result.data());
+      return std::vector<std::byte>(data + prepared.results[0].begin, data + result.bytes());
+    };
+    EXPECT_EQ(bits(0), bits(1));
+  }
+}
+
 // The library's relu makes 0 of it.
 TEST(CudaIm2col, ReluKeepsNaN) {
   for (const char* layout : {"nchw", "nhwc"}) {
