@@ -25,6 +25,7 @@ set(FALTUNG_CUDA_ENGINE_SOURCES
     cuda/direct/direct_fir.cu
     cuda/direct/direct_kernels.cu
     cuda/direct/direct_lowering.cpp
+    cuda/direct/direct_ordered.cu
     cuda/direct/direct_patch.cu
     cuda/direct/direct_runs.cpp
     cuda/direct/direct_slab.cu

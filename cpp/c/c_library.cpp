@@ -13,6 +13,7 @@
 #include "cpp/c/c_error.hpp"
 #include "cpp/c/c_options.hpp"
 #include "cpp/core/message.hpp"
+#include "cpp/core/planner.hpp"
 
 using namespace faltung;
 using namespace faltung::c;
@@ -30,19 +31,20 @@ std::string device_lines() {
 
 // For a machine that need not be here nothing is prepared, so nothing can be held to a limit.
 void require_engine_alone(const PlanOptions& options, std::string_view machine) {
-  if (options.workspace_limit == std::numeric_limits<std::size_t>::max() && !options.elementwise) {
-    return;
-  }
+  const char* set = nullptr;
+  if (options.workspace_limit != PlanOptions{}.workspace_limit) set = "options.workspace_limit";
+  if (options.accuracy != PlanOptions{}.accuracy) set = "options.accuracy";
+  if (options.elementwise) set = "options.elementwise";
+  if (set == nullptr) return;
   throw InvalidProblem(message(
-      options.elementwise ? "options.elementwise" : "options.workspace_limit",
-      " is set, but for the machine ", machine,
+      set, " is set, but for the machine ", machine,
       " plans are estimated and not prepared; leave it, or explain for a device that is here"));
 }
 
 std::string explained(const Problem& problem, std::string_view place, const PlanOptions& options) {
   if (find_cpu_machine(place) || find_gpu_machine(place)) {
     require_engine_alone(options, place);
-    return explain_for(problem, place, options.engine);
+    return explain_for(asked_problem(problem, options), place, options.engine);
   }
   return Plan::make(problem, Device::parse(place), options).explain();
 }

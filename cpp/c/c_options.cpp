@@ -50,6 +50,14 @@ T sized(const T* given, const T& defaults, std::size_t first, std::string_view n
   return result;
 }
 
+Accuracy accuracy(std::int32_t value) {
+  if (value == FALTUNG_ACCURACY_NORMWISE) return Accuracy::normwise;
+  if (value == FALTUNG_ACCURACY_ELEMENTWISE) return Accuracy::elementwise;
+  throw InvalidProblem(message("options.accuracy is ", value,
+                               "; use FALTUNG_ACCURACY_NORMWISE (0) or "
+                               "FALTUNG_ACCURACY_ELEMENTWISE (1)"));
+}
+
 bool flag(std::int32_t value, std::string_view name) {
   if (value == 0 || value == 1) return value != 0;
   throw InvalidProblem(message("options.", name, " is ", value, "; use 0 or 1"));
@@ -81,6 +89,8 @@ Options options_of(const faltung_options* options) {
   result.plan.workspace_limit = static_cast<std::size_t>(
       std::min<std::uint64_t>(given.workspace_limit, std::numeric_limits<std::size_t>::max()));
   result.plan.elementwise = flag(given.elementwise, "elementwise");
+  result.plan.accuracy = accuracy(given.accuracy);
+  result.plan.reproducible = flag(given.reproducible, "reproducible");
   result.plan.flush_subnormals = flag(given.flush_subnormals, "flush_subnormals");
   if ((given.allocate == nullptr) != (given.deallocate == nullptr)) {
     throw InvalidProblem(message("options.", given.allocate == nullptr ? "allocate" : "deallocate",

@@ -66,7 +66,8 @@ faltung_facts facts_of(PlanState& state) {
           .memory_passes = facts.memory_passes,
           .spreads_non_finite = facts.spreads_non_finite,
           .flushes_subnormals = facts.flushes_subnormals,
-          .bitwise_reproducible = facts.bitwise_reproducible};
+          .bitwise_reproducible = facts.bitwise_reproducible,
+          .reproducible = facts.reproducible};
 }
 
 }  // namespace

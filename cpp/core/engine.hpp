@@ -94,6 +94,10 @@ class Engine {
   /// Whether it handles tensors without elements; the planner asks others only about full ones.
   [[nodiscard]] virtual bool takes_empty_tensors() const { return false; }
 
+  /// Whether it offers ways that sum in the order of order.hpp where a problem needs one, and only
+  /// these; the planner asks others only about problems that need none.
+  [[nodiscard]] virtual bool keeps_order() const { return false; }
+
   /// The rows of its table, in the order in which they are tried.
   [[nodiscard]] virtual std::vector<WayText> ways() const = 0;
 

@@ -36,6 +36,8 @@ Problem normal_form(const Problem& problem) {
       if (!strides->empty()) *strides = without(*strides, first_axis + i);
     }
   }
+  // Their bits are the same in any order.
+  if (is_integer(p.accumulator) && p.math == Math::reproducible) p.math = Math::strict;
   leave_out_compact(p.x_strides, p.x_shape());
   leave_out_compact(p.w_strides, p.w_shape());
   leave_out_compact(p.y_strides, p.y_shape());

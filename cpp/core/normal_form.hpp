@@ -11,6 +11,7 @@ namespace faltung {
 ///     unit axes     axes of one element and one tap without padding are left out, as long as one
 ///                   axis stays; engines find long rows then, and at most three axes more often
 ///     strides       that are those of compact tensors are left out
+///     math          that is reproducible, of integer sums, which are so anyway, is strict
 [[nodiscard]] Problem normal_form(const Problem& problem);
 
 }  // namespace faltung

@@ -136,7 +136,7 @@ void read_types(const Words& words, Problem& problem, DType (*filter_of)(DType))
   if (const Word* math = words.find("math")) {
     problem.math = static_cast<Math>(math->choice(math_names));
     math->require(!tf32 || problem.math == Math::fast,
-                  "dtype=tf32 means math=fast; write dtype=f32 for strict math");
+                  "dtype=tf32 means math=fast; write dtype=f32 for any other");
   }
 }
 

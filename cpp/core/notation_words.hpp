@@ -16,7 +16,7 @@ namespace faltung::notation {
 // What each enumeration is called in the notation, in the order of its values.
 inline constexpr std::array<std::string_view, 3> pass_names = {"fwd", "dgrad", "wgrad"};
 inline constexpr std::array<std::string_view, 2> layout_names = {"nchw", "nhwc"};
-inline constexpr std::array<std::string_view, 2> math_names = {"strict", "fast"};
+inline constexpr std::array<std::string_view, 3> math_names = {"strict", "fast", "reproducible"};
 inline constexpr std::array<std::string_view, 2> overflow_names = {"wrap", "saturate"};
 inline constexpr std::array<std::string_view, 2> rounding_names = {"truncate", "nearest_even"};
 inline constexpr std::array<std::string_view, 6> activation_names = {"none", "relu", "leaky_relu",

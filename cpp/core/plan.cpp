@@ -118,6 +118,7 @@ std::string text_of(const PlanFacts& facts) {
   if (!facts.instruction_set.empty()) text += ", " + facts.instruction_set;
   text += message(", ", facts.memory_passes,
                   facts.memory_passes == 1 ? " pass over memory" : " passes over memory");
+  if (facts.reproducible) text += ", the same bits everywhere";
   if (!facts.bitwise_reproducible) text += ", bits may change from run to run";
   if (facts.watches_range) text += ", sums results anew that are small beside their data";
   if (facts.flushes_subnormals) text += ", subnormal numbers count as zero";
@@ -229,7 +230,9 @@ Plan::~Plan() = default;
 
 Plan Plan::make(const Problem& problem, const Device& device, const PlanOptions& options) {
   Choice choice = choose_engine(problem, device, options);
-  if (choice.engine == nullptr) throw NoEngine(refusal(problem, device, choice, options));
+  if (choice.engine == nullptr) {
+    throw NoEngine(refusal(asked_problem(problem, options), device, choice, options));
+  }
   auto state = std::make_unique<State>();
   state->problem = problem;
   state->device = device;
@@ -316,14 +319,18 @@ PlanFacts Plan::facts() const {
   PlanFacts facts = state_->choice.task->facts();
   facts.workspace_bytes = workspace_bytes();
   facts.flushes_subnormals = facts.flushes_subnormals || state_->options.flush_subnormals;
+  const Problem asked = asked_problem(state_->problem, state_->options);
+  facts.reproducible =
+      asked.math == Math::reproducible || error_bound().kind == ErrorBound::Kind::exact;
   return facts;
 }
 ErrorBound Plan::error_bound() const noexcept { return state_->choice.task->error_bound(); }
 double Plan::estimate_us() const noexcept { return state_->choice.estimate_us; }
 
 std::string Plan::explain() const {
-  const std::string asked = to_string(state_->problem);
-  const std::string normal = to_string(normal_form(state_->problem));
+  const Problem problem = asked_problem(state_->problem, state_->options);
+  const std::string asked = to_string(problem);
+  const std::string normal = to_string(normal_form(problem));
   std::string text = message("problem    ", asked, normal == asked ? "" : "\nsame as    " + normal);
   text += message("\ndevice     ", state_->device, "\nengine     ", engine(), '/', way(),
                   state_->choice.by_wisdom ? ", the fastest measured" : "", "\npolicy     ",

@@ -13,6 +13,7 @@
 #include "cpp/core/machine.hpp"
 #include "cpp/core/message.hpp"
 #include "cpp/core/normal_form.hpp"
+#include "cpp/core/order.hpp"
 
 namespace faltung {
 namespace {
@@ -72,6 +73,14 @@ Offer judge(const Engine& engine, const Problem& problem, const Device& device,
   if (!has_way(engine, wish.way)) return Offer::no(message("has no way '", wish.way, "'"));
   if (has_empty_tensor(problem) && !engine.takes_empty_tensors()) {
     return Offer::no("a tensor is empty, which it leaves to another engine");
+  }
+  if (needs_order(problem) && !has_empty_tensor(problem)) {
+    if (std::string reason = order_refusal(problem); !reason.empty()) return Offer::no(reason);
+    if (!engine.keeps_order()) {
+      return Offer::no(
+          "sums in an order of its own, and math=reproducible asks for one that every "
+          "device keeps");
+    }
   }
   return engine.offer(problem, device, wish.way);
 }
@@ -229,6 +238,17 @@ bool EngineWish::means(std::string_view name) const {
 
 void check_engine(std::string_view engine) { require_known(EngineWish(engine)); }
 
+Problem asked_problem(const Problem& problem, const PlanOptions& options) {
+  Problem asked = problem;
+  if (options.reproducible) asked.math = Math::reproducible;
+  if (asked.math == Math::reproducible && options.flush_subnormals) {
+    throw InvalidProblem(
+        "flush_subnormals is set with reproducible, but what counts as zero then depends on the "
+        "processor; leave one of them out");
+  }
+  return asked;
+}
+
 std::string lesser_promise(const PlanFacts& mine, const PlanFacts& theirs) {
   if (theirs.bitwise_reproducible && !mine.bitwise_reproducible) {
     return "its bits may change from run to run, those of the estimated plan do not";
@@ -251,7 +271,7 @@ Choice choose_engine(const Problem& given, const Device& device, const PlanOptio
                      Wisdom wisdom) {
   const FloatEnvironment environment;  // for tables and estimates
   given.validate();
-  const Problem problem = normal_form(given);
+  const Problem problem = normal_form(asked_problem(given, options));
   const EngineWish wish(options.engine);
   require_known(wish);
   const auto engines = engine_list();
@@ -293,7 +313,7 @@ std::vector<Candidate> way_candidates(const Problem& given, const Device& device
                                       const PlanOptions& options) {
   const FloatEnvironment environment;
   given.validate();
-  const Problem problem = normal_form(given);
+  const Problem problem = normal_form(asked_problem(given, options));
   const EngineWish wish(options.engine);
   require_known(wish);
   std::vector<Candidate> list;

@@ -37,6 +37,11 @@ void check_engine(std::string_view engine);
 /// Whether x, w or y has no elements; see Engine::takes_empty_tensors.
 [[nodiscard]] bool has_empty_tensor(const Problem& problem);
 
+/// A problem as the options ask for it: what they say about it is in the problem, too.
+///
+/// @throws InvalidProblem if the options contradict each other.
+[[nodiscard]] Problem asked_problem(const Problem& problem, const PlanOptions& options);
+
 /// Why runs with the facts `mine` are less well-behaved than those with `theirs`, of the plan that
 /// estimates would choose; empty if they are not. What was measured is held to it.
 [[nodiscard]] std::string lesser_promise(const PlanFacts& mine, const PlanFacts& theirs);
@@ -44,10 +49,10 @@ void check_engine(std::string_view engine);
 /// Whether a choice goes by what was measured.
 enum class Wisdom : std::uint8_t { used, unused };
 
-/// Asks every engine for the problem's normal_form(), drops the refusals and what breaks an option,
-/// keeps the smallest estimate, or the fastest measured way (wisdom.hpp) if it promises no less
-/// than that. An engine whose way breaks a limit of workspace, or the accuracy, is asked for its
-/// other ways.
+/// Asks every engine for the normal_form() of the problem as it is asked for, drops the refusals
+/// and what breaks an option, keeps the smallest estimate, or the fastest measured way (wisdom.hpp)
+/// if it promises no less than that. An engine whose way breaks a limit of workspace, or the
+/// accuracy, is asked for its other ways.
 ///
 /// @throws InvalidProblem if the problem is not valid or options.engine names no engine.
 [[nodiscard]] Choice choose_engine(const Problem& problem, const Device& device,

@@ -66,7 +66,7 @@ void check_enums(const Problem& p) {
   check_enum("output dtype", p.output, u64);
   check_enum("accumulator acc", p.accumulator, u64);
   check_enum("layout", p.layout, Layout::channels_last);
-  check_enum("math", p.math, Math::fast);
+  check_enum("math", p.math, Math::reproducible);
   check_enum("overflow", p.overflow, Overflow::saturate);
   check_enum("rounding round", p.rounding, Rounding::nearest_even);
   check_enum("activation act", p.epilogue.activation.kind, ActivationKind::clamp);

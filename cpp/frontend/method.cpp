@@ -60,6 +60,7 @@ PlanOptions plan_options(const Problem& problem, Method method, const Execution&
   options.workspace_limit = workspace_limit(run);
   options.elementwise = method == Method::direct;
   options.accuracy = run.accuracy;
+  options.reproducible = run.reproducible;
   options.flush_subnormals = run.flush_subnormals;
   options.allocator = run.allocator;
   return options;

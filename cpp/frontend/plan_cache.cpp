@@ -30,6 +30,7 @@ struct Key {
   std::size_t workspace_limit;
   bool elementwise;
   Accuracy accuracy;
+  bool reproducible;
   bool flush_subnormals;
   int threads;
   std::size_t target;    ///< the instruction set
@@ -189,6 +190,7 @@ std::shared_ptr<const Plan> kept_plan(const Problem& problem, const Device& devi
           options.workspace_limit,
           options.elementwise,
           options.accuracy,
+          options.reproducible,
           options.flush_subnormals,
           threads(),
           instruction_set(),

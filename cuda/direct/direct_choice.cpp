@@ -2,6 +2,8 @@
 
 #include "cpp/core/error_terms.hpp"
 #include "cpp/core/message.hpp"
+#include "cpp/core/order.hpp"
+#include "cpp/core/sum_blocks.hpp"
 #include "cuda/direct/direct_runs.hpp"
 
 namespace faltung::cuda::direct {
@@ -87,6 +89,21 @@ Choice cut_patch(const Call& call, bool) {
   return {t, microseconds(call, t)};
 }
 
+bool is_ordered(const Call& call) { return needs_order(call.problem); }
+
+Choice cut_ordered(const Call& call, bool) {
+  const auto& [p, g, gpu] = call;
+  OrderedTiling t;
+  const Extents steps =
+      sum_steps({g.group_inputs, g.axis[0].filter, g.axis[1].filter, g.axis[2].filter});
+  const ChunkLimit limit{.rows = std::min<std::int64_t>(steps[2], 256),
+                         .cols = std::min<std::int64_t>(steps[3], 4096),
+                         .in_order = true};
+  static_cast<ChunkTiling&>(t) = choose_tiling(g, sum_bytes(p), limit);
+  std::copy(steps.begin(), steps.end(), t.block);
+  return {t, microseconds(call, t)};
+}
+
 bool is_tile(const Call&) { return true; }
 
 Choice cut_tile(const Call& call, bool) {
@@ -107,6 +124,8 @@ constexpr KernelWay way(std::string_view name, std::string_view takes, bool (*se
 }
 
 constexpr KernelWay all_ways[] = {
+    way<cut_ordered>("in_order", "what math=reproducible asks for, real sums, to three axes",
+                     is_ordered),
     way<cut_fir>("fir", "one filter of 2 to 1024 taps along dense rows, sums in f32, f64 or c64",
                  is_fir),
     way<cut_band>("band",
@@ -142,16 +161,30 @@ std::string words(const PatchTiling& t) {
   return message("tiles of ", t.rows, 'x', t.cols, ", patches of ", patch_rows, 'x', patch_columns,
                  " in registers");
 }
+std::string words(const ChunkTiling& t);
+std::string words(const OrderedTiling& t) {
+  const auto& [c, z, y, x] = t.block;
+  return message("in order, sums of ", c, 'x', z, 'x', y, 'x', x, " products, ",
+                 words(static_cast<const ChunkTiling&>(t)));
+}
 std::string words(const ChunkTiling& t) {
   return message("tiles of ", t.rows, 'x', t.cols, t.folded ? " in one row" : "", ", ", t.threads(),
                  " threads, ", t.chunk_rows, 'x', t.chunk_cols, " taps at a time",
                  t.dense ? ", vectors" : "");
 }
 
+double ordered_error(const Problem& p, const Geometry& g, const OrderedTiling& t) {
+  const Extents terms{g.group_inputs, g.axis[0].filter, g.axis[1].filter, g.axis[2].filter};
+  return sum_error(sum_roundings(terms, {t.block[0], t.block[1], t.block[2], t.block[3]}),
+                   p.accumulator);
+}
+
 }  // namespace
 
 double Choice::error(const Problem& p, const Geometry& g) const {
   if (std::holds_alternative<BandTiling>(tiling)) return band_error(g);
+  if (const auto* ordered = std::get_if<OrderedTiling>(&tiling))
+    return ordered_error(p, g, *ordered);
   double terms = static_cast<double>(g.group_inputs);
   for (const AxisGeometry& axis : g.axis) terms *= static_cast<double>(axis.filter);
   return sum_error(terms, p.accumulator);

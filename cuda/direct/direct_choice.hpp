@@ -19,8 +19,8 @@
 namespace faltung::cuda::direct {
 
 /// What a kernel is asked to do: the alternative names it.
-using Tiling =
-    std::variant<ChunkTiling, WalkTiling, FirTiling, BandTiling, SlabTiling, PatchTiling>;
+using Tiling = std::variant<ChunkTiling, OrderedTiling, WalkTiling, FirTiling, BandTiling,
+                            SlabTiling, PatchTiling>;
 
 /// A kernel and how it is cut, and its predicted time.
 struct Choice {

@@ -1,6 +1,7 @@
 #include "cuda/direct/direct_engine.hpp"
 
 #include "cpp/core/message.hpp"
+#include "cpp/core/order.hpp"
 #include "cuda/direct/direct_choice.hpp"
 #include "cuda/direct/direct_launch.hpp"
 #include "cuda/direct/direct_lowering.hpp"
@@ -64,6 +65,7 @@ class DirectEngine final : public Engine {
   std::string_view name() const override { return "cuda.direct"; }
   DeviceKind device_kind() const override { return DeviceKind::cuda; }
   bool takes_empty_tensors() const override { return true; }
+  bool keeps_order() const override { return true; }
   std::vector<WayText> ways() const override { return texts(direct::ways()); }
 
  private:
@@ -72,6 +74,8 @@ class DirectEngine final : public Engine {
     if (!refusal.empty()) return Offer::no(std::move(refusal));
     // Kernels differ in the order of their sums: one is chosen for every device, and cut for this.
     direct::Call call{p, direct::lower(p), reference_gpu_machine()};
+    const bool other_order = needs_order(p) && !wanted.empty() && wanted != "in_order";
+    if (other_order) return Offer::no(message(wanted, " sums in an order of its own"));
     const direct::KernelWay* way = choose_way(direct::ways(), call, wanted, refusal);
     if (way == nullptr) return Offer::no(std::move(refusal));
     call.gpu = gpu_machine(device.index);

@@ -28,6 +28,12 @@ struct ChunkTiling : TileGrid {
   FALTUNG_HOST_DEVICE constexpr int threads() const { return threads_x * threads_y; }
 };
 
+/// The same for sums in the order of cpp/core/order.hpp: chunks follow each other in it, and blocks
+/// of so many steps along [input channel, taps of each axis] have partial sums of their own.
+struct OrderedTiling : ChunkTiling {
+  std::int64_t block[4] = {1, 1, 1, 1};
+};
+
 /// Where a tile of it lies: one that is folded lies along a row.
 FALTUNG_HOST_DEVICE constexpr TileIndex tile_index(const BatchGeometry& g, const ChunkTiling& t,
                                                    std::int64_t number) {

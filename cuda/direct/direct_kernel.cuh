@@ -246,9 +246,13 @@ __device__ bool store_vectors(const Arguments& a, const ChunkTiling& t, const Ti
 
 /// Any result: the sums go through shared memory, so that neighbouring threads finish and store
 /// neighbouring elements, and the epilogue is compiled once.
-template <typename Acc, bool dense, int rows, int v_count>
-__device__ void store_tile(const Arguments& a, const ChunkTiling& t, const TileIndex& at,
-                           bool framed, Shared<Acc> stage, const Acc (&sum)[rows][v_count]) {
+///
+/// @param terms  (y, x) -> Acc, an output by the definition, for one that is not finite in a tile
+///               that is framed
+template <typename Acc, bool dense, int rows, int v_count, typename Terms>
+__device__ __forceinline__ void store_tile(const Arguments& a, const ChunkTiling& t,
+                                           const TileIndex& at, bool framed, Shared<Acc> stage,
+                                           const Acc (&sum)[rows][v_count], const Terms& terms) {
   const AxisGeometry& ay = a.geometry.axis[1];
   const AxisGeometry& ax = a.geometry.axis[2];
   __syncthreads();  // the window has been read
@@ -279,7 +283,7 @@ __device__ void store_tile(const Arguments& a, const ChunkTiling& t, const TileI
     const std::int64_t x = first_column(t, at, row) + col;
     if (y < ay.output && x < ax.output) {
       Acc value = stage[row * t.cols + col];
-      if (framed && !is_finite(value)) value = sum_of_terms<Acc>(a, at, y, x);
+      if (framed && !is_finite(value)) value = terms(y, x);
       finish_element(a.epilogue, value, at.k, a.y, a.y_type,
                      row_offset(a, t, at, row) + x * ax.y_stride);
     }
@@ -342,7 +346,9 @@ __global__ void __launch_bounds__(max_threads, 2)
     if constexpr (dense) {
       if (!framed && store_vectors(a, t, at, sum)) continue;
     }
-    store_tile<Acc, dense>(a, t, at, framed, window, sum);
+    store_tile<Acc, dense>(a, t, at, framed, window, sum, [&](std::int64_t y, std::int64_t x) {
+      return sum_of_terms<Acc>(a, at, y, x);
+    });
   }
 }
 

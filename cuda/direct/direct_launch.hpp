@@ -15,6 +15,9 @@ namespace faltung::cuda::direct {
 /// Any types.
 void start(const Arguments& arguments, const ChunkTiling& t, LaunchQueue stream);
 
+/// Sums in f32 or f64.
+void start(const Arguments& arguments, const OrderedTiling& t, LaunchQueue stream);
+
 /// Sums in f32, f64 or i32.
 void start(const Arguments& arguments, const WalkTiling& t, LaunchQueue stream);
 

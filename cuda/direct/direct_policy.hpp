@@ -115,8 +115,15 @@ constexpr double tiling_cost(const Geometry& g, const ChunkTiling& t) {
   return (chunks * values * CostModel::value + terms) / used;
 }
 
+/// Most taps of a chunk.
+struct ChunkLimit {
+  std::int64_t rows = 256, cols = 4096;
+  bool in_order = false;  ///< rows of taps follow each other: more than one only if they are whole
+};
+
 /// The cheapest tiling. There is always one: chunks of one tap need no more than the tile itself.
-inline ChunkTiling choose_tiling(const Geometry& g, int accumulator_bytes) {
+inline ChunkTiling choose_tiling(const Geometry& g, int accumulator_bytes,
+                                 const ChunkLimit& limit = {}) {
   const AxisGeometry& ay = g.axis[1];
   const AxisGeometry& ax = g.axis[2];
   const int vector = 16 / accumulator_bytes;
@@ -127,12 +134,12 @@ inline ChunkTiling choose_tiling(const Geometry& g, int accumulator_bytes) {
   ChunkTiling best;
   double min = -1;
   for (int threads_y = max_y; threads_y >= 1; threads_y /= 2) {
-    for (std::int64_t rows = std::min<std::int64_t>(ay.filter, 256);; rows = divide_up(rows, 2)) {
-      for (std::int64_t cols = std::min<std::int64_t>(ax.filter, 4096);;
-           cols = divide_up(cols, 2)) {
+    for (std::int64_t rows = std::min(ay.filter, limit.rows);; rows = divide_up(rows, 2)) {
+      for (std::int64_t cols = std::min(ax.filter, limit.cols);; cols = divide_up(cols, 2)) {
         const ChunkTiling t = make_tiling(g, accumulator_bytes, threads_x, threads_y, rows, cols);
         const double cost = t.window_size == 0 ? -1 : tiling_cost(g, t);
-        if (cost >= 0 && (min < 0 || cost < min)) {
+        const bool whole = cols >= std::min(ax.filter, limit.cols);
+        if (cost >= 0 && (min < 0 || cost < min) && (!limit.in_order || rows == 1 || whole)) {
           best = t;
           min = cost;
         }

@@ -193,4 +193,12 @@ KernelRun run_of(const Geometry& g, const ChunkTiling& t, DType accumulator, DTy
   return run;
 }
 
+KernelRun run_of(const Geometry& g, const OrderedTiling& t, DType accumulator, DType input,
+                 double bytes) {
+  KernelRun run = run_of(g, static_cast<const ChunkTiling&>(t), accumulator, input, bytes);
+  run.cost = &kernel_cost(kernel_name("direct::ordered_kernel",
+                                      {kernel_type(accumulator), t.dense ? "true" : "false"}));
+  return run;
+}
+
 }  // namespace faltung::cuda::direct

@@ -13,6 +13,8 @@ namespace faltung::cuda::direct {
 
 [[nodiscard]] KernelRun run_of(const Geometry& g, const ChunkTiling& t, DType accumulator,
                                DType input, double bytes);
+[[nodiscard]] KernelRun run_of(const Geometry& g, const OrderedTiling& t, DType accumulator,
+                               DType input, double bytes);
 [[nodiscard]] KernelRun run_of(const Geometry& g, const WalkTiling& t, DType accumulator,
                                DType input, double bytes);
 [[nodiscard]] KernelRun run_of(const Geometry& g, const FirTiling& t, DType accumulator,

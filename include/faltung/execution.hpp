@@ -29,6 +29,8 @@ struct Execution {
   std::size_t workspace_limit = std::numeric_limits<std::size_t>::max();
   /// As PlanOptions::accuracy, for every plan of the call.
   Accuracy accuracy = Accuracy::normwise;
+  /// As PlanOptions::reproducible, for every plan of the call.
+  bool reproducible = false;
   /// As PlanOptions::flush_subnormals, for all arithmetic of the call.
   bool flush_subnormals = false;
   /// Of the data that a call needs memory for: a result that is returned, scratch memory,

@@ -86,6 +86,12 @@ typedef struct faltung_view {
   faltung_device device;   ///< where the data are
 } faltung_view;
 
+/// What faltung_options.accuracy may be; Accuracy of accuracy.hpp.
+enum faltung_accuracy {
+  FALTUNG_ACCURACY_NORMWISE = 0,    ///< errors measured by the data that are transformed together
+  FALTUNG_ACCURACY_ELEMENTWISE = 1  ///< by the magnitudes of each output's own products
+};
+
 /// What a plan is asked to be. Begin with FALTUNG_OPTIONS_INIT. PlanOptions of plan.hpp says more
 /// of each.
 typedef struct faltung_options {
@@ -100,11 +106,13 @@ typedef struct faltung_options {
   void* (*allocate)(void* context, size_t bytes, size_t alignment, void* stream);
   /// Takes it back, with the same numbers.
   void (*deallocate)(void* context, void* data, size_t bytes, size_t alignment, void* stream);
+  int32_t accuracy;      ///< a faltung_accuracy
+  int32_t reproducible;  ///< 1 gives the same bits for any batch, thread count and device
 } faltung_options;
 
 /// Everything by default; members may be changed afterwards.
 #define FALTUNG_OPTIONS_INIT \
-  { sizeof(faltung_options), NULL, UINT64_MAX, 0, 0, NULL, NULL, NULL }
+  { sizeof(faltung_options), NULL, UINT64_MAX, 0, 0, NULL, NULL, NULL, 0, 0 }
 
 /// What one run takes beside operands and result. Begin with FALTUNG_RUN_OPTIONS_INIT.
 typedef struct faltung_run_options {
@@ -144,6 +152,7 @@ typedef struct faltung_facts {
   int32_t spreads_non_finite;   ///< whether NaN may reach outputs that the definition leaves finite
   int32_t flushes_subnormals;   ///< whether subnormal numbers count as zero
   int32_t bitwise_reproducible;  ///< whether equal operands give equal bits
+  int32_t reproducible;          ///< and so for any batch, instruction set and device
 } faltung_facts;
 
 /// A problem ready to run. Any number of threads may run one plan at once if results and lent

@@ -59,6 +59,11 @@ struct PlanOptions {
   /// engines may have, too: outputs far smaller than their data are then summed anew. The plan's
   /// bound says how far they may be off.
   Accuracy accuracy = Accuracy::normwise;
+  /// Makes Problem::math `reproducible`: every result has the same bits for any batch, number of
+  /// threads, instruction set, device and memory layout, those of the order of
+  /// docs/reproducible.md. Forward passes with real sums, and data gradients that are such; sums of
+  /// integers are so anyway. Other problems are refused, and so is `flush_subnormals`.
+  bool reproducible = false;
   /// Runs take subnormal numbers of f32, f64 and bf16 as zero, in operands and in results, on all
   /// threads alike: FTZ and DAZ of x86, FZ of aarch64. Arithmetic with them takes up to 200 times
   /// as long on some processors. error_bound() then holds but for products and sums that small. Of
@@ -81,6 +86,9 @@ struct PlanFacts {
   bool watches_range = false;
   /// Whether equal operands give equal bits, whatever the number of threads and the memory.
   bool bitwise_reproducible = true;
+  /// Whether bits are the same for any batch, instruction set and device, too:
+  /// docs/reproducible.md.
+  bool reproducible = false;
   std::size_t workspace_bytes = 0;  ///< scratch memory that a run needs
   /// How often a run goes over data as large as the operands and the result: once if everything is
   /// read once and stored once, more often if there are arrays in between.

@@ -74,9 +74,13 @@ enum class Pass : std::uint8_t { forward, backward_data, backward_filter };
 ///     channels_last   x [n, spatial..., c]  w [k, spatial..., c/g]  y [n, spatial..., k]
 enum class Layout : std::uint8_t { channels_first, channels_last };
 
-/// `strict`: as good as direct summation in the accumulator type. `fast`: TF32 and reduced
-/// accumulation are allowed.
-enum class Math : std::uint8_t { strict, fast };
+/// How sums may be formed.
+enum class Math : std::uint8_t {
+  strict,       ///< as good as direct summation in the accumulator type
+  fast,         ///< TF32 and reduced accumulation are allowed
+  reproducible  ///< in one order, by fused products: the same bits wherever it runs, see
+                ///< PlanOptions::reproducible
+};
 
 /// What becomes of a number that an integer result cannot hold.
 enum class Overflow : std::uint8_t {

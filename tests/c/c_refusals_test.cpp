@@ -160,7 +160,11 @@ TEST_F(CRefusals, OfSizes) {
     return status;
   };
   faltung_options options = FALTUNG_OPTIONS_INIT;
-  for (const std::size_t size : {std::size_t{0}, std::size_t{8}, sizeof options - 1, SIZE_MAX}) {
+  constexpr std::size_t first_size = 56;  // without accuracy and what follows
+  options.reproducible = 7;               // which is not looked at then
+  options.size = first_size;
+  EXPECT_EQ(create(options), FALTUNG_OK) << faltung_last_error();
+  for (const std::size_t size : {std::size_t{0}, std::size_t{8}, first_size - 1, SIZE_MAX}) {
     options.size = size;
     expect_refused(create(options),
                    {"options.size is " + std::to_string(size), "sizeof(faltung_options)"});
@@ -172,7 +176,7 @@ TEST_F(CRefusals, OfSizes) {
   newer.known.size = sizeof newer;
   EXPECT_EQ(create(newer.known), FALTUNG_OK) << faltung_last_error();
   newer.unknown = 1;
-  expect_refused(create(newer.known), {"options.size is 64", "beyond the 56 bytes"});
+  expect_refused(create(newer.known), {"options.size is 72", "beyond the 64 bytes"});
 
   faltung_run_options run_options = FALTUNG_RUN_OPTIONS_INIT;
   run_options.size = 4;
@@ -199,6 +203,11 @@ TEST_F(CRefusals, OfOptions) {
     expect_refused(faltung_plan_create(line, "cpu", &options, &made), parts);
   };
   refuse([](faltung_options& o) { o.elementwise = 2; }, {"options.elementwise is 2", "0 or 1"});
+  refuse([](faltung_options& o) { o.accuracy = 2; },
+         {"options.accuracy is 2", "FALTUNG_ACCURACY_ELEMENTWISE"});
+  refuse([](faltung_options& o) { o.reproducible = 3; }, {"options.reproducible is 3"});
+  refuse([](faltung_options& o) { o.reproducible = o.flush_subnormals = 1; },
+         {"flush_subnormals is set with reproducible"});
   refuse([](faltung_options& o) { o.flush_subnormals = -1; }, {"options.flush_subnormals is -1"});
   refuse([](faltung_options& o) { o.engine = "cpu.magic"; }, {"engine 'cpu.magic' is not known"});
   refuse([](faltung_options& o) { o.allocator_context = &o; }, {"options.allocator_context"});
@@ -211,6 +220,10 @@ TEST_F(CRefusals, OfOptions) {
   limited.workspace_limit = 0;
   expect_refused(faltung_explain(line, "avx2_laptop", &limited, nullptr, 0, nullptr),
                  {"options.workspace_limit", "avx2_laptop"});
+  limited = FALTUNG_OPTIONS_INIT;
+  limited.accuracy = FALTUNG_ACCURACY_ELEMENTWISE;
+  expect_refused(faltung_explain(line, "avx2_laptop", &limited, nullptr, 0, nullptr),
+                 {"options.accuracy", "avx2_laptop"});
   expect_refused(faltung_plan_create(line, "tpu", nullptr, &made), {"device 'tpu' is not known"});
   expect_refused(faltung_plan_create(line, "", nullptr, &made), {"device '' is not known"});
   EXPECT_EQ(faltung_plan_create(line, nullptr, nullptr, &made), FALTUNG_OK);

@@ -77,7 +77,7 @@ TEST(BadProblem, EveryBadFieldIsRefusedByName) {
       {[](Problem& p) { p.output = DType(14); }, {"output dtype", "14", "names nothing"}},
       {[](Problem& p) { p.accumulator = DType(99); }, {"accumulator acc", "99", "names nothing"}},
       {[](Problem& p) { p.layout = Layout(2); }, {"layout", "2", "names nothing"}},
-      {[](Problem& p) { p.math = Math(2); }, {"math", "2", "names nothing"}},
+      {[](Problem& p) { p.math = Math(3); }, {"math", "3", "names nothing"}},
       {[](Problem& p) { p.overflow = Overflow(7); }, {"overflow", "7", "names nothing"}},
       {[](Problem& p) { p.rounding = Rounding(2); }, {"rounding round", "2", "names nothing"}},
       {[](Problem& p) { p.epilogue.activation.kind = ActivationKind(6); },

@@ -169,9 +169,10 @@ std::string_view name(MeasureOutcome outcome) noexcept {
   return names[static_cast<std::size_t>(outcome)];
 }
 
-Measurement measure(const Problem& problem, const Device& device, const PlanOptions& options,
+Measurement measure(const Problem& given, const Device& device, const PlanOptions& options,
                     const MeasureOptions& how) {
   check(how, device);
+  const Problem problem = asked_problem(given, options);
   const Entries entries(problem, device, options, how);
   Measurement found;
   if (!entries.contenders().empty() && !has_empty_tensor(problem)) {
@@ -191,8 +192,9 @@ Measurement measure(const Problem& problem, const Device& device, const PlanOpti
   return found;
 }
 
-Plan plan_measured(const Problem& problem, const Device& device, const PlanOptions& options,
+Plan plan_measured(const Problem& given, const Device& device, const PlanOptions& options,
                    const MeasureOptions& how) {
+  const Problem problem = asked_problem(given, options);
   if (wisdom_of(problem, device).empty()) (void)measure(problem, device, options, how);
   return Plan::make(problem, device, options);
 }

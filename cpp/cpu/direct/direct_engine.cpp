@@ -12,14 +12,15 @@ class DirectEngine final : public Engine {
  public:
   std::string_view name() const override { return "cpu.direct"; }
   DeviceKind device_kind() const override { return DeviceKind::cpu; }
+  bool keeps_order() const override { return true; }
   std::vector<WayText> ways() const override { return texts(direct::ways()); }
 
  private:
   Offer answer(const Problem& problem, const Device&, std::string_view wanted) const override {
     const Problem p = direct::lowered(problem);
     std::string refusal;
-    const direct::DirectWay* way = choose_way(direct::ways(), p, wanted, refusal);
-    if (way == nullptr) return Offer::no(wanted.empty() ? too_wide(p) : refusal);
+    const direct::DirectWay* way = direct::choose_direct_way(p, wanted, refusal);
+    if (way == nullptr) return Offer::no(refusal.empty() ? too_wide(p) : refusal);
     const double us = way->us(p);
     return {.refusal = {},
             .way = way->name,

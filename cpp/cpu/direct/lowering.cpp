@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cpp/core/geometry.hpp"
+#include "cpp/core/order.hpp"
 
 namespace faltung::direct {
 namespace {
@@ -24,7 +25,8 @@ bool is_forward_in_disguise(const Problem& p) {
   const bool dilated =
       std::ranges::any_of(p.axes, [](const Axis& a) { return a.input_dilation > 1; });
   return std::ranges::all_of(p.axes, [&](const Axis& axis) {
-    return (axis.stride == 1 || dilated) && !sends_back(axis.below) && !sends_back(axis.above);
+    return (axis.stride == 1 || dilated || needs_order(p)) && !sends_back(axis.below) &&
+           !sends_back(axis.above);
   });
 }
 
@@ -120,7 +122,10 @@ bool sends_back(const Boundary& boundary) {
 
 Problem lowered(const Problem& p) {
   Problem q = is_forward_in_disguise(p) ? as_forward(p) : p;
-  if (const auto order = memory_order(q); !order.empty()) q = with_axes(q, order);
+  // The order of the axes is that of the sums.
+  if (const auto order = memory_order(q); !order.empty() && !needs_order(q)) {
+    q = with_axes(q, order);
+  }
   if (needs_32_bits(q)) q.accumulator = DType::i32;
   return q;
 }

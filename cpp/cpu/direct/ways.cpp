@@ -1,5 +1,6 @@
 #include "cpp/cpu/direct/ways.hpp"
 
+#include "cpp/core/order.hpp"
 #include "cpp/cpu/direct/definition/direct_task.hpp"
 #include "cpp/cpu/direct/pieces/piece_task.hpp"
 #ifdef FALTUNG_HAVE_HIGHWAY
@@ -14,6 +15,7 @@
 #include "cpp/cpu/direct/phases/polyphase_task.hpp"
 #include "cpp/cpu/direct/separable/separable_task.hpp"
 #include "cpp/cpu/direct/stencil/stencil_task.hpp"
+#include "cpp/cpu/simd/cpu_target.hpp"
 #endif
 
 namespace faltung::direct {
@@ -53,13 +55,22 @@ bool has_window(const Problem& p) {
 // A way whose task says what it serves, for sums of these types.
 template <template <typename> typename TaskOf, typename... Accs>
 constexpr DirectWay way(std::string_view name, std::string_view takes, double (*us)(const Problem&),
-                        Taken taken = Taken::always) {
+                        Taken taken = Taken::always, KeepsOrder order = KeepsOrder::never) {
   return {{.name = name,
            .takes = takes,
            .serves = [](const Problem& p) { return has_window(p) && serves<TaskOf, Accs...>(p); },
            .us = us,
            .make = make<TaskOf, Accs...>,
-           .taken = taken}};
+           .taken = taken},
+          true,
+          order};
+}
+
+// The same for sums in the order of the definition.
+template <template <typename> typename TaskOf, typename... Accs>
+constexpr DirectWay ordered_way(std::string_view name, std::string_view takes,
+                                double (*us)(const Problem&), KeepsOrder order) {
+  return way<TaskOf, Accs...>(name, takes, us, Taken::always, order);
 }
 
 template <typename Acc>
@@ -87,39 +98,42 @@ constexpr DirectWay all_ways[] = {
     way<SeparableTask, float, double, Int>(
         "separable", "filters declared to be outer products, where that is faster", separable_us,
         Taken::if_faster),
-    way<DepthwiseTask, float, double, Int>(
+    ordered_way<DepthwiseTask, float, double, Int>(
         "depthwise",
         "forward, one input channel in a group, channels side by side in memory, real and 32-bit "
         "sums",
-        depthwise_us),
+        depthwise_us, KeepsOrder::if_fused),
     way<BFloat16Panels, float>("panels_bf16",
                                "as panels, bf16 input and filter where they lie, on AVX512_BF16",
                                panels_us<2>),
     way<Int16Panels, Int>("panels_i16",
                           "as panels, input and filter of type i8, u8 or i16, sums in i32",
                           panels_us<2>),
-    way<PanelTask, float, double>("panels",
-                                  "forward, 1-D to 3-D, f32 or f64 sums, at least 32 output "
-                                  "channels in a group, or 8 with short rows or one tap",
-                                  panels_us<1>),
-    way<ChannelTask, float, double>(
-        "channels", "the same with 4 output channels or more, whatever the rows", vector_us),
-    way<InPlace, float, double>(
+    ordered_way<PanelTask, float, double>(
+        "panels",
+        "forward, 1-D to 3-D, f32 or f64 sums, at least 32 output "
+        "channels in a group, or 8 with short rows or one tap",
+        panels_us<1>, KeepsOrder::if_fused),
+    ordered_way<ChannelTask, float, double>(
+        "channels", "the same with 4 output channels or more, whatever the rows", vector_us,
+        KeepsOrder::if_fused),
+    ordered_way<InPlace, float, double>(
         "in_place",
         "forward, 2-D and 3-D, input and sums f32 or f64, no dilation along rows, stride 1 along "
         "them or 2 with zeros beyond them, at most 8 taps in a row and 2,048 rows of all channels "
         "under some of outputs, on AVX-512 and AVX2; but neither two rows of taps nor doubles "
         "under one row or dilated ones without a stride",
-        in_place_us),
-    way<InPlaceBytes, float>("in_place_u8", "the same with input of type u8 and sums in f32",
-                             in_place_us),
+        in_place_us, KeepsOrder::if_fused),
+    ordered_way<InPlaceBytes, float>("in_place_u8",
+                                     "the same with input of type u8 and sums in f32", in_place_us,
+                                     KeepsOrder::if_fused),
     way<Pairs, Int>("pairs",
                     "other forward problems, input of type i8, u8 or i16, sums in i32, stride and "
                     "dilation 1 along rows",
                     vector_us),
-    way<StencilTask, float, double, Complex64, Complex128, Int>(
+    ordered_way<StencilTask, float, double, Complex64, Complex128, Int>(
         "stencil", "other forward problems, complex sums too, but not of 64-bit integers",
-        vector_us),
+        vector_us, KeepsOrder::always),
     way<GradientTask, float, double>("gradient", "filter gradients of real sums, to three axes",
                                      gradient_us),
     {{.name = "polyphase",
@@ -140,7 +154,8 @@ constexpr DirectWay all_ways[] = {
       .serves = has_window,
       .us = plain_us,
       .make = make<DirectTask, float, double, Complex64, Complex128, Int, std::uint64_t>},
-     false},
+     false,
+     KeepsOrder::always},
     {{.name = "pieces",
       .takes = "under a workspace limit, what fits in no other way; taps of a row that reach over "
                "more than 2^21 values",
@@ -149,9 +164,57 @@ constexpr DirectWay all_ways[] = {
       .make = make<PieceTask, float, double, Complex64, Complex128, Int, std::uint64_t>}},
 };
 
+// Whether the vector kernels' products and sums are rounded once, on the machine planned for.
+bool fuses_products() {
+#ifdef FALTUNG_HAVE_HIGHWAY
+  const CpuMachine* elsewhere = cpu_machine_elsewhere();
+  const std::string set = elsewhere == nullptr ? cpu_target() : elsewhere->instruction_set;
+  return set == "avx512" || set == "avx2" || set == "neon";
+#else
+  return false;
+#endif
+}
+
+bool keeps_order(const DirectWay& way) {
+  switch (way.order) {
+    case KeepsOrder::always:
+      return true;
+    case KeepsOrder::if_fused:
+      return fuses_products();
+    case KeepsOrder::never:
+      break;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::span<const DirectWay> ways() { return all_ways; }
+
+const DirectWay* choose_direct_way(const Problem& p, std::string_view wanted,
+                                   std::string& refusal) {
+  if (!needs_order(p)) {
+    const DirectWay* way = choose_way(ways(), p, wanted, refusal);
+    if (wanted.empty()) refusal.clear();
+    return way;
+  }
+  refusal = order_refusal(p);
+  if (!refusal.empty()) return nullptr;
+  if (p.pass != Pass::forward) {
+    refusal =
+        "has an order for data gradients of dense and of depthwise layers alone, with zeros or "
+        "constants beyond the boundary";
+    return nullptr;
+  }
+  for (const DirectWay& way : ways()) {
+    const bool asked = wanted.empty() || way.name == wanted;
+    if (asked && keeps_order(way) && way.serves(p)) return &way;
+    if (way.name != wanted) continue;
+    refusal = keeps_order(way) ? message(wanted, " takes ", way.takes)
+                               : message(wanted, " sums in an order of its own");
+  }
+  return nullptr;
+}
 
 #ifdef FALTUNG_HAVE_HIGHWAY
 const DirectWay* forward_way(const Problem& p) {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cmath>
 #include <cstdint>
+#include <type_traits>
 
 #include "cpp/cpu/element_rows.hpp"
 
@@ -8,29 +10,39 @@
 /// vectorise. A mask, where there is one, is 0 where nothing stands in x.
 namespace faltung::direct {
 
+/// sum + w x, rounded once if it is `fused`.
+template <bool fused, typename Acc>
+Acc add_product(Acc sum, Acc w, Acc x) {
+  if constexpr (fused && std::is_floating_point_v<Acc>) {
+    return std::fma(w, x, sum);
+  } else {
+    return sum + product(w, x);
+  }
+}
+
 /// sums[i] += w x[i]
-template <typename Acc>
+template <bool fused, typename Acc>
 void add_scaled(Acc* __restrict sums, const Acc* __restrict x, Acc w, std::int64_t count) {
-  for (std::int64_t i = 0; i < count; ++i) sums[i] += product(w, x[i]);
+  for (std::int64_t i = 0; i < count; ++i) sums[i] = add_product<fused>(sums[i], w, x[i]);
 }
 
 /// The same for four taps at once: one load and one store of the sums instead of four.
-template <typename Acc>
+template <bool fused, typename Acc>
 void add_scaled_4(Acc* __restrict sums, const Acc* const* x, const Acc* w, std::int64_t count) {
   const Acc* __restrict x0 = x[0], * __restrict x1 = x[1];
   const Acc* __restrict x2 = x[2], * __restrict x3 = x[3];
   const Acc w0 = w[0], w1 = w[1], w2 = w[2], w3 = w[3];
   for (std::int64_t i = 0; i < count; ++i) {
-    sums[i] =
-        sums[i] + product(w0, x0[i]) + product(w1, x1[i]) + product(w2, x2[i]) + product(w3, x3[i]);
+    const Acc two = add_product<fused>(add_product<fused>(sums[i], w0, x0[i]), w1, x1[i]);
+    sums[i] = add_product<fused>(add_product<fused>(two, w2, x2[i]), w3, x3[i]);
   }
 }
 
-template <typename Acc>
+template <bool fused, typename Acc>
 void add_scaled_masked(Acc* __restrict sums, const Acc* __restrict x,
                        const std::uint8_t* __restrict mask, Acc w, std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) {
-    sums[i] += mask[i] != 0 ? product(w, x[i]) : Acc(0);
+    sums[i] = mask[i] != 0 ? add_product<fused>(sums[i], w, x[i]) : sums[i];
   }
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "cpp/core/message.hpp"
+#include "cpp/core/order.hpp"
 #include "cpp/core/sum_blocks.hpp"
 
 namespace faltung::direct {
@@ -25,7 +26,8 @@ DirectTask<Acc>::DirectTask(const Problem& problem)
       input_(problem, x_.spatial),
       packer_(problem),
       load_y_(load_row<Acc>(problem.output)),
-      result_(problem) {
+      result_(problem),
+      in_order_(needs_order(problem)) {
   const Pass pass = p_.pass;
   const Extents terms = sum_extents(p_);
   steps_ = is_integer(p_.accumulator) ? terms : sum_steps(terms);
@@ -139,15 +141,16 @@ typename DirectTask<Acc>::Range DirectTask<Acc>::present(const RowPlace& place, 
 
 // sums[o] += sum over r of taps[r] x[o, r]
 template <typename Acc>
+template <bool fused>
 void DirectTask<Acc>::add_taps(Acc* sums, const Values& x, const Acc* taps, const RowPlace& place,
                                Tile tile, Range which) const {
   const auto add = [&](std::int64_t r, std::int64_t begin, std::int64_t end) {
     if (begin >= end) return;
     const std::int64_t from = window_.offsets[static_cast<std::size_t>(r)] + begin;
     if (x.mask != nullptr) {
-      add_scaled_masked(sums + begin, x.data + from, x.mask + from, taps[r], end - begin);
+      add_scaled_masked<fused>(sums + begin, x.data + from, x.mask + from, taps[r], end - begin);
     } else {
-      add_scaled(sums + begin, x.data + from, taps[r], end - begin);
+      add_scaled<fused>(sums + begin, x.data + from, taps[r], end - begin);
     }
   };
   std::int64_t r = which.begin;
@@ -166,7 +169,7 @@ void DirectTask<Acc>::add_taps(Acc* sums, const Values& x, const Acc* taps, cons
       add(r + i, ranges[i].begin, std::min(all.begin, ranges[i].end));
       add(r + i, std::max(all.end, ranges[i].begin), ranges[i].end);
     }
-    add_scaled_4(sums + all.begin, data, taps + r, all.end - all.begin);
+    add_scaled_4<fused>(sums + all.begin, data, taps + r, all.end - all.begin);
   }
   for (; r < which.end; ++r) {
     const Range range = present(place, tile, r);
@@ -224,7 +227,12 @@ void DirectTask<Acc>::forward_tile(const RunArguments& arguments, const Acc* fil
         for (std::int64_t k = 0; k < channels; ++k) {
           const Acc* taps =
               filter + ((first_k + k) * group_inputs_ + c) * taps_ + tap_row * axis_.filter;
-          add_taps(sums + k * policy_.columns, x, taps, place, tile, which);
+          Acc* to = sums + k * policy_.columns;
+          if (in_order_) {
+            add_taps<true>(to, x, taps, place, tile, which);
+          } else {
+            add_taps<false>(to, x, taps, place, tile, which);
+          }
         }
       }
     });
@@ -232,6 +240,8 @@ void DirectTask<Acc>::forward_tile(const RunArguments& arguments, const Acc* fil
   if (!one_block) {
     end_block(sums, totals, count);
     sums = totals;
+  } else if (in_order_) {
+    for (std::int64_t i = 0; i < count; ++i) sums[i] += Acc(0);  // -0 becomes +0
   }
   for (std::int64_t k = 0; k < channels; ++k) {
     const std::int64_t offset =
@@ -301,8 +311,8 @@ void DirectTask<Acc>::spread_row(const RunArguments& arguments, const Acc* gradi
   Acc* spread = values_.at(arguments.workspace);
   std::fill_n(spread, window_.size(), Acc(0));
   for (std::int64_t r = 0; r < axis_.filter; ++r) {
-    add_scaled(spread + window_.offsets[static_cast<std::size_t>(r)], gradient, taps[r],
-               tile.columns);
+    add_scaled<false>(spread + window_.offsets[static_cast<std::size_t>(r)], gradient, taps[r],
+                      tile.columns);
   }
   for (std::size_t row = 0; row < window_.phases.size(); ++row) {
     fold_row(axis_, place, spread + static_cast<std::int64_t>(row) * window_.length,

@@ -53,6 +53,8 @@ class DirectTask final : public Task {
   [[nodiscard]] const Acc* gradient_row(const RunArguments& arguments, const void* dy,
                                         std::int64_t offset, std::int64_t columns) const;
   [[nodiscard]] Range present(const RowPlace& place, Tile tile, std::int64_t tap) const;
+  /// @tparam fused  whether products and sums are rounded once
+  template <bool fused>
   void add_taps(Acc* sums, const Values& x, const Acc* taps, const RowPlace& place, Tile tile,
                 Range which) const;
   /// Adds partial sums to the sums before them, and starts new ones.
@@ -80,6 +82,7 @@ class DirectTask final : public Task {
   ResultRows<Acc> result_;
   WorkspaceLayout layout_;
   Extents steps_;                    // of the blocks of a forward sum, see sum_steps
+  bool in_order_;                    // see order.hpp
   std::int64_t block_channels_ = 1;  // of dy, in a block of a data gradient
   Piece<Acc> filter_, sums_, totals_, values_, gradient_, image_;
   Piece<std::uint8_t> mask_;

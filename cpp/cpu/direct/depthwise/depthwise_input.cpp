@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "cpp/core/order.hpp"
+
 namespace faltung::direct {
 namespace {
 
@@ -40,7 +42,7 @@ DepthwiseInput<Acc>::DepthwiseInput(const Problem& p, const ThreeAxes& t,
   }
   if (t.axes[2].stride == 1 && t.axes[2].dilation == 1) {
     hop_ = interleaved_ ? policy.unit / width_ : 1;
-    if (hop_ >= t.axes[2].filter) hop_ = 0;
+    if (hop_ >= t.axes[2].filter || (hop_ > 1 && needs_order(p))) hop_ = 0;
   }
   table_ = layout.add<const Part*>(in_place_ ? planes_ * rows_ * row_size_ : 0);
   columns_ = layout.add<std::int64_t>(window_.size());

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cpp/core/message.hpp"
+#include "cpp/core/order.hpp"
 #include "cpp/core/strided.hpp"
 #include "cpp/core/sum_blocks.hpp"
 #include "cpp/cpu/direct/definition/direct_task.hpp"
@@ -112,6 +113,7 @@ void DepthwiseTask<Acc>::sum_rows(const RunArguments& arguments, const Acc* weig
   row.taps = t_.axes[2].filter;
   row.w = reinterpret_cast<const Part*>(weights);
   row.w_step = filter_.step();
+  row.in_order = needs_order(p_);
   row.rows = rows;
   row.y_row_step = stores_in_place_ ? t_.y[1] : sums_step_;
   if (policy_.interleaved) return sum_interleaved_rows(arguments, row, work, to);

@@ -6,6 +6,7 @@
 
 #include "cpp/core/machine.hpp"
 #include "cpp/core/message.hpp"
+#include "cpp/core/order.hpp"
 #include "cpp/core/sum_blocks.hpp"
 #include "cpp/cpu/direct/boxes/finite.hpp"
 #include "cpp/cpu/direct/definition/direct_task.hpp"
@@ -236,7 +237,8 @@ void InPlaceTask<Acc, Element>::compute_box(const RunArguments& arguments, const
                               .y_row_step = stores_in_place_ ? t_.y[1] : box_[2],
                               .rows = 0,
                               .columns = work.outputs[2],
-                              .streams = streams_};
+                              .streams = streams_,
+                              .in_order = needs_order(p_)};
   for (std::int64_t k = work.group * group_outputs_; k < (work.group + 1) * group_outputs_; ++k) {
     a.w = filter + k * group_inputs_ * taps_;
     for (std::int64_t z = 0; z < work.outputs[0]; ++z) {

@@ -5,6 +5,7 @@
 
 #include "cpp/core/error_terms.hpp"
 #include "cpp/core/message.hpp"
+#include "cpp/core/order.hpp"
 #include "cpp/core/sum_blocks.hpp"
 #include "cpp/cpu/direct/definition/direct_task.hpp"
 #include "cpp/cpu/direct/direct_policy.hpp"
@@ -66,7 +67,8 @@ LayerTask<Value>::LayerTask(const Problem& problem, const LayerPolicy& policy)
       filter_(problem, kernel_.channels),
       input_(problem, t_, policy, kernel_, layout_.slot),
       result_(problem),
-      reads_weights_in_w_(policy.packs && filter_.reads_in_place()) {
+      reads_weights_in_w_(policy.packs && filter_.reads_in_place()),
+      in_order_(needs_order(problem)) {
   streams_ = policy.packs && results_are_sums<Acc>(p_) && t_.y[2] == 1 && leaves_caches(p_);
   layout_.slots = static_cast<int>(std::min<std::int64_t>(policy.threads, boxes_.count()));
   add_weights<Value>(filter_.size(), reads_weights_in_w_ ? 0 : filter_.size());
@@ -143,7 +145,7 @@ bool LayerTask<Value>::compute_box(const RunArguments& arguments, const WeightTi
     input_.load(work.workspace, arguments.first, input_at(work, work.group * group_inputs_ + c),
                 channels, work);
     a.channels = ceil_divide(channels, ValueTraits<Value>::channels);
-    a.adds = c > 0;
+    a.adds = c > 0 || in_order_;
     for (std::int64_t i = 0; i < tiles; ++i) {
       const std::int64_t tile = work.group * filter_.group_tiles() + first_tile + i;
       const std::int64_t first_row = ceil_divide(c, ValueTraits<Value>::channels) * a.tap_count;
@@ -153,6 +155,7 @@ bool LayerTask<Value>::compute_box(const RunArguments& arguments, const WeightTi
       const std::int64_t place = policy_.channels < group_inputs_ ? i : 0;
       a.w = weights.data + tile * weights.tile_step + first_row * weights.row_step;
       a.y = sums_.at(work.workspace) + place * kernel_.channels * channel_step;
+      if (in_order_ && c == 0) std::fill_n(a.y, kernel_.channels * channel_step, Acc(0));
       sum(a);
       if (c + channels == group_inputs_) store(arguments, work, tile, a.y, channel_step);
     }

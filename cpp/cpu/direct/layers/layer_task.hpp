@@ -47,6 +47,7 @@ class LayerTask : public BoxTask {
   LayerInput<Value> input_;
   ResultRows<Acc> result_;
   bool reads_weights_in_w_;
+  bool in_order_;    // see order.hpp: all blocks are added to +0
   Piece<Acc> sums_;  // within a slot
 };
 

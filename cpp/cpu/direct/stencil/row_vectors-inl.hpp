@@ -77,6 +77,13 @@ HWY_INLINE V shifted(D, V first, V) {
 #endif
 #endif
 
+// Makes sums of -0 those of +0.
+template <int vectors, class D, class V>
+HWY_INLINE void make_zeros_positive(D d, V (&sums)[vectors]) {
+  HWY_UNROLL(8)
+  for (int v = 0; v < vectors; ++v) sums[v] = hn::Add(sums[v], hn::Zero(d));
+}
+
 // Stores the first `count` elements of a vector and touches no others: another thread may write
 // them.
 template <class D, class V, typename T = hn::TFromD<D>>

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstdint>
 #include <type_traits>
 
@@ -20,6 +21,14 @@ namespace hn = hwy::HWY_NAMESPACE;
 inline constexpr int shared_vectors = 4;  // 32 registers
 #else
 inline constexpr int shared_vectors = 2;  // 16 registers
+#endif
+
+// Whether MulAdd rounds once.
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL || \
+    HWY_TARGET == HWY_NEON
+inline constexpr bool fuses_products = true;
+#else
+inline constexpr bool fuses_products = false;
 #endif
 
 // Vectors of sums. Sums of `phases` outputs side by side lie in as many vectors.
@@ -176,6 +185,14 @@ HWY_INLINE void shared_tile(const StencilRows<T>& a, std::int64_t column) {
   }
   HWY_UNROLL(4)
   for (int m = 0; m < rows; ++m) {
+    if constexpr (std::is_floating_point_v<T>) {
+      if (a.in_order) {
+        HWY_UNROLL(8)
+        for (int v = 0; v < vectors; ++v) {
+          make_zeros_positive(typename Vectors<T>::D(), sums[m][v]);
+        }
+      }
+    }
     store<T>(sums[m], a.y + m * a.y_row_step + column, a.columns - column, a.streams);
   }
 }
@@ -270,13 +287,36 @@ HWY_NOINLINE void line(const StencilRows<T>& a) {
   line_tiles<1>(a, column);
 }
 
+// In order, where no instruction rounds a product and a sum once: one output after the other.
+template <typename T>
+HWY_NOINLINE void rows_in_order(const StencilRows<T>& a) {
+  for (std::int64_t m = 0; m < a.rows; ++m) {
+    for (std::int64_t i = 0; i < a.columns; ++i) {
+      T sum = 0;
+      const T* w = a.w;
+      for (std::int64_t q = 0; q < a.plane_count; ++q) {
+        for (std::int64_t r = 0; r < a.tap_rows; ++r) {
+          const T* x = a.x + a.planes[q] + (m + r) * a.tap_row_step + i;
+          for (std::int64_t t = 0; t < a.taps; ++t) {
+            sum = std::fma(x[a.offsets != nullptr ? a.offsets[t] : t * a.tap_step], *w++, sum);
+          }
+        }
+      }
+      a.y[m * a.y_row_step + i] = sum + T(0);
+    }
+  }
+}
+
 template <typename T>
 void stencil(const StencilRows<T>& a) {
+  if constexpr (std::is_floating_point_v<T> && !fuses_products) {
+    if (a.in_order) return rows_in_order(a);
+  }
   // One row of taps longer than a vector: then sharing vectors between taps pays. Shifts do from
   // half a vector on.
   const std::int64_t lanes = Vectors<T>::lanes();
   const bool shifts = has_shifts && Vectors<T>::phases == 1;
-  if (a.tap_rows == 1 && a.offsets == nullptr && lanes > 1 &&
+  if (a.tap_rows == 1 && a.offsets == nullptr && lanes > 1 && !a.in_order &&
       a.taps * a.tap_step > (shifts ? lanes / 2 : lanes)) {
     for (std::int64_t m = 0; m < a.rows; ++m) {
       StencilRows<T> row = a;

@@ -14,6 +14,7 @@ namespace faltung::direct {
 /// offset(t) is t tap_step, or offsets[t] if offsets is not null. With pairs, t counts pairs of
 /// taps, tap_step is 2, there are no offsets, and w x stands for both products. The sum of every
 /// output runs over its products in the same order whatever `rows` and `columns` are.
+/// Without `in_order` that order, and how often it rounds, may be the instruction set's.
 template <typename T>
 struct StencilRows {
   const typename ValueTraits<T>::Element* x;
@@ -31,6 +32,9 @@ struct StencilRows {
   std::int64_t rows;
   std::int64_t columns;
   bool streams = false;  ///< stores past the caches, where whole vectors of y are aligned
+  /// In the order of q, r, t, each product and sum rounded once, and +0 where a sum is -0; T is
+  /// float or double then.
+  bool in_order = false;
 };
 
 /// Output rows that one call takes at most.

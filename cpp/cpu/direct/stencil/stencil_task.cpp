@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cpp/core/message.hpp"
+#include "cpp/core/order.hpp"
 #include "cpp/core/sum_blocks.hpp"
 #include "cpp/cpu/direct/boxes/finite.hpp"
 #include "cpp/cpu/direct/definition/direct_task.hpp"
@@ -49,7 +50,8 @@ StencilTask<Value>::StencilTask(const Problem& problem)
       kernel_(stencil_kernel<Part>()),
       row_values_(ceil_divide(t_.axes[2].filter, ValueTraits<Value>::channels)),
       values_(group_inputs_ * t_.axes[0].filter * t_.axes[1].filter * row_values_),
-      shared_rows_(1) {
+      shared_rows_(1),
+      in_order_(needs_order(problem)) {
   const auto& [z, y, x] = t_.axes;
   for (std::int64_t c = 0; c < group_inputs_; ++c) {
     for (std::int64_t r = 0; r < z.filter; ++r) {
@@ -178,7 +180,8 @@ void StencilTask<Value>::sum_rows(const RunArguments& arguments, const Value* we
                       .y_row_step = sums_step,
                       .rows = rows,
                       .columns = parts * work.outputs[2],
-                      .streams = streams_};
+                      .streams = streams_,
+                      .in_order = in_order_};
   if constexpr (complex) {
     sum_complex_row(a, work, weights, sums);
   } else if (stores_in_place_) {

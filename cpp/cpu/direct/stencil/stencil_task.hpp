@@ -74,6 +74,7 @@ class StencilTask final : public BoxTask {
   std::vector<std::int64_t> plane_ends_;        // of the blocks of a sum
   Extents steps_;                               // of these, see sum_steps
   bool one_block_ = true;
+  bool in_order_;          // see order.hpp
   Piece<Acc> filter_;      // of which pairs are made
   Piece<Element> buffer_;  // this and all that follow: within a slot
   Piece<typename Loader::Segment> segments_;
