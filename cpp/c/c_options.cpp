@@ -17,6 +17,7 @@ namespace {
 // members are added.
 constexpr std::size_t first_options = 56;
 constexpr std::size_t first_run_options = 40;
+constexpr std::size_t first_measure_options = 40;
 constexpr std::size_t first_facts = 104;
 static_assert(sizeof(void*) != 8 || sizeof(faltung_options) >= first_options);
 static_assert(sizeof(void*) != 8 || sizeof(faltung_run_options) >= first_run_options);
@@ -112,6 +113,11 @@ Options options_of(const faltung_options* options) {
 faltung_run_options run_options_of(const faltung_run_options* options) {
   return sized<faltung_run_options>(options, FALTUNG_RUN_OPTIONS_INIT, first_run_options, "options",
                                     "faltung_run_options");
+}
+
+faltung_measure_options measure_options_of(const faltung_measure_options* options) {
+  return sized<faltung_measure_options>(options, FALTUNG_MEASURE_OPTIONS_INIT,
+                                        first_measure_options, "how", "faltung_measure_options");
 }
 
 void give_facts(const faltung_facts& facts, faltung_facts* target) {

@@ -33,6 +33,9 @@ Options options_of(const faltung_options* options);
 /// The same for one run: defaults for null.
 faltung_run_options run_options_of(const faltung_run_options* options);
 
+/// The same for a measurement.
+faltung_measure_options measure_options_of(const faltung_measure_options* options);
+
 /// Writes as much of `facts` as the caller's struct holds, and 0 beyond.
 ///
 /// @throws InvalidProblem if the size that the caller set is none that the struct had.

@@ -251,6 +251,54 @@ FALTUNG_API faltung_status faltung_plan_run_bound(const faltung_plan* plan,
                                                   const faltung_view* result,
                                                   const faltung_run_options* options);
 
+/// How a problem is measured. Begin with FALTUNG_MEASURE_OPTIONS_INIT. MeasureOptions of
+/// measure.hpp says more of each.
+typedef struct faltung_measure_options {
+  size_t size;            ///< sizeof(faltung_measure_options)
+  int32_t ways;           ///< how many are run at most
+  int32_t remeasure;      ///< 1 measures though there is wisdom of the problem
+  double max_seconds;     ///< for all of them
+  uint64_t memory_limit;  ///< bytes of operands, result and the largest workspace together
+  void* stream;           ///< cudaStream_t; NULL: the default stream. On the CPU always NULL
+} faltung_measure_options;
+
+/// Everything by default; members may be changed afterwards.
+#define FALTUNG_MEASURE_OPTIONS_INIT \
+  { sizeof(faltung_measure_options), 8, 0, 10.0, (uint64_t)1 << 30, NULL }
+
+/// A plan by measurement: runs the ways that may be the fastest, on data of its own, unless there
+/// is wisdom of the problem, remembers their times, and takes the fastest. Nothing else should
+/// compute meanwhile.
+///
+/// @param problem, device, options, plan  as faltung_plan_create has them
+/// @param how                             NULL: everything by default
+FALTUNG_API faltung_status faltung_plan_create_measured(const char* problem, const char* device,
+                                                        const faltung_options* options,
+                                                        const faltung_measure_options* how,
+                                                        faltung_plan** plan);
+
+/// What became of the lines of a text of wisdom.
+typedef struct faltung_wisdom_lines {
+  uint64_t taken;    ///< remembered, those of other machines included
+  uint64_t foreign;  ///< of them, measured elsewhere: plans pass them over
+  uint64_t skipped;  ///< cut off, changed, or of another format
+} faltung_wisdom_lines;
+
+/// Everything that was measured or imported, as text: one line a problem and machine. Where threads
+/// measure meanwhile, ask again if `bytes` is more than the capacity.
+FALTUNG_API faltung_status faltung_export_wisdom(char* text, size_t capacity, size_t* bytes);
+/// Adds the lines of a text; lines that are no wisdom do no harm.
+///
+/// @param lines  may be NULL
+FALTUNG_API faltung_status faltung_import_wisdom(const char* text, faltung_wisdom_lines* lines);
+/// The same from a file.
+FALTUNG_API faltung_status faltung_import_wisdom_file(const char* path,
+                                                      faltung_wisdom_lines* lines);
+/// Merges everything remembered into a file, whose own lines stay. Processes may do so at once.
+FALTUNG_API faltung_status faltung_export_wisdom_file(const char* path);
+/// Forgets everything in this process; files stay.
+FALTUNG_API faltung_status faltung_forget_wisdom(void);
+
 #ifdef __cplusplus
 }
 #endif
