@@ -10,4 +10,7 @@ namespace faltung {
 /// @throws InvalidProblem if one is not on the CPU.
 void copy_elements(const ConstTensorView& from, const TensorView& to);
 
+/// compact_copy of a view on any device, into memory of the CPU; on a GPU it waits for `stream`.
+[[nodiscard]] Tensor cpu_copy(const ConstTensorView& view, DType dtype, const Stream& stream = {});
+
 }  // namespace faltung

@@ -233,11 +233,47 @@ void copy_elements(const ConstTensorView& from, const TensorView& to) {
   });
 }
 
+namespace {
+
+// All memory between the first and the last element of a view on a GPU, and the view there.
+struct Fetched {
+  Tensor memory;
+  ConstTensorView view;
+};
+
+Fetched fetched(const ConstTensorView& view, const Stream& stream) {
+  const auto size = static_cast<std::int64_t>(size_of(view.dtype));
+  std::int64_t first = 0, last = 0;
+  for (std::size_t i = 0; i < view.shape.size(); ++i) {
+    const std::int64_t reach = (view.shape[i] - 1) * view.strides[i];
+    (reach < 0 ? first : last) += reach;
+  }
+  Fetched f{Tensor(u8, {(last - first + 1) * size}), view};
+  const Stream queue = stream_on(view.device, stream);
+  cuda_backend().wait(queue);
+  cuda_backend().copy(f.memory.data(), Device::cpu(),
+                      static_cast<const std::byte*>(view.data) + first * size, view.device,
+                      f.memory.bytes());
+  f.view.data = static_cast<const std::byte*>(f.memory.data()) - first * size;
+  f.view.device = Device::cpu();
+  return f;
+}
+
+}  // namespace
+
+Tensor cpu_copy(const ConstTensorView& view, DType dtype, const Stream& stream) {
+  Tensor copy(dtype, view.shape);
+  if (view.device.kind == DeviceKind::cpu) {
+    copy_elements(view, copy);
+  } else if (element_count(view.shape) != 0) {
+    copy_elements(fetched(view, stream).view, copy);
+  }
+  return copy;
+}
+
 Tensor compact_copy(const ConstTensorView& view, DType dtype) {
   require_cpu(view.device, "compact_copy");
-  Tensor copy(dtype, view.shape);
-  copy_elements(view, copy);
-  return copy;
+  return cpu_copy(view, dtype);
 }
 
 }  // namespace faltung

@@ -75,9 +75,14 @@ Tensor new_zeros(DType dtype, const Shape& shape, const Device& device, const Ex
 }
 
 Tensor new_copy(const ConstTensorView& view, DType dtype, const Execution& run) {
-  if (view.device.kind != DeviceKind::cpu) return compact_copy(view, dtype);  // which refuses
   Tensor copy = new_tensor(dtype, view.shape, view.device, run);
-  copy_elements(view, copy);
+  if (view.device.kind == DeviceKind::cpu) {
+    copy_elements(view, copy);
+  } else if (copy.size() != 0) {
+    // The wait is for the memory of `copy` as well.
+    const Tensor here = cpu_copy(view, dtype, run.stream);
+    cuda_backend().copy(copy.data(), view.device, here.data(), Device::cpu(), here.bytes());
+  }
   return copy;
 }
 

@@ -39,7 +39,7 @@ void check_for_plan(const Execution& run);
 /// All elements 0.
 [[nodiscard]] Tensor new_zeros(DType dtype, const Shape& shape, const Device& device,
                                const Execution& run);
-/// compact_copy there.
+/// compact_copy there; on a GPU it waits for the stream.
 [[nodiscard]] Tensor new_copy(const ConstTensorView& view, DType dtype, const Execution& run);
 
 /// Sets all elements of a view to 0, in stream order.

@@ -11,6 +11,7 @@
 #include "cpp/core/copy_elements.hpp"
 #include "cpp/core/float_environment.hpp"
 #include "cpp/core/message.hpp"
+#include "cpp/frontend/image_pass.hpp"
 #include "cpp/frontend/resample_lines.hpp"
 #include "cpp/frontend/signal_lowering.hpp"
 #include "cpp/frontend/signal_upfirdn.hpp"
@@ -100,7 +101,8 @@ Tensor designed_taps(DType x, const Rates& rates, double beta) {
   return compact_copy(compact_copy(taps, real), upfirdn_result_type(real, real));
 }
 
-Tensor given_taps(const ConstTensorView& taps, DType x) {
+// On the CPU, wherever they are: they are multiplied by the rate there.
+Tensor given_taps(const ConstTensorView& taps, DType x, const Stream& stream) {
   check_operand(taps, "taps");
   if (taps.shape.size() != 1 || taps.shape[0] == 0) {
     throw InvalidProblem(
@@ -111,7 +113,7 @@ Tensor given_taps(const ConstTensorView& taps, DType x) {
   const bool wide = result == f64 || result == c128;
   const DType real = wide ? f64 : f32;
   const DType type = !is_complex(taps.dtype) ? real : wide ? c128 : c64;
-  return compact_copy(taps, type);
+  return cpu_copy(taps, type, stream);
 }
 
 bool is_rule(PadType type) { return type < PadType::mean; }
@@ -159,7 +161,7 @@ Resampling prepare(const ConstTensorView& x, std::int64_t up, std::int64_t down,
   r.along = axis_index(options.axis, x.shape.size());
   r.copies = rates.up == 1 && rates.down == 1;
   if (r.copies) return r;
-  Tensor taps = options.taps ? given_taps(*options.taps, x.dtype)
+  Tensor taps = options.taps ? given_taps(*options.taps, x.dtype, options.run.stream)
                              : designed_taps(x.dtype, rates, options.beta);
   multiply_taps(taps, rates.up);
   r.taps = std::make_shared<const Tensor>(on_device_of(x, std::move(taps)));
@@ -241,8 +243,11 @@ Steps make_steps(const ConstTensorView& x, const TensorView& y, const Resampling
   Steps steps(x, y);
   if (r.copies) {
     check_no_engine(options.run, "up and down are equal, so that x is only copied");
-    require_cpu(x, "up and down are equal, and x is copied");
-    steps.add(on_cpu(Place::x, Place::y, "copy", options.run, copy_elements));
+    if (x.device.kind == DeviceKind::cpu) {
+      steps.add(on_cpu(Place::x, Place::y, "copy", options.run, copy_elements));
+    } else {
+      image::add_copy(steps, Place::x, Place::y, {.run = options.run});
+    }
   } else if (is_rule(options.padtype) || element_count(x.shape) == 0) {
     add_upfirdn(steps, Place::x, {*r.taps, r.taps}, r.filtering, r.along, r.kept);
   } else {

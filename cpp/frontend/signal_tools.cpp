@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include <faltung/error.hpp>
+#include "cpp/core/copy_elements.hpp"
 #include "cpp/core/memory_guard.hpp"
 #include "cpp/core/message.hpp"
 #include "cpp/frontend/kept_plan.hpp"
@@ -48,7 +50,7 @@ Tensor convolution_matrix(const ConstTensorView& a, std::int64_t n, Mode mode) {
                                  "smaller n, or convolve"));
   }
   // Element (i, j) is a[rows.start + i - j], or 0 where a has none.
-  const Tensor taps = compact_copy(a, a.dtype);
+  const Tensor taps = cpu_copy(a, a.dtype);
   Tensor matrix = Tensor::zeros(a.dtype, {rows.count, n});
   const std::size_t size = size_of(a.dtype);
   const auto* from = static_cast<const std::byte*>(taps.data());
@@ -61,7 +63,7 @@ Tensor convolution_matrix(const ConstTensorView& a, std::int64_t n, Mode mode) {
                   from + static_cast<std::size_t>(last - j) * size, size);
     }
   }
-  return matrix;
+  return a.device.kind == DeviceKind::cpu ? std::move(matrix) : matrix.to(a.device);
 }
 
 }  // namespace faltung::signal

@@ -263,7 +263,7 @@ Taps copied_taps(const ConstTensorView& h) {
 
 Taps taps_on(const Device& device, const ConstTensorView& h) {
   if (device.kind == DeviceKind::cpu) return copied_taps(h);
-  auto memory = std::make_shared<const Tensor>(compact_copy(h, h.dtype).to(device));
+  auto memory = std::make_shared<const Tensor>(cpu_copy(h, h.dtype).to(device));
   return {memory->view(), memory};
 }
 
@@ -315,7 +315,7 @@ FilterPlan plan_upfirdn(const ConstTensorView& h, const ConstTensorView& x,
                         const UpfirdnOptions& options) {
   check_for_plan(options.run);
   const std::size_t along = check_upfirdn(h, x, options);
-  check_on_cpu(h, "h");
+  if (x.device.kind == DeviceKind::cpu) check_on_cpu(h, "h");
   const Kept kept = everything(h, x, options, along);
   const Shape shape = shape_of_result(x, along, kept);
   const TensorView y{nullptr, result_type(h, x, options), shape, compact_strides(shape), x.device};

@@ -67,9 +67,9 @@ struct ResamplePolyOptions {
 ///
 /// Means, medians and extrema are subtracted in the type of the result, which means and medians of
 /// integers make f64. Extrema and medians of
-/// complex data order by the real part, then the imaginary part; a NaN makes them NaN. They, the
-/// ratio 1, and the paddings that upfirdn makes a copy for take x on the CPU, and throw NoEngine
-/// elsewhere.
+/// complex data order by the real part, then the imaginary part; a NaN makes them NaN. They and
+/// the paddings that upfirdn makes a copy for take x on the CPU, and throw NoEngine elsewhere.
+/// `taps` lie anywhere; for those on a GPU the call waits.
 ///
 /// @param up, down  at least 1
 /// @throws InvalidProblem for operands and options that break a rule named here, and as upfirdn.

@@ -230,7 +230,7 @@ FALTUNG_API void upfirdn(const ConstTensorView& h, const ConstTensorView& x, con
 /// extended copy of x, which plan_upfirdn has.
 [[nodiscard]] FALTUNG_API Lowering lower_upfirdn(const ConstTensorView& h, const ConstTensorView& x,
                                                  const UpfirdnOptions& options = {});
-/// Planned once, in any mode, with a copy of h, which lies on the CPU.
+/// Planned once, in any mode, with a copy of h, which lies on the CPU or where x does.
 [[nodiscard]] FALTUNG_API FilterPlan plan_upfirdn(const ConstTensorView& h,
                                                   const ConstTensorView& x,
                                                   const UpfirdnOptions& options = {});
@@ -265,7 +265,7 @@ FALTUNG_API void sepfir2d(const ConstTensorView& x, const ConstTensorView& hrow,
                                                    const Sepfir2dOptions& options = {});
 
 /// The Toeplitz matrix A with A v = numpy::convolve(a, v, mode) for every v of n elements: shape
-/// [extent of the mode, n], type of `a`. `a` has rank 1, is not empty and lies on the CPU; n >= 1.
+/// [extent of the mode, n], type and device of `a`, which has rank 1 and is not empty; n >= 1.
 [[nodiscard]] FALTUNG_API Tensor convolution_matrix(const ConstTensorView& a, std::int64_t n,
                                                     Mode mode = Mode::full);
 
