@@ -1,55 +1,26 @@
 #include <algorithm>
 #include <cstddef>
 #include <memory>
+#include <utility>
 
 #include <faltung/error.hpp>
 #include <faltung/restoration.hpp>
+#include "cpp/core/backend.hpp"
 #include "cpp/core/copy_elements.hpp"
 #include "cpp/core/float_environment.hpp"
 #include "cpp/core/message.hpp"
-#include "cpp/core/view_rules.hpp"
+#include "cpp/core/stream.hpp"
 #include "cpp/cpu/parallel.hpp"
 #include "cpp/frontend/kept_plan.hpp"
+#include "cpp/frontend/restoration_rules.hpp"
 #include "cpp/frontend/signal_lowering.hpp"
 
 namespace faltung::image {
 namespace {
 
-void check_type(const ConstTensorView& view, std::string_view name) {
-  if (view.dtype != f32 && view.dtype != f64) {
-    throw InvalidProblem(message(name, " has type ", faltung::name(view.dtype),
-                                 "; richardson_lucy takes f32 and f64: convert it"));
-  }
-}
-
-void check_place(const ConstTensorView& view, std::string_view name) {
-  if (view.device.kind != DeviceKind::cpu) {
-    throw NoEngine(message(name, " lies on ", view.device,
-                           "; richardson_lucy divides and multiplies element by element, which is "
-                           "done on the CPU alone: copy it there"));
-  }
-}
-
 void check(const ConstTensorView& x, const ConstTensorView& psf,
            const RichardsonLucyOptions& options) {
-  check_execution(options.run, x.device);
-  signal::check_operand(x, "x");
-  signal::check_operand(psf, "psf");
-  check_place(x, "x");
-  check_place(psf, "psf");
-  check_type(x, "x");
-  check_type(psf, "psf");
-  if (x.dtype != psf.dtype) {
-    throw InvalidProblem(message("x has type ", faltung::name(x.dtype), " and psf ",
-                                 faltung::name(psf.dtype), "; convert one of them"));
-  }
-  if (x.shape.size() != psf.shape.size() || x.shape.empty() || x.shape.size() > 6) {
-    throw InvalidProblem(message("x has rank ", x.shape.size(), " and psf ", psf.shape.size(),
-                                 "; both take the same, 1 to 6"));
-  }
-  if (element_count(psf.shape) == 0) {
-    throw InvalidProblem(message("psf has shape ", psf.shape, "; give it at least one element"));
-  }
+  check_restored(x, psf, options.run, "richardson_lucy");
   if (options.iterations < 0) {
     throw InvalidProblem(message("iterations is ", options.iterations, "; it must be at least 0"));
   }
@@ -59,11 +30,12 @@ void check(const ConstTensorView& x, const ConstTensorView& psf,
 }
 
 // The middle of an even extent is one before its half. With a row of zeros in front the middle is
-// the same from both ends, so that the reversed filter is the adjoint.
-Tensor centred(const ConstTensorView& psf, const Execution& run) {
+// the same from both ends, so that the reversed filter is the adjoint. Where x lies.
+Tensor centred(const ConstTensorView& psf, const Device& device, const Execution& run) {
+  const Tensor taps = cpu_copy(psf, psf.dtype, run.stream);
   Shape shape = psf.shape;
   for (std::int64_t& extent : shape) extent += 1 - extent % 2;
-  Tensor odd = new_zeros(psf.dtype, shape, psf.device, run);
+  Tensor odd = Tensor::zeros(psf.dtype, shape);
   TensorView inner = odd.view();
   auto* data = static_cast<std::byte*>(inner.data);
   for (std::size_t i = 0; i < shape.size(); ++i) {
@@ -72,18 +44,25 @@ Tensor centred(const ConstTensorView& psf, const Execution& run) {
   }
   inner.data = data;
   inner.shape = psf.shape;
-  copy_elements(psf, inner);
-  return odd;
+  copy_elements(taps, inner);
+  return device.kind == DeviceKind::cpu ? std::move(odd) : odd.to(device);
 }
+
+// By which nothing is divided by 0.
+constexpr double least_blurred = 1e-12;
 
 // A convolution or correlation in mode `same`, planned once. Its filter is not bound: the spectrum
 // of a block of it is soon made, beside those of all blocks of the image.
 struct Blur {
   Lowering call;
-  std::shared_ptr<const Plan> plan = kept_plan(call.problem, Device::cpu(), call.plan);
+  Device device;
+  std::shared_ptr<const Plan> plan = kept_plan(call.problem, device, call.plan);
 
-  void run(const Tensor& from, const Tensor& psf, Tensor& to, const Workspace& workspace) const {
-    call.run(*plan, {}, from.view(), psf.view(), to.view(), workspace);
+  // @param bias  one element, where the problem has it
+  void run(const Tensor& from, const Tensor& psf, Tensor& to, const Execution& run,
+           const ConstTensorView& bias = {}) const {
+    call.run(*plan, stream_on(device, run.stream), from.view(), psf.view(), to.view(),
+             run.workspace, bias);
   }
 };
 
@@ -101,12 +80,12 @@ void for_blocks(std::int64_t count, const F& f) {
                });
 }
 
-// blurred becomes x / (blurred + 1e-12), by which nothing is divided by 0.
+// blurred becomes x / (blurred + 1e-12).
 template <typename T>
 void divide(const T* x, T* blurred, std::int64_t count, T epsilon) {
   for_blocks(count, [=](std::int64_t first, std::int64_t last) {
     for (std::int64_t i = first; i < last; ++i) {
-      const T below = blurred[i] + static_cast<T>(1e-12);
+      const T below = blurred[i] + static_cast<T>(least_blurred);
       blurred[i] = below < epsilon ? T{0} : x[i] / below;
     }
   });
@@ -119,34 +98,113 @@ void multiply(T* guess, const T* by, std::int64_t count) {
   });
 }
 
+// What is done between the blurs, element by element, on the CPU.
 template <typename T>
+class OnCpu {
+ public:
+  explicit OnCpu(const Execution& run) : run_(run) {}
+  static constexpr bool blur_adds = false;  // least_blurred, of itself
+  [[nodiscard]] ConstTensorView bias() const { return {}; }
+
+  [[nodiscard]] Tensor compact(const ConstTensorView& x) const {
+    return new_copy(x, x.dtype, run_);
+  }
+  void fill(Tensor& guess, Tensor&, double value) const {
+    std::ranges::fill(guess.values<T>(), static_cast<T>(value));
+  }
+  void quotients(const Tensor& image, Tensor& blurred, Tensor&, double epsilon) const {
+    divide(image.values<T>().data(), blurred.values<T>().data(), blurred.size(),
+           static_cast<T>(epsilon));
+  }
+  void correct(Tensor& guess, const Tensor& by, Tensor&) const {
+    multiply(guess.values<T>().data(), by.values<T>().data(), guess.size());
+  }
+
+ private:
+  const Execution& run_;
+};
+
+// The same on a GPU, by the passes that masked convolution has there: loading with weights is a
+// product, and a divisor below `min_share` leaves `fill`. What a pass reads it does not write, so
+// that results go into the spare tensor, which changes places with the one that they replace.
+class OnGpu {
+ public:
+  OnGpu(const Device& device, DType type, const Execution& run)
+      : stream_(stream_on(device, run.stream)),
+        run_(run),
+        bias_(cpu_copy(Tensor::from<double>({least_blurred}), type).to(device)) {}
+  static constexpr bool blur_adds = true;
+  [[nodiscard]] ConstTensorView bias() const { return bias_.view(); }
+
+  [[nodiscard]] Tensor compact(const ConstTensorView& x) const {
+    Tensor copy = new_tensor(x.dtype, x.shape, x.device, run_);
+    passes().load({.x = x, .given = {}, .values = copy.view(), .rule = {.nan = NanRule::spread}},
+                  stream_);
+    return copy;
+  }
+  // Divisors of 0 leave the value.
+  void fill(Tensor& guess, Tensor& spare, double value) const {
+    fill_zeros(spare, run_);
+    passes().divide({.sums = spare.view(),
+                     .divisors = spare.view(),
+                     .y = guess.view(),
+                     .rule = {.fill = value}},
+                    stream_);
+  }
+  // NaN in place of NaN, and not `fill`, as what the result owes to the element in its place.
+  void quotients(const Tensor& image, Tensor& blurred, Tensor& spare, double epsilon) const {
+    passes().divide({.sums = image.view(),
+                     .divisors = blurred.view(),
+                     .x = blurred.view(),
+                     .y = spare.view(),
+                     .rule = {.min_share = epsilon, .vanishing = -1},
+                     .originals = {.preserves = true}},
+                    stream_);
+    std::swap(blurred, spare);
+  }
+  void correct(Tensor& guess, const Tensor& by, Tensor& spare) const {
+    passes().load({.x = guess.view(),
+                   .given = by.view(),
+                   .values = spare.view(),
+                   .rule = {.nan = NanRule::spread}},
+                  stream_);
+    std::swap(guess, spare);
+  }
+
+ private:
+  static const masked::Passes& passes() { return cuda_backend().masked_passes(); }
+  Stream stream_;
+  const Execution& run_;
+  Tensor bias_;
+};
+
+// @param elements  OnCpu or OnGpu
+template <typename Elements>
 Tensor iterate(const ConstTensorView& x, const ConstTensorView& psf,
-               const RichardsonLucyOptions& options) {
+               const RichardsonLucyOptions& options, const Elements& elements) {
   const Execution& run = options.run;
   Tensor guess = new_tensor(x.dtype, x.shape, x.device, run);
-  std::ranges::fill(guess.values<T>(), T{0.5});
-  const std::int64_t count = guess.size();
-  if (count == 0) return guess;
-  const Tensor image = new_copy(x, x.dtype, run), odd = centred(psf, run);
+  if (guess.size() == 0) return guess;
+  const Tensor image = elements.compact(x), odd = centred(psf, x.device, run);
   Tensor blurred = new_tensor(x.dtype, x.shape, x.device, run);
   Tensor correction = new_tensor(x.dtype, x.shape, x.device, run);
+  elements.fill(guess, blurred, 0.5);
   signal::ConvolveOptions how{.mode = signal::Mode::same, .method = options.method, .run = run};
   how.run.workspace_limit = workspace_limit(run);
   how.run.stream = {};  // of a run, and not of a plan
   how.run.workspace = {};
   const FloatEnvironment environment(subnormals_of(run));
-  const Blur blur{signal::lower_convolve(guess.view(), odd.view(), how)};
-  const Blur adjoint{signal::lower_correlate(guess.view(), odd.view(), how)};
+  Lowering forward = signal::lower_convolve(guess.view(), odd.view(), how);
+  forward.problem.epilogue.bias = Elements::blur_adds;
+  const Blur blur{std::move(forward), x.device};
+  const Blur adjoint{signal::lower_correlate(guess.view(), odd.view(), how), x.device};
   for (std::int64_t i = 0; i < options.iterations; ++i) {
-    blur.run(guess, odd, blurred, run.workspace);
-    divide(image.values<T>().data(), blurred.values<T>().data(), count,
-           static_cast<T>(options.epsilon));
-    adjoint.run(blurred, odd, correction, run.workspace);
-    multiply(guess.values<T>().data(), correction.values<T>().data(), count);
+    blur.run(guess, odd, blurred, run, elements.bias());
+    elements.quotients(image, blurred, correction, options.epsilon);
+    adjoint.run(blurred, odd, correction, run);
+    elements.correct(guess, correction, blurred);
   }
-  if (options.clip) {
-    for (T& value : guess.values<T>()) value = std::clamp(value, T{-1}, T{1});
-  }
+  if (options.clip) clip(guess, run);
   return guess;
 }
 
@@ -155,17 +213,19 @@ Tensor iterate(const ConstTensorView& x, const ConstTensorView& psf,
 Tensor richardson_lucy(const ConstTensorView& x, const ConstTensorView& psf,
                        const RichardsonLucyOptions& options) {
   check(x, psf, options);
-  return x.dtype == f32 ? iterate<float>(x, psf, options) : iterate<double>(x, psf, options);
+  const Execution& run = options.run;
+  if (x.device.kind != DeviceKind::cpu) {
+    return iterate(x, psf, options, OnGpu(x.device, x.dtype, run));
+  }
+  return x.dtype == f32 ? iterate(x, psf, options, OnCpu<float>(run))
+                        : iterate(x, psf, options, OnCpu<double>(run));
 }
 
 void richardson_lucy(const ConstTensorView& x, const ConstTensorView& psf, const ResultView& y,
                      const RichardsonLucyOptions& options) {
   check(x, psf, options);
-  signal::check_result(y, x.shape, x.dtype);
-  check_place(y, "y");
-  check_apart(y, "y", x, "x");
-  check_apart(y, "y", psf, "psf");
-  copy_elements(richardson_lucy(x, psf, options), y);
+  check_restored_into(x, psf, y);
+  copy_there(richardson_lucy(x, psf, options), y, options.run);
 }
 
 }  // namespace faltung::image

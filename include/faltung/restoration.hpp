@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include <faltung/execution.hpp>
 #include <faltung/export.hpp>
@@ -33,17 +34,51 @@ struct RichardsonLucyOptions {
 /// out; with m elements in `psf`, and u the unit roundoff of the type, each result of k iterations
 /// by direct sums is off by at most (2^k - 1) (2 m + 6) u of itself, to first order.
 ///
-/// @param x    f32 or f64, of rank 1 to 6 and any strides, on the CPU
-/// @param psf  of the same type and rank, and at least one element; on the CPU
-/// @return of the shape and type of x
-/// @throws InvalidProblem for other operands and options; NoEngine for operands on other devices,
-///         and if no engine keeps the limits; DeviceError if memory runs out.
+/// On a GPU infinity times a correction of 0 is 0.
+///
+/// @param x    f32 or f64, of rank 1 to 6 and any strides
+/// @param psf  of the same type and rank, and at least one element; on the CPU or where x lies
+/// @return of the shape, type and device of x
+/// @throws InvalidProblem for other operands and options; NoEngine if no engine keeps the limits;
+///         DeviceError if memory runs out.
 /// Source: Richardson, J. Opt. Soc. Am. 62 (1972) 55; Lucy, Astron. J. 79 (1974) 745.
 [[nodiscard]] FALTUNG_API Tensor richardson_lucy(const ConstTensorView& x,
                                                  const ConstTensorView& psf,
                                                  const RichardsonLucyOptions& options = {});
-/// The same, into y: of any strides, apart from both operands.
+/// The same, into y: of any strides, where x lies, apart from both operands.
 FALTUNG_API void richardson_lucy(const ConstTensorView& x, const ConstTensorView& psf,
                                  const ResultView& y, const RichardsonLucyOptions& options = {});
+
+/// For `wiener`.
+struct WienerOptions {
+  double balance = 0.1;  ///< how much smoothness counts beside the data, at least 0 and finite
+  bool clip = true;      ///< bring the result into -1..1
+  /// The impulse response that measures roughness, of the type and rank of x and no longer than it;
+  /// none: the Laplacian, 2 rank in the middle and -1 at its neighbours.
+  std::optional<ConstTensorView> roughness = std::nullopt;
+  Execution run = {};  ///< as everywhere
+};
+
+/// The linear filter that undoes a blur as far as noise lets it,
+///
+///     conj(H) / (|H|^2 + balance |R|^2)
+///
+/// by its frequency response, where H and R are the Fourier transforms of `psf` and of the measure
+/// of roughness, with element (M - 1) / 2 along each axis at the origin. Frequencies where both
+/// terms are 0 are left out. x continues periodically, so that this is one convolution by a filter
+/// of the size of x: designed on the CPU in f64, and run as `convolve` with Boundary::wrap is.
+///
+/// @param x    f32 or f64, of rank 1 to 6 and any strides
+/// @param psf  of the same type and rank, with elements, and no longer along any axis; on the CPU
+///             or where x lies, as the measure of roughness
+/// @return of the shape, type and device of x
+/// @throws as richardson_lucy.
+/// Source: Wiener, Extrapolation, interpolation and smoothing of stationary time series (1949);
+/// with a measure of roughness Hunt, IEEE Trans. Computers 22 (1973) 805.
+[[nodiscard]] FALTUNG_API Tensor wiener(const ConstTensorView& x, const ConstTensorView& psf,
+                                        const WienerOptions& options = {});
+/// The same, into y: of any strides, where x lies, apart from both operands.
+FALTUNG_API void wiener(const ConstTensorView& x, const ConstTensorView& psf, const ResultView& y,
+                        const WienerOptions& options = {});
 
 }  // namespace faltung::image

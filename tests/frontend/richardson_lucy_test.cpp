@@ -166,9 +166,9 @@ TEST(RichardsonLucy, SaysWhatItTakes) {
   expect_refused<InvalidProblem>(x, Tensor(f64, {0}), {}, "at least one element");
   expect_refused<InvalidProblem>(x, one, {.iterations = -1}, "iterations is -1; ");
   expect_refused<InvalidProblem>(x, one, {.epsilon = std::nan("")}, "epsilon is nan; ");
-  ConstTensorView there = x.view();
+  ConstTensorView there = one.view();
   there.device = Device::cuda(0);
-  expect_refused<NoEngine>(there, one, {}, "x lies on cuda:0; ");
+  expect_refused<InvalidProblem>(x, there, {}, "psf lies on cuda:0 and x on cpu; ");
 }
 
 }  // namespace
