@@ -8,8 +8,8 @@ gradients. ``Problem`` and ``Plan`` are what stands below: any convolution, plan
 >>> faltung.signal.convolve([1., 2., 3.], [0., 1., 0.5])
 array([0. , 1. , 2.5, 4. , 1.5])
 
-Arrays are NumPy's, or whatever numpy.asarray or DLPack take without copying. Other threads run while a call
-computes.
+Arrays are NumPy's, or whatever numpy.asarray or DLPack take without copying, on GPUs too. Other threads run while a
+call computes.
 """
 
 from . import ndimage, nn, numpy, restoration, signal, wisdom
@@ -19,14 +19,17 @@ from ._labels import labelled
 
 __version__ = _version()
 __all__ = [
-    "DeviceError", "InvalidProblem", "NoEngine", "Plan", "Problem", "explain", "labelled", "ndimage", "nn", "numpy",
-    "restoration", "set_threads", "signal", "threads", "wisdom"
+    "DeviceArray", "DeviceError", "InvalidProblem", "NoEngine", "Plan", "Problem", "explain", "labelled", "ndimage", "nn", "numpy",
+    "restoration", "set_threads", "signal", "threads", "to_device", "wisdom"
 ]
 
 
 def __getattr__(name):
-    """Modules over packages that not everybody has are imported when they are asked for."""
+    """Modules over packages that not everybody has, and what is for GPUs, are imported when they are asked for."""
     if name in ("dask", "jax", "torch"):
         import importlib
         return importlib.import_module("." + name, __name__)
+    if name in ("DeviceArray", "to_device"):
+        from . import _devices
+        return getattr(_devices, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -15,6 +15,20 @@ def numpy_array(array, name="an operand"):
     return np.asarray(array)
 
 
+def array_there(array, name="an operand", writes=False):
+    """The array as NumPy's, or as a `DeviceArray` if it lies in the memory of a GPU: in the same memory.
+
+    writes : it is to be written into.
+    """
+    if not isinstance(array, np.ndarray) and (hasattr(array, "__dlpack_device__") or hasattr(array, "__cuda_array_interface__")):
+        from ._devices import found  # which imports this module
+
+        on_device = found(array, name, writes)
+        if on_device is not None:
+            return on_device
+    return numpy_array(array, name)
+
+
 def is_bfloat16(dtype):
     """Whether elements are ml_dtypes' bfloat16, which to NumPy are of no kind of number."""
     return dtype.kind == "V" and dtype.name == "bfloat16"
@@ -22,9 +36,9 @@ def is_bfloat16(dtype):
 
 def plain(array, name="an operand"):
     """The same numbers as a NumPy array of native byte order, whose strides are whole elements: not a copy if it is so
-    already."""
-    array = numpy_array(array, name)
-    if array.dtype.kind in "biufc" or is_bfloat16(array.dtype):
+    already. What lies in the memory of a GPU stays there, as a `DeviceArray`."""
+    array = array_there(array, name)
+    if isinstance(array, np.ndarray) and (array.dtype.kind in "biufc" or is_bfloat16(array.dtype)):
         native = array.dtype.newbyteorder("=")
         stepped = all(step % array.dtype.itemsize == 0 for step in array.strides)
         if array.dtype != native or not stepped or not array.flags.aligned:
@@ -42,15 +56,17 @@ def check_memory(array, name):
     :raises TypeError: which says where it lies, and how it comes to the CPU.
     """
     if hasattr(array, "__dlpack_device__"):
-        if int(array.__dlpack_device__()[0]) in READ_BY_THE_CPU:
-            return
-        place = str(getattr(array, "device", "another device"))
+        if int(array.__dlpack_device__()[0]) not in READ_BY_THE_CPU:
+            refuse_memory(array, name)
     elif hasattr(array, "__cuda_array_interface__"):
-        place = "a CUDA device"
-    else:
-        return
-    raise TypeError(f"{name} lies in the memory of {place}; of the Python package convolve, "
-                    "correlate and the convolutions of networks compute there, this in the memory of the CPU: copy it there, by .cpu() (PyTorch), .get() (CuPy) or numpy.asarray (JAX)")
+        refuse_memory(array, name)
+
+
+def refuse_memory(array, name):
+    """:raises TypeError: which says where an array lies, and how it comes to the CPU."""
+    place = str(getattr(array, "device", "a CUDA device" if hasattr(array, "__cuda_array_interface__") else "another device"))
+    raise TypeError(f"{name} lies in the memory of {place}, and is read on the CPU alone here: copy it there, by .cpu() "
+                    "(PyTorch), .get() (CuPy) or numpy.asarray (JAX, faltung.DeviceArray)")
 
 
 def exchanged(array, **options):

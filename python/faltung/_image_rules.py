@@ -7,7 +7,8 @@ import warnings
 
 import numpy as np
 
-from ._arrays import is_bfloat16, numpy_array, plain
+from . import _core
+from ._arrays import array_there, is_bfloat16, plain
 
 _MODES = {
     "reflect": "reflect", "grid-mirror": "reflect", "mirror": "mirror", "nearest": "nearest", "wrap": "wrap",
@@ -66,6 +67,15 @@ def is_complex(array):
     return array.dtype.kind == "c"
 
 
+def empty_like(input, dtype):
+    """A new array of the shape of the input, where that lies."""
+    if isinstance(input, np.ndarray):
+        return np.empty(input.shape, dtype)
+    from ._devices import empty  # for GPUs alone
+
+    return empty(input.shape, dtype, input)
+
+
 def output_array(output, input, complex_result=False):
     """The array that is returned, of the input's shape."""
     if output is None or isinstance(output, (type, np.dtype, str)):
@@ -78,8 +88,8 @@ def output_array(output, input, complex_result=False):
             dtype = np.promote_types(dtype, np.complex64)
         if dtype.kind not in "biufc" and not is_bfloat16(dtype):
             raise RuntimeError("output must have numeric dtype")
-        return np.empty(input.shape, dtype)
-    output = numpy_array(output, "output")
+        return empty_like(input, dtype)
+    output = array_there(output, "output", writes=True)
     if output.shape != input.shape:
         raise RuntimeError("output shape not correct")
     if complex_result and output.dtype.kind != "c":
@@ -110,15 +120,28 @@ def write(compute, input, output):
     type or a byte order that Faltung has not."""
     if output.size == 0:
         return output
+    if not isinstance(output, np.ndarray):
+        compute(input, output)
+        return output
     ours = output.dtype.char in _OURS or is_bfloat16(output.dtype)
     direct = ours and output.dtype.isnative and output.flags.aligned
-    if direct and not np.may_share_memory(input, output):
+    if direct and not (isinstance(input, np.ndarray) and np.may_share_memory(input, output)):
         compute(input, output)
         return output
     y = np.empty(output.shape, output.dtype if direct else np.float64 if output.dtype.kind == "f" else input.dtype)
     compute(input, y)
     output[...] = y
     return output
+
+
+def copied(input, output):
+    """`output`, with the elements of the input: what a filter along no axis does."""
+    if isinstance(input, np.ndarray) and isinstance(output, np.ndarray):
+        output[...] = input
+        return output
+    if not input.ndim:
+        raise ValueError(f"an image of one element on {input.device} has no axis to filter along; filter it on the CPU")
+    return write(lambda x, y: _core.image_filter(False, x, np.ones(1), ["nearest"], 0, [0], [0], (False, []), y), input, output)
 
 
 def image_of(input):

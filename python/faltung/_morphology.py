@@ -3,7 +3,7 @@
 import numpy as np
 
 from . import ndimage
-from ._arrays import numpy_array
+from ._arrays import check_memory, numpy_array
 from ._image_rules import axes_of, image_of, integers, output_array, sequence
 
 
@@ -80,6 +80,7 @@ def grey_closing(input, size=None, footprint=None, structure=None, output=None, 
 
 def _sum_over_axes(input, derivative, output, mode, cval, extra_arguments, extra_keywords, axes, term):
     """The sum over the axes of `term` of a derivative along the axis."""
+    check_memory(input, "input")
     input = image_of(input)
     y = output_array(output, input)
     axes = axes_of(axes, input.ndim)

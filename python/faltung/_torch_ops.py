@@ -179,7 +179,8 @@ def _conv_transpose_backward(ctx, grad):
 
 
 def _register(name, compute, new, save, backward):
-    _library.impl(name, compute, "CPU")
+    for key in "CPU", "CUDA":
+        _library.impl(name, compute, key)
     torch.library.register_fake(f"faltung::{name}", new, lib=_library)
     torch.library.register_autograd(f"faltung::{name}", backward, setup_context=save, lib=_library)
 

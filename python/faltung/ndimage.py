@@ -13,8 +13,8 @@ import operator
 import numpy as np
 
 from . import _core
-from ._arrays import numpy_array, results_of_the_same_kind
-from ._image_rules import (axes_of, axis_of, check_cval, check_origins, image_of, in_order_of, integers, is_complex, modes_of,
+from ._arrays import array_there, numpy_array, results_of_the_same_kind
+from ._image_rules import (axes_of, axis_of, check_cval, check_origins, copied, image_of, in_order_of, integers, is_complex, modes_of,
                            number, output_array, sequence, sums_of, write)
 
 __all__ = [
@@ -28,7 +28,7 @@ __all__ = [
 
 def _filter(flip, input, weights, output, mode, cval, origin, axes):
     input = image_of(input)
-    weights = numpy_array(weights, "weights")
+    weights = array_there(weights, "weights")
     check_cval(cval, input)
     axes = axes_of(axes, input.ndim)
     if weights.ndim != len(axes):
@@ -72,7 +72,7 @@ def convolve(input, weights, output=None, mode="reflect", cval=0.0, origin=0, *,
 
 def _filter1d(flip, input, weights, axis, output, mode, cval, origin):
     input = image_of(input)
-    weights = numpy_array(weights, "weights")
+    weights = array_there(weights, "weights")
     check_cval(cval, input)
     if weights.ndim != 1 or weights.size == 0:
         raise RuntimeError("no filter weights given")
@@ -117,8 +117,7 @@ def _gaussian(function, input, sigma, order, output, mode, cval, truncate, radiu
         sigmas, orders, modes, axes, radii = ([values[i] for i in kept] if values else values
                                               for values in (sigmas, orders, modes, axes, radii))
     if not axes:
-        y[...] = input
-        return y
+        return copied(input, y)
 
     def compute(x, result):
         function(x, sigmas, orders, modes, number(cval), float(truncate), radii, axes, sums_of(input), result)
@@ -186,8 +185,7 @@ def uniform_filter(input, size=3, output=None, mode="reflect", cval=0.0, origin=
     sizes, origins, modes, axes = ([values[i] for i in kept] for values in (sizes, origins, modes, axes))
     check_origins(origins, sizes)
     if not axes:
-        y[...] = input
-        return y
+        return copied(input, y)
 
     def compute(x, result):
         _core.uniform(x, sizes, modes, number(cval), origins, axes, sums_of(input), result)
@@ -246,8 +244,7 @@ def laplace(input, output=None, mode="reflect", cval=0.0, *, axes=None):
     modes = modes_of(mode, len(axes))
     y = output_array(output, input, is_complex(input))
     if not axes:
-        y[...] = input
-        return y
+        return copied(input, y)
     return write(lambda x, result: _core.laplace(x, modes, number(cval), axes, sums_of(input), result), input, y)
 
 
@@ -291,8 +288,7 @@ def _ranked(input, rank, size, footprint, output, mode, cval, origin, axes, size
         raise RuntimeError("rank not within filter footprint size")
     rank %= count
     if not axes:
-        y[...] = input
-        return y
+        return copied(input, y)
     return write(lambda x, result: _core.rank_filter(x, rank, sizes, footprint, modes, number(cval), origins, axes,
                                                      result), input, y)
 
@@ -315,8 +311,7 @@ def median_filter(input, size=None, footprint=None, output=None, mode="reflect",
     """
     input, axes, sizes, footprint, origins, modes, y = _window(input, size, footprint, output, mode, cval, origin, axes)
     if not axes:
-        y[...] = input
-        return y
+        return copied(input, y)
     return write(lambda x, result: _core.median_filter(x, sizes, footprint, modes, number(cval), origins, axes,
                                                         result), input, y)
 
@@ -333,8 +328,7 @@ def percentile_filter(input, percentile, size=None, footprint=None, output=None,
     if not 0 <= percentile <= 100:
         raise RuntimeError("invalid percentile")
     if not axes:
-        y[...] = input
-        return y
+        return copied(input, y)
     return write(lambda x, result: _core.percentile_filter(x, float(percentile), sizes, footprint, modes,
                                                             number(cval), origins, axes, result), input, y)
 

@@ -4,7 +4,7 @@ import numpy as np
 from numpy import ndarray
 
 from . import _core
-from ._arrays import numpy_array, same_kind
+from ._arrays import array_there, same_kind
 
 __all__ = ["convolve", "correlate"]
 
@@ -35,7 +35,7 @@ def _call(function, a, v, mode):
     try:
         return function(a, v, mode)
     except TypeError:
-        a, v = numpy_array(a, "a"), numpy_array(v, "v")
+        a, v = array_there(a, "a"), array_there(v, "v")
         if bool not in (a.dtype, v.dtype):
             raise
         return _of_truths(function, a, v, mode)

@@ -9,7 +9,7 @@ import operator
 import numpy as np
 
 from . import _core, ndimage
-from ._arrays import is_bfloat16, numpy_array, plain, results_of_the_same_kind
+from ._arrays import array_there, check_memory, is_bfloat16, numpy_array, plain, results_of_the_same_kind
 from ._polynomials import evaluation
 
 __all__ = [
@@ -80,7 +80,7 @@ def _by_fft(function, in1, in2, mode, axes):
     if mode not in ("full", "same", "valid"):
         raise ValueError("acceptable mode flags are 'valid', 'same', or 'full'")
     axes = _axes(axes, in1.ndim)
-    if in1.size == in2.size == 1:
+    if in1.size == in2.size == 1 and isinstance(in1, np.ndarray) and isinstance(in2, np.ndarray):
         return in1 * in2  # as SciPy: of the type of the product
     pairs = list(zip(in1.shape, in2.shape))
     if any(n != m and 1 not in (n, m) for axis, (n, m) in enumerate(pairs) if axis not in axes):
@@ -272,6 +272,11 @@ def sepfir2d(input, hrow, hcol):
     return _core.sepfir2d(input, hrow, hcol)
 
 
+def taps_for(x, taps):
+    """Taps of NumPy's where x lies."""
+    return taps if isinstance(x, np.ndarray) else _core.to_device(taps, x._index)
+
+
 def _state(zi, shape):
     """The initial state, one value for all lines along an axis of one element."""
     zi = numpy_array(zi, "zi")
@@ -291,7 +296,7 @@ def lfilter(b, a, x, axis=-1, zi=None):
     >>> lfilter([0.5, 0.5], 1., [2., 4.], zi=[3.])
     (array([4., 3.]), array([2.]))
     """
-    b, a, x = np.atleast_1d(numpy_array(b, "b")), np.atleast_1d(numpy_array(a, "a")), numpy_array(x, "x")
+    b, a, x = np.atleast_1d(numpy_array(b, "b")), np.atleast_1d(numpy_array(a, "a")), array_there(x, "x")
     for name, taps in ("b", b), ("a", a):
         if taps.ndim != 1 or not taps.size:
             raise ValueError(f"Parameter {name} is not a non-empty 1d array, since {name}.shape={taps.shape}!")
@@ -307,17 +312,20 @@ def lfilter(b, a, x, axis=-1, zi=None):
     carried = x.shape[:axis] + (b.size - 1,) + x.shape[axis + 1:]
     given = [b, a, x]
     if zi is not None:
+        check_memory(x, "x, with zi,")
         zi = _state(zi, carried)
         given.append(zi)
-    dtype = np.result_type(*given)
+    dtype = np.result_type(*(array.dtype for array in given))
     if dtype.kind == "O":
         raise TypeError("object arrays are not supported; convert them to numbers")
     if dtype.char not in "fdFD":
         raise NotImplementedError(f"Parameter's dtypes produced result type '{dtype}', which is not supported; "
                                   "convert x to float32, float64, complex64 or complex128")
     if x.size:
-        y = _core.upfirdn((b / a[0]).astype(dtype), plain(x.astype(dtype, copy=False)), 1, 1, axis, "constant", 0)
+        x = plain(x.astype(dtype, copy=False))
+        y = _core.upfirdn(taps_for(x, (b / a[0]).astype(dtype)), x, 1, 1, axis, "constant", 0)
     else:
+        check_memory(x, "x, of no elements,")
         y = np.zeros(x.shape[:axis] + (max(x.shape[axis] + b.size - 1, 0),) + x.shape[axis + 1:], dtype)
     before = (slice(None),) * axis
     if zi is None:
@@ -367,6 +375,7 @@ def savgol_filter(x, window_length, polyorder, deriv=0, delta=1.0, axis=-1, mode
     taps = savgol_coeffs(window_length, polyorder, deriv=deriv, delta=delta)
     if mode != "interp":
         return ndimage.convolve1d(x, taps, axis, mode=mode, cval=cval)
+    check_memory(x, "x, in mode 'interp',")
     if window_length > x.shape[axis]:
         raise ValueError("If mode is 'interp', window_length must be less than or equal to the size of x.")
     y = ndimage.convolve1d(x, taps, axis, mode="constant")

@@ -6,7 +6,8 @@ dictionaries are the same. ``replace(model)`` puts them in the place of a model'
 ``torch.ops.faltung.conv``, ``conv_input``, ``conv_weight`` and ``conv_transpose``, which torch.compile and torch.export
 take as they are; the gradient of each is another of them.
 
-Tensors are in the memory of the CPU, of any strides, and are not copied. PyTorch 2.4 or later is needed.
+Tensors are in the memory of the CPU or of CUDA devices, of any strides, and are not copied; on a device work goes into its
+current stream. PyTorch 2.4 or later is needed.
 
 >>> x, layer = torch.ones(1, 2, 4, 4), Conv2d(2, 3, 3, padding=1)
 >>> layer(x).shape

@@ -23,13 +23,6 @@ nb::handle readable() {
   return function;
 }
 
-// What faltung._devices says of an array in the memory of a GPU; None of all others.
-nb::handle on_device() {
-  static const nb::handle function =
-      nb::object(nb::module_::import_("faltung._devices").attr("found")).release();
-  return function;
-}
-
 nb::handle writable() {
   static const nb::handle function =
       nb::object(nb::module_::import_("faltung._arrays").attr("writable")).release();
@@ -105,29 +98,6 @@ std::optional<DType> dtype_of_exchanged(nb::dlpack::dtype type) {
   return std::nullopt;
 }
 
-void check_rank(std::size_t rank) {
-  if (rank > Extents::max_rank) {
-    throw InvalidProblem("an array has " + std::to_string(rank) +
-                         " axes; at most 8 are supported: merge axes or loop over the outer ones");
-  }
-}
-
-// The view of an array that came by DLPack, whose strides count elements as ours do. False for
-// elements that Faltung has not.
-template <typename Array, typename View>
-bool read_exchanged(const Array& array, View& view) {
-  check_rank(array.ndim());
-  const auto dtype = dtype_of_exchanged(array.dtype());
-  if (!dtype) return false;
-  view.dtype = *dtype;
-  for (std::size_t i = 0; i < array.ndim(); ++i) {
-    view.shape.push_back(array.shape_ptr()[i]);
-    view.strides.push_back(array.stride_ptr()[i]);
-  }
-  view.data = array.data();
-  return true;
-}
-
 // Whether the buffer is what a view can say. Python's lengths are 64-bit here, like ours.
 bool read_buffer(const Py_buffer& buffer, DType& dtype, Shape& shape, Strides& strides) {
   check_rank(static_cast<std::size_t>(buffer.ndim));
@@ -146,7 +116,40 @@ bool read_buffer(const Py_buffer& buffer, DType& dtype, Shape& shape, Strides& s
   return reinterpret_cast<std::uintptr_t>(buffer.buf) % alignment == 0;
 }
 
-[[noreturn]] void refuse_type(const char* name, nb::handle object) {
+bool is_stepped_like_itself(const Py_buffer& buffer, ConstTensorView& view) {
+  view.shape = {};
+  view.strides = {};
+  return read_buffer(buffer, view.dtype, view.shape, view.strides);
+}
+
+}  // namespace
+
+void check_rank(std::size_t rank) {
+  if (rank > Extents::max_rank) {
+    throw InvalidProblem("an array has " + std::to_string(rank) +
+                         " axes; at most 8 are supported: merge axes or loop over the outer ones");
+  }
+}
+
+// Strides of DLPack count elements as ours do.
+template <typename Exchanged, typename View>
+bool read_exchanged(const Exchanged& array, View& view) {
+  check_rank(array.ndim());
+  const auto dtype = dtype_of_exchanged(array.dtype());
+  if (!dtype) return false;
+  view.dtype = *dtype;
+  for (std::size_t i = 0; i < array.ndim(); ++i) {
+    view.shape.push_back(array.shape_ptr()[i]);
+    view.strides.push_back(array.stride_ptr()[i]);
+  }
+  view.data = array.data();
+  return true;
+}
+
+template bool read_exchanged(const nb::ndarray<nb::ro>&, ConstTensorView&);
+template bool read_exchanged(const nb::ndarray<>&, TensorView&);
+
+void refuse_type(const char* name, nb::handle object) {
   const nb::str type(nb::hasattr(object, "dtype") ? nb::object(object.attr("dtype"))
                                                   : nb::borrow(object.type()));
   throw nb::type_error((std::string(name) + " has elements of type " + type.c_str() +
@@ -156,62 +159,14 @@ bool read_buffer(const Py_buffer& buffer, DType& dtype, Shape& shape, Strides& s
                            .c_str());
 }
 
-bool is_stepped_like_itself(const Py_buffer& buffer, ConstTensorView& view) {
-  view.shape = {};
-  view.strides = {};
-  return read_buffer(buffer, view.dtype, view.shape, view.strides);
-}
-
-}  // namespace
-
-// (capsule, stream), of DLPack; or (owner, address, type, shape, strides in elements, device,
-// stream).
-void Operand::read_device(nb::handle found, nb::handle object, const char* name) {
-  const auto said = nb::cast<nb::tuple>(found);
-  if (said.size() == 2) {
-    exchanged_ = nb::cast<nb::ndarray<nb::ro>>(said[0]);
-    if (!read_exchanged(exchanged_, view_)) refuse_type(name, object);
-    view_.device = Device::cuda(exchanged_.device_id());
-  } else {
-    kept_ = said[0];
-    view_.data = reinterpret_cast<const void*>(nb::cast<std::uintptr_t>(said[1]));
-    view_.dtype = dtype_of(said[2]);
-    for (const nb::handle extent : said[3]) view_.shape.push_back(nb::cast<std::int64_t>(extent));
-    for (const nb::handle step : said[4]) view_.strides.push_back(nb::cast<std::int64_t>(step));
-    check_rank(view_.shape.size());
-    view_.device = Device::cuda(nb::cast<int>(said[5]));
-  }
-  const auto handle = nb::cast<std::uintptr_t>(said[said.size() - 1]);
-  stream_ = {view_.device, reinterpret_cast<void*>(handle)};
-}
-
-Stream stream_of(const Operand& a, const Operand& b) {
-  const bool first = a.view().device.kind == DeviceKind::cuda;
-  const bool second = b.view().device.kind == DeviceKind::cuda;
-  if (first && second && a.stream().handle != b.stream().handle) {
-    throw nb::type_error(
-        "the operands are of two streams of the GPU; have both made current in one, or wait for "
-        "the "
-        "stream of one, and pass it without a stream");
-  }
-  return first ? a.stream() : b.stream();
-}
-
-Operand::Operand(nb::handle object, const char* name, Memory memory) {
+Operand::Operand(nb::handle object, const char* name) {
   const bool has_buffer = PyObject_GetBuffer(object.ptr(), &buffer_, PyBUF_RECORDS_RO) == 0;
   if (!has_buffer) PyErr_Clear();
   if (!has_buffer || !is_stepped_like_itself(buffer_, view_)) {
-    if (has_buffer) PyBuffer_Release(&buffer_);
-    buffer_ = {};
+    PyBuffer_Release(&buffer_);
     view_.shape = {};
     view_.strides = {};
-    if (memory == Memory::any) {
-      const nb::object found = on_device()(object, name);
-      if (!found.is_none()) {
-        read_device(found, object, name);
-        return;
-      }
-    }
+    if (read_device(object, name, view_, false)) return;
     nb::object array = readable()(object, name);
     if (nb::isinstance<nb::capsule>(array)) {
       exchanged_ = nb::cast<nb::ndarray<nb::ro>>(array);
@@ -224,10 +179,7 @@ Operand::Operand(nb::handle object, const char* name, Memory memory) {
       PyErr_Clear();
       refuse_type(name, array);
     }
-    if (!is_stepped_like_itself(buffer_, view_)) {
-      PyBuffer_Release(&buffer_);
-      refuse_type(name, array);
-    }
+    if (!is_stepped_like_itself(buffer_, view_)) refuse_type(name, array);
     if (is_bf16) view_.dtype = bf16;
   }
   view_.data = buffer_.buf;
@@ -235,20 +187,18 @@ Operand::Operand(nb::handle object, const char* name, Memory memory) {
 
 Target::Target(nb::handle given, const char* name) {
   nb::object object = nb::borrow(given);
-  const bool is_bf16 = has_bfloat16(given) && nb::hasattr(given, "__array_interface__");
+  const bool is_numpy = nb::hasattr(given, "__array_interface__");
+  const bool is_bf16 = is_numpy && has_bfloat16(given);
   if (is_bf16) object = object.attr("view")("u2");
   if (PyObject_GetBuffer(object.ptr(), &buffer_, PyBUF_RECORDS) != 0) {
-    if (nb::hasattr(object, "__array_interface__")) throw nb::python_error();
+    if (is_numpy) throw nb::python_error();
     PyErr_Clear();
-    buffer_ = {};
+    if (read_device(object, name, view_, true)) return;
     exchanged_ = nb::cast<nb::ndarray<>>(writable()(object, name));
     if (!read_exchanged(exchanged_, view_)) refuse_type(name, object);
     return;
   }
-  if (!read_buffer(buffer_, view_.dtype, view_.shape, view_.strides)) {
-    PyBuffer_Release(&buffer_);
-    refuse_type(name, object);
-  }
+  if (!read_buffer(buffer_, view_.dtype, view_.shape, view_.strides)) refuse_type(name, object);
   if (is_bf16) view_.dtype = bf16;
   view_.data = buffer_.buf;
 }
@@ -262,20 +212,8 @@ NewArray::NewArray(DType dtype, const Shape& shape) {
   if (dtype == bf16) array = array.attr("view")(numpy_dtype(bf16));
 }
 
-nb::object device_array_of(Tensor&& tensor, const Stream& stream) {
-  auto* owned = new Tensor(std::move(tensor));
-  const nb::capsule owner(owned, [](void* p) noexcept {
-    const nb::gil_scoped_release release;  // it waits for work that still uses the memory
-    delete static_cast<Tensor*>(p);
-  });
-  return nb::module_::import_("faltung._devices")
-      .attr("DeviceArray")(owner, reinterpret_cast<std::uintptr_t>(owned->data()),
-                           numpy_dtype(owned->dtype()), tuple_of(owned->shape()),
-                           owned->device().index, reinterpret_cast<std::uintptr_t>(stream.handle));
-}
-
 nb::object array_of(Tensor&& tensor, const Stream& stream) {
-  if (tensor.device().kind == DeviceKind::cuda) return device_array_of(std::move(tensor), stream);
+  if (tensor.device().kind == DeviceKind::cuda) return new_device_array(std::move(tensor), stream);
   auto* owned = new Tensor(std::move(tensor));
   const nb::capsule owner(owned, [](void* p) noexcept { delete static_cast<Tensor*>(p); });
   // By way of bytes, so that NumPy's own types come out: its int64, and not its equal long long.
@@ -298,22 +236,6 @@ nb::object numpy_dtype(DType dtype) {
   }();
   if (dtype == bf16) return bfloat16();
   return nb::borrow(types[static_cast<std::size_t>(dtype)]);
-}
-
-nb::object exchanged_of(nb::handle owner, std::uintptr_t data, nb::handle dtype,
-                        const std::vector<std::int64_t>& shape, int device) {
-  const DType type = dtype_of(dtype);
-  using Code = nb::dlpack::dtype_code;
-  const Code code = type == bf16        ? Code::Bfloat
-                    : is_complex(type)  ? Code::Complex
-                    : !is_integer(type) ? Code::Float
-                    : is_signed(type)   ? Code::Int
-                                        : Code::UInt;
-  const nb::dlpack::dtype element{static_cast<std::uint8_t>(code),
-                                  static_cast<std::uint8_t>(8 * size_of(type)), 1};
-  const std::vector<std::size_t> extents(shape.begin(), shape.end());
-  return nb::cast(nb::ndarray<>(reinterpret_cast<void*>(data), extents.size(), extents.data(),
-                                owner, nullptr, element, nb::device::cuda::value, device));
 }
 
 DType dtype_of(nb::handle numpy_dtype) {

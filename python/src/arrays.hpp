@@ -5,7 +5,9 @@
 #include <faltung/faltung.hpp>
 
 #include <cstdint>
+#include <initializer_list>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 /// Arrays of Python as views, and back. Nothing is copied of what NumPy can describe: any strides,
@@ -14,48 +16,53 @@ namespace faltung::python {
 
 namespace nb = nanobind;
 
-/// An array that a call reads. Whatever numpy.asarray takes may stand for one.
-///
-/// @throws TypeError for elements of a type that Faltung has not: bool, text, objects.
-class Operand {
+/// What holds the memory of an array of Python's while a call uses it, and where work on it goes.
+class Array {
  public:
-  /// Whose memory a call can read: that of the CPU, or that of GPUs too.
-  enum class Memory : std::uint8_t { cpu, any };
-
-  /// @param name  what messages call it
-  Operand(nb::handle object, const char* name, Memory memory = Memory::cpu);
-  Operand(const Operand&) = delete;
-  Operand& operator=(const Operand&) = delete;
-  ~Operand() { PyBuffer_Release(&buffer_); }
-
-  [[nodiscard]] const ConstTensorView& view() const { return view_; }
-  operator const ConstTensorView&() const { return view_; }
-  /// Where work on it is to be queued: the current stream of its library. Stream{} on the CPU.
+  Array(const Array&) = delete;
+  Array& operator=(const Array&) = delete;
+  /// The current stream of the array's library, or the one that it names. Stream{} on the CPU.
   [[nodiscard]] const Stream& stream() const { return stream_; }
 
- private:
-  void read_device(nb::handle found, nb::handle object, const char* name);
+ protected:
+  Array() = default;
+  ~Array() { PyBuffer_Release(&buffer_); }
+  /// Reads what lies in the memory of a GPU, and says whether it does.
+  template <typename View>
+  bool read_device(nb::handle object, const char* name, View& view, bool writes);
 
   Py_buffer buffer_{};
-  nb::ndarray<nb::ro> exchanged_;  // keeps what DLPack gave
-  nb::object kept_;                // or what else has the memory
-  ConstTensorView view_;
+
+ private:
+  nb::object kept_;  // what has the memory on a GPU
   Stream stream_;
 };
 
+/// An array that a call reads, on the CPU or a GPU. Whatever numpy.asarray takes may stand for one.
+///
+/// @throws TypeError for elements of a type that Faltung has not: bool, text, objects.
+class Operand : public Array {
+ public:
+  /// @param name  what messages call it
+  Operand(nb::handle object, const char* name);
+
+  [[nodiscard]] const ConstTensorView& view() const { return view_; }
+  operator const ConstTensorView&() const { return view_; }
+
+ private:
+  nb::ndarray<nb::ro> exchanged_;  // keeps what DLPack gave
+  ConstTensorView view_;
+};
+
 /// An array that a call writes, of a type and strides that a view has: NumPy's, or one that DLPack
-/// lets others write.
-class Target {
+/// or the CUDA array interface lets others write.
+class Target : public Array {
  public:
   Target(nb::handle object, const char* name);
-  Target(const Target&) = delete;
-  Target& operator=(const Target&) = delete;
-  ~Target() { PyBuffer_Release(&buffer_); }
 
   operator const TensorView&() const { return view_; }
 
  private:
-  Py_buffer buffer_{};
   nb::ndarray<> exchanged_;
   TensorView view_;
 };
@@ -67,18 +74,40 @@ struct NewArray {
   TensorView view;
 };
 
-/// The stream of operands of one call: that of the first on a GPU.
-///
-/// @throws TypeError if another operand there is of another stream.
-[[nodiscard]] Stream stream_of(const Operand& a, const Operand& b);
+/// Where the work of one call goes: into the stream of its first array on a GPU, after all that was
+/// queued in the streams of the others; and what is queued in those afterwards comes after it.
+class Order {
+ public:
+  Order(std::initializer_list<const Array*> arrays);
+  Order(const Order&) = delete;
+  Order& operator=(const Order&) = delete;
+  ~Order();
+  /// Stream{} if all arrays lie on the CPU.
+  [[nodiscard]] const Stream& stream() const { return stream_; }
+  [[nodiscard]] bool on_gpu() const { return stream_.device.kind == DeviceKind::cuda; }
+
+ private:
+  Stream stream_;
+  std::vector<Stream> others_;
+};
 
 /// A NumPy array that owns the tensor; of one on a GPU, computed in `stream`,
 /// faltung._devices.DeviceArray.
 nb::object array_of(Tensor&& tensor, const Stream& stream = {});
+nb::object new_device_array(Tensor&& tensor, const Stream& stream);
 
-/// What exchanges memory of a GPU, compact and kept by `owner`, by DLPack.
-nb::object exchanged_of(nb::handle owner, std::uintptr_t data, nb::handle dtype,
-                        const std::vector<std::int64_t>& shape, int device);
+/// The functions by which faltung._devices reads, makes and copies arrays on GPUs.
+void bind_devices(nb::module_& m);
+
+/// The view of an array that came by DLPack. False for elements that Faltung has not.
+template <typename Exchanged, typename View>
+bool read_exchanged(const Exchanged& array, View& view);
+
+/// @throws TypeError for the elements of an array.
+[[noreturn]] void refuse_type(const char* name, nb::handle object);
+
+/// @throws InvalidProblem for more axes than a view has.
+void check_rank(std::size_t rank);
 
 /// NumPy's type, and the type of a NumPy dtype or of its name.
 nb::object numpy_dtype(DType dtype);
@@ -95,6 +124,21 @@ template <typename Work>
 decltype(auto) released(Work&& work) {
   const nb::gil_scoped_release release;
   return work();
+}
+
+/// Does the work of a call in its order, by options with the stream it goes to. A result becomes an
+/// array where it lies.
+///
+/// @param order  of all arrays of the call, which outlive it
+/// @param work   (options), a tensor or nothing
+template <typename Options, typename Work>
+auto computed(const Order& order, Options options, Work&& work) {
+  if (order.on_gpu()) options.run.stream = order.stream();
+  if constexpr (std::is_void_v<decltype(work(options))>) {
+    released([&] { work(options); });
+  } else {
+    return array_of(released([&] { return work(options); }), order.stream());
+  }
 }
 
 }  // namespace faltung::python

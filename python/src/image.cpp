@@ -35,7 +35,8 @@ template <typename Call, typename Options>
 void into(const Call& call, nb::handle x, nb::handle y, const Options& options) {
   const Operand input(x, "input");
   const Target output(y, "output");
-  released([&] { call(input.view(), static_cast<const TensorView&>(output), options); });
+  const TensorView& result = output;
+  computed({&input, &output}, options, [&](const auto& o) { call(input.view(), result, o); });
 }
 
 #define FALTUNG_CALL(function) [](const auto&... arguments) { return function(arguments...); }
@@ -50,8 +51,8 @@ void filter(bool flip, nb::handle x, nb::handle weights, const Names& modes, Num
                                      .accumulator = accumulator(sums),
                                      .chosen_for = chosen_for(sums)};
   const TensorView& result = output;
-  released([&] {
-    flip ? image::convolve(input, w, result, options) : image::correlate(input, w, result, options);
+  computed({&input, &w, &output}, options, [&](const auto& o) {
+    flip ? image::convolve(input, w, result, o) : image::correlate(input, w, result, o);
   });
 }
 
@@ -125,7 +126,8 @@ void ranked(nb::handle x, const Integers& size, nb::handle footprint, const Name
     options.footprint = members.emplace(footprint, "footprint").view();
   }
   const TensorView& result = output;
-  released([&] { choose(input.view(), result, options); });
+  computed({&input, members ? &*members : nullptr, &output}, options,
+           [&](const auto& o) { choose(input.view(), result, o); });
 }
 
 nb::object richardson_lucy(nb::handle x, nb::handle psf, std::int64_t iterations, bool clip,
@@ -133,8 +135,18 @@ nb::object richardson_lucy(nb::handle x, nb::handle psf, std::int64_t iterations
   const Operand input(x, "image"), filter(psf, "psf");
   const image::RichardsonLucyOptions options{
       .iterations = iterations, .clip = clip, .epsilon = epsilon};
-  return array_of(
-      released([&] { return image::richardson_lucy(input.view(), filter.view(), options); }));
+  return computed({&input, &filter}, options, [&](const auto& o) {
+    return image::richardson_lucy(input.view(), filter.view(), o);
+  });
+}
+
+nb::object wiener(nb::handle x, nb::handle psf, double balance, nb::object roughness, bool clip) {
+  const Operand input(x, "image"), filter(psf, "psf");
+  image::WienerOptions options{.balance = balance, .clip = clip};
+  std::optional<Operand> rough;
+  if (!roughness.is_none()) options.roughness = rough.emplace(roughness, "reg").view();
+  return computed({&input, &filter, rough ? &*rough : nullptr}, options,
+                  [&](const auto& o) { return image::wiener(input.view(), filter.view(), o); });
 }
 
 }  // namespace
@@ -150,6 +162,7 @@ void bind_image(nb::module_& m) {
   m.def("prewitt", derivative(FALTUNG_CALL(image::prewitt)));
   m.def("laplace", laplace);
   m.def("richardson_lucy", richardson_lucy);
+  m.def("wiener", wiener, nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg());
   m.def(
       "rank_filter",
       [](nb::handle x, std::int64_t rank, const Integers& size, nb::object footprint,

@@ -9,9 +9,9 @@ NB_MODULE(_core, m) {
   nanobind::exception<NoEngine>(m, "NoEngine", PyExc_RuntimeError);
   nanobind::exception<DeviceError>(m, "DeviceError", PyExc_RuntimeError);
   m.def("version", [] { return std::string(version()); });
-  m.def("exchanged", &python::exchanged_of);
   m.def("threads", &threads);
   m.def("set_threads", &set_threads);
+  python::bind_devices(m);
   python::bind_signal(m);
   python::bind_image(m);
   python::bind_nn(m);

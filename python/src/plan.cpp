@@ -27,55 +27,70 @@ PlanOptions options_of(const std::string& engine, nb::handle workspace_limit, bo
   return options;
 }
 
-// A result of the plan: the caller's, or a new one if there is None.
-class Result {
- public:
-  Result(const Plan& plan, nb::handle given) {
-    if (!given.is_none()) {
-      array_ = nb::borrow(given);
-      view_ = target_.emplace(given, "out");
-      return;
-    }
-    const Problem& p = plan.problem();
-    if (p.epilogue.beta != 0) {
-      throw InvalidProblem("beta is not 0, so the result before counts; pass it as out");
-    }
-    const bool has_strides = !(p.pass == Pass::forward         ? p.y_strides
-                               : p.pass == Pass::backward_data ? p.x_strides
-                                                               : p.w_strides)
-                                  .empty();
-    if (has_strides) throw InvalidProblem("the problem names strides of the result; pass out");
-    NewArray made(p.result_dtype(), p.result_shape());
-    array_ = std::move(made.array);
-    view_ = made.view;
-  }
-  [[nodiscard]] const TensorView& view() const { return view_; }
-  [[nodiscard]] nb::object array() const { return array_; }
+// Strides of the result, where the problem names them.
+const Strides& result_strides(const Problem& p) {
+  return p.pass == Pass::forward         ? p.y_strides
+         : p.pass == Pass::backward_data ? p.x_strides
+                                         : p.w_strides;
+}
 
- private:
-  nb::object array_;
-  std::optional<Target> target_;
-  TensorView view_;
+void check_new_result(const Problem& p) {
+  if (p.epilogue.beta != 0) {
+    throw InvalidProblem("beta is not 0, so the result before counts; pass it as out");
+  }
+  if (!result_strides(p).empty()) {
+    throw InvalidProblem("the problem names strides of the result; pass out");
+  }
+}
+
+// What `computed` takes.
+struct RunOptions {
+  Execution run = {};
 };
+
+// Into `out`, or into a new array if that is None. `call` takes a stream, the result and the bias.
+template <typename Call>
+nb::object result_of(const Plan& plan, const Operand* a, const Operand* b, nb::handle out,
+                     nb::handle bias, const Call& call) {
+  std::optional<Operand> added;
+  if (!bias.is_none()) added.emplace(bias, "bias");
+  const ConstTensorView bias_view = added ? added->view() : ConstTensorView{};
+  const Operand* c = added ? &*added : nullptr;
+  const Problem& p = plan.problem();
+  if (out.is_none()) check_new_result(p);
+  if (out.is_none() && plan.device().kind == DeviceKind::cpu) {
+    NewArray result(p.result_dtype(), p.result_shape());
+    released([&] { call(Stream{}, result.view, bias_view); });
+    return std::move(result.array);
+  }
+  if (out.is_none()) {
+    return computed({a, b, c}, RunOptions{}, [&](const RunOptions& o) {
+      Tensor result(p.result_dtype(), p.result_shape(), plan.device());
+      call(o.run.stream, result.view(), bias_view);
+      return result;
+    });
+  }
+  const Target target(out, "out");
+  computed({a, b, c, &target}, RunOptions{},
+           [&](const RunOptions& o) { call(o.run.stream, target, bias_view); });
+  return nb::borrow(out);
+}
 
 nb::object run(const Plan& plan, nb::handle first, nb::handle second, nb::handle out,
                nb::handle bias) {
   const Operand a(first, "the first operand"), b(second, "the second operand");
-  const Result result(plan, out);
-  std::optional<Operand> added;
-  if (!bias.is_none()) added.emplace(bias, "bias");
-  released([&] { plan.run(a, b, result.view(), {}, added ? added->view() : ConstTensorView{}); });
-  return result.array();
+  return result_of(plan, &a, &b, out, bias,
+                   [&](const Stream& stream, const TensorView& y, const ConstTensorView& added) {
+                     plan.run(stream, a, b, y, {}, added);
+                   });
 }
 
 nb::object run_bound(const Plan& plan, nb::handle operand, nb::handle out, nb::handle bias) {
   const Operand a(operand, "the operand");
-  const Result result(plan, out);
-  std::optional<Operand> added;
-  if (!bias.is_none()) added.emplace(bias, "bias");
-  released(
-      [&] { plan.run_bound(a, result.view(), {}, added ? added->view() : ConstTensorView{}); });
-  return result.array();
+  return result_of(plan, &a, nullptr, out, bias,
+                   [&](const Stream& stream, const TensorView& y, const ConstTensorView& added) {
+                     plan.run_bound(stream, a, y, {}, added);
+                   });
 }
 
 nb::dict facts_of(const Plan& plan) {
@@ -146,7 +161,8 @@ void bind_plan(nb::module_& m) {
           "bind_filter",
           [](Plan& plan, nb::handle w) {
             const Operand filter(w, "w");
-            released([&] { plan.bind_filter(filter.view()); });
+            computed({&filter}, RunOptions{},
+                     [&](const RunOptions& o) { plan.bind_filter(o.run.stream, filter.view()); });
           },
           nb::arg("w"), "Keeps the filter in the form that the engine likes best.")
       .def("run_bound", run_bound, nb::arg("operand"), nb::arg("out").none() = nb::none(),

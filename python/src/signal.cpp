@@ -27,13 +27,11 @@ std::optional<Shape> convolved(const Shape& x, const Shape& k, Mode mode) {
 // Into memory of NumPy's where the result is known before.
 template <typename Call, typename Options>
 nb::object two_operands(const Call& call, const Operand& x, const Operand& k,
-                        const std::optional<Shape>& shape, Options options) {
-  const Stream stream = stream_of(x, k);
-  if (stream.device.kind == DeviceKind::cuda) {
-    options.run.stream = stream;
-    return array_of(released([&] { return call(x.view(), k.view(), options); }), stream);
+                        const std::optional<Shape>& shape, const Options& options) {
+  const Order order{&x, &k};
+  if (!shape || order.on_gpu()) {
+    return computed(order, options, [&](const auto& o) { return call(x.view(), k.view(), o); });
   }
-  if (!shape) return array_of(released([&] { return call(x.view(), k.view(), options); }));
   NewArray y(numpy_result_type(x.view().dtype, k.view().dtype), *shape);
   released([&] { call(x.view(), k.view(), y.view, options); });
   return std::move(y.array);
@@ -41,10 +39,8 @@ nb::object two_operands(const Call& call, const Operand& x, const Operand& k,
 
 #define FALTUNG_CALL(function) [](const auto&... arguments) { return function(arguments...); }
 
-constexpr auto any = Operand::Memory::any;
-
 nb::object convolve(nb::handle x, nb::handle k, const char* mode, const char* method) {
-  const Operand a(x, "in1", any), b(k, "in2", any);
+  const Operand a(x, "in1"), b(k, "in2");
   const signal::ConvolveOptions options{.mode = signal::parse_mode(mode),
                                         .method = parse_method(method)};
   return two_operands(FALTUNG_CALL(signal::convolve), a, b,
@@ -52,7 +48,7 @@ nb::object convolve(nb::handle x, nb::handle k, const char* mode, const char* me
 }
 
 nb::object correlate(nb::handle x, nb::handle k, const char* mode, const char* method) {
-  const Operand a(x, "in1", any), b(k, "in2", any);
+  const Operand a(x, "in1"), b(k, "in2");
   const signal::ConvolveOptions options{.mode = signal::parse_mode(mode),
                                         .method = parse_method(method)};
   return two_operands(FALTUNG_CALL(signal::correlate), a, b,
@@ -68,14 +64,14 @@ std::optional<Shape> convolved_by_numpy(const Operand& a, const Operand& v, Mode
 }
 
 nb::object numpy_convolve(nb::handle a, nb::handle v, const char* mode) {
-  const Operand x(a, "a", any), k(v, "v", any);
+  const Operand x(a, "a"), k(v, "v");
   const numpy::ConvolveOptions options{.mode = signal::parse_mode(mode)};
   return two_operands(FALTUNG_CALL(numpy::convolve), x, k, convolved_by_numpy(x, k, options.mode),
                       options);
 }
 
 nb::object numpy_correlate(nb::handle a, nb::handle v, const char* mode) {
-  const Operand x(a, "a", any), k(v, "v", any);
+  const Operand x(a, "a"), k(v, "v");
   const numpy::CorrelateOptions options{.mode = signal::parse_mode(mode)};
   return two_operands(FALTUNG_CALL(numpy::correlate), x, k, convolved_by_numpy(x, k, options.mode),
                       options);
@@ -86,7 +82,7 @@ nb::object by_fft(nb::handle x, nb::handle k, const char* mode,
                   const std::vector<std::int64_t>& axes) {
   const Operand a(x, "in1"), b(k, "in2");
   const signal::FftConvolveOptions options{.mode = signal::parse_mode(mode), .axes = axes};
-  return array_of(released([&] { return call(a, b, options); }));
+  return computed({&a, &b}, options, [&](const auto& o) { return call(a, b, o); });
 }
 
 Boundary boundary_2d(std::string_view name, std::complex<double> fill) {
@@ -105,7 +101,7 @@ nb::object in_2d(nb::handle x, nb::handle k, const char* mode, const char* bound
   const signal::Convolve2dOptions options{.mode = signal::parse_mode(mode),
                                           .boundary = boundary_2d(boundary, fill),
                                           .method = parse_method(method)};
-  return array_of(released([&] { return call(a, b, options); }));
+  return computed({&a, &b}, options, [&](const auto& o) { return call(a, b, o); });
 }
 
 // What convolve2d and correlate2d do of themselves; their problems differ by `flip` alone.
@@ -114,7 +110,7 @@ std::string method_in_2d(nb::handle x, nb::handle k, const char* mode, const cha
   const Operand a(x, "in1"), b(k, "in2");
   const Lowering call = signal::lower_convolve2d(
       a, b, {.mode = signal::parse_mode(mode), .boundary = boundary_2d(boundary, fill)});
-  const std::string engine = Plan::make(call.problem, Device::cpu(), call.plan).engine();
+  const std::string engine = Plan::make(call.problem, a.view().device, call.plan).engine();
   return engine.find(".fft") != std::string::npos ? "fft" : "direct";
 }
 
@@ -123,7 +119,8 @@ nb::object upfirdn(nb::handle h, nb::handle x, std::int64_t up, std::int64_t dow
   const Operand taps(h, "h"), data(x, "x");
   const signal::UpfirdnOptions options{
       .up = up, .down = down, .axis = axis, .mode = signal::parse_extension(mode), .cval = cval};
-  return array_of(released([&] { return signal::upfirdn(taps.view(), data.view(), options); }));
+  return computed({&data, &taps}, options,
+                  [&](const auto& o) { return signal::upfirdn(taps.view(), data.view(), o); });
 }
 
 nb::object resample_poly(nb::handle x, std::int64_t up, std::int64_t down, std::int64_t axis,
@@ -134,7 +131,8 @@ nb::object resample_poly(nb::handle x, std::int64_t up, std::int64_t down, std::
       .axis = axis, .beta = beta, .padtype = signal::parse_pad_type(padtype), .cval = cval};
   std::optional<Operand> given;
   if (!taps.is_none()) options.taps = given.emplace(taps, "window").view();
-  return array_of(released([&] { return signal::resample_poly(data, up, down, options); }));
+  return computed({&data, given ? &*given : nullptr}, options,
+                  [&](const auto& o) { return signal::resample_poly(data, up, down, o); });
 }
 
 // The estimates of the fastest engine of either kind, in seconds, by the names of the methods.
@@ -145,7 +143,7 @@ nb::dict method_seconds(nb::handle x, nb::handle k, const char* mode) {
   for (const char* method : {"direct", "fft"}) {
     PlanOptions options{.elementwise = method[0] == 'd'};
     if (method[0] == 'f') options.engine = "fft";
-    seconds[method] = Plan::make(call.problem, Device::cpu(), options).estimate_us() * 1e-6;
+    seconds[method] = Plan::make(call.problem, a.view().device, options).estimate_us() * 1e-6;
   }
   return seconds;
 }
@@ -179,21 +177,25 @@ void bind_signal(nb::module_& m) {
         nb::arg().none(), nb::arg(), nb::arg(), nb::arg());
   m.def("medfilt", [](nb::handle x, const std::vector<std::int64_t>& size) {
     const Operand data(x, "volume");
-    return array_of(released([&] { return signal::medfilt(data, size); }));
+    return computed({&data}, signal::OrderFilterOptions{},
+                    [&](const auto& o) { return signal::medfilt(data, size, o); });
   });
   m.def("medfilt2d", [](nb::handle x, const std::vector<std::int64_t>& size) {
     const Operand data(x, "input");
-    return array_of(released([&] { return signal::medfilt2d(data, size); }));
+    return computed({&data}, signal::OrderFilterOptions{},
+                    [&](const auto& o) { return signal::medfilt2d(data, size, o); });
   });
   m.def("order_filter", [](nb::handle x, nb::handle domain, std::int64_t rank) {
     const Operand data(x, "a"), window(domain, "domain");
-    return array_of(
-        released([&] { return signal::order_filter(data.view(), window.view(), rank); }));
+    return computed({&data, &window}, signal::OrderFilterOptions{}, [&](const auto& o) {
+      return signal::order_filter(data.view(), window.view(), rank, o);
+    });
   });
   m.def("sepfir2d", [](nb::handle x, nb::handle hrow, nb::handle hcol) {
     const Operand data(x, "input"), row(hrow, "hrow"), column(hcol, "hcol");
-    return array_of(
-        released([&] { return signal::sepfir2d(data.view(), row.view(), column.view()); }));
+    return computed({&data, &row, &column}, signal::Sepfir2dOptions{}, [&](const auto& o) {
+      return signal::sepfir2d(data.view(), row.view(), column.view(), o);
+    });
   });
 }
 

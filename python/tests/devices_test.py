@@ -16,7 +16,7 @@ import numpy as np
 
 import faltung
 from faltung._arrays import same_kind
-from faltung import _devices, ndimage, nn, signal
+from faltung import _core, _devices, ndimage, nn, restoration, signal
 
 _pointer = ctypes.pythonapi.PyCapsule_GetPointer
 _pointer.restype, _pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
@@ -47,6 +47,16 @@ class Interface:
                                          "data": (array.ctypes.data, False), "strides": array.strides, **more}
 
 
+def there(array):
+    """Memory of the CPU that says it is that of cuda:0."""
+    steps = [step // array.itemsize for step in array.strides]
+    return _devices.DeviceArray(array, array.ctypes.data, array.dtype, array.shape, 0, 0, steps)
+
+
+def empty_there(shape, dtype, like):
+    return _devices.DeviceArray(array := np.empty(shape, dtype), array.ctypes.data, array.dtype, shape, 0, like._stream)
+
+
 def said(call):
     """The refusal of the library."""
     try:
@@ -71,7 +81,7 @@ class Reading(unittest.TestCase):
             for call in (lambda: signal.convolve(of(x), of(k)), lambda: signal.correlate(of(x), of(k), "same", "direct"),
                          lambda: faltung.numpy.convolve(of(x[0]), of(k[0])),
                          lambda: nn.conv1d(Exchange(x[None]), Exchange(np.ones((2, 4, 3))), Exchange(np.ones(2)))):
-                self.assertRegex(said(call), "cuda|CUDA")
+                self.assertRegex(said(call), "(?i)cuda")
 
     def test_the_stream_is_the_current_one_of_the_library(self):
         x, k = Exchange(np.ones(9)), Exchange(np.ones(3))
@@ -82,19 +92,36 @@ class Reading(unittest.TestCase):
         of_torch = type("Tensor", (Exchange,), {"__module__": "torch"})
         with unittest.mock.patch.dict(sys.modules, torch=library):
             x, k = of_torch(np.ones(9), 3), of_torch(np.ones(3), 3)
-            self.assertEqual(_devices.found(x, "x")[1], 0x7003)
+            self.assertEqual(_devices.found(x, "x")._stream, 0x7003)
             said(lambda: signal.convolve(x, k))
             self.assertEqual((x.asked, k.asked), ([0x7003, 0x7003], [0x7003]))
-        self.assertEqual(_devices.found(Interface(np.ones(9), stream=2), "x")[6], 2)
-        with self.assertRaisesRegex(TypeError, "two streams of the GPU"):
-            signal.convolve(Interface(np.ones(9), stream=2), Interface(np.ones(3), stream=0x7000))
+        self.assertEqual(_devices.found(Interface(np.ones(9), stream=2), "x")._stream, 2)
+
+    def test_two_streams_are_put_in_order(self):
+        """The one of the first operand begins after the others, and they go on after it; by no wait of the caller."""
+        for call, streams in (
+            (lambda a, b: signal.convolve(a, b), (2, 0x7000)),
+            (lambda a, b: ndimage.correlate(a, b), (0x7000, 0x8000)),
+            (lambda a, b: ndimage.sobel(a, output=b), (2, 1)),
+            (lambda a, b: signal.resample_poly(a, 2, 1, window=b), (0, 2))):
+            asked = []
+            with unittest.mock.patch.object(_devices, "have_wait", lambda *said: asked.append(said)), \
+                    unittest.mock.patch.object(_devices, "empty", empty_there):
+                said(lambda: call(*(Interface(np.ones(9), **({"stream": stream} if stream else {})) for stream in streams)))
+            self.assertEqual(asked, [(*streams, 0), (*streams[::-1], 0)])
+
+    def test_one_stream_by_two_numbers(self):
+        with unittest.mock.patch.object(_devices, "have_wait", self.fail):
+            said(lambda: signal.convolve(Interface(np.ones(9), stream=1), Exchange(np.ones(3))))
 
     def test_shapes_types_and_strides_of_the_interface(self):
         x = np.arange(24, dtype="c8").reshape(4, 6)[::2, ::-3]
-        array, address, dtype, shape, steps, device, stream = _devices.found(Interface(x), "x")
-        self.assertEqual((address, dtype, shape, steps, device, stream),
-                         (x.ctypes.data, np.dtype("c8"), (2, 2), [12, -3], 0, 0))
-        self.assertEqual(_devices.found(Interface(np.ones((3, 4, 5)), strides=None), "x")[4], [20, 5, 1])
+        for of in Interface, Exchange:
+            array = _devices.found(of(x), "x")
+            self.assertEqual(array._said[:1] + array._said[2:], (x.ctypes.data, (2, 2), (12, -3), 0, 0))
+            self.assertEqual((array.dtype, array.strides, array.ndim, array.size, len(array)),
+                             (x.dtype, x.strides, 2, 4, 2))
+        self.assertEqual(_devices.found(Interface(np.ones((3, 4, 5)), strides=None), "x")._said[3], (20, 5, 1))
         self.assertIsNone(_devices.found(np.ones(3), "x"))
         self.assertIsNone(_devices.found([1, 2], "x"))
 
@@ -108,10 +135,58 @@ class Reading(unittest.TestCase):
                 signal.convolve(array, x)
         # One there and one here.
         self.assertRegex(said(lambda: signal.convolve(Exchange(x), np.ones(3))), "(?i)cuda")
-        # What computes on the CPU alone.
-        for call in lambda: ndimage.sobel(Exchange(x)), lambda: signal.resample_poly(Exchange(x), 2, 1):
-            with self.assertRaisesRegex(TypeError, "in the memory of another device.*copy it there"):
+        # What computes on the CPU alone, in the package and in the library, says so and how the array comes there.
+        image, taps = Exchange(np.ones((9, 9))), Exchange(np.ones(3))
+        for call in (lambda: signal.savgol_filter(Exchange(x), 5, 2), lambda: signal.lfilter([1.0, 2.0], 1.0, Exchange(x), zi=[1.0]),
+                     lambda: signal.lfilter(taps, 1.0, x), lambda: signal.order_filter(x, taps, 1),
+                     lambda: ndimage.median_filter(image, footprint=Exchange(np.ones((3, 3)))),
+                     lambda: ndimage.grey_erosion(image, structure=Exchange(np.zeros((3, 3)))),
+                     lambda: ndimage.generic_laplace(image, ndimage.sobel),
+                     lambda: restoration.wiener(image, np.ones((3, 3)), 1.0, is_real=False)):
+            with self.assertRaisesRegex(TypeError, "in the memory of .* on the CPU alone here: copy it there"):
                 call()
+        with unittest.mock.patch.object(_devices, "empty", empty_there):
+            for call in (lambda: ndimage.median_filter(image, 3), lambda: ndimage.gaussian_gradient_magnitude(image, 1.0),
+                         lambda: ndimage.grey_closing(image, 3)):
+                self.assertRegex(said(call), r"on the cpu only, x is on cuda:0; copy it with Tensor::to\(Device::cpu")
+        with self.assertRaisesRegex(TypeError, "int64, and this function needs float64; Faltung converts none there"):
+            signal.fftconvolve(Exchange(np.ones(9, np.int64)), Exchange(x))
+        with self.assertRaisesRegex(TypeError, "read only"):
+            ndimage.sobel(Interface(x), output=Interface(x, data=(x.ctypes.data, True)))
+        with self.assertRaisesRegex(TypeError, "index array.* slices, integers, None and Ellipsis"):
+            there(x)[np.array([1, 2])]
+
+    def test_every_function_goes_to_the_device(self):
+        """By one route: each reaches the library with operands on cuda:0, which has no such device."""
+        x, image, k, taps = (Exchange(np.ones(shape)) for shape in (9, (9, 9), (3, 3), 3))
+        batch, weight = Exchange(np.ones((1, 2, 9))), Exchange(np.ones((4, 2, 3)))
+        back = Exchange(np.ones((2, 4, 3)))
+        calls = {
+            signal: ["fftconvolve(x, taps)", "oaconvolve(x, taps)", "convolve2d(image, k)", "correlate2d(image, k)",
+                     "upfirdn(taps, x)", "resample_poly(x, 3, 2)", "resample_poly(x, 3, 2, window=taps)",
+                     "lfilter([1.0, 0.5], 2.0, x)", "savgol_filter(x, 5, 2, mode='mirror')", "sepfir2d(image, taps, taps)",
+                     "choose_conv_method(x, taps)"],
+            ndimage: ["correlate(image, np.ones((3, 3)))", "convolve(image, k)", "correlate1d(image, taps)",
+                      "convolve1d(image, [1.0, 2.0])", "gaussian_filter(image, 2)", "gaussian_filter(image, 0)",
+                      "gaussian_filter1d(image, 2)", "gaussian_laplace(image, 1)", "uniform_filter(image, 3)",
+                      "uniform_filter(image, 1)", "uniform_filter1d(image, 3)", "sobel(image)", "prewitt(image)",
+                      "laplace(image)",
+                      "sobel(image, output=Exchange(np.ones((9, 9))))"],
+            restoration: ["richardson_lucy(image, k)", "wiener(image, k, 0.1)"],
+            nn: ["conv1d(batch, weight)", "conv_input((1, 2, 9), weight, Exchange(np.ones((1, 4, 7))))",
+                 "conv_weight(batch, (4, 2, 3), Exchange(np.ones((1, 4, 7))))", "bias_gradient(batch)",
+                 "conv_transpose1d(batch, back)", "conv1d(Exchange(np.ones((2, 9))), weight)",
+                 "conv_transpose_input((1, 2, 9), back, Exchange(np.ones((1, 4, 11))))",
+                 "conv_transpose_weight(batch, (2, 4, 3), Exchange(np.ones((1, 4, 11))))"],
+        }
+        names = {"x": x, "image": image, "k": k, "taps": taps, "batch": batch, "weight": weight, "back": back, "np": np,
+                 "Exchange": Exchange}
+        with unittest.mock.patch.object(_devices, "empty", empty_there), \
+                unittest.mock.patch.object(_core, "to_device", lambda array, index: there(np.asarray(array))):
+            for module, lines in calls.items():
+                for line in lines:
+                    with self.subTest(line):
+                        self.assertRegex(said(lambda: eval(f"module.{line}", names, {"module": module})), "(?i)cuda")
 
     def test_the_driver_is_asked_where_an_address_lies(self):
         unittest.mock.patch.stopall()
@@ -142,14 +217,14 @@ class Results(unittest.TestCase):
         self.y = _devices.DeviceArray(self.x, self.x.ctypes.data, self.x.dtype, self.x.shape, 1, 0x7000)
 
     def test_dlpack_with_streams(self):
-        waited = []
-        with unittest.mock.patch.object(_devices, "wait_for", waited.append):
+        ordered = []
+        with unittest.mock.patch.object(_devices, "have_wait", lambda *said: ordered.append(said)):
             for stream in -1, 0x7000, None, 1, 2:
                 capsule = self.y.__dlpack__(stream=stream)
                 tensor = _pointer(capsule, b"dltensor")
                 self.assertEqual(ctypes.c_uint64.from_address(tensor).value, self.x.ctypes.data)
                 self.assertEqual((ctypes.c_int32 * 2).from_address(tensor + 8)[:], [2, 1])
-        self.assertEqual(waited, [0x7000] * 3)
+        self.assertEqual(ordered, [(1, 0x7000, 1), (1, 0x7000, 1), (2, 0x7000, 1)])
         self.assertEqual(self.y.__dlpack_device__(), (2, 1))
         for wanted in {"copy": True}, {"dl_device": (1, 0)}:
             with self.assertRaisesRegex(BufferError, "on cuda:1, without a copy"):
@@ -160,6 +235,45 @@ class Results(unittest.TestCase):
                          {"shape": (3, 4), "typestr": "<f8", "data": (self.x.ctypes.data, False), "strides": None,
                           "version": 3, "stream": 0x7000})
         self.assertEqual((self.y.ndim, self.y.size), (2, 12))
+
+    def test_slices_are_those_of_numpy(self):
+        for index in (np.s_[1], np.s_[:, 2], np.s_[::-2], np.s_[1:, ::-1], np.s_[None, ..., 1:3], np.s_[2, 3], np.s_[3:], ...):
+            want, got = self.x[index], self.y[index]
+            self.assertEqual((got.shape, got.dtype), (np.shape(want), self.x.dtype), index)
+            if np.size(want) and np.ndim(want):
+                self.assertEqual((got._address, got.strides), (want.ctypes.data, want.strides), index)
+        capsule = self.y[1:, ::-2].__dlpack__(stream=-1)
+        self.assertEqual(ctypes.c_uint64.from_address(_pointer(capsule, b"dltensor")).value, self.x[1:, ::-2].ctypes.data)
+
+    def test_an_event_orders_streams(self):
+        called = []
+
+        class Driver:
+            def __getattr__(self, name):
+                def call(*arguments):
+                    called.append(name)
+                    if name == "cuEventCreate":
+                        arguments[0]._obj.value = 0x99
+                    if name == "cuEventRecord":
+                        called.append(tuple(each.value for each in arguments))
+                    if name == "cuStreamWaitEvent":
+                        called.append(tuple(each.value for each in arguments[:2]))
+                        return failed
+                    return 0
+                return call
+
+        failed = 0
+        with unittest.mock.patch.object(_devices, "_driver", Driver):
+            _devices.have_wait(0x7000, 0x8000, 0)
+            want = ["cuDeviceGet", "cuDevicePrimaryCtxRetain", "cuCtxPushCurrent_v2", "cuEventCreate", "cuEventRecord",
+                    (0x99, 0x8000), "cuStreamWaitEvent", (0x7000, 0x99), "cuEventDestroy_v2", "cuCtxPopCurrent_v2",
+                    "cuDevicePrimaryCtxRelease_v2"]
+            self.assertEqual(called, want)
+            called.clear()
+            failed = 400
+            with self.assertRaisesRegex(faltung.DeviceError, "cuStreamWaitEvent: the driver answers with error 400"):
+                _devices.have_wait(0x7000, 0x8000, 0)
+            self.assertEqual(called, want)  # nothing is left behind
 
     def test_memory_outlives_the_array(self):
         owner, done = type("Owner", (), {})(), []
