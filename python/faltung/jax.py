@@ -14,6 +14,7 @@ Array([4., 4., 4.], dtype=float32)
 
 import functools
 import math
+import warnings
 
 import jax
 import jax.numpy as jnp
@@ -36,9 +37,19 @@ def _extents(x, w, geometry):
     return [max(0, (room - span) // step + 1) if room >= span else 0 for room, span, step in zip(rooms, spans, stride)]
 
 
-_TARGETS = getattr(_core, "jax_targets", {})
-for _name, _target in _TARGETS.items():
-    jax.ffi.register_ffi_target(f"faltung_{_name}", _target, platform="cpu")
+def _registered(targets):
+    """What XLA can call; nothing if this one was made for other versions of its interface than the package was."""
+    try:
+        for name, target in targets.items():
+            jax.ffi.register_ffi_target(f"faltung_{name}", target, platform="cpu")
+    except Exception as error:
+        warnings.warn(f"faltung.jax calls by way of the interpreter, for jaxlib {jax.lib.__version__} refuses what was built "
+                      f"with another: {error}", RuntimeWarning, stacklevel=2)
+        return {}
+    return targets
+
+
+_TARGETS = _registered(getattr(_core, "jax_targets", {}))
 
 
 def _call(name, shape, a, b, geometry):

@@ -29,6 +29,9 @@ assert carried and all(any(f"/licenses/{name}/" in path for path in licences) fo
 assert {path.partition("/licenses/")[2] for path in licences} == named, (licences, named)
 assert all(path.read_text().strip() for path in files if str(path) in licences)
 
+if "--jax" in sys.argv:
+    assert set(faltung._core.jax_targets) == {"conv", "conv_input", "conv_weight"}
+
 np.testing.assert_array_equal(faltung.signal.convolve([1, 2, 3], [0, 1, 10]), [0, 1, 12, 23, 30])
 x = np.random.default_rng(1).integers(-3, 4, (2, 3, 40, 40)).astype(np.float32)
 w = np.ones((4, 3, 5, 5), np.float32)
