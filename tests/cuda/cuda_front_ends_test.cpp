@@ -56,6 +56,28 @@ TEST_F(CudaFrontEnds, ResamplePolyCopiesWhereRatesAreEqual) {
   }
 }
 
+TEST_F(CudaFrontEnds, ExtendedCopiesAreMadeOnTheCpu) {
+  using namespace signal;
+  const Tensor x = ramp(f32, {30}).to(gpu), h = Tensor::from<float>({1, 2, 3}).to(gpu);
+  const auto refusal = [](const auto& call) -> std::string {
+    try {
+      call();
+    } catch (const NoEngine& error) {
+      return error.what();
+    }
+    return {};
+  };
+  const auto expect_way_out = [](const std::string& said) {
+    EXPECT_NE(said.find("x is on cuda:0; copy it with Tensor::to(Device::cpu())"),
+              std::string::npos)
+        << said;
+  };
+  expect_way_out(refusal([&] { (void)plan_resample_poly(x, 3, 2, {.padtype = PadType::mean}); }));
+  expect_way_out(refusal([&] { (void)resample_poly(x, 3, 2, {.padtype = PadType::mean}); }));
+  expect_way_out(refusal([&] { (void)upfirdn(h, x, {.up = 2, .mode = Extension::edge}); }));
+  expect_way_out(refusal([&] { (void)plan_upfirdn(h, x, {.mode = Extension::line}); }));
+}
+
 TEST_F(CudaFrontEnds, UpfirdnIsPlannedWithTapsThere) {
   const Tensor x = ramp(f32, {20}), h = Tensor::from<float>({1, 2, 3});
   const Tensor there = x.to(gpu), taps = h.to(gpu);

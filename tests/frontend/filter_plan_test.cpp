@@ -186,21 +186,5 @@ TEST(PlannedRates, SumNothingOfEmptySignals) {
   for (const float value : y.values<float>()) EXPECT_EQ(value, 0);
 }
 
-TEST(PlannedRates, CopiesAreMadeOnTheCpu) {
-  using namespace signal;
-  ConstTensorView there = view(static_cast<const float*>(nullptr), {30});
-  there.device = Device::cuda(0);
-  const Tensor h = ramp(f32, {5});
-  const auto refused = [](const auto& call) {
-    try {
-      call();
-    } catch (const NoEngine& error) {
-      return std::string(error.what()).find("Tensor::to(Device::cpu())") != std::string::npos;
-    }
-    return false;
-  };
-  EXPECT_TRUE(refused([&] { (void)plan_resample_poly(there, 2, 2); }));
-}
-
 }  // namespace
 }  // namespace faltung
