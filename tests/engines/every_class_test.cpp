@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cstdio>
 #include <map>
 #include <optional>
 #include <string>
@@ -26,15 +27,14 @@ constexpr std::array boundaries = {"zero", "constant(2)",        "nearest", "ref
                                    "wrap", "reflect:constant(1)"};
 constexpr std::array steps = {"stride=1", "stride=2", "dil=2", "stride=2 dil=3"};
 constexpr std::array channels = {"n=2", "n=2 c=3 k=3 g=3", "c=3 k=4", "n=2 sep=1"};
-// For the engines of the CPU; kernels for GPUs have tests of their own for channels last.
+// The last of them for the engines of the CPU alone: kernels for GPUs have tests of their own.
 constexpr std::array channels_last = {"c=3 k=4 layout=nhwc", "c=3 k=6 g=3 layout=nhwc",
                                       "c=17 k=17 g=17 layout=nhwc"};
 
 std::vector<std::string> lines(const char* type) {
   std::vector<const char*> kinds(channels.begin(), channels.end());
-  if (test_devices().front() == &cpu_device()) {
-    kinds.insert(kinds.end(), channels_last.begin(), channels_last.end());
-  }
+  kinds.insert(kinds.end(), channels_last.begin(), channels_last.end());
+  if (test_devices().front() != &cpu_device()) kinds.pop_back();
   std::vector<std::string> result;
   for (const char* pass : passes) {
     for (const char* shape : shapes) {
@@ -77,9 +77,26 @@ testing::AssertionResult agrees(const TestDevice& device, const Engine& engine,
   return testing::AssertionFailure() << ratio << " times the error bound";
 }
 
+// Of each engine, how many problems it refused for which reason.
+using Refusals = std::map<std::string, std::map<std::string, int>>;
+
+void list(const Refusals& refusals, std::size_t all) {
+  for (const auto& [engine, reasons] : refusals) {
+    int count = 0;
+    for (const auto& [reason, times] : reasons) count += times;
+    testing::Test::RecordProperty(engine + "_refuses", count);
+    std::printf("%s refuses %d of %zu\n", engine.c_str(), count, all);
+    for (const auto& [reason, times] : reasons) {
+      EXPECT_FALSE(reason.empty()) << engine;
+      std::printf("  %5d  %s\n", times, reason.c_str());
+    }
+  }
+}
+
 // Sums of small integers are exact in every type; engines that err by the norm keep their bound.
 TEST_P(EveryClass, AgreesWithTheReference) {
   std::map<std::string, int> served;
+  Refusals refusals;
   const std::vector<std::string> all = lines(GetParam());
   for (const std::string& line : all) {
     const Problem problem = Problem::parse(line);
@@ -89,7 +106,10 @@ TEST_P(EveryClass, AgreesWithTheReference) {
     for (const TestDevice* device : test_devices()) {
       for (const Engine* engine : device->engines()) {
         if (engine == &reference_engine()) continue;
-        if (!engine->offer(problem, device->stream().device)) continue;
+        if (const Offer offer = engine->offer(problem, device->stream().device); !offer) {
+          ++refusals[std::string(engine->name())][offer.refusal];
+          continue;
+        }
         ++served[std::string(engine->name())];
         EXPECT_TRUE(agrees(*device, *engine, problem, integers, true))
             << engine->name() << " on " << line;
@@ -108,6 +128,7 @@ TEST_P(EveryClass, AgreesWithTheReference) {
     }
   }
   EXPECT_FALSE(served.empty());
+  list(refusals, all.size());
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, EveryClass, ::testing::ValuesIn(types), [](const auto& test) {
