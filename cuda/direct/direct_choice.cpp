@@ -91,11 +91,22 @@ Choice cut_patch(const Call& call, bool) {
 
 bool is_ordered(const Call& call) { return needs_order(call.problem); }
 
+// What a sum runs over: input channels, then taps.
+Extents terms_of(const Geometry& g) {
+  return {g.group_inputs, g.axis[0].filter, g.axis[1].filter, g.axis[2].filter};
+}
+
+// Whether one running sum would pass more roundings than the same sum in blocks.
+bool is_long(const Call& call) {
+  const Extents terms = terms_of(call.geometry);
+  return (call.problem.accumulator == DType::f32 || call.problem.accumulator == DType::f64) &&
+         sum_steps(terms) != terms;
+}
+
 Choice cut_ordered(const Call& call, bool) {
   const auto& [p, g, gpu] = call;
   OrderedTiling t;
-  const Extents steps =
-      sum_steps({g.group_inputs, g.axis[0].filter, g.axis[1].filter, g.axis[2].filter});
+  const Extents steps = sum_steps(terms_of(g));
   const ChunkLimit limit{.rows = std::min<std::int64_t>(steps[2], 256),
                          .cols = std::min<std::int64_t>(steps[3], 4096),
                          .in_order = true};
@@ -139,6 +150,8 @@ constexpr KernelWay all_ways[] = {
     way<cut_slab>("slab", "3x3x3 and 5x5x5 in f32", is_slab),
     way<cut_patch>("patch", "6 to 15 columns by up to 33 rows of taps in f32, where that is faster",
                    is_patch, Taken::if_faster),
+    way<cut_ordered>("blocks", "sums of 512 products and more in f32 and f64, block by block",
+                     is_long),
     way<cut_tile>("tile", "everything else", is_tile),
 };
 
@@ -174,9 +187,8 @@ std::string words(const ChunkTiling& t) {
 }
 
 double ordered_error(const Problem& p, const Geometry& g, const OrderedTiling& t) {
-  const Extents terms{g.group_inputs, g.axis[0].filter, g.axis[1].filter, g.axis[2].filter};
-  return sum_error(sum_roundings(terms, {t.block[0], t.block[1], t.block[2], t.block[3]}),
-                   p.accumulator);
+  const auto& [c, z, y, x] = t.block;
+  return sum_error(sum_roundings(terms_of(g), {c, z, y, x}), p.accumulator);
 }
 
 }  // namespace
