@@ -31,7 +31,7 @@ struct Options {
   std::string layout = "nchw";
   std::string alpha;
   SumText sums;
-  std::string engine;
+  std::string method = "auto";
   std::string device = "auto";
 };
 
@@ -93,7 +93,7 @@ CallOptions common_options(const Options& options) {
   call.padding = parse_padding("--pad", options.pad);
   call.groups = options.groups;
   call.layout = options.layout == "nhwc" ? Layout::channels_last : Layout::channels_first;
-  call.run.engine = options.engine;
+  set_method(options.method, call);
   set_sums(options.sums, call);
   if (!options.alpha.empty()) {
     constexpr double max = std::numeric_limits<double>::max();
@@ -185,7 +185,7 @@ void add_conv_command(CLI::App& app) {
   command->add_option("--alpha", options->alpha,
                       "Times the sums, before the bias is added; default 1");
   add_sum_options(*command, options->sums);
-  command->add_option("--engine", options->engine, "An engine, cpu.fft, or a family, fft");
+  add_method_option(*command, options->method, "--method,--engine");
   add_device_option(*command, options->device);
   command->callback([options] { conv(*options); });
 }

@@ -16,6 +16,7 @@
 #include "cpp/tools/command.hpp"
 #include "cpp/tools/support/devices.hpp"
 #include "cpp/tools/support/options.hpp"
+#include "cpp/tools/support/sum_options.hpp"
 #include "cpp/tools/support/text.hpp"
 
 namespace faltung::tools {
@@ -27,7 +28,8 @@ struct Options {
   std::vector<std::string> words;
   std::string device = "auto";
   std::string machine;
-  std::string workspace_limit, accuracy;
+  std::string workspace_limit;
+  PromiseText promises;
   PlanOptions plan;
   bool ways = false;
   bool json = false;
@@ -39,6 +41,7 @@ Json to_json(const PlanFacts& facts) {
           {"spreads_non_finite", facts.spreads_non_finite},
           {"flushes_subnormals", facts.flushes_subnormals},
           {"bitwise_reproducible", facts.bitwise_reproducible},
+          {"reproducible", facts.reproducible},
           {"memory_passes", facts.memory_passes}};
 }
 
@@ -68,6 +71,7 @@ Json to_json(const std::vector<Candidate>& candidates, const std::vector<Measure
 Json to_json(const Plan& plan, const PlanOptions& options) {
   return {{"problem", to_string(plan.problem())},
           {"device", to_string(plan.device())},
+          {"accuracy", name(options.accuracy)},
           {"engine", plan.engine()},
           {"way", plan.way()},
           {"policy", plan.policy()},
@@ -160,8 +164,9 @@ void explain(Options& options) {
   if (!options.workspace_limit.empty()) {
     options.plan.workspace_limit = parse_count("--workspace-limit", options.workspace_limit);
   }
-  if (!options.accuracy.empty()) options.plan.accuracy = parse_accuracy(options.accuracy);
-  const Problem problem = Problem::parse(fmt::format("{}", fmt::join(options.words, " ")));
+  set_promises(options.promises, options.plan);
+  Problem problem = Problem::parse(fmt::format("{}", fmt::join(options.words, " ")));
+  if (options.plan.reproducible) problem.math = Math::reproducible;
   if (!options.machine.empty()) return explain_elsewhere(problem, options);
   const Plan plan = on_device(options.device, [&](const Device& device) {
     return Plan::make(problem, device, options.plan);
@@ -194,10 +199,8 @@ void add_explain_command(CLI::App& app) {
   machine->excludes(
       command->add_option("--workspace-limit", options->workspace_limit,
                           "Pass over engines that need more scratch memory, in bytes"));
-  machine->excludes(command
-                        ->add_option("--accuracy", options->accuracy,
-                                     "normwise or elementwise: by what errors are measured")
-                        ->check(CLI::IsMember({"normwise", "elementwise"})));
+  add_promise_options(*command, options->promises);
+  machine->excludes("--accuracy");
   machine->excludes(command->add_flag("--elementwise", options->plan.elementwise,
                                       "Pass over engines that err by the norm of the data"));
   machine->excludes(command->add_flag(

@@ -16,6 +16,7 @@
 #include "cpp/tools/picture/kernel.hpp"
 #include "cpp/tools/support/devices.hpp"
 #include "cpp/tools/support/options.hpp"
+#include "cpp/tools/support/sum_options.hpp"
 #include "cpp/tools/support/text.hpp"
 
 namespace faltung::tools {
@@ -27,7 +28,8 @@ struct Options {
   std::string input, output, kernel;
   std::string boundary = "reflect";
   std::string alpha = "weigh";
-  std::string engine;
+  std::string method = "auto";
+  PromiseText promises;
   std::string device = "auto";
 };
 
@@ -78,8 +80,11 @@ class Filter {
 
  private:
   [[nodiscard]] Tensor apply(const Tensor& values, const PerAxis<Boundary>& boundary) const {
+    KernelRun how;
+    set_method(options_.method, how);
+    set_promises(options_.promises, how.run);
     return on_device(options_.device, [&](const Device& device) {
-      return on_cpu(kernel_.apply(Operand(values, device), boundary, options_.engine));
+      return on_cpu(kernel_.apply(Operand(values, device), boundary, how));
     });
   }
 
@@ -165,7 +170,8 @@ void add_filter_command(CLI::App& app) {
                    "that smooth do so with alpha; ignore: colours alone, for data")
       ->check(CLI::IsMember({"weigh", "ignore"}))
       ->capture_default_str();
-  command->add_option("--engine", options->engine, "An engine, cpu.direct, or a family, direct");
+  add_promise_options(*command, options->promises);
+  add_method_option(*command, options->method, "--method,--engine");
   add_device_option(*command, options->device);
   command->callback([options] { filter(*options); });
 }

@@ -29,6 +29,7 @@ struct Options {
   std::string format;
   bool allow_truncated = false;
   std::string method = "auto";
+  PromiseText promises;
   std::string device = "auto";
 };
 
@@ -81,6 +82,7 @@ signal::ResamplePolyOptions call_options(const Options& options) {
     call.cval = parse_complex("--cval", options.cval);
   }
   set_method(options.method, call);
+  set_promises(options.promises, call.run);
   return call;
 }
 
@@ -233,6 +235,7 @@ void add_resample_command(CLI::App& app) {
       ->check(CLI::IsMember({"auto", "pcm8", "pcm16", "pcm24", "pcm32", "float", "double"}));
   command->add_flag("--allow-truncated", options->allow_truncated,
                     "Take what is there of a recording that is cut short, with a warning");
+  add_promise_options(*command, options->promises);
   add_method_option(*command, options->method);
   add_device_option(*command, options->device);
   command->callback([options] { resample(*options); });

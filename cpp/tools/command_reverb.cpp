@@ -13,6 +13,7 @@
 #include "cpp/tools/io/sound_format.hpp"
 #include "cpp/tools/support/devices.hpp"
 #include "cpp/tools/support/options.hpp"
+#include "cpp/tools/support/sum_options.hpp"
 #include "cpp/tools/support/text.hpp"
 
 namespace faltung::tools {
@@ -23,7 +24,8 @@ struct Options {
   std::string mix = "1";
   std::string format = "auto";
   bool allow_truncated = false;
-  std::string engine;
+  std::string method = "auto";
+  PromiseText promises;
   std::string device = "auto";
 };
 
@@ -62,14 +64,16 @@ Tensor convolve_channels(const Sound& dry, const Sound& response, const Options&
   const std::int64_t channels = std::max(dry.samples.shape()[0], response.samples.shape()[0]);
   const std::int64_t frames = dry.samples.shape()[1] + response.samples.shape()[1] - 1;
   Tensor wet(f64, {channels, frames});
+  signal::ConvolveOptions call;
+  set_method(options.method, call);
+  set_promises(options.promises, call.run);
   const auto target = wet.values<double>();
   Progress progress("reverb: channel", static_cast<std::size_t>(channels));
   for (std::int64_t i = 0; i < channels; ++i) {
     const Tensor x = Tensor::from(channel(dry, i), {dry.samples.shape()[1]});
     const Tensor k = Tensor::from(channel(response, i), {response.samples.shape()[1]});
     const Tensor y = on_device(options.device, [&](const Device& device) {
-      return on_cpu(signal::convolve(Operand(x, device), Operand(k, device),
-                                     {.run = {.engine = options.engine}}));
+      return on_cpu(signal::convolve(Operand(x, device), Operand(k, device), call));
     });
     std::ranges::copy(y.values<double>(), target.begin() + i * frames);
     progress.step();
@@ -132,7 +136,8 @@ void add_reverb_command(CLI::App& app) {
       ->capture_default_str();
   command->add_flag("--allow-truncated", options->allow_truncated,
                     "Take what is there of a recording that is cut short, with a warning");
-  command->add_option("--engine", options->engine, "An engine, cpu.fft, or a family, fft");
+  add_promise_options(*command, options->promises);
+  add_method_option(*command, options->method, "--method,--engine");
   add_device_option(*command, options->device);
   command->callback([options] { reverb(*options); });
 }

@@ -15,12 +15,14 @@ namespace {
 struct Options {
   std::string input, hrow, hcol, output;
   std::string method = "auto";
+  PromiseText promises;
   std::string device = "auto";
 };
 
 void sepfir2d(const Options& options) {
   signal::Sepfir2dOptions call;
   set_method(options.method, call);
+  set_promises(options.promises, call.run);
   const Tensor x = read_npy(options.input);
   // The taps stay on the CPU, from where the library takes them.
   const Tensor hrow = read_npy(options.hrow);
@@ -44,6 +46,7 @@ void add_sepfir2d_command(CLI::App& app) {
       ->required();
   command->add_option("HCOL", options->hcol, "Taps along each column, likewise, .npy")->required();
   command->add_option("-o,--output", options->output, "Result, .npy")->required();
+  add_promise_options(*command, options->promises);
   add_method_option(*command, options->method);
   add_device_option(*command, options->device);
   command->callback([options] { sepfir2d(*options); });

@@ -14,6 +14,7 @@
 #include "cpp/tools/io/file_error.hpp"
 #include "cpp/tools/support/devices.hpp"
 #include "cpp/tools/support/options.hpp"
+#include "cpp/tools/support/sum_options.hpp"
 #include "cpp/tools/support/text.hpp"
 
 namespace faltung::tools {
@@ -24,8 +25,9 @@ using Json = nlohmann::ordered_json;
 struct Options {
   std::vector<std::string> words;
   std::string device = "auto";
-  std::string output, accuracy, workspace_limit, memory_limit, ways, max_seconds, run_seconds;
+  std::string output, workspace_limit, memory_limit, ways, max_seconds, run_seconds;
   PlanOptions plan;
+  PromiseText promises;
   MeasureOptions how;
   bool json = false;
 };
@@ -49,7 +51,7 @@ void read(Options& options) {
   const auto set = [](const std::string& text, auto& value, auto parse) {
     if (!text.empty()) value = parse(text);
   };
-  set(options.accuracy, options.plan.accuracy, parse_accuracy);
+  set_promises(options.promises, options.plan);
   set(options.workspace_limit, options.plan.workspace_limit,
       [](const std::string& text) { return parse_count("--workspace-limit", text); });
   set(options.memory_limit, options.how.memory_limit,
@@ -155,10 +157,9 @@ void add_tune_command(CLI::App& app) {
                       "The file of wisdom that takes the times beside what it has; by default "
                       "FALTUNG_WISDOM_FILE");
   command->add_option("--engine", options->plan.engine, "Time this engine, family or way alone");
-  command
-      ->add_option("--accuracy", options->accuracy,
-                   "normwise or elementwise: by what errors are measured")
-      ->check(CLI::IsMember({"normwise", "elementwise"}));
+  add_promise_options(*command, options->promises);
+  command->add_flag("--elementwise", options->plan.elementwise,
+                    "Pass over ways that err by the norm of the data");
   command->add_option("--workspace-limit", options->workspace_limit,
                       "Pass over ways that need more scratch memory, in bytes");
   command->add_option("--ways", options->ways, "How many ways are run at most; default 8");

@@ -199,6 +199,10 @@ void check_choice(const FilterText& text, const Row& row) {
         fmt::format("--accuracy {}: {} chooses elements, and none of them errs; leave it out",
                     text.accuracy, row.name));
   }
+  if (text.reproducible) {
+    throw InvalidProblem(fmt::format(
+        "--reproducible: {} chooses elements, which are the same anyway; leave it out", row.name));
+  }
   if (!text.accumulator.empty()) {
     throw InvalidProblem(
         fmt::format("--accumulator {}: {} chooses elements and sums nothing; "

@@ -80,25 +80,28 @@ Kernel Kernel::parse(const std::string& text) {
 }
 
 Tensor Kernel::apply(const ConstTensorView& x, const PerAxis<Boundary>& boundary,
-                     const std::string& engine) const {
+                     const KernelRun& how) const {
   if (name_ == "gaussian") {
-    return image::gaussian(x, {.sigma = numbers_, .boundary = boundary, .run = {.engine = engine}});
+    return image::gaussian(
+        x, {.sigma = numbers_, .boundary = boundary, .method = how.method, .run = how.run});
   }
   if (name_ == "box") {
     std::vector<std::int64_t> size;
     for (const double side : numbers_.values()) size.push_back(static_cast<std::int64_t>(side));
-    return image::uniform(x, {.size = size, .boundary = boundary, .run = {.engine = engine}});
+    return image::uniform(
+        x, {.size = size, .boundary = boundary, .method = how.method, .run = how.run});
   }
   if (name_ == "sobel") {
-    return image::sobel_magnitude(x, {.boundary = boundary, .run = {.engine = engine}});
+    return image::sobel_magnitude(x, {.boundary = boundary, .method = how.method, .run = how.run});
   }
   if (name_ == "sobel-x" || name_ == "sobel-y") {
     const std::int64_t axis = name_ == "sobel-x" ? 1 : 0;
-    return image::sobel(x, {.axis = axis, .boundary = boundary, .run = {.engine = engine}});
+    return image::sobel(x,
+                        {.axis = axis, .boundary = boundary, .method = how.method, .run = how.run});
   }
   if (name_ == "laplace")
-    return image::laplace(x, {.boundary = boundary, .run = {.engine = engine}});
-  return image::correlate(x, values_, {.boundary = boundary, .run = {.engine = engine}});
+    return image::laplace(x, {.boundary = boundary, .method = how.method, .run = how.run});
+  return image::correlate(x, values_, {.boundary = boundary, .method = how.method, .run = how.run});
 }
 
 double Kernel::smoothing_sum() const {

@@ -1,11 +1,19 @@
 #pragma once
 
 #include <faltung/boundary.hpp>
+#include <faltung/execution.hpp>
+#include <faltung/method.hpp>
 #include <faltung/per_axis.hpp>
 #include <faltung/tensor.hpp>
 #include <string>
 
 namespace faltung::tools {
+
+/// How a kernel is run.
+struct KernelRun {
+  Method method = Method::automatic;
+  Execution run = {};
+};
 
 /// What `filter --kernel` names.
 class Kernel {
@@ -19,7 +27,7 @@ class Kernel {
 
   /// Filters one channel, f32 or f64 [height, width], where it lies.
   [[nodiscard]] Tensor apply(const ConstTensorView& x, const PerAxis<Boundary>& boundary,
-                             const std::string& engine) const;
+                             const KernelRun& how) const;
 
   /// The sum of the taps if none is negative, else 0. Such a kernel smooths: it makes sense for
   /// alpha as well.

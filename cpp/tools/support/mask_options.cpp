@@ -42,7 +42,7 @@ void set_common(const MaskText& text, const SumText& sums, const Tensor& weights
   if (!sums.accumulator.empty()) {
     call.accumulator = parse_npy_dtype("--accumulator", sums.accumulator);
   }
-  if (!sums.accuracy.empty()) call.run.accuracy = parse_accuracy(sums.accuracy);
+  set_promises(sums, call.run);
 }
 
 }  // namespace

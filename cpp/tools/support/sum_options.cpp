@@ -6,6 +6,17 @@
 
 namespace faltung::tools {
 
+void add_promise_options(CLI::App& command, PromiseText& text) {
+  command
+      .add_option("--accuracy", text.accuracy,
+                  "By what errors are measured: normwise (default), by the data beside them, or "
+                  "elementwise, by each result's own products (docs/bounds.md)")
+      ->check(CLI::IsMember({"normwise", "elementwise"}));
+  command.add_flag("--reproducible", text.reproducible,
+                   "The same bits for any batch, number of threads, instruction set and device "
+                   "(docs/reproducible.md)");
+}
+
 void add_sum_options(CLI::App& command, SumText& text) {
   command.add_option(
       "--output-type", text.output_type,
@@ -22,11 +33,7 @@ void add_sum_options(CLI::App& command, SumText& text) {
                   "What becomes of sums that an integer result cannot hold: wrap (default) or "
                   "saturate")
       ->check(CLI::IsMember({"wrap", "saturate"}));
-  command
-      .add_option("--accuracy", text.accuracy,
-                  "By what errors are measured: normwise (default), by the data beside them, or "
-                  "elementwise, by each result's own products (docs/bounds.md)")
-      ->check(CLI::IsMember({"normwise", "elementwise"}));
+  add_promise_options(command, text);
 }
 
 void check_store(const SumText& text, DType result) {
@@ -41,8 +48,8 @@ void check_store(const SumText& text, DType result) {
   }
 }
 
-void add_method_option(CLI::App& command, std::string& text) {
-  command.add_option("--method", text, "auto, direct, fft, or an engine such as cpu.fft")
+void add_method_option(CLI::App& command, std::string& text, const std::string& names) {
+  command.add_option(names, text, "auto, direct, fft, or an engine such as cpu.fft")
       ->capture_default_str();
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <CLI/App.hpp>
+#include <faltung/accuracy.hpp>
 #include <faltung/error.hpp>
 #include <faltung/method.hpp>
 #include <string>
@@ -11,16 +12,32 @@
 /// and which engine forms them.
 namespace faltung::tools {
 
-/// As given; empty if left out.
-struct SumText {
-  std::string output_type, accumulator, rounding, overflow, accuracy;
+/// What sums have to be, as given.
+struct PromiseText {
+  std::string accuracy;  ///< empty if left out
+  bool reproducible = false;
 };
 
-/// Declares --output-type, --accumulator, --rounding, --overflow and --accuracy.
+/// The same, and their types; empty if left out.
+struct SumText : PromiseText {
+  std::string output_type, accumulator, rounding, overflow;
+};
+
+/// Declares --accuracy and --reproducible.
+void add_promise_options(CLI::App& command, PromiseText& text);
+
+/// Declares these and --output-type, --accumulator, --rounding and --overflow.
 void add_sum_options(CLI::App& command, SumText& text);
 
-/// Declares --method.
-void add_method_option(CLI::App& command, std::string& text);
+/// Declares --method, by `names`.
+void add_method_option(CLI::App& command, std::string& text, const std::string& names = "--method");
+
+/// What `options`, an Execution or PlanOptions, has of them.
+template <typename Options>
+void set_promises(const PromiseText& text, Options& options) {
+  if (!text.accuracy.empty()) options.accuracy = parse_accuracy(text.accuracy);
+  options.reproducible = text.reproducible;
+}
 
 /// What the call has of them; it is the caller's to refuse the rest.
 ///
@@ -33,7 +50,7 @@ void set_sums(const SumText& text, CallOptions& call) {
       call.accumulator = parse_npy_dtype("--accumulator", text.accumulator);
     }
   }
-  if (!text.accuracy.empty()) call.run.accuracy = parse_accuracy(text.accuracy);
+  set_promises(text, call.run);
   const auto set_store = [&](auto& store) {
     if (text.rounding == "nearest") store.rounding = Rounding::nearest_even;
     if (text.overflow == "saturate") store.overflow = Overflow::saturate;

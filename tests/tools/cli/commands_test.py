@@ -54,6 +54,18 @@ class Explain(ProgramTest):
         self.assertEqual(names, json.loads(self.succeed("info", "--json"))["engines"])
 
 
+    def test_promises(self):
+        for promises, accuracy, reproducible in (
+            ([], "normwise", False),
+            (["--accuracy", "elementwise"], "elementwise", False),
+            (["--reproducible"], "normwise", True),
+            (["--accuracy", "elementwise", "--reproducible"], "elementwise", True),
+        ):
+            plan = json.loads(self.succeed("explain", "--json", "--device", "cpu", *promises, "op=fwd dtype=f32 in=9000 f=2000"))
+            self.assertEqual((plan["accuracy"], plan["facts"]["reproducible"]), (accuracy, reproducible), promises)
+            self.assertEqual(plan["engine"], "cpu.direct" if reproducible else "cpu.fft", promises)
+            self.assertEqual(plan["problem"].endswith(" math=reproducible"), reproducible, promises)
+
     def test_machine_that_is_not_here(self):
         for machine in json.loads(self.succeed("info", "--json"))["machines"]["cpu"]:
             text = self.succeed("explain", "--machine", machine, self.PROBLEM)
