@@ -16,11 +16,12 @@ from . import ndimage, nn, numpy, restoration, signal, wisdom
 from ._core import DeviceError, InvalidProblem, NoEngine, Plan, Problem, explain, set_threads, threads
 from ._core import version as _version
 from ._labels import labelled
+from ._options import options
 
 __version__ = _version()
 __all__ = [
     "DeviceArray", "DeviceError", "InvalidProblem", "NoEngine", "Plan", "Problem", "explain", "labelled", "ndimage", "nn", "numpy",
-    "restoration", "set_threads", "signal", "threads", "to_device", "wisdom"
+    "options", "restoration", "set_threads", "signal", "threads", "to_device", "wisdom"
 ]
 
 

@@ -22,16 +22,17 @@ import numpy as np
 from jax import lax
 
 from . import _core
+from ._options import call_with, options_in_force
 
 __all__ = ["conv_general_dilated"]
 
 # The three parts of one form, linear in each of x [n, c, spatial...], w [k, c / groups, spatial...] and
-# y [n, k, spatial...]: none conjugates, as JAX's cotangents do not. `geometry` is (stride, padding, dilation, groups),
-# with paddings (before, after) for each axis.
+# y [n, k, spatial...]: none conjugates, as JAX's cotangents do not. `geometry` is (stride, padding, dilation, groups,
+# options), with paddings (before, after) for each axis, and the faltung.options in force when the call was traced.
 
 
 def _extents(x, w, geometry):
-    stride, padding, dilation, _ = geometry
+    stride, padding, dilation, _, _ = geometry
     rooms = [extent + low + high for extent, (low, high) in zip(x[2:], padding)]
     spans = [(extent - 1) * apart + 1 for extent, apart in zip(w[2:], dilation)]
     return [max(0, (room - span) // step + 1) if room >= span else 0 for room, span, step in zip(rooms, spans, stride)]
@@ -54,10 +55,11 @@ _TARGETS = _registered(getattr(_core, "jax_targets", {}))
 
 def _call(name, shape, a, b, geometry):
     """A call of XLA's, where the package was built beside jaxlib's headers."""
-    stride, padding, dilation, groups = geometry
+    stride, padding, dilation, groups, given = geometry
     call = jax.ffi.ffi_call(f"faltung_{name}", jax.ShapeDtypeStruct(shape, a.dtype), vmap_method="expand_dims")
     return call(a, b, stride=np.array(stride, np.int64), padding=np.array(padding, np.int64).ravel(),
-                dilation=np.array(dilation, np.int64), groups=np.int64(groups))
+                dilation=np.array(dilation, np.int64), groups=np.int64(groups),
+                options=np.int64(_core.packed_options(_core.CallOptions(**dict(given)))))
 
 
 def _on_host(compute, shape, *operands):
@@ -76,10 +78,12 @@ def _computed(name, shape, a, b, geometry):
     """A part, of the shape given: "conv" of x and w, "conv_input" of dy and w, "conv_weight" of x and dy."""
     if _TARGETS:
         return _call(name, shape, a, b, geometry)
+    *where, given = geometry
+    given = dict(given)
     if name == "conv":
-        return _on_host(lambda x, w, y: _core.conv(x, w, None, *geometry, y), shape, a, b)
+        return _on_host(lambda x, w, y: call_with(given, _core.conv, x, w, None, *where, y), shape, a, b)
     part = _core.conv_data_gradient if name == "conv_input" else _core.conv_filter_gradient
-    return _on_host(lambda a, b, out: part(a, b, shape, *geometry, out), shape, a, b)
+    return _on_host(lambda a, b, out: call_with(given, part, a, b, shape, *where, out), shape, a, b)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
@@ -107,6 +111,12 @@ _conv_input.defvjp(lambda w, dy, shape, geometry: (_conv_input(w, dy, shape, geo
 _conv_weight.defvjp(lambda x, dy, shape, geometry: (_conv_weight(x, dy, shape, geometry), (x, dy)),
                     lambda shape, geometry, saved, g: (_conv_input(g, saved[1], saved[0].shape, geometry),
                                                        _conv(saved[0], g, geometry)))
+
+
+def _check_options(given):
+    for name, value in given:
+        if _TARGETS and name in ("engine", "workspace_limit"):
+            raise ValueError(f"{name} is {value!r} in faltung.options, which a compiled program does not keep; leave it out")
 
 
 def _steps(values, rank, name):
@@ -175,5 +185,7 @@ def conv_general_dilated(lhs, rhs, window_strides, padding, lhs_dilation=None, r
     if x.shape[1] != w.shape[1] * groups or w.shape[0] % groups:
         raise ValueError(f"lhs has {x.shape[1]} features in {groups} groups, and rhs takes {w.shape[1]} for {w.shape[0]} "
                          "results; the groups must divide both, and agree")
-    y = _conv(x, w, (strides, pads, rhs_dilation, groups))
+    given = tuple(sorted(options_in_force().items()))
+    _check_options(given)
+    y = _conv(x, w, (strides, pads, rhs_dilation, groups, given))
     return jnp.transpose(y, np.argsort(numbers.out_spec)).astype(result)

@@ -10,6 +10,8 @@
 #include <type_traits>
 #include <vector>
 
+#include "options.hpp"
+
 /// Arrays of Python as views, and back. Nothing is copied of what NumPy can describe: any strides,
 /// read only or not; nor of what DLPack describes in the memory of the CPU.
 namespace faltung::python {
@@ -126,13 +128,14 @@ decltype(auto) released(Work&& work) {
   return work();
 }
 
-/// Does the work of a call in its order, by options with the stream it goes to. A result becomes an
-/// array where it lies.
+/// Does the work of a call in its order, by options with the stream it goes to and those in force.
+/// A result becomes an array where it lies.
 ///
 /// @param order  of all arrays of the call, which outlive it
 /// @param work   (options), a tensor or nothing
 template <typename Options, typename Work>
-auto computed(const Order& order, Options options, Work&& work) {
+auto computed(const Order& order, const Options& asked, Work&& work) {
+  Options options = with_call_options(asked);
   if (order.on_gpu()) options.run.stream = order.stream();
   if constexpr (std::is_void_v<decltype(work(options))>) {
     released([&] { work(options); });

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "bindings.hpp"
+#include "options.hpp"
 #include "xla/ffi/api/ffi.h"
 
 // What XLA calls for faltung.jax, by its foreign function interface: compiled programs hand over
@@ -91,8 +92,8 @@ using Call = void (*)(const ConstTensorView& a, const ConstTensorView& b, const 
 // `rows` says that the batch of the first operand is that of the result, so that calls which share
 // the second are one.
 ffi::Error run(ffi::AnyBuffer first, ffi::AnyBuffer second, ffi::Result<ffi::AnyBuffer> result,
-               Integers stride, Integers padding, Integers dilation, std::int64_t groups, Call call,
-               bool rows) {
+               Integers stride, Integers padding, Integers dilation, std::int64_t groups,
+               std::int64_t packed, Call call, bool rows) {
   try {
     const std::size_t rank = stride.size() + 2;
     Batched a(first, rank, "the first operand"), b(second, rank, "the second operand");
@@ -105,6 +106,9 @@ ffi::Error run(ffi::AnyBuffer first, ffi::AnyBuffer second, ffi::Result<ffi::Any
     nn::ConvOptions options{.stride = std::vector<std::int64_t>(stride.begin(), stride.end()),
                             .dilation = std::vector<std::int64_t>(dilation.begin(), dilation.end()),
                             .groups = groups};
+    const CallOptions given = unpacked_options(packed);
+    options.method = given.method;
+    options.run = given.run;
     std::vector<std::pair<std::int64_t, std::int64_t>> sides;
     for (std::size_t i = 0; i + 1 < padding.size(); i += 2) {
       sides.emplace_back(padding[i], padding[i + 1]);
@@ -135,9 +139,10 @@ auto handler(Call call) {
       .Attr<Integers>("padding")
       .Attr<Integers>("dilation")
       .Attr<std::int64_t>("groups")
+      .Attr<std::int64_t>("options")
       .To([call](ffi::AnyBuffer a, ffi::AnyBuffer b, ffi::Result<ffi::AnyBuffer> y, Integers stride,
-                 Integers padding, Integers dilation, std::int64_t groups) {
-        return run(a, b, y, stride, padding, dilation, groups, call, rows);
+                 Integers padding, Integers dilation, std::int64_t groups, std::int64_t options) {
+        return run(a, b, y, stride, padding, dilation, groups, options, call, rows);
       });
 }
 

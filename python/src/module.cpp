@@ -12,6 +12,7 @@ NB_MODULE(_core, m) {
   m.def("threads", &threads);
   m.def("set_threads", &set_threads);
   python::bind_devices(m);
+  python::bind_options(m);
   python::bind_signal(m);
   python::bind_image(m);
   python::bind_nn(m);

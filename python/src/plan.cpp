@@ -18,9 +18,12 @@ Problem problem_of(nb::handle given) {
 }
 
 PlanOptions options_of(const std::string& engine, nb::handle workspace_limit, bool elementwise,
-                       bool flush_subnormals) {
-  PlanOptions options{
-      .engine = engine, .elementwise = elementwise, .flush_subnormals = flush_subnormals};
+                       const std::string& accuracy, bool reproducible, bool flush_subnormals) {
+  PlanOptions options{.engine = engine,
+                      .elementwise = elementwise,
+                      .accuracy = parse_accuracy(accuracy),
+                      .reproducible = reproducible,
+                      .flush_subnormals = flush_subnormals};
   if (!workspace_limit.is_none()) {
     options.workspace_limit = nb::cast<std::size_t>(workspace_limit);
   }
@@ -100,6 +103,7 @@ nb::dict facts_of(const Plan& plan) {
   all["instruction_set"] = facts.instruction_set;
   all["flushes_subnormals"] = facts.flushes_subnormals;
   all["bitwise_reproducible"] = facts.bitwise_reproducible;
+  all["reproducible"] = facts.reproducible;
   all["workspace_bytes"] = facts.workspace_bytes;
   all["memory_passes"] = facts.memory_passes;
   return all;
@@ -147,12 +151,15 @@ void bind_plan(nb::module_& m) {
       .def(
           "__init__",
           [](Plan* self, nb::handle problem, const std::string& device, const std::string& engine,
-             nb::handle workspace_limit, bool elementwise, bool flush_subnormals) {
-            const auto options = options_of(engine, workspace_limit, elementwise, flush_subnormals);
+             nb::handle workspace_limit, bool elementwise, const std::string& accuracy,
+             bool reproducible, bool flush_subnormals) {
+            const auto options = options_of(engine, workspace_limit, elementwise, accuracy,
+                                            reproducible, flush_subnormals);
             new (self) Plan(Plan::make(problem_of(problem), Device::parse(device), options));
           },
           nb::arg("problem"), nb::arg("device") = "cpu", nb::kw_only(), nb::arg("engine") = "",
           nb::arg("workspace_limit").none() = nb::none(), nb::arg("elementwise") = false,
+          nb::arg("accuracy") = "normwise", nb::arg("reproducible") = false,
           nb::arg("flush_subnormals") = false)
       .def("run", run, nb::arg("first"), nb::arg("second"), nb::arg("out").none() = nb::none(),
            nb::arg("bias").none() = nb::none(),

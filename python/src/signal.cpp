@@ -33,7 +33,8 @@ nb::object two_operands(const Call& call, const Operand& x, const Operand& k,
     return computed(order, options, [&](const auto& o) { return call(x.view(), k.view(), o); });
   }
   NewArray y(numpy_result_type(x.view().dtype, k.view().dtype), *shape);
-  released([&] { call(x.view(), k.view(), y.view, options); });
+  const Options how = with_call_options(options);
+  released([&] { call(x.view(), k.view(), y.view, how); });
   return std::move(y.array);
 }
 

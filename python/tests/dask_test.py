@@ -296,6 +296,20 @@ class Memory(unittest.TestCase):
             self.assertEqual(zarr.open_array(str(target))[rows].tobytes(), expected.tobytes())
 
 
+class Options(unittest.TestCase):
+    def test_chunks_are_computed_under_those_of_their_array(self):
+        x = np.random.default_rng(2).normal(size=9000).astype("f4")
+        k = np.random.default_rng(3).normal(size=700).astype("f4")
+        chunked = da.from_array(x, chunks=3000)
+        plain = faltung.dask.signal.convolve(chunked, k)
+        with faltung.options(reproducible=True):
+            fixed = faltung.dask.signal.convolve(chunked, k)
+            expected = faltung.signal.convolve(x, k)
+        self.assertNotEqual(plain.name, fixed.name)
+        self.assertEqual(np.asarray(fixed).tobytes(), expected.tobytes())
+        self.assertNotEqual(np.asarray(plain).tobytes(), expected.tobytes())
+
+
 class Examples(unittest.TestCase):
     def test_the_stubs_fit(self):
         for module in faltung.dask.ndimage, faltung.dask.signal:

@@ -59,6 +59,22 @@ class ConvGeneralDilated(unittest.TestCase):
     def setUp(self):
         self.generator = np.random.default_rng(3)
 
+    def test_options_are_those_of_the_trace(self):
+        x = jnp.asarray(self.generator.standard_normal((1, 1, 3000)).astype("f4"))
+        w = jnp.asarray(self.generator.standard_normal((1, 1, 700)).astype("f4"))
+        call = lambda x, w: conv_general_dilated(x, w, (1,), "VALID")
+        plain = call(x, w)
+        with faltung.options(reproducible=True):
+            compiled = jax.jit(call)
+            fixed = compiled(x, w)
+            same = faltung.nn.conv1d(np.asarray(x), np.asarray(w))
+        self.assertEqual(np.asarray(fixed).tobytes(), same.tobytes())
+        self.assertEqual(np.asarray(compiled(x, w)).tobytes(), same.tobytes())
+        self.assertNotEqual(np.asarray(plain).tobytes(), same.tobytes())
+        gradient = jax.grad(lambda w: call(x, w).sum())
+        with faltung.options(accuracy="elementwise", method="direct"):
+            self.assertEqual(gradient(w).shape, w.shape)
+
     def test_is_that_of_lax(self):
         draw, seen = random.Random(5), 0
         # XLA compiles every call, which takes most of the time.

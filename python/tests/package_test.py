@@ -353,6 +353,82 @@ class Errors(unittest.TestCase):
             faltung.Plan("op=fwd dtype=f32 in=9 f=3", engine="cpu.fft", elementwise=True)
 
 
+class Options(unittest.TestCase):
+    """What calls are asked to be, by `with faltung.options`."""
+
+    def setUp(self):
+        numbers = np.random.default_rng(3)
+        self.x, self.k = numbers.standard_normal(3000).astype("f4"), numbers.standard_normal(700).astype("f4")
+        self.image = numbers.standard_normal((40, 50)).astype("f4")
+
+    def test_reproducible_has_the_bits_of_one_order(self):
+        fused = signal.convolve(self.x, self.k)
+        with faltung.options(reproducible=True):
+            y = signal.convolve(self.x, self.k)
+            self.assertEqual(y.tobytes(), faltung.numpy.convolve(self.x, self.k).tobytes())
+            z = signal.convolve(self.x[:900], self.k)
+        self.assertEqual(y[:900].tobytes(), z[:900].tobytes())
+        self.assertNotEqual(fused.tobytes(), y.tobytes())
+
+    def test_every_front_end_takes_them(self):
+        w = self.image[:3, :3]
+        calls = [
+            lambda: signal.convolve2d(self.image, w),
+            lambda: signal.oaconvolve(self.image, w),
+            lambda: signal.upfirdn(self.k[:5], self.x),
+            lambda: signal.resample_poly(self.x, 2, 1),
+            lambda: signal.sepfir2d(self.image, self.k[:3], self.k[:3]),
+            lambda: faltung.numpy.correlate(self.x, self.k),
+            lambda: ndimage.correlate(self.image, w),
+            lambda: ndimage.sobel(self.image),
+            lambda: faltung.nn.conv2d(self.image[None, None], w[None, None]),
+            lambda: faltung.nn.conv_transpose2d(self.image[None, None], w[None, None]),
+        ]
+        for number, call in enumerate(calls):
+            call()
+            with faltung.options(engine="cpu.none"), self.assertRaisesRegex(ValueError, "cpu.none", msg=str(number)):
+                call()
+
+    def test_elementwise_keeps_small_results_of_transforms(self):
+        x = np.ones(60000)
+        x[0] = 1e20
+        k = np.ones(3000)
+        lost = signal.convolve(x, k, method="fft")
+        with faltung.options(accuracy="elementwise"):
+            kept = signal.convolve(x, k, method="fft")
+        self.assertGreater(abs(lost[3500] - 3000), 1)
+        self.assertLess(abs(kept[3500] - 3000), 1e-6)
+
+    def test_they_nest_and_end(self):
+        with faltung.options(method="direct"):
+            with faltung.options(accuracy="elementwise"):
+                with self.assertRaisesRegex(ValueError, "method is direct, but engine is 'cpu.fft'"):
+                    with faltung.options(engine="cpu.fft"):
+                        signal.convolve(self.x, self.k)
+            with faltung.options(method="fft"):
+                signal.convolve(self.x, self.k)
+        signal.convolve(self.x, self.k, method="fft")
+
+    def test_a_wrong_one_is_refused_where_it_stands(self):
+        for wrong, said in ({"accuracy": "good"}, "accuracy is 'good'"), ({"method": "slow"}, "method is 'slow'"):
+            with self.assertRaisesRegex(faltung.InvalidProblem, said):
+                faltung.options(**wrong)
+
+    def test_threads_have_their_own(self):
+        with faltung.options(engine="cpu.none"):
+            thread = threading.Thread(target=lambda: results.append(signal.convolve(self.x, self.k)))
+            results = []
+            thread.start()
+            thread.join()
+        self.assertEqual(len(results), 1)
+
+    def test_plans_take_them_as_arguments(self):
+        plan = faltung.Plan("op=fwd dtype=f32 in=900 f=9", reproducible=True, accuracy="elementwise")
+        self.assertTrue(plan.facts["reproducible"])
+        with self.assertRaises(faltung.InvalidProblem):
+            faltung.Plan("op=fwd dtype=f32 in=900 f=9", accuracy="good")
+
+
 class Plans(unittest.TestCase):
     LINE = "op=fwd dtype=f64 n=2 in=5 f=3 pad=1"
 

@@ -1,11 +1,14 @@
 """Each chunk of a result is one call, on the stretch of the input that the chunk reads."""
 
 import itertools
+from functools import partial
 
 import dask.array
 import numpy as np
 from dask.base import tokenize
 from dask.highlevelgraph import HighLevelGraph
+
+from .._options import call_with, options_in_force
 
 
 class Cut:
@@ -57,8 +60,10 @@ def checked(x):
 def whole(call, x):
     """The result of a small or empty array as a chunked one: computed when it is asked for, of one chunk."""
     like = call(np.zeros(x.shape, x.dtype))
-    name = f"faltung-whole-{tokenize(call, x)}"
-    return dask.array.map_blocks(call, x.rechunk(-1), name=name, dtype=like.dtype, chunks=tuple((n,) for n in like.shape),
+    given = options_in_force()
+    name = f"faltung-whole-{tokenize(call, x, given)}"
+    later = call if not given else partial(call_with, given, call)
+    return dask.array.map_blocks(later, x.rechunk(-1), name=name, dtype=like.dtype, chunks=tuple((n,) for n in like.shape),
                                  meta=np.empty((0,) * like.ndim, like.dtype))
 
 
@@ -83,7 +88,8 @@ def chunked(label, function, x, plans, dtype):
     plans : for each axis a list with, for each chunk of the result, the stretches of x that are joined, as pairs of
         start and stop, and the part of the function's result that is the chunk, as such a pair.
     """
-    name = f"{label}-{tokenize(x, function, plans)}"
+    given = options_in_force()
+    name = f"{label}-{tokenize(x, function, plans, given)}"
     located = []
     for chunks, plan in zip(x.chunks, plans):
         edges = edges_of(chunks)
@@ -95,7 +101,7 @@ def chunked(label, function, x, plans, dtype):
         return [keys(indices[1:], (*before, i)) for i in indices[0]]
 
     # Once for all chunks, so that a long filter goes to each worker once.
-    graph = {f"{name}-function": function}
+    graph = {f"{name}-function": function if not given else partial(call_with, given, function)}
     for index in itertools.product(*(range(len(plan)) for plan in plans)):
         parts = [located[axis][i] for axis, i in enumerate(index)]
         cut = Cut([slices for _, slices, _ in parts], tuple(kept for _, _, kept in parts))

@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import _core, signal
 from .._arrays import plain
+from .._options import method_in_force
 from ._chunks import around_the_ends, checked, chunked, edges_of, whole
 
 __all__ = ["convolve", "convolve2d", "correlate", "correlate2d", "fftconvolve", "oaconvolve"]
@@ -93,6 +94,8 @@ def _filtered(name, in1, in2, mode, **options):
     _check_one_is_larger(x, k, mode)
     if not x.ndim or 0 in x.shape or 0 in k.shape:
         return whole(_Call(name, k, mode, **options), x)
+    if options["method"] == "auto":
+        options["method"] = method_in_force()
     if options["method"] == "auto":
         # Of the whole array, which need not be there for it.
         options["method"] = signal.choose_conv_method(np.broadcast_to(np.zeros((), x.dtype), x.shape), k, mode)
