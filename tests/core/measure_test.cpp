@@ -95,6 +95,20 @@ TEST_F(Measure, KeepsOneOfAnotherEngine) {
   EXPECT_EQ(run.size(), 2u) << text_of(found);
 }
 
+// Which ways are fastest for the bits of one order says nothing of the others.
+TEST_F(Measure, RemembersTheProblemAsItWasAsked) {
+  Problem asked = filter;
+  asked.math = Math::reproducible;
+  const PlanOptions options{.reproducible = true};
+  const Measurement found = measure(filter, Device::cpu(), options, {.ways = 64});
+  ASSERT_NE(found.best(), nullptr) << text_of(found);
+  EXPECT_TRUE(wisdom_of(filter).empty());
+  EXPECT_FALSE(wisdom_of(asked).empty());
+  const Plan plan = Plan::make(filter, Device::cpu(), options);
+  EXPECT_EQ(plan.engine() + '/' + plan.way(), found.best()->way);
+  EXPECT_TRUE(plan.facts().reproducible);
+}
+
 TEST_F(Measure, OptionsComeFirst) {
   const Measurement exact =
       measure(filter, Device::cpu(), {.accuracy = Accuracy::elementwise}, {.ways = 64});
