@@ -28,6 +28,7 @@ void add_resample_command(CLI::App& app);
 void add_sepfir2d_command(CLI::App& app);
 void add_medfilt_command(CLI::App& app);
 void add_order_filter_command(CLI::App& app);
+void add_deblur_command(CLI::App& app);
 void add_conv_command(CLI::App& app);
 void add_filter_command(CLI::App& app);
 void add_reverb_command(CLI::App& app);

@@ -111,6 +111,7 @@ int main(int argc, char** argv) {
   add_sepfir2d_command(app);
   add_medfilt_command(app);
   add_order_filter_command(app);
+  add_deblur_command(app);
   add_conv_command(app);
   add_filter_command(app);
   add_reverb_command(app);

@@ -218,6 +218,25 @@ class SignalFilters(ArraysTest):
         self.assertEqual(self.call("order_filter --rank 1", "x.npy", "k.npy"), ("i2", (5,), [0, 5, 2, 4, 2]))
 
 
+class Deblur(ArraysTest):
+    def test_a_point_comes_back(self):
+        self.write("x.npy", "f8", [8], [0, 0.2, 0.6, 0.2, 0, 0, 0, 0])
+        self.write("psf.npy", "f8", [3], [0.2, 0.6, 0.2])
+        point = [0, 0, 1, 0, 0, 0, 0, 0]
+        # Off by the balance: |R|^2 of at most 16 beside |H|^2 of at least 0.04, 4e-7, on each of the frequencies.
+        values = self.call("deblur --by wiener --balance 1e-9", "x.npy", "psf.npy")[2]
+        self.assert_close(values, point, 8e-7, "wiener")
+        self.write("rough.npy", "f8", [1], [0])
+        values = self.call(f"deblur --by wiener --roughness {self.folder}/rough.npy", "x.npy", "psf.npy")[2]
+        self.assert_close(values, point, 1e-12, "nothing is rough")
+        # Each iteration leaves what it was: of a blur of one element it is the data, but for 1e-12 of the guess.
+        self.write("one.npy", "f8", [1], [1])
+        self.write("wide.npy", "f8", [3], [3, 0.25, 0])
+        self.assert_close(self.call("deblur --iterations 2", "wide.npy", "one.npy")[2], [1, 0.25, 0], 1e-10, "range")
+        self.assert_close(self.call("deblur --keep-range --epsilon 0.1", "wide.npy", "one.npy")[2], [3, 0.25, 0], 1e-10,
+                          "as it is")
+
+
 class Resample(ArraysTest):
     # 61 taps of the designed filter, up to 3 times as large as the cutoff makes them; values up to 50, less than twice
     # that beyond the ends where a slope is continued for 20 samples of steps up to 100.

@@ -31,7 +31,7 @@ class Info(ProgramTest):
         version = json.loads(self.succeed("info", "--json"))["version"]
         self.assertEqual(self.succeed("--version").strip(), f"faltung {version}")
         self.assertIn("Exit codes", self.succeed("--help"))
-        for command in ("convolve", "ndimage", "upfirdn", "resample", "sepfir2d", "medfilt", "order_filter", "conv", "filter", "reverb", "info", "explain", "verify", "calibrate"):
+        for command in ("convolve", "ndimage", "upfirdn", "resample", "sepfir2d", "medfilt", "order_filter", "deblur", "conv", "filter", "reverb", "info", "explain", "verify", "calibrate"):
             self.assertIn(command, self.succeed("--help"))
             self.assertIn("--help", self.succeed(command, "--help"))
 

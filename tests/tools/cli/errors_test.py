@@ -169,6 +169,13 @@ INVOCATIONS = [
     ("resample {f}/dry.wav -o {f}/out.wav --down 3", INVALID, ["--down", "8000", "1/3"]),
     ("resample {f}/dry.wav -o {f}/out.wav --rate 16000 --axis 0", INVALID, ["--axis 0", "time"]),
     ("resample {f}/dry.wav -o {f}/out.opus --rate 44100", FILE, ["out.opus", "48000"]),
+    # deblur
+    ("deblur {f}/m.npy -o {f}/out.npy", INVALID, ["PSF", "required"]),
+    ("deblur {f}/m.npy {f}/k.npy -o {f}/out.npy", INVALID, ["x has rank 2 and psf 1"]),
+    ("deblur {f}/m.npy {f}/m.npy -o {f}/out.npy --by guess", INVALID, ["--by guess", "richardson-lucy or wiener"]),
+    ("deblur {f}/m.npy {f}/m.npy -o {f}/out.npy --iterations -1", INVALID, ["--iterations -1"]),
+    ("deblur {f}/m.npy {f}/m.npy -o {f}/out.npy --by wiener --balance -1", INVALID, ["--balance -1"]),
+    ("deblur {f}/m.npy {f}/missing.npy -o {f}/out.npy", FILE, ["missing.npy"]),
     # sepfir2d
     ("sepfir2d {f}/m.npy {f}/k.npy -o {f}/out.npy", INVALID, ["HCOL", "required"]),
     ("sepfir2d {f}/x.npy {f}/k.npy {f}/k.npy -o {f}/out.npy", INVALID, ["x has rank 1", "rank 2"]),

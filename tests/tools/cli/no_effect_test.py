@@ -129,6 +129,16 @@ ROWS = {
     "sepfir2d": {"--output": PLACE, "--accuracy": HOW, "--reproducible": HOW, "--method": HOW, "--device": HOW},
     "medfilt": {"--output": PLACE, "--kernel-size": RESULT, "--device": HOW},
     "order_filter": {"--output": PLACE, "--rank": RESULT, "--device": HOW},
+    "deblur": {
+        "--output": PLACE,
+        "--by": RESULT,
+        "--iterations": ["deblur {f}/m.npy {f}/m.npy -o {f}/o.npy --by wiener --iterations 5"],
+        "--epsilon": ["deblur {f}/m.npy {f}/m.npy -o {f}/o.npy --by wiener --epsilon 0"],
+        "--balance": ["deblur {f}/m.npy {f}/m.npy -o {f}/o.npy --balance 0.1"],
+        "--roughness": ["deblur {f}/m.npy {f}/m.npy -o {f}/o.npy --roughness {f}/m.npy"],
+        "--keep-range": RESULT,
+        "--device": HOW,
+    },
     "conv": {
         "--output": PLACE,
         "--bias": [f"{V} --pass backward-filter --shape 1,1,3 --bias {{f}}/k.npy"],
