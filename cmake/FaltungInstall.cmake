@@ -6,7 +6,7 @@ include(CMakePackageConfigHelpers)
 # As a RUNPATH, LD_LIBRARY_PATH goes before it.
 set(wheels)
 if(FALTUNG_HAVE_CUDA)
-  set(wheels cu13 cufft cublas cudnn)
+  set(wheels cu13 cufft cublas cudnn nvjitlink)
   list(TRANSFORM wheels REPLACE "(.+)" "$ORIGIN/../../nvidia/\\1/lib")
   target_link_options(faltung PRIVATE LINKER:--enable-new-dtags)
 endif()

@@ -144,8 +144,8 @@ class CudaBackend final : public DeviceBackend {
 
   std::vector<LibraryInfo> libraries() const override {
     std::vector<LibraryInfo> result;
-    for (const cuda::OpenLibrary* library :
-         {&cuda::cufft_library(), &cuda::cublaslt_library(), &cuda::cudnn_library()}) {
+    for (const cuda::OpenLibrary* library : {&cuda::cufft_library(), &cuda::cublaslt_library(),
+                                             &cuda::cudnn_library(), &cuda::nvjitlink_library()}) {
       result.push_back({std::string(library->name()), *library ? to_string(library->version()) : "",
                         library->file(), library->reason()});
     }

@@ -71,4 +71,16 @@ const OpenLibrary& cudnn_library() {
   return library;
 }
 
+const OpenLibrary& nvjitlink_library() {
+  static const int majors[] = {cufft_library() && cufft_library().version().major == 11 ? 12 : 13};
+  static const OpenLibrary library({.name = "nvJitLink",
+                                    .variable = "FALTUNG_NVJITLINK_LIBRARY",
+                                    .stem = "libnvJitLink.so.",
+                                    .package = "nvidia-nvjitlink",
+                                    .numbers = "nvJitLinkVersion",
+                                    .majors = majors,
+                                    .folders = toolkit});
+  return library;
+}
+
 }  // namespace faltung::cuda

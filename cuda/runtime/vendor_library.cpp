@@ -102,23 +102,39 @@ void* OpenLibrary::open(const VendorLibrary& wanted) {
   return nullptr;
 }
 
+// Whether it says so.
+bool OpenLibrary::read_version(const VendorLibrary& wanted) {
+  if (!wanted.property.empty()) {
+    using Property = int(int, int*);
+    Property* property = nullptr;
+    load(std::string(wanted.property).c_str(), property);
+    int parts[3] = {};
+    for (int i = 0; i < 3; ++i) {
+      if (property == nullptr || property(i, &parts[i]) != 0) return false;
+    }
+    version_ = {parts[0], parts[1], parts[2]};
+    return true;
+  }
+  using Numbers = int(unsigned*, unsigned*);
+  Numbers* numbers = nullptr;
+  load(std::string(wanted.numbers).c_str(), numbers);
+  unsigned major = 0, minor = 0;
+  if (numbers == nullptr || numbers(&major, &minor) != 0) return false;
+  version_ = {static_cast<int>(major), static_cast<int>(minor), 0};
+  return true;
+}
+
 // Finds fault with the library that is open.
 void OpenLibrary::check(const VendorLibrary& wanted) {
   const auto other = [&] {
     return message("; use ", wanted.name, ' ', majors(wanted), ", which ", wanted.variable,
                    " may name");
   };
-  using Property = int(int, int*);
-  Property* property = nullptr;
-  load(std::string(wanted.property).c_str(), property);
-  int parts[3] = {};
-  for (int i = 0; i < 3; ++i) {
-    if (property == nullptr || property(i, &parts[i]) != 0) {
-      reason_ = message(file_, " does not tell its version by ", wanted.property, other());
-      return;
-    }
+  if (!read_version(wanted)) {
+    reason_ = message(file_, " does not tell its version by ",
+                      wanted.property.empty() ? wanted.numbers : wanted.property, other());
+    return;
   }
-  version_ = {parts[0], parts[1], parts[2]};
   const std::string self = message(wanted.name, ' ', to_string(version_), " in ", file_);
   bool known = false;
   for (const int major : wanted.majors) known = known || version_.major == major;

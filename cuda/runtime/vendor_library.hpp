@@ -32,7 +32,9 @@ struct VendorLibrary {
   std::string_view stem;      ///< of the file's name, before the major: "libcufft.so."
   std::string_view package;   ///< for pip: "nvidia-cufft"
   /// Function (0, 1 or 2 for the parts of the version, int*) -> int, 0 if it succeeds.
-  std::string_view property;
+  std::string_view property = {};
+  /// Or, where that is empty, function (unsigned* major, unsigned* minor) -> int.
+  std::string_view numbers = {};
   std::span<const int> majors =
       {};  ///< that have these functions with these parameters, newest first
   std::span<const std::string_view> folders = {};  ///< variables that name a folder with lib64, lib
@@ -66,6 +68,7 @@ class OpenLibrary {
  private:
   [[nodiscard]] void* find(const char* function) const;
   [[nodiscard]] void* open(const VendorLibrary& wanted);
+  [[nodiscard]] bool read_version(const VendorLibrary& wanted);
   void check(const VendorLibrary& wanted);
 
   std::string_view name_;
@@ -79,5 +82,8 @@ class OpenLibrary {
 [[nodiscard]] const OpenLibrary& cufft_library();
 [[nodiscard]] const OpenLibrary& cublaslt_library();
 [[nodiscard]] const OpenLibrary& cudnn_library();
+/// The linker for cuFFT's callbacks, of the CUDA that cuFFT is of. cuFFT opens it by its name, and
+/// then finds this copy.
+[[nodiscard]] const OpenLibrary& nvjitlink_library();
 
 }  // namespace faltung::cuda

@@ -14,6 +14,13 @@ int exampleGetProperty(int part, int* value) {
 #endif
 }
 #endif
+#ifdef EXAMPLE_NUMBERS
+int exampleVersion(unsigned* major, unsigned* minor) {
+  *major = 3;
+  *minor = EXAMPLE_NUMBERS;
+  return EXAMPLE_NUMBERS == 0 ? 1 : 0;
+}
+#endif
 #ifndef EXAMPLE_LACKS_ADD
 int exampleAdd(int a, int b) { return a + b; }
 #endif

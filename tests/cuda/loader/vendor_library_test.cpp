@@ -92,6 +92,21 @@ TEST_F(VendorLibraryTest, NoVersion) {
   expect_refused(named(examples + "/files/silent.so"), "does not tell its version");
 }
 
+TEST_F(VendorLibraryTest, AVersionOfTwoNumbers) {
+  const auto numbered = [&](const std::string& file) {
+    setenv(variable, (examples + "/files/" + file).c_str(), 1);
+    VendorLibrary library = wanted();
+    library.property = {};
+    library.numbers = "exampleVersion";
+    return OpenLibrary(library);
+  };
+  const OpenLibrary library = numbered("numbered.so");
+  ASSERT_TRUE(library) << library.reason();
+  EXPECT_EQ(library.version(), (LibraryVersion{3, 5, 0}));
+  expect_refused(numbered("unnumbered.so"), "does not tell its version by exampleVersion");
+  expect_refused(numbered("good.so"), "does not tell its version by exampleVersion");
+}
+
 TEST_F(VendorLibraryTest, NowhereToBeFound) {
   const OpenLibrary library(wanted());
   expect_refused(library, "Example 3 or 2 cannot be opened: libexample.so.3: ");
@@ -130,7 +145,8 @@ TEST_F(VendorLibraryTest, TheToolkit) {
 
 // The real ones, where they are installed.
 TEST_F(VendorLibraryTest, NvidiasOwn) {
-  for (const OpenLibrary* library : {&cufft_library(), &cublaslt_library(), &cudnn_library()}) {
+  for (const OpenLibrary* library :
+       {&cufft_library(), &cublaslt_library(), &cudnn_library(), &nvjitlink_library()}) {
     if (*library) {
       EXPECT_GE(library->version().major, 9) << library->name();
       EXPECT_NE(library->file().find(".so."), std::string::npos);
@@ -143,7 +159,7 @@ TEST_F(VendorLibraryTest, NvidiasOwn) {
 
 TEST_F(VendorLibraryTest, AllAreReported) {
   const std::vector<LibraryInfo> libraries = vendor_libraries();
-  ASSERT_EQ(libraries.size(), FALTUNG_EXPECT_CUDA ? 3U : 0U);
+  ASSERT_EQ(libraries.size(), FALTUNG_EXPECT_CUDA ? 4U : 0U);
   for (const auto& [name, version, file, reason] : libraries) {
     EXPECT_EQ(reason.empty(), !version.empty()) << name;
     EXPECT_TRUE(!reason.empty() || !file.empty()) << name;
