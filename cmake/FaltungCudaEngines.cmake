@@ -33,6 +33,8 @@ set(FALTUNG_CUDA_ENGINE_SOURCES
     cuda/direct/direct_walk_general.cu
     cuda/direct/direct_walk_integer.cu
     cuda/fft/fft_batches.cpp
+    cuda/fft/fft_callbacks.cpp
+    cuda/fft/fft_describe.cu
     cuda/fft/fft_engine.cpp
     cuda/fft/fft_f32.cu
     cuda/fft/fft_f64.cu
@@ -40,6 +42,7 @@ set(FALTUNG_CUDA_ENGINE_SOURCES
     cuda/fft/fft_lowering.cpp
     cuda/fft/fft_policy.cpp
     cuda/fft/fft_task.cu
+    cuda/fft/fused_load.cpp
     cuda/im2col/im2col_columns.cu
     cuda/im2col/im2col_engine.cpp
     cuda/im2col/im2col_layout.cpp

@@ -8,6 +8,22 @@ function(faltung_strict_kernels target)
   set_target_properties(${target} PROPERTIES CUDA_COMPILER_LAUNCHER "${launcher}")
 endfunction()
 
+# Device code for NVIDIA's linker, which makes that of the oldest architecture into machine code of
+# every newer one. For a target of the same folder that depends on `output`.
+function(faltung_add_lto_code output source)
+  set(host_compiler ${CMAKE_CUDA_HOST_COMPILER})
+  add_custom_command(
+    OUTPUT ${output}
+    COMMAND
+      ${CMAKE_CUDA_COMPILER} -std=c++20 -O3 -DNDEBUG "$<$<BOOL:${host_compiler}>:-ccbin=${host_compiler}>"
+      -I${faltung_SOURCE_DIR} -I${faltung_SOURCE_DIR}/include -gencode arch=compute_80,code=lto_80 -dc -fatbin -MD -MT
+      ${output} -MF ${output}.d ${source} -o ${output}
+    DEPENDS ${source}
+    DEPFILE ${output}.d
+    COMMENT "Building ${output}"
+    COMMAND_EXPAND_LISTS VERBATIM)
+endfunction()
+
 # Warnings are errors for us only, and only with the compiler that CI uses: a newer one has warnings
 # nobody here has seen, and must not stop a first build.
 function(faltung_warnings target)

@@ -2,6 +2,7 @@
 
 #include "cpp/core/integer_digits.hpp"
 #include "cuda/fft/fft_policy.hpp"
+#include "cuda/fft/fused_load.hpp"
 #include "cuda/primitives/epilogue.cuh"
 #include "cuda/primitives/memory.cuh"
 #include "cuda/runtime/launch.hpp"
@@ -113,6 +114,8 @@ struct ProductArguments {
 /// T is what blocks are made of: float, double, or complex numbers of these.
 template <typename T>
 void launch_load(Operand operand, const MoveArguments& arguments, LaunchQueue queue);
+/// Instead of a load: describes at `to` the arrays that cuFFT then loads itself.
+void launch_describe(Operand operand, const MoveArguments& arguments, LaunchQueue queue);
 /// Sums are finished as `accumulator`; integer sums are whole numbers in f64.
 template <typename T>
 void launch_store(Operand operand, const MoveArguments& arguments, DType accumulator,

@@ -5,6 +5,7 @@
 
 #include "cpp/core/machine.hpp"
 #include "cuda/fft/fft_lengths.hpp"
+#include "cuda/fft/fused_load.hpp"
 #include "cuda/primitives/integers.hpp"
 
 namespace faltung::cuda::fft {
@@ -102,7 +103,7 @@ double outside_bytes(const Numbers& numbers, const Geometry& g, const Times& tim
              static_cast<double>(numbers.w_bytes);
 }
 
-Work work_of(const Numbers& numbers, const Geometry& g, const Batches& b) {
+Work work_of(const Numbers& numbers, const Geometry& g, const Batches& b, const FusedLoads& fused) {
   const SectionCounts sections = count_sections(g, b);
   const ArrayCounts arrays = count_arrays(b);
   const Times times = times_of(numbers, g, b);
@@ -125,6 +126,10 @@ Work work_of(const Numbers& numbers, const Geometry& g, const Batches& b) {
   Work work;
   work.outside = outside_bytes(numbers, g, times);
   work.inside = (x + y + w) * (points + transform);
+  const auto spared = [&](Operand operand, double count) {
+    return fused.has(operand) ? 2 * count * points : 0;
+  };
+  work.inside -= spared(Operand::x, x) + spared(Operand::w, w) + spared(Operand::y, y);
   // A tile of sums reads its factors once; each sum is written, and read where it goes on.
   const double rows = number(filter ? b.outputs : b.units);
   const double columns = number(filter || data ? b.inputs : b.outputs);
@@ -170,8 +175,8 @@ ArrayCounts count_arrays(const Batches& b) {
           round_up(b.groups * b.inputs * b.outputs, b.pairs)};
 }
 
-Layout lay_out(const Numbers& numbers, const Geometry& g, const Batches& b,
-               std::size_t work_bytes) {
+Layout lay_out(const Numbers& numbers, const Geometry& g, const Batches& b, std::size_t work_bytes,
+               const FusedLoads& fused) {
   const ArrayCounts arrays = count_arrays(b);
   Layout layout;
   const auto place = [&](std::int64_t count, double size) {
@@ -200,6 +205,9 @@ Layout lay_out(const Numbers& numbers, const Geometry& g, const Batches& b,
     layout.y_marks = place(marks(Operand::y, arrays.y), mark_bytes);
     layout.w_marks = place(marks(Operand::w, arrays.w), mark_bytes);
   }
+  const std::int64_t described =
+      std::max({fused.x ? arrays.x : 0, fused.y ? arrays.y : 0, fused.w ? b.pairs : 0});
+  layout.fused = place(fused.any() ? 1 : 0, static_cast<double>(fused_bytes(described)));
   layout.work = place(static_cast<std::int64_t>(work_bytes), 1);
   return layout;
 }
@@ -259,8 +267,8 @@ std::vector<Batches> smaller_batches(const Numbers& numbers, const Geometry& g) 
 }
 
 double predict_us(const GpuMachine& gpu, const Numbers& numbers, const Geometry& g,
-                  const Batches& b) {
-  const Work work = work_of(numbers, g, b);
+                  const Batches& b, const FusedLoads& fused) {
+  const Work work = work_of(numbers, g, b, fused);
   const ArrayCounts arrays = count_arrays(b);
   const double set = number(arrays.x + arrays.y) * 2 * number(g.points) * numbers.point();
   const double inside_rate =
@@ -268,6 +276,32 @@ double predict_us(const GpuMachine& gpu, const Numbers& numbers, const Geometry&
   const DType sums = numbers.wide ? DType::f64 : DType::f32;
   return work.launches * gpu.launch_us + work.outside / gpu.moved_bytes_per_us() +
          work.inside / inside_rate + 4 * work.products / gpu.products_per_us(sums);
+}
+
+FusedLoads possible_fused(const Numbers& numbers, const Geometry& g) {
+  // Points of a call are counted in 31 bits, in the largest of all batches.
+  const ArrayCounts arrays = count_arrays(batches(numbers, g));
+  const auto possible = [&](Operand operand, std::int64_t count) {
+    return operand != result_of(numbers.pass) && number(count) * number(g.points) < 0x1p31 &&
+           fused_refusal(g, operand).empty();
+  };
+  return {.x = possible(Operand::x, arrays.x),
+          .w = numbers.pass != Pass::backward_filter && possible(Operand::w, arrays.w),
+          .y = possible(Operand::y, arrays.y)};
+}
+
+FusedLoads choose_fused(const Numbers& numbers, const Geometry& g) {
+  const GpuMachine& gpu = reference_gpu_machine();
+  const Batches b = batches(numbers, g);
+  const double plain = predict_us(gpu, numbers, g, b);
+  const auto pays = [&](const FusedLoads& one) {
+    return one.any() && plain - predict_us(gpu, numbers, g, b, one) >= gpu.launch_us;
+  };
+  FusedLoads fused = possible_fused(numbers, g);
+  fused.x = pays({.x = fused.x});
+  fused.w = pays({.w = fused.w});
+  fused.y = pays({.y = fused.y});
+  return fused;
 }
 
 }  // namespace faltung::cuda::fft

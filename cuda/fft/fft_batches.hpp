@@ -19,6 +19,16 @@ struct Batches {
   friend bool operator==(const Batches&, const Batches&) = default;
 };
 
+/// Operands that cuFFT loads itself, see fused_load.hpp: whose blocks are neither written nor read.
+struct FusedLoads {
+  bool x = false, w = false, y = false;
+
+  [[nodiscard]] bool has(Operand operand) const {
+    return operand == Operand::x ? x : operand == Operand::w ? w : y;
+  }
+  [[nodiscard]] bool any() const { return x || w || y; }
+};
+
 /// Sections of a problem.
 struct SectionCounts {
   std::int64_t groups, inputs, outputs;
@@ -42,11 +52,12 @@ struct Layout {
   std::size_t x = 0, y = 0, w = 0;  ///< spectra
   std::size_t any = 0;              ///< the mark of a run that met numbers that are not finite
   std::size_t x_marks = 0, y_marks = 0, w_marks = 0;  ///< behind it; none of a result
+  std::size_t fused = 0;                              ///< descriptions of fused loads
   std::size_t work = 0;                               ///< what cuFFT asks for
   std::size_t end = 0;
 };
 [[nodiscard]] Layout lay_out(const Numbers& numbers, const Geometry& g, const Batches& b,
-                             std::size_t work_bytes);
+                             std::size_t work_bytes, const FusedLoads& fused = {});
 
 /// As many units as stay in half of a second-level cache, with all their channels, and the spectra
 /// of all filters.
@@ -57,6 +68,13 @@ struct Layout {
 [[nodiscard]] std::vector<Batches> smaller_batches(const Numbers& numbers, const Geometry& g);
 
 [[nodiscard]] double predict_us(const GpuMachine& gpu, const Numbers& numbers, const Geometry& g,
-                                const Batches& b);
+                                const Batches& b, const FusedLoads& fused = {});
+
+/// Operands whose loads may be fused: as their indices allow, and the sizes of calls.
+[[nodiscard]] FusedLoads possible_fused(const Numbers& numbers, const Geometry& g);
+
+/// Those of them that save more than a launch takes, on the reference machine, so that they depend
+/// on the problem alone.
+[[nodiscard]] FusedLoads choose_fused(const Numbers& numbers, const Geometry& g);
 
 }  // namespace faltung::cuda::fft

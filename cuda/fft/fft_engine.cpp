@@ -4,6 +4,7 @@
 #include "cpp/core/message.hpp"
 #include "cpp/core/way.hpp"
 #include "cuda/fft/fft_batches.hpp"
+#include "cuda/fft/fft_callbacks.hpp"
 #include "cuda/fft/fft_lowering.hpp"
 #include "cuda/fft/fft_task.hpp"
 #include "cuda/runtime/gpu_machine.hpp"
@@ -25,7 +26,15 @@ bool has_blocks(const Call& call) {
 
 double predicted_us(const Call& call) {
   return fft::predict_us(gpu_machine(call.device.index), call.numbers, call.geometry,
-                         fft::batches(call.numbers, call.geometry));
+                         fft::batches(call.numbers, call.geometry), call.fused);
+}
+
+// Of another machine it is not known whether it has the linker, so nothing is counted on.
+void choose_loads(Call& call) {
+  const fft::FusedLoads wanted = fft::wanted_loads(call.numbers, call.geometry);
+  if (!wanted.any() || gpu_machine_elsewhere() != nullptr) return;
+  call.plain_because = fft::callbacks_refusal();
+  if (call.plain_because.empty()) call.fused = wanted;
 }
 
 constexpr Way<Call> all_ways[] = {
@@ -66,7 +75,12 @@ class FftEngine final : public Engine {
   Offer answer(const Problem& p, const Device& device, std::string_view wanted) const override {
     std::string refusal = fft::refusal(p);
     if (!refusal.empty()) return Offer::no(std::move(refusal));
-    Call call{p, fft::numbers_of(p), fft::lower(p), device};
+    Call call{.problem = p,
+              .numbers = fft::numbers_of(p),
+              .geometry = fft::lower(p),
+              .device = device,
+              .fused = {},
+              .plain_because = {}};
     fft::cut(call.numbers, fft::needed_ranges(p), call.geometry);
     refusal = size_refusal(p, call.geometry);
     if (!refusal.empty()) return Offer::no(std::move(refusal));
@@ -79,6 +93,7 @@ class FftEngine final : public Engine {
     if (gpu_machine_elsewhere() == nullptr && !cufft_library()) {
       return Offer::no(cufft_library().reason());
     }
+    choose_loads(call);
     Offer offer = offer_of<Call>(all_ways, call, wanted);
     offer.prepare_within = [call](std::size_t limit) {
       Call limited = call;

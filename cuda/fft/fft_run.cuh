@@ -162,27 +162,28 @@ class FftRun {
     return a;
   }
 
-  [[nodiscard]] DType type_of(Operand operand) const {
-    const Problem& p = s_.problem;
-    return operand == Operand::x ? p.input : operand == Operand::w ? p.filter : p.output;
-  }
-
   // The spectra of one batch of an operand, digit by digit.
   void transform(Operand operand, const Section& section, const void* data, std::int64_t first,
                  std::byte* spectra, const Marks& marks) const {
     const Problem& p = s_.problem;
     MoveArguments a = moved(operand, section, first);
     a.from = readable(data);
-    a.to = writable(points());
-    a.type = type_of(operand);
+    a.type = s_.type_of(operand);
     a.any = Global<unsigned>(marks.any);
     a.marks = Global<unsigned>(marks.arrays);
     a.integers = is_integer(p.accumulator);
     const auto parts = static_cast<int>(parts_of(s_.numbers, operand));
+    const bool fused = s_.fused.has(operand);
+    std::byte* const input = fused ? arguments_.workspace + s_.layout.fused : points();
+    a.to = writable(input);
     for (int i = 0; i < parts; ++i) {
       a.digit = {i, parts, s_.numbers.digits};
-      launch_load<T>(operand, a, stream_);
-      plan(operand).run(points(), spectra + s_.spectra_bytes(i * s_.arrays(operand)),
+      if (fused) {
+        launch_describe(operand, a, stream_);
+      } else {
+        launch_load<T>(operand, a, stream_);
+      }
+      plan(operand).run(input, spectra + s_.spectra_bytes(i * s_.arrays(operand)),
                         cufft::Direction::forward);
     }
   }
@@ -291,9 +292,9 @@ class FftRun {
     NonFiniteArguments a;
     a.move = result;
     a.move.to = writable(points());
-    a.x_type = type_of(Operand::x);
-    a.w_type = type_of(Operand::w);
-    a.y_type = type_of(Operand::y);
+    a.x_type = s_.type_of(Operand::x);
+    a.w_type = s_.type_of(Operand::w);
+    a.y_type = s_.type_of(Operand::y);
     const void* second = bound_.w != nullptr ? bound_.w : arguments_.second;
     if (pass == Pass::backward_data) {
       a.y = readable(arguments_.first);

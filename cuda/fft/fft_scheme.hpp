@@ -10,10 +10,16 @@ struct Scheme {
   Problem problem;
   Numbers numbers;
   Geometry geometry;
+  FusedLoads fused;
   Batches batches;
   Layout layout;
 
   [[nodiscard]] Operand result() const { return result_of(problem.pass); }
+  [[nodiscard]] DType type_of(Operand operand) const {
+    return operand == Operand::x   ? problem.input
+           : operand == Operand::w ? problem.filter
+                                   : problem.output;
+  }
   [[nodiscard]] std::size_t spectra_bytes(std::int64_t arrays) const {
     const std::int64_t points = arrays * spectrum_points(geometry, numbers.complex);
     return static_cast<std::size_t>(points) * 2 * (numbers.wide ? 8 : 4);

@@ -1,11 +1,16 @@
 #include "cuda/fft/fft_task.hpp"
 
+#include <new>
+#include <string>
+#include <utility>
 #include <vector>
 
+#include <faltung/error.hpp>
 #include <faltung/tensor.hpp>
 
 #include "cpp/core/message.hpp"
 #include "cpp/core/view_rules.hpp"
+#include "cuda/fft/fft_callbacks.hpp"
 #include "cuda/fft/fft_run.cuh"
 #include "cuda/runtime/device_guard.hpp"
 
@@ -28,12 +33,12 @@ template <typename T>
 class FftTask final : public Task {
  public:
   explicit FftTask(const Call& call)
-      : s_{call.problem, call.numbers, call.geometry, {}, {}},
+      : s_{call.problem, call.numbers, call.geometry, call.fused, {}, {}},
         device_(call.device),
-        bound_(normwise_bound(call.problem, sizes_of(call.problem, call.geometry))) {
+        bound_(normwise_bound(call.problem, sizes_of(call.problem, call.geometry))),
+        plain_because_(call.plain_because) {
     const DeviceGuard guard(device_.index);
-    PlanSet plans = choose_batches(call.limit);
-    pool_ = std::make_unique<PlanPool>(std::move(plans), [&] { return make_plans(); });
+    make_pool(call.limit);
     load_kernels();
   }
 
@@ -57,12 +62,14 @@ class FftTask final : public Task {
                    " at once",
                    digits.is_whole() ? ""
                                      : message(", of ", digits.first, " by ", digits.second,
-                                               " digits of ", digits.bits, " bits"));
+                                               " digits of ", digits.bits, " bits"),
+                   loads());
   }
 
   PlanFacts facts() const override {
     PlanFacts facts;
-    facts.memory_passes = 5;  // loaded, transformed, multiplied, transformed, stored
+    // Loaded, transformed, multiplied, transformed, stored.
+    facts.memory_passes = s_.fused.x || s_.fused.y ? 4 : 5;
     return facts;
   }
 
@@ -99,6 +106,17 @@ class FftTask final : public Task {
   }
 
  private:
+  // How blocks are loaded, where that is not by kernels of ours without further reason.
+  [[nodiscard]] std::string loads() const {
+    if (!plain_because_.empty()) return message(", loaded without callbacks: ", plain_because_);
+    std::string names;
+    for (const auto& [name, fused] :
+         {std::pair("x", s_.fused.x), std::pair("dy", s_.fused.y), std::pair("w", s_.fused.w)}) {
+      if (fused) names += message(names.empty() ? "" : " and ", name);
+    }
+    return names.empty() ? "" : message(", ", names, " loaded by callbacks of cuFFT");
+  }
+
   // NaN and infinity are met tap by tap.
   void keep_elements(const Stream& stream, const void* w, KeptFilter& kept) const {
     const Problem& p = s_.problem;
@@ -123,10 +141,32 @@ class FftTask final : public Task {
       const cufft::Kind kind = is_complex_value<T>      ? cufft::Kind::complex_to_complex
                                : operand == s_.result() ? cufft::Kind::complex_to_real
                                                         : cufft::Kind::real_to_complex;
-      return cufft::Plan(shape_of(s_.geometry, batch), kind, s_.numbers.wide);
+      const cufft::Shape shape = shape_of(s_.geometry, batch);
+      if (!s_.fused.has(operand)) return cufft::Plan(shape, kind, s_.numbers.wide);
+      const cufft::Callback load = load_callback(s_.numbers, s_.geometry, s_.type_of(operand));
+      return cufft::Plan(shape, kind, s_.numbers.wide, &load);
     };
     return {plan(Operand::x, s_.arrays(Operand::x)), plan(Operand::y, s_.arrays(Operand::y)),
             plan(Operand::w, s_.batches.pairs)};
+  }
+
+  // Whatever fails in plans with callbacks, those without may be made.
+  void make_pool(std::size_t limit) {
+    const auto make = [&] {
+      PlanSet plans = choose_batches(limit);
+      pool_ = std::make_unique<PlanPool>(std::move(plans), [&] { return make_plans(); });
+    };
+    if (s_.fused.any()) {
+      try {
+        return make();
+      } catch (const DeviceError& error) {
+        plain_because_ = error.what();
+      } catch (const std::bad_alloc&) {
+        plain_because_ = "there is no memory for plans that have them";
+      }
+      s_.fused = {};
+    }
+    make();
   }
 
   // The fastest that keep to a limit of the workspace, or the least. What cuFFT asks for is known
@@ -137,7 +177,7 @@ class FftTask final : public Task {
     const auto make = [&](const Batches& b) {
       s_.batches = b;
       PlanSet plans = make_plans();
-      s_.layout = lay_out(s_.numbers, s_.geometry, b, plans.work_bytes());
+      s_.layout = lay_out(s_.numbers, s_.geometry, b, plans.work_bytes(), s_.fused);
       share = std::max(share, static_cast<double>(plans.work_bytes()) / points(s_.layout));
       return plans;
     };
@@ -145,7 +185,7 @@ class FftTask final : public Task {
     if (s_.layout.end <= limit) return plans;
     const std::vector<Batches> smaller = smaller_batches(s_.numbers, s_.geometry);
     for (const Batches& b : smaller) {
-      const Layout bare = lay_out(s_.numbers, s_.geometry, b, 0);
+      const Layout bare = lay_out(s_.numbers, s_.geometry, b, 0, s_.fused);
       const double bytes = static_cast<double>(bare.end) + share * points(bare);
       if (bytes > static_cast<double>(limit) && b != smaller.back()) continue;
       plans = make(b);
@@ -163,6 +203,8 @@ class FftTask final : public Task {
     for (const Operand operand : {Operand::x, Operand::w, Operand::y}) {
       if (operand == s_.result()) {
         launch_store<T>(operand, move, s_.problem.accumulator, queue);
+      } else if (s_.fused.has(operand)) {
+        launch_describe(operand, move, queue);
       } else {
         launch_load<T>(operand, move, queue);
       }
@@ -186,6 +228,7 @@ class FftTask final : public Task {
   Scheme s_;
   Device device_;
   ErrorBound bound_;
+  std::string plain_because_;  ///< empty if callbacks are there, or not wanted
   std::unique_ptr<PlanPool> pool_;
 };
 

@@ -2,8 +2,10 @@
 
 #include <limits>
 #include <memory>
+#include <string>
 
 #include "cpp/core/engine.hpp"
+#include "cuda/fft/fft_batches.hpp"
 #include "cuda/fft/fft_geometry.hpp"
 #include "cuda/fft/fft_policy.hpp"
 
@@ -15,6 +17,8 @@ struct Call {
   Numbers numbers;
   Geometry geometry;
   Device device;
+  FusedLoads fused;           ///< if plans with callbacks can be made
+  std::string plain_because;  ///< why none are tried that would be worth it
   std::size_t limit = std::numeric_limits<std::size_t>::max();  ///< of the workspace, in bytes
 };
 

@@ -26,8 +26,10 @@ __device__ __forceinline__ T conjugate_if(T value, bool yes) {
 }
 
 /// What blocks hold of a value: itself, or one digit of an integer.
-template <typename T, typename Source>
-__device__ __forceinline__ T loaded(const MoveArguments& a, Source value) {
+///
+/// @tparam Load  MoveArguments, or what has their `from`, `type` and `digit`
+template <typename T, typename Load, typename Source>
+__device__ __forceinline__ T loaded(const Load& a, Source value) {
   if constexpr (std::is_integral_v<Source>) {
     if (a.digit.is_whole()) return static_cast<T>(static_cast<std::int64_t>(value));
     return a.digit(value);
@@ -37,8 +39,8 @@ __device__ __forceinline__ T loaded(const MoveArguments& a, Source value) {
 }
 
 /// An element of the operand that is loaded.
-template <typename T, typename Source>
-__device__ __forceinline__ T element_at(const MoveArguments& a, std::int64_t index) {
+template <typename T, typename Source, typename Load>
+__device__ __forceinline__ T element_at(const Load& a, std::int64_t index) {
   if constexpr (std::is_same_v<T, Source>) {
     if (a.type == native_type<T>) return a.from.template as<const T>()[index];
   }
@@ -208,14 +210,20 @@ __device__ __forceinline__ bool fill_chunk(const MoveArguments& a, std::int64_t 
   return bad;
 }
 
+/// Notes that a chunk of an array has numbers that are not finite, and so the array and the run.
+__device__ __forceinline__ void set_marks(const Global<unsigned>& marks,
+                                          const Global<unsigned>& any, std::int64_t words,
+                                          std::int64_t array, std::int64_t number) {
+  marks.atomic_max(array * words + number, 1);
+  marks.atomic_max(array * words + words - 1, 1);
+  any.atomic_max(0, 1);
+}
+
 /// Notes a chunk that has numbers that are not finite, which one has is all the same.
 __device__ __forceinline__ void mark_chunk(const MoveArguments& a, std::int64_t array,
                                            std::int64_t number, bool bad) {
   if (__any_sync(~0u, bad) == 0 || threadIdx.x % 32 != 0) return;
-  const std::int64_t words = mark_words(a.geometry);
-  a.marks.atomic_max(array * words + number, 1);
-  a.marks.atomic_max(array * words + words - 1, 1);
-  a.any.atomic_max(0, 1);
+  set_marks(a.marks, a.any, mark_words(a.geometry), array, number);
 }
 
 /// Rows of an array of which there is nothing.

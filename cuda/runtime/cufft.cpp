@@ -22,6 +22,17 @@ const Functions& functions() {
   return found;
 }
 
+// Null if this version has none.
+SetCallback* set_callback() {
+  static SetCallback* const found = [] {
+    SetCallback* function = nullptr;
+    const OpenLibrary& library = cufft_library();
+    library.load(callback_function(library.version().major), function);
+    return function;
+  }();
+  return found;
+}
+
 void check(Status status, std::string_view function) {
   if (status == Status::success) return;
   throw DeviceError(message(function, " of cuFFT ", to_string(cufft_library().version()),
@@ -35,6 +46,23 @@ void check_made(Status status, std::string_view function) {
 }
 
 }  // namespace
+
+std::string callbacks_refusal(const LibraryVersion& compiler) {
+  if (!cufft_library()) return cufft_library().reason();
+  if (set_callback() == nullptr) {
+    return message("cuFFT ", to_string(cufft_library().version()),
+                   " has no callbacks for nvJitLink, which came with 11.3, of CUDA 12.6.2");
+  }
+  const OpenLibrary& linker = nvjitlink_library();
+  if (!linker) return linker.reason();
+  const LibraryVersion& version = linker.version();
+  if (version < compiler) {
+    return message("nvJitLink ", to_string(version), " in ", linker.file(),
+                   " is older than the compiler of the callbacks, of CUDA ", compiler.major, '.',
+                   compiler.minor);
+  }
+  return {};
+}
 
 std::string_view name(Status status) {
   switch (status) {
@@ -78,7 +106,7 @@ std::string_view name(Status status) {
   return "unknown status";
 }
 
-Plan::Plan(const Shape& shape, Kind kind, bool wide) {
+Plan::Plan(const Shape& shape, Kind kind, bool wide, const Callback* load) {
   const Functions& f = functions();
   Handle handle = none;
   check_made(f.create(&handle), "cufftCreate");
@@ -91,6 +119,11 @@ Plan::Plan(const Shape& shape, Kind kind, bool wide) {
     }
   } guard{*this};
   check(f.set_auto_allocation(handle, 0), "cufftSetAutoAllocation");
+  if (load != nullptr) {
+    check_made(set_callback()(handle, load->name, load->code.data(), load->code.size(), load->type,
+                              nullptr),
+               "cufftXtSetJITCallback");
+  }
   const Type real = wide ? Type::f64 : Type::f32;
   const Type complex = wide ? Type::c128 : Type::c64;
   const Type input = kind == Kind::real_to_complex ? real : complex;

@@ -2,8 +2,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
+#include <string>
 #include <string_view>
 #include <utility>
+
+#include "cuda/runtime/vendor_library.hpp"
 
 // As the toolkit has it: what looks for the library compiles without one.
 using cudaStream_t = struct CUstream_st*;
@@ -45,6 +49,19 @@ enum class Type : int { f32 = 0, f64 = 1, c64 = 4, c128 = 5 };
 /// Of transforms from complex numbers to complex numbers; the others know theirs.
 enum class Direction : int { forward = -1, inverse = 1 };
 
+/// cufftXtCallbackType, of loads.
+enum class CallbackType : int { load_c64 = 0, load_c128 = 1, load_f32 = 2, load_f64 = 3 };
+
+/// A device function that gives a plan the elements of its input: linked into its transforms, which
+/// read the input by nothing else. It is called for every element, in any order.
+struct Callback {
+  /// Of a C++ function (void* input, unsigned long long offset, void*, void*) in no namespace.
+  const char* name = nullptr;
+  /// For nvJitLink. cuFFT keeps both pointers: they must be good for as long as the plan lives.
+  std::span<const std::byte> code = {};
+  CallbackType type = CallbackType::load_c64;
+};
+
 struct Functions {
   Status (*create)(Handle*) = nullptr;
   Status (*destroy)(Handle) = nullptr;
@@ -70,6 +87,18 @@ void for_each_function(Functions& to, F&& f) {
   f("cufftXtExec", to.exec);
 }
 
+/// cufftXtSetJITCallback, which not every version has.
+using SetCallback = Status(Handle, const char* name, const void* code, std::size_t bytes,
+                           CallbackType, void** info);
+/// Its name in cuFFT of this major version, where its first parameters are these.
+[[nodiscard]] constexpr const char* callback_function(int major) {
+  return major >= 12 ? "cufftXtSetJITCallback" : "__cufftXtSetJITCallback_12_7";
+}
+
+/// Why plans can have no callbacks whose code a compiler of this version has made; empty if they
+/// can.
+[[nodiscard]] std::string callbacks_refusal(const LibraryVersion& compiler);
+
 /// What a plan transforms: `batch` arrays of `rank` axes, one behind the other. Real arrays have
 /// n[0] ... n[rank-1] values, their spectra n[rank-1] / 2 + 1 along the last axis. Not normalised.
 struct Shape {
@@ -85,9 +114,10 @@ enum class Kind : std::uint8_t { real_to_complex, complex_to_real, complex_to_co
 class Plan {
  public:
   Plan() = default;
+  /// @param load  what gives it its input, if that is not memory
   /// @throws bad_alloc if cuFFT has no memory for it, else DeviceError naming the call and the
   /// answer
-  Plan(const Shape& shape, Kind kind, bool wide);
+  Plan(const Shape& shape, Kind kind, bool wide, const Callback* load = nullptr);
   Plan(Plan&& other) noexcept { *this = std::move(other); }
   Plan& operator=(Plan&& other) noexcept {
     std::swap(handle_, other.handle_);

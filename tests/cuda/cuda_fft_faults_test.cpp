@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <string>
 
 #include "cpp/core/message.hpp"
@@ -41,6 +42,14 @@ void for_each_sequence(const F& f) {
   }
 }
 
+/// Loads by callbacks, as long as it lives: small problems have none of themselves.
+struct WithCallbacks {
+  WithCallbacks() { setenv("FALTUNG_CUFFT_CALLBACKS", "all", 1); }
+  WithCallbacks(const WithCallbacks&) = delete;
+  WithCallbacks& operator=(const WithCallbacks&) = delete;
+  ~WithCallbacks() { unsetenv("FALTUNG_CUFFT_CALLBACKS"); }
+};
+
 // For each reason that the documentation has. Without memory for a plan, another engine is asked.
 TEST(CudaFftFaults, EveryCallMayFail) {
   int faults = 0;
@@ -56,12 +65,34 @@ TEST(CudaFftFaults, EveryCallMayFail) {
   }
 }
 
+// Without plans that have callbacks there are those that have none.
+TEST(CudaFftFaults, EveryCallMayFailWithCallbacks) {
+  const WithCallbacks callbacks;
+  int faults = 0;
+  for_each_sequence([&](test::Sequence& calls) {
+    for (const int status : {2, 5, 17}) {
+      faults += test::fail_in_turn(calls, test::failing_call(cufft_standin(), status, {2}, "cufft"),
+                                   open);
+    }
+  });
+  test::report("calls_with_callbacks", faults, 1000);
+}
+
 TEST(CudaFftFaults, EveryAllocationMayFail) {
   int faults = 0;
   for_each_sequence([&](test::Sequence& calls) {
     faults += test::fail_in_turn(calls, test::failing_host_allocation(), open);
   });
   test::report("allocations", faults, 200);
+}
+
+TEST(CudaFftFaults, EveryAllocationMayFailWithCallbacks) {
+  const WithCallbacks callbacks;
+  int faults = 0;
+  for_each_sequence([&](test::Sequence& calls) {
+    faults += test::fail_in_turn(calls, test::failing_host_allocation(), open);
+  });
+  test::report("allocations_with_callbacks", faults, 200);
 }
 
 // Those of a filter that is bound.

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <limits>
 #include <string>
 #include <vector>
@@ -99,9 +100,16 @@ TEST(CudaFftWorkspace, TheLeastIsAFewTransforms) {
     SCOPED_TRACE(pass);
     const std::string op = std::string("op=") + pass;
     const std::string axes = " in=64x64 f=33x33";
-    const std::size_t one = bytes_within(Problem::parse(op + " dtype=f32" + axes), 0);
-    EXPECT_EQ(bytes_within(Problem::parse(op + " dtype=f32 n=7 c=512 k=384" + axes), 0), one);
-    EXPECT_EQ(bytes_within(Problem::parse(op + " dtype=f32 n=3 c=96 k=96 g=96" + axes), 0), one);
+    const auto least = [&](const std::string& rest) {
+      return bytes_within(Problem::parse(op + rest + axes), 0);
+    };
+    const std::size_t one = least(" dtype=f32");
+    // Loads of so many have callbacks, which take the description of an array.
+    EXPECT_LE(least(" dtype=f32 n=7 c=512 k=384"), one + 256);
+    setenv("FALTUNG_CUFFT_CALLBACKS", "off", 1);
+    EXPECT_EQ(least(" dtype=f32 n=7 c=512 k=384"), one);
+    EXPECT_EQ(least(" dtype=f32 n=3 c=96 k=96 g=96"), one);
+    unsetenv("FALTUNG_CUFFT_CALLBACKS");
     EXPECT_LE(one, std::size_t{7} * 96 * 98 * sizeof(float));
   }
 }

@@ -58,6 +58,33 @@ static_assert(
 static_assert(std::is_same_v<Declared<decltype(cufftXtExec)>,
                              Status (*)(Handle, void*, void*, int)>);  // int for Direction
 
+#if CUFFT_VERSION >= 11300
+template <>
+struct Ours<cufftXtCallbackType> {
+  using type = CallbackType;
+};
+static_assert(std::is_same_v<Declared<decltype(cufftXtSetJITCallback)>, SetCallback*>);
+static_assert(static_cast<int>(CallbackType::load_c64) == CUFFT_CB_LD_COMPLEX &&
+              static_cast<int>(CallbackType::load_c128) == CUFFT_CB_LD_COMPLEX_DOUBLE &&
+              static_cast<int>(CallbackType::load_f32) == CUFFT_CB_LD_REAL &&
+              static_cast<int>(CallbackType::load_f64) == CUFFT_CB_LD_REAL_DOUBLE);
+// Of callbacks: ours are given without names of types.
+#define FALTUNG_TEST_SIGNATURE(Ours, Theirs) \
+  static_assert(std::is_same_v<Ours (*)(void*, unsigned long long, void*, void*), Theirs>)
+FALTUNG_TEST_SIGNATURE(float, cufftJITCallbackLoadR);
+FALTUNG_TEST_SIGNATURE(double, cufftJITCallbackLoadD);
+FALTUNG_TEST_SIGNATURE(float2, cufftJITCallbackLoadC);
+FALTUNG_TEST_SIGNATURE(double2, cufftJITCallbackLoadZ);
+
+TEST(CufftAbi, HasCallbacks) {
+  if (!cufft_library()) GTEST_SKIP() << cufft_library().reason();
+  const LibraryVersion first{11, 3, 0};
+  void (*function)() = nullptr;
+  cufft_library().load(callback_function(cufft_library().version().major), function);
+  EXPECT_EQ(function != nullptr, first <= cufft_library().version());
+}
+#endif
+
 TEST(CufftAbi, NamesOfStatuses) {
   for (const auto& [theirs, words] :
        {std::pair<cufftResult, const char*>{CUFFT_SUCCESS, "CUFFT_SUCCESS"},

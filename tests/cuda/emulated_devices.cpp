@@ -12,6 +12,7 @@ namespace {
 // The libraries themselves have nothing to say where there is no driver.
 [[maybe_unused]] const int stand_in[] = {
     setenv("FALTUNG_CUFFT_LIBRARY", FALTUNG_CUFFT_STANDIN, 0),
+    setenv("FALTUNG_NVJITLINK_LIBRARY", FALTUNG_CUFFT_STANDIN, 0),
     setenv("FALTUNG_CUBLASLT_LIBRARY", FALTUNG_CUBLASLT_STANDIN, 0),
     setenv("FALTUNG_CUDNN_LIBRARY", FALTUNG_CUDNN_STANDIN, 0),
     setenv("FALTUNG_CACHE_DIR", "", 0)};  // no test depends on another's files

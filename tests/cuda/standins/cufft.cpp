@@ -6,15 +6,18 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 
 #include "tests/cuda/standins/cufft_plan.hpp"
 #include "tests/cuda/standins/standin.hpp"
 #include "tests/emulator/host_runtime.hpp"
+#include "tests/emulator/host_twins.hpp"
 
 namespace faltung::test {
 namespace {
 
+using cuda::cufft::CallbackType;
 using cuda::cufft::Status;
 using cuda::cufft::Type;
 
@@ -91,6 +94,38 @@ bool set_layout(Side& side, const Lengths& n, bool halved, const long long* embe
   return holds;
 }
 
+Status set(CufftPlan& plan, const char* name, const void* code, std::size_t bytes,
+           CallbackType type, void** info) {
+  if (plan.made) object("a callback of cuFFT is set after the plan is made");
+  if (name == nullptr || code == nullptr || bytes == 0) return Status::invalid_value;
+  // Those of stores are of no use here yet.
+  if (static_cast<int>(type) < 0 || static_cast<int>(type) > 3) return Status::not_supported;
+  if (plan.callback.name != nullptr) object("a callback of cuFFT is set twice");
+  plan.callback = {.name = name,
+                   .code = code,
+                   .bytes = bytes,
+                   .type = type,
+                   .info = info == nullptr ? nullptr : *info,
+                   .name_then = name,
+                   .code_then = std::string(static_cast<const char*>(code), bytes)};
+  return Status::success;
+}
+
+// What the linker does.
+Status link(CufftCallback& callback, const Side& in) {
+  if (callback.name == nullptr) return Status::success;
+  if (callback.name != callback.name_then ||
+      std::memcmp(callback.code, callback.code_then.data(), callback.bytes) != 0) {
+    object("name or code of a callback of cuFFT changed before the plan was made");
+  }
+  const CallbackType fits =
+      in.complex ? (in.part_bytes == 4 ? CallbackType::load_c64 : CallbackType::load_c128)
+                 : (in.part_bytes == 4 ? CallbackType::load_f32 : CallbackType::load_f64);
+  if (callback.type != fits) return Status::invalid_type;
+  callback.function = emulator::HostTwins::find(callback.code, callback.bytes, callback.name_then);
+  return callback.function == nullptr ? Status::nvrtc_failure : Status::success;
+}
+
 Status make(CufftPlan& plan, const Lengths& n, long long* inembed, long long istride,
             long long idist, Type input, long long* onembed, long long ostride, long long odist,
             Type output, long long batch, std::size_t* work, Type execution) {
@@ -110,6 +145,7 @@ Status make(CufftPlan& plan, const Lengths& n, long long* inembed, long long ist
       !set_layout(plan.out, n, !complex && plan.out.complex, onembed, ostride, odist)) {
     return Status::invalid_value;
   }
+  if (const Status linked = link(plan.callback, plan.in); linked != Status::success) return linked;
   plan.n = n;
   plan.batch = batch;
   // Some plans need none, as there.
@@ -139,7 +175,10 @@ Status execute(const CufftPlan& plan, void* input, void* output, int direction) 
   if (unaligned(input) || unaligned(output)) return Status::unaligned_data;
   const auto* in = static_cast<const char*>(input);
   const auto* out = static_cast<const char*>(output);
-  const std::size_t in_bytes = plan.in.span(plan.batch), out_bytes = plan.out.span(plan.batch);
+  // A callback knows what its input is; of how many bytes nobody does.
+  const std::size_t in_bytes =
+      plan.callback.function == nullptr ? plan.in.span(plan.batch) : plan.in.element_bytes();
+  const std::size_t out_bytes = plan.out.span(plan.batch);
   const bool overlap = in < out + out_bytes && out < in + in_bytes;
   if (overlap && in != out) object("cuFFT's input and output overlap, and are not the same");
   if (overlap && !complex) {
@@ -245,9 +284,22 @@ Status cufftXtMakePlanMany(int handle, int rank, long long* n, long long* inembe
   });
 }
 
+Status cufftXtSetJITCallback(int handle, const char* name, const void* code, std::size_t bytes,
+                             CallbackType type, void** info) {
+  return on_plan("cufftXtSetJITCallback", handle,
+                 [&](CufftPlan& plan) { return set(plan, name, code, bytes, type, info); });
+}
+
 Status cufftXtExec(int handle, void* input, void* output, int direction) {
   return on_plan("cufftXtExec", handle,
                  [&](CufftPlan& plan) { return execute(plan, input, output, direction); });
+}
+
+// FALTUNG_NVJITLINK_LIBRARY names this library too.
+int nvJitLinkVersion(unsigned* major, unsigned* minor) {
+  *major = 13;
+  *minor = 99;
+  return 0;
 }
 
 // For tests alone.

@@ -35,6 +35,26 @@ void store(void* data, const Side& side, long long at, Number value) {
   }
 }
 
+// What a callback gives, by its signature.
+template <typename Part>
+Number call(const CufftCallback& callback, void* input, long long offset) {
+  struct alignas(2 * sizeof(Part)) Complex {
+    Part x, y;
+  };
+  const auto as =
+      [&]<typename Result>(Result (*function)(void*, unsigned long long, void*, void*)) {
+        return function(input, static_cast<unsigned long long>(offset), callback.info, nullptr);
+      };
+  using Type = cuda::cufft::CallbackType;
+  using Real = Part (*)(void*, unsigned long long, void*, void*);
+  if (callback.type == Type::load_f32 || callback.type == Type::load_f64) {
+    return as(reinterpret_cast<Real>(callback.function));
+  }
+  using Both = Complex (*)(void*, unsigned long long, void*, void*);
+  const Complex value = as(reinterpret_cast<Both>(callback.function));
+  return {value.x, value.y};
+}
+
 template <typename Part>
 void run_all(const CufftPlan& plan, void* input, void* output, int direction) {
   const int sign = plan.real_in() ? -1 : plan.real_out() ? 1 : direction;
@@ -43,7 +63,9 @@ void run_all(const CufftPlan& plan, void* input, void* output, int direction) {
   for (long long b = 0; b < plan.batch; ++b) {
     std::vector<Number> values;
     for (const long long place : in) {
-      values.push_back(load<Part>(input, plan.in, b * plan.in.dist + place));
+      const long long at = b * plan.in.dist + place;
+      values.push_back(plan.callback.function == nullptr ? load<Part>(input, plan.in, at)
+                                                         : call<Part>(plan.callback, input, at));
     }
     if (plan.real_out()) values = whole_spectrum(values, plan.n);
     transform(values, plan.n, sign);

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <string>
 #include <vector>
 
 #include "cuda/runtime/cufft.hpp"
@@ -30,6 +31,18 @@ struct Side {
   [[nodiscard]] std::size_t span(long long batch) const;
 };
 
+/// A load callback, as it was set.
+struct CufftCallback {
+  const char* name = nullptr;
+  const void* code = nullptr;
+  std::size_t bytes = 0;
+  cuda::cufft::CallbackType type = cuda::cufft::CallbackType::load_c64;
+  void* info = nullptr;
+  std::string name_then;  ///< what the pointers led to
+  std::string code_then;
+  void* function = nullptr;  ///< once the plan is made
+};
+
 struct CufftPlan {
   bool made = false;
   bool automatic = true;  ///< has a work area of its own
@@ -40,6 +53,7 @@ struct CufftPlan {
   std::size_t work = 0;
   void* area = nullptr;
   cudaStream_t stream = nullptr;
+  CufftCallback callback;
   std::atomic<int> users{0};
 
   [[nodiscard]] bool real_in() const { return !in.complex; }

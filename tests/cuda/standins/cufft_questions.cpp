@@ -1,8 +1,10 @@
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstring>
 
 #include "cpp/core/message.hpp"
+#include "cuda/fft/fft_callbacks.hpp"
 #include "cuda/runtime/cufft.hpp"
 #include "cuda/runtime/vendor_library.hpp"
 #include "tests/cuda/standins/questions.hpp"
@@ -12,6 +14,7 @@ namespace faltung::test {
 namespace {
 
 using namespace cuda::cufft;  // NOLINT: all of it
+using cuda::cufft::Plan;      // and not that of the library
 
 const Functions& functions() {
   static const Functions found = [] {
@@ -99,6 +102,50 @@ std::string unaligned_input() {
   return std::string(name(status));
 }
 
+// Two arrays of 64 points, of which those past the 60th are zeros: as memory, and through a
+// callback from what is described.
+std::string callback_input() {
+  namespace fft = cuda::fft;
+  constexpr std::size_t n = 64, held = 60, bins = n / 2 + 1;
+  if (!fft::callbacks_refusal().empty()) return "no callbacks";
+  fft::Geometry g;
+  g.block[2].length = g.points = n;
+  const Callback load = fft::load_callback({}, g, DType::f32);
+  const Plan memory({1, {n}, 2}, Kind::real_to_complex, false);
+  const Plan called({1, {n}, 2}, Kind::real_to_complex, false, &load);
+  const auto values = some_values(2 * held);
+  std::vector<float> whole(2 * n);
+  for (std::size_t i = 0; i < 2 * held; ++i) whole[i / held * n + i % held] = values[i];
+  const Buffer<float> tensor(values), in(whole), out(2 * 2 * bins), found(2 * 2 * bins);
+  fft::FusedLoad head;
+  head.from = reinterpret_cast<const unsigned char*>(tensor.data());
+  head.points = cuda::Divisor(n);
+  head.axis[2].stride = 1;
+  head.axis[2].extent = held;
+  std::vector<std::uint32_t> words(fft::fused_bytes(2) / 4);
+  std::memcpy(words.data(), &head, sizeof(head));
+  for (std::size_t b = 0; b < 2; ++b) {
+    fft::FusedBlock block;
+    block.base = static_cast<std::int64_t>(b * held);
+    block.line[0].window = n;
+    std::memcpy(reinterpret_cast<char*>(words.data()) + fft::fused_bytes(0) + b * sizeof(block),
+                &block, sizeof(block));
+  }
+  const Buffer<std::uint32_t> described(words);
+  const Buffer<float> area(std::max(memory.work_bytes(), called.work_bytes()) / 4 + 64);
+  memory.set(nullptr, area.data());
+  memory.run(in.data(), out.data(), Direction::forward);
+  called.set(nullptr, area.data());
+  called.run(described.data(), found.data(), Direction::forward);
+  const auto expected = out.read(), given = found.read();
+  float most = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    most = std::max(most, std::abs(expected[i] - given[i]));
+  }
+  // Other kernels may round otherwise: 60 values of at most 6, in six steps of two roundings each.
+  return most == 0 ? "equal" : most <= 360 * 12 * 0x1p-24F ? "equal but for rounding" : "differ";
+}
+
 }  // namespace
 
 std::vector<Question> cufft_questions() {
@@ -115,6 +162,7 @@ std::vector<Question> cufft_questions() {
       {"cufft.input_after_inverse", input_after_inverse},
       {"cufft.bits_in_a_batch", bits_in_a_batch},
       {"cufft.unaligned_input", unaligned_input},
+      {"cufft.callback_input", callback_input},
   };
 }
 

@@ -15,6 +15,7 @@ struct CufftStandin {
   int (*calls)(const char* function) = nullptr;
   int (*open_plans)() = nullptr;
   cuda::cufft::Functions raw;  ///< its own functions
+  cuda::cufft::SetCallback* set_callback = nullptr;
 };
 
 inline const CufftStandin& cufft_standin() {
@@ -40,6 +41,7 @@ inline const CufftStandin& cufft_standin() {
     load("cufftSetWorkArea", found.raw.set_work_area);
     load("cufftXtMakePlanMany", found.raw.make_plan_many);
     load("cufftXtExec", found.raw.exec);
+    load("cufftXtSetJITCallback", found.set_callback);
     return found;
   }();
   return standin;

@@ -7,6 +7,7 @@
 #include <complex>
 #include <functional>
 #include <random>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -14,6 +15,7 @@
 #include <faltung/error.hpp>
 
 #include "tests/emulator/host_runtime.hpp"
+#include "tests/emulator/host_twins.hpp"
 #include "tests/emulator/kernels/device_buffer.hpp"
 #include "tests/emulator/violation.hpp"
 
@@ -193,7 +195,49 @@ struct Prepared : Raw {
   void run() { EXPECT_EQ(f.exec(handle, x.data(), y.data(), Direction::forward), Status::success); }
 };
 
+// What a callback may do: its input is not what the plan transforms.
+float twice(void* input, unsigned long long offset, void*, void*) {
+  return 2 * static_cast<const float*>(input)[offset / 2];
+}
+const emulator::HostTwin twins[] = {{"twice", reinterpret_cast<void*>(twice)}};
+
+// A plan of 16 real numbers with one.
+struct WithCallback : Raw {
+  emulator::HostTwins code{twins};
+  std::string name = "twice";
+  cuda::cufft::CallbackType type = cuda::cufft::CallbackType::load_f32;
+  Status set() {
+    return cufft_standin().set_callback(handle, name.c_str(), &code, sizeof(code), type, nullptr);
+  }
+};
+
 const std::vector<Misuse> misuses = {
+    {"LateCallback", "set after the plan is made",
+     [](bool broken) {
+       WithCallback plan;
+       if (broken) (void)plan.make(16, 1);
+       EXPECT_EQ(plan.set(), Status::success);
+     }},
+    {"SecondCallback", "set twice",
+     [](bool broken) {
+       WithCallback plan;
+       (void)plan.set();
+       if (broken) (void)plan.set();
+     }},
+    {"CallbackCodeChanges", "changed before the plan was made",
+     [](bool broken) {
+       WithCallback plan;
+       (void)plan.set();
+       if (broken) plan.code.magic = 0;
+       EXPECT_EQ(plan.make(16, 1), Status::success);
+     }},
+    {"CallbackNameChanges", "changed before the plan was made",
+     [](bool broken) {
+       WithCallback plan;
+       (void)plan.set();
+       if (broken) plan.name[0] = 'x';
+       EXPECT_EQ(plan.make(16, 1), Status::success);
+     }},
     {"NoWorkArea", "runs without its work area",
      [](bool broken) {
        Prepared plan;
@@ -313,6 +357,46 @@ TEST(CufftStandin, DocumentedAnswers) {
             Status::unaligned_data);
 }
 
+// A callback is called for every element of all arrays, with nothing else read of the input.
+TEST(CufftStandin, CallbacksGiveTheInput) {
+  WithCallback plan;
+  ASSERT_EQ(plan.set(), Status::success);
+  ASSERT_EQ(plan.make(16, 2), Status::success);
+  Raw plain;
+  ASSERT_EQ(plain.make(16, 2), Status::success);
+  const auto values = random_values<float>(16);
+  std::vector<float> doubled;
+  for (const float value : values) doubled.insert(doubled.end(), 2, 2 * value);
+  Memory half(64), whole(128), y(144), expected(144);
+  half.write(values);
+  whole.write(doubled);
+  EXPECT_EQ(plan.f.exec(plan.handle, half.data(), y.data(), Direction::forward), Status::success);
+  EXPECT_EQ(plan.f.exec(plain.handle, whole.data(), expected.data(), Direction::forward),
+            Status::success);
+  EXPECT_EQ(y.read<float>(), expected.read<float>());
+}
+
+TEST(CufftStandin, AnswersToCallbacks) {
+  const auto answer = [](const std::function<void(WithCallback&)>& change) {
+    WithCallback plan;
+    change(plan);
+    const Status status = plan.set();
+    return status == Status::success ? plan.make(16, 1) : status;
+  };
+  using Kinds = cuda::cufft::CallbackType;
+  EXPECT_EQ(answer([](WithCallback&) {}), Status::success);
+  EXPECT_EQ(answer([](WithCallback& plan) { plan.name = "thrice"; }), Status::nvrtc_failure);
+  EXPECT_EQ(answer([](WithCallback& plan) { plan.code.magic = 0; }), Status::nvrtc_failure);
+  EXPECT_EQ(answer([](WithCallback& plan) { plan.type = Kinds::load_c64; }), Status::invalid_type);
+  EXPECT_EQ(answer([](WithCallback& plan) { plan.type = Kinds::load_f64; }), Status::invalid_type);
+  EXPECT_EQ(answer([](WithCallback& plan) { plan.type = Kinds{7}; }), Status::not_supported);
+  WithCallback plan;
+  EXPECT_EQ(cufft_standin().set_callback(plan.handle, "twice", nullptr, 8, plan.type, nullptr),
+            Status::invalid_value);
+  EXPECT_EQ(cufft_standin().set_callback(1, "twice", &plan.code, 8, plan.type, nullptr),
+            Status::invalid_plan);
+}
+
 TEST(CufftStandin, TwoThreadsInOnePlan) {
   Raw plan;
   ASSERT_EQ(plan.make(1 << 14, 8), Status::success);
@@ -343,14 +427,18 @@ TEST(CufftStandin, FailsOnRequest) {
   const Shape shape{1, {64, 1, 1}, 1};
   Memory x(64 * 4), y(33 * 8);
   x.write(random_values<float>(64));
+  const emulator::HostTwins code(twins);
+  const cuda::cufft::Callback load{.name = "twice",
+                                   .code = std::as_bytes(std::span(&code, 1)),
+                                   .type = cuda::cufft::CallbackType::load_f32};
   const auto act = [&] {
-    const Plan plan(shape, Kind::real_to_complex, false);
+    const Plan plan(shape, Kind::real_to_complex, false, &load);
     plan.set(nullptr, nullptr);
     plan.run(x.data(), y.data(), Direction::forward);
   };
   int failures = 0;
-  for (const char* function : {"cufftCreate", "cufftSetAutoAllocation", "cufftXtMakePlanMany",
-                               "cufftSetStream", "cufftXtExec"}) {
+  for (const char* function : {"cufftCreate", "cufftSetAutoAllocation", "cufftXtSetJITCallback",
+                               "cufftXtMakePlanMany", "cufftSetStream", "cufftXtExec"}) {
     for (const int status : {1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13, 14, 16, 17, 18, 19, 20}) {
       cufft_standin().fail(function, 1, status);
       try {
@@ -368,10 +456,10 @@ TEST(CufftStandin, FailsOnRequest) {
       EXPECT_EQ(cufft_standin().open_plans(), 0);
     }
   }
-  EXPECT_EQ(failures, 5 * 17);
+  EXPECT_EQ(failures, 6 * 17);
   cufft_standin().fail("", 0, 0);
   act();
-  EXPECT_EQ(cufft_standin().calls("any"), 6);
+  EXPECT_EQ(cufft_standin().calls("any"), 7);
 }
 
 TEST(CufftStandinDeathTest, ReportsWhatIsNeverDestroyed) {
