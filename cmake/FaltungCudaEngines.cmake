@@ -18,6 +18,7 @@ set(FALTUNG_CUDA_ENGINE_SOURCES
     cuda/depthwise/depthwise_gradient_mma.cu
     cuda/depthwise/depthwise_gradient_window.cu
     cuda/depthwise/depthwise_lowering.cpp
+    cuda/depthwise/depthwise_runs.cpp
     cuda/depthwise/depthwise_window.cu
     cuda/direct/direct_band.cu
     cuda/direct/direct_choice.cpp
@@ -57,5 +58,6 @@ set(FALTUNG_CUDA_ENGINE_SOURCES
     cuda/separable/separable_f64.cu
     cuda/separable/separable_i32.cu
     cuda/separable/separable_i64.cu
-    cuda/separable/separable_lowering.cpp)
+    cuda/separable/separable_lowering.cpp
+    cuda/separable/separable_runs.cpp)
 list(TRANSFORM FALTUNG_CUDA_ENGINE_SOURCES PREPEND ${faltung_SOURCE_DIR}/)

@@ -2,6 +2,7 @@
 
 #include "cpp/core/way.hpp"
 #include "cuda/depthwise/depthwise_lowering.hpp"
+#include "cuda/depthwise/depthwise_runs.hpp"
 #include "cuda/depthwise/forward_tasks.hpp"
 #include "cuda/depthwise/gradient_tasks.hpp"
 
@@ -30,6 +31,12 @@ bool serves(const Call& call) {
   return !is_gradient(call) && can(call.problem, call.geometry);
 }
 
+// From the machine code.
+template <typename Tiling>
+double predicted_us(const Call& call, const Geometry& g, const Tiling& t) {
+  return predict(call.gpu, depthwise::run_of(g, t, call.problem.input, call.problem.bytes())).us;
+}
+
 constexpr Way<Call> all_ways[] = {
     {.name = "gradient_mma",
      .takes = "the filter gradient of f16 and bf16, channels first, stride and dilation 1, filters "
@@ -38,8 +45,9 @@ constexpr Way<Call> all_ways[] = {
      .us =
          [](const Call& call) {
            const Geometry& g = call.geometry;
-           return depthwise::predict_gradient_mma_us(call.gpu, g, depthwise::gradient_mma_tiling(g),
-                                                     call.problem.bytes());
+           const auto t = depthwise::gradient_mma_tiling(g);
+           return predicted_us(call, g, t) +
+                  depthwise::predict_gradient_sum_us(call.gpu, g, t.chunks, 4);
          },
      .make = make<depthwise::GradientMmaTask>},
     {.name = "gradient_window",
@@ -48,9 +56,13 @@ constexpr Way<Call> all_ways[] = {
      .us =
          [](const Call& call) {
            const Geometry& g = call.geometry;
-           return depthwise::predict_gradient_window_us(
-               call.gpu, call.problem, g,
-               depthwise::gradient_window_tiling(g, call.element_bytes()));
+           const auto t = depthwise::gradient_window_tiling(g, call.element_bytes());
+           return predict(call.gpu, depthwise::gradient_run_of(g, t, call.problem.input,
+                                                               call.problem.bytes()))
+                      .us +
+                  depthwise::predict_gradient_sum_us(call.gpu, g,
+                                                     depthwise::gradient_window_runs(g, t).chunks,
+                                                     call.element_bytes());
          },
      .make = make<depthwise::GradientWindowTask>},
     {.name = "gradient",
@@ -68,8 +80,7 @@ constexpr Way<Call> all_ways[] = {
      .us =
          [](const Call& call) {
            const Geometry& g = call.geometry;
-           return depthwise::predict_band_us(
-               call.gpu, g, depthwise::band_tiling(g, call.gpu.limits), call.problem.bytes());
+           return predicted_us(call, g, depthwise::band_tiling(g, call.gpu.limits));
          },
      .make = make<depthwise::BandTask>},
     {.name = "window",
@@ -80,8 +91,8 @@ constexpr Way<Call> all_ways[] = {
      .us =
          [](const Call& call) {
            const Geometry walked = depthwise::dense(call.geometry);
-           return depthwise::predict_window_us(
-               call.gpu, call.problem, walked,
+           return predicted_us(
+               call, walked,
                depthwise::window_tiling(walked, call.element_bytes(), call.gpu.limits));
          },
      .make = make<depthwise::WindowTask>},
@@ -91,9 +102,9 @@ constexpr Way<Call> all_ways[] = {
      .serves = serves<depthwise::can_channels>,
      .us =
          [](const Call& call) {
-           return depthwise::predict_channels_us(
-               call.gpu, call.problem,
-               depthwise::channels_tiling(call.geometry, call.element_bytes(), call.gpu.limits));
+           const Geometry& g = call.geometry;
+           return predicted_us(
+               call, g, depthwise::channels_tiling(g, call.element_bytes(), call.gpu.limits));
          },
      .make = make<depthwise::ChannelsTask>},
     {.name = "gather",

@@ -18,8 +18,9 @@ double rows_of(std::int64_t rows, std::int64_t output) {
 
 }  // namespace
 
-// A thread sums a vector of taps at a time; the next window is on its way.
-KernelRun run_of(const Geometry& g, const FirTiling& t, DType accumulator, DType /*input*/,
+// A thread sums a vector of taps at a time; the next window is on its way. Elements of another type
+// are loaded one by one.
+KernelRun run_of(const Geometry& g, const FirTiling& t, DType accumulator, DType input,
                  double bytes) {
   const int size = static_cast<int>(size_of(accumulator));
   const double vector = 16.0 / size;
@@ -33,7 +34,11 @@ KernelRun run_of(const Geometry& g, const FirTiling& t, DType accumulator, DType
   run.dynamic_shared = std::int64_t{2 * t.window_size + t.taps_size} * size;
   run.turns.sums =
       tiles * warps * products * fir_vectors * vector * static_cast<double>(g.axis[2].filter);
-  run.turns.copy = tiles * t.window_size / vector / 32;
+  if (input == accumulator) {
+    run.turns.copy = tiles * t.window_size / vector / 32;
+  } else {
+    run.turns.move = tiles * t.window_size / 32.0;
+  }
   run.turns.around = tiles * warps;
   run.turns.once = warps;
   run.bytes = run.l2_bytes = bytes;
@@ -78,7 +83,7 @@ KernelRun run_of(const Geometry& g, const SlabTiling& t, DType /*accumulator*/, 
   run.turns.copy = slices * (slab_rows + size - 1) * slab_window / 4 / 32;
   run.turns.finish = t.general ? tiles * depth * slab_warps * slab_lane_rows * slab_columns : 0;
   run.turns.around = slices * slab_warps;
-  run.turns.outer = tiles * slab_warps;
+  run.turns.outer = run.turns.taps = tiles * slab_warps;
   run.turns.once = slab_warps;
   run.bytes = (0.5 * (depth + size - 1) / depth + 0.5) * bytes;
   const double halo = (slab_rows + size - 1) / slab_rows * slab_window / slab_width;
@@ -102,7 +107,7 @@ KernelRun run_of(const Geometry& g, const PatchTiling& t, DType /*accumulator*/,
   run.dynamic_shared = 4 * std::int64_t{t.window_size + t.taps_size};
   run.turns.sums = windows * patch_warps * patch_rows * patch_columns * rows * width;
   run.turns.copy = windows * t.window_rows * patch_window(width) / 32;
-  run.turns.around = windows * patch_warps;
+  run.turns.around = run.turns.taps = windows * patch_warps;
   run.turns.outer = channels * patch_warps;
   run.turns.outermost = tiles * patch_warps;
   run.turns.once = patch_warps;
@@ -139,6 +144,7 @@ KernelRun run_of(const Geometry& g, const BandTiling& t, DType /*accumulator*/, 
   const bool merged = band_chunk(pairs) == pairs;
   run.turns.around = merged ? tiles * band_warps : inputs * band_warps / band_chunk(pairs);
   run.turns.outer = merged ? 0 : tiles * band_warps;
+  run.turns.taps = tiles * band_warps;
   run.turns.once = band_warps;
   run.bytes = (0.5 * (rows + static_cast<double>(g.axis[1].filter) - 1) / rows + 0.5) * bytes;
   run.l2_bytes = run.bytes;

@@ -43,14 +43,20 @@ PartCost work_of(const KernelRun& run) {
   PartCost sum;
   add(sum, cost.sums, turns.sums, stream);
   add(sum, cost.other_sums, turns.other_sums, stream);
+  add(sum, cost.taps, turns.taps, taps);
   add(sum, cost.copy, turns.copy, stream);
   add(sum, cost.move, turns.move, stream);
   add(sum, cost.frame, turns.frame, stream);
   add(sum, cost.finish, turns.finish, taps);
+  add(sum, cost.store, turns.store, taps);
+  add(sum, cost.load, turns.load, taps);
   add(sum, cost.around, turns.around, taps);
   add(sum, cost.outer, turns.outer, taps);
   add(sum, cost.outermost, turns.outermost, taps);
+  add(sum, cost.beyond, turns.beyond, taps);
   add(sum, cost.once, turns.once, taps);
+  sum.issued += run.other;
+  sum.clocks += run.other;
   return sum;
 }
 

@@ -33,13 +33,17 @@ struct KernelCost {
   int shared = 0;              ///< static, bytes
   PartCost sums = {};          ///< by multiply-add
   PartCost other_sums = {};    ///< the same of another loop, if there are two that differ
+  PartCost taps = {};          ///< what a turn takes more that loads taps to registers
   PartCost copy = {};          ///< by 16 bytes that each lane copies to shared memory
   PartCost move = {};          ///< by element that each lane moves to shared memory
   PartCost frame = {};         ///< the same where it takes most, through the boundary map
   PartCost finish = {};        ///< by element that each lane stores on its own
+  PartCost store = {};         ///< by 16 bytes that each lane stores
+  PartCost load = {};          ///< by turn of a loop around copies
   PartCost around = {};     ///< by turn of the loop around those of sums, without what is by unit
   PartCost outer = {};      ///< the next loop around that, likewise
   PartCost outermost = {};  ///< and the next
+  PartCost beyond = {};     ///< and the next
   PartCost once = {};       ///< what is in no loop
 };
 
@@ -57,8 +61,9 @@ struct KernelCost {
 
 /// How often the parts of a kernel run: turns or units, of all warps of the block that does most.
 struct Turns {
-  double sums = 0, other_sums = 0, copy = 0, move = 0, frame = 0, finish = 0;
-  double around = 0, outer = 0, outermost = 0, once = 0;
+  double sums = 0, other_sums = 0, taps = 0;
+  double copy = 0, move = 0, frame = 0, finish = 0, store = 0, load = 0;
+  double around = 0, outer = 0, outermost = 0, beyond = 0, once = 0;
 };
 
 /// A launch, as far as its time goes.
@@ -76,6 +81,8 @@ struct KernelRun {
   /// that are waited for as soon as they are issued, and the whole latency over how many are on
   /// their way otherwise.
   double latencies = 0;
+  /// Instructions of all warps of a block that no part has, counted in the source.
+  double other = 0;
 };
 
 /// What bounds a kernel.

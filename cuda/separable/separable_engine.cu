@@ -16,6 +16,7 @@
 #include "cuda/separable/separable_launch.hpp"
 #include "cuda/separable/separable_lowering.hpp"
 #include "cuda/separable/separable_policy.hpp"
+#include "cuda/separable/separable_runs.hpp"
 #include "cuda/separable/volume_policy.hpp"
 
 namespace faltung::cuda {
@@ -99,15 +100,16 @@ VolumeTiling cut_volume(const Call& call) {
   return separable::choose_tiles(call.geometry, accumulator_bytes(p), plain(p), call.gpu.limits);
 }
 
+// From the machine code, and until the factors are found.
 double predicted_us(const Call& call) {
   const Problem& p = call.problem;
-  const auto predict = [&](auto predict_us, const auto& tiling) {
-    const DType input = p.pass == Pass::forward ? p.input : p.output;
-    return predict_us(call.gpu, call.geometry, tiling, p.accumulator, size_of(input),
-                      size_of(p.result_dtype()), finish_of(p));
-  };
-  return is_volume(call) ? predict(separable::predict_volume_us, cut_volume(call))
-                         : predict(separable::predict_us, cut_plane(call));
+  const DType input = p.pass == Pass::forward ? p.input : p.output;
+  const separable::Elements elements{p.accumulator, size_of(input), size_of(p.result_dtype()),
+                                     finish_of(p)};
+  const Geometry& g = call.geometry;
+  const KernelRun run = is_volume(call) ? separable::run_of(g, cut_volume(call), elements)
+                                        : separable::run_of(g, cut_plane(call), elements);
+  return predict(call.gpu, run).us + separable::factoring_us(call.gpu, g);
 }
 
 // Why the kernels have no room for the problem on a device; empty if they do.

@@ -56,6 +56,9 @@ class Part:
     def __sub__(self, other):
         return Part(*(max(0, a - b) for a, b in zip(dataclasses.astuple(self), dataclasses.astuple(other))))
 
+    def __add__(self, other):
+        return Part(*(a + b for a, b in zip(dataclasses.astuple(self), dataclasses.astuple(other))))
+
     def __mul__(self, factor):
         return Part(*(a * factor for a in dataclasses.astuple(self)))
 
@@ -90,14 +93,22 @@ def count(code, kind, again):
         sum(bool(XU.match(i.opcode)) for i in code), sum(map(wavefronts, code)), *serial(code, again))
 
 
-def worth(instruction):
+# What a way gives for an element that it loads to a register: to choose between ways, or to take all.
+SOME, ALL = 8, 200
+
+
+def worth(instruction, kind, loads, stores):
     """How much the way that does the work wants an instruction, against one that it has to issue. It
-    moves vectors where it can, and calls nothing: functions are for frames and divisions."""
+    moves vectors where it can, and calls nothing: functions are for frames and divisions. `kind`: the
+    multiply-add that sums; others find addresses. `loads`: what it gives for an element that is loaded
+    to a register; `stores`: for one that is stored alone."""
     if instruction.name == "CALL":
         return -40
     if instruction.name in ("LDG", "STG", "LDGSTS"):
-        return 64 if wavefronts(instruction) > 1 else 8
-    return 16 if hot_paths.math(instruction) else 0
+        vector = wavefronts(instruction) > 1
+        single = {"LDG": loads, "STG": stores}.get(instruction.name, SOME)
+        return 8 * single if vector and instruction.name == "LDG" else 64 if vector else single
+    return 16 if hot_paths.math(instruction) == kind else 0
 
 
 class Nest:
@@ -107,10 +118,18 @@ class Nest:
         self.blocks, self.kind = blocks, kind
         reached = loops.reach(blocks, 0)
         self.loops = [loop for loop in found if loop.header in reached]
+        # What a kernel that copies to shared memory loads to registers are taps, now and then.
+        self.copying = any(hot_paths.is_copy(i) for n in reached for i in blocks[n].code)
+        # Of a kernel that stores vectors, single elements are what is left at the end of a row.
+        vectors = any(i.name == "STG" and wavefronts(i) > 1 for n in reached for i in blocks[n].code)
+        self.stores = 0 if vectors else SOME
         self.sums = self.find_sums()
 
     def amount(self, loop):
         return sum(hot_paths.math(i) == self.kind for n in loop.own_blocks() for i in self.blocks[n].code)
+
+    def has(self, loop, name):
+        return any(i.name == name for n in loop.own_blocks() for i in self.blocks[n].code)
 
     def copies(self, loop):
         return any(hot_paths.is_copy(i) for n in loop.own_blocks() for i in self.blocks[n].code)
@@ -119,6 +138,8 @@ class Nest:
         """The innermost loops of at least half the multiply-adds of the one with most, by address."""
         inner = [loop for loop in self.loops if self.amount(loop) and
                  not any(4 * self.amount(child) > self.amount(loop) for child in loop.children)]
+        if self.copying:  # from shared memory, if any does; the others judge a filter
+            inner = [loop for loop in inner if not self.has(loop, "LDG")] or inner
         most = max((self.amount(loop) for loop in inner), default=0)
         # A third: of the two axes of a separable filter, which take turns.
         return sorted((loop for loop in inner if 3 * self.amount(loop) >= most),
@@ -127,8 +148,9 @@ class Nest:
     def inside(self, loop):
         return [s for s in self.sums if s is loop or within(s, loop)]
 
-    def way(self, region):
+    def way(self, region, loads=None):
         """(code, children met) of the way through `region` that sums, copies and stores."""
+        loads = (0 if self.copying else SOME) if loads is None else loads
         walk = hot_paths.Walk(self.blocks, region)
         best, ahead_of = {}, {}
         copies = {id(loop) for loop in self.loops if self.copies(loop)}
@@ -145,7 +167,7 @@ class Nest:
             if any(region is loop for loop in self.sums):
                 main += sum(hot_paths.math(i) == self.kind for i in code)
             best[number] = (value[0] + main,
-                            value[1] + (64 if id(child) in copies else 0) + sum(map(worth, code)) - len(code))
+                            value[1] + (64 if id(child) in copies else 0) + sum(worth(i, self.kind, loads, self.stores) for i in code) - len(code))
         code, children, number = [], [], region.header
         while number is not None and number in best:
             code += walk.code(number)
@@ -161,17 +183,21 @@ def within(loop, outer):
     return loop is outer
 
 
-PARTS = ("sums", "other_sums", "copy", "move", "frame", "finish", "around", "outer", "outermost", "once")
+PARTS = ("sums", "other_sums", "taps", "copy", "move", "frame", "finish", "store", "load", "around", "outer",
+         "outermost", "beyond", "once")
+AROUND = PARTS[-5:-1]
 
 
 def read(code, kernel):
     """{name of PARTS: Part} of a kernel's instructions, and the name of its multiply-add.
 
-    sums, other_sums: by multiply-add; copy: by LDGSTS of 16 bytes of a warp; move: by LDG of an element
-    on its way to shared memory, and frame: the same where that takes most; finish: by turn of the
-    loop that stores results one at a time; around: for each turn that runs through a loop of sums (a
-    part of a turn, if it runs through several), without what is by multiply-add; outer, outermost:
-    the loops around that, likewise; once: what is in no loop.
+    sums, other_sums: by multiply-add; taps: what the loops of sums and around them take more where taps
+    are loaded to registers, of kernels whose input is copied; copy: by LDGSTS of 16 bytes of a warp;
+    move: by LDG of an element on its way to shared memory, and frame: the same where that takes most;
+    finish: by turn of the loop that stores results one at a time; store: by 16 bytes of each lane that
+    a loop stores; load: by turn of a loop around copies; around: for each turn that runs through a loop
+    of sums (a part of a turn, if it runs through several), without what is by multiply-add; outer,
+    outermost, beyond: the loops around that, likewise; once: what is in no loop.
     """
     blocks = loops.cut(code)
     found = loops.find(blocks)
@@ -180,11 +206,13 @@ def read(code, kernel):
     parts, region = {}, None
     if nest.sums:
         parts |= sum_parts(nest)
-        region = max(nest.sums, key=nest.amount).parent
-    for name in ("around", "outer", "outermost"):
+        main = max(nest.sums, key=nest.amount)
+        parts["taps"], region = taps_of(nest, main), main.parent
+    for name in AROUND:
         if region is None:
             break
         parts[name] = rest(nest, region, parts)
+        parts["taps"] += taps_of(nest, region)
         region = region.parent
     parts["once"] = rest(nest, everything(blocks), parts)
     around = set()
@@ -196,22 +224,27 @@ def read(code, kernel):
 
 
 def moving_parts(others, nest):
-    """copy, move, frame and finish, of loops without sums: the shortest ways that do most of it."""
+    """copy, move, frame, finish, store and load, of loops without sums: the shortest ways that do most
+    of it."""
     def by(loops_, unit):
         ways = [hot_paths.through(nest.blocks, loop, unit) for loop in loops_]
         ways = [(way.code, way.count(unit)) for way in ways]
         return sorted((count(code, nest.kind, True) * (1 / n) for code, n in ways if n),
                       key=lambda part: part.issued)
 
-    def has(loop, name):
-        return any(i.name == name for n in loop.own_blocks() for i in nest.blocks[n].code)
+    def is_vector(instruction):
+        return instruction.name == "STG" and ".128" in instruction.opcode
     own = [loop for loop in others if loop in nest.loops]
-    copies = by(own, hot_paths.is_copy)
-    moves = by([loop for loop in own if has(loop, "STS")], lambda i: i.name == "LDG")
-    stores = by([loop for loop in others if not loop.children], lambda i: i.name == "STG")
-    parts = {"copy": copies[0]} if copies else {}
-    parts |= {"move": moves[0], "frame": moves[-1]} if moves else {}
-    return parts | ({"finish": stores[0]} if stores else {})
+    leaves = [loop for loop in others if not loop.children]
+    found = {
+        "copy": by(own, hot_paths.is_copy)[:1],
+        "move": by([loop for loop in own if nest.has(loop, "STS")], lambda i: i.name == "LDG"),
+        "finish": by(leaves, lambda i: i.name == "STG")[:1],
+        "store": by([loop for loop in own if nest.has(loop, "LDS")], is_vector)[:1],
+        "load": [count(nest.way(loop)[0], nest.kind, True) for loop in own
+                 if any(nest.copies(child) for child in loop.children)][:1]}
+    parts = {name: ways[0] for name, ways in found.items() if ways}
+    return parts | ({"frame": found["move"][-1]} if found["move"] else {})
 
 
 def fallback(kernel):
@@ -241,8 +274,16 @@ def everything(blocks):
     return whole
 
 
+def taps_of(nest, loop):
+    """What a turn takes more where it loads taps."""
+    if not nest.copying:
+        return Part()
+    with_taps, without = (count(nest.way(loop, loads)[0], nest.kind, True) for loads in (ALL, 0))
+    return with_taps - without
+
+
 def rest(nest, region, parts):
-    code, children = nest.way(region)
+    code, children = nest.way(region, SOME if region.header == 0 else None)
     whole = count(code, nest.kind, region.header != 0)
     if "sums" in parts:
         whole = whole - parts["sums"] * whole.math

@@ -8,6 +8,8 @@ import re
 MATH = re.compile(r"(FFMA|DFMA|HFMA2|HMMA|IMMA|DMMA|HGMMA|IGMMA|IDP|IMAD)\b")
 PLAIN_IMAD = re.compile(r"IMAD(\.U32)?$")  # others move, shift and widen
 CONSTANT = re.compile(r"-RZ\b|\bRZ, *RZ\b")  # HFMA2 and IMAD that load a constant or move
+# Strides and sizes come as parameters, uniform registers and numbers; taps and elements never do.
+ADDRESS = re.compile(r"\bc\[|\bcx\[|\bUR\d|\b-?0x")
 
 
 @functools.cache
@@ -19,20 +21,22 @@ def math_of(opcode):
 def math(instruction):
     """The name of a multiply-add, or None."""
     found = math_of(instruction.opcode)
-    return None if found in ("HFMA2", "IMAD") and CONSTANT.search(instruction.operands) else found
+    if found in ("HFMA2", "IMAD") and CONSTANT.search(instruction.operands):
+        return None
+    return None if found == "IMAD" and ADDRESS.search(instruction.operands) else found
 
 
 MATRIX = ("HGMMA", "IGMMA", "HMMA", "IMMA", "DMMA")
 
 
 def kind_of_math(blocks, loops, kernel):
-    """Which multiply-add a kernel is made of, or None: matrix instructions where a loop has four of
+    """Which multiply-add a kernel is made of, or None: matrix instructions where a loop has two of
     them; else those of its accumulator, by its first argument, where a loop has eight."""
     most = collections.Counter()
     for loop in loops:
         # Whichever loop has more.
         most |= collections.Counter(math(i) for n in loop.own_blocks() for i in blocks[n].code)
-    kind = next((kind for kind in MATRIX if most[kind] >= 4), None)
+    kind = next((kind for kind in MATRIX if most[kind] >= 2), None)
     if kind or "<" not in kernel:
         return kind
     first = kernel.partition("<")[2]

@@ -3,8 +3,14 @@
 #include <cmath>
 #include <string>
 
+#include "cuda/depthwise/depthwise_engine.hpp"
+#include "cuda/depthwise/depthwise_lowering.hpp"
+#include "cuda/depthwise/depthwise_runs.hpp"
 #include "cuda/direct/direct_choice.hpp"
 #include "cuda/direct/direct_runs.hpp"
+#include "cuda/separable/separable_engine.hpp"
+#include "cuda/separable/separable_lowering.hpp"
+#include "cuda/separable/separable_runs.hpp"
 #include "tests/cuda/direct_support.hpp"
 
 // Estimates count how often the parts of a kernel run; the emulator runs it and counts, too.
@@ -144,3 +150,81 @@ TEST(KernelCosts, AKernelWithoutARowIsNamed) {
 
 }  // namespace
 }  // namespace faltung::cuda::direct
+
+namespace faltung::cuda {
+namespace {
+
+emulator::Counters counters_of(const Engine& engine, const Problem& p) {
+  const emulator::Recorder recorder;
+  (void)test::run_guarded(direct::device(), engine, p,
+                          test::filled_operands(p, test::Fill::small_integers, 1));
+  return recorder.reports().at(0).counters;
+}
+
+// Of the part of a kernel that sums, or of its tensor cores; tiles that are partly idle count
+// whole.
+TEST(KernelCosts, SumsOfLayersAreThoseThatTheEmulatorCounts) {
+  struct Layer {
+    const char* line;
+    double idle;  // more than are summed
+  };
+  for (const Layer& layer : {
+           Layer{"op=fwd dtype=f32 n=6 c=2 in=32x32 k=2 f=3x3 pad=1 g=2", 1},
+           Layer{"op=fwd dtype=f32 n=8 c=2 in=28x28 k=2 f=7x7 pad=3 g=2", 1.2},
+           // Ten slices, of which the first and the last are passed over.
+           Layer{"op=fwd dtype=f32 n=1 c=2 in=8x56x56 k=2 f=3x3x3 pad=1 g=2", 1.45},
+           Layer{"op=fwd dtype=f16 n=2 c=64 in=32x32 k=64 f=3x3 pad=1 g=64 layout=nhwc", 1},
+           Layer{"op=fwd dtype=f32 n=2 c=32 in=32x32 k=32 f=7x7 pad=3 g=32 layout=nhwc", 1},
+           Layer{"op=fwd dtype=f16 n=8 c=2 in=56x56 k=2 f=3x3 pad=1 g=2", 1},
+           Layer{"op=fwd dtype=bf16 n=1 c=3 in=16384 k=3 f=4 pad=3:0 g=3", 1},
+           Layer{"op=wgrad dtype=f16 n=8 c=2 in=56x56 k=2 f=7x7 pad=3 g=2", 1},
+           Layer{"op=wgrad dtype=f32 n=8 c=2 in=28x28 k=2 f=7x7 pad=3 g=2", 1.2},
+       }) {
+    SCOPED_TRACE(layer.line);
+    const Problem p = Problem::parse(layer.line);
+    const emulator::Counters counters = counters_of(depthwise_engine(), p);
+    const KernelRun run = depthwise::run_of(p, depthwise::lower(p));
+    const auto blocks = static_cast<double>(run.blocks);
+    const double counted = counters.tensor_instructions > 0
+                               ? static_cast<double>(counters.tensor_instructions)
+                               : static_cast<double>(counters.multiply_adds);
+    const double expected =
+        counters.tensor_instructions > 0 ? blocks * run.mma : blocks * 32 * run.turns.sums;
+    EXPECT_GE(expected, counted) << run.cost->name;
+    EXPECT_LE(expected, layer.idle * counted) << run.cost->name;
+    EXPECT_GT(predict(reference_gpu_machine(), run).us, 0);
+  }
+}
+
+// Rows above the first result of a strip are summed along their axis alone, or for nothing.
+TEST(KernelCosts, SumsOfOuterProductsAreThoseThatTheEmulatorCounts) {
+  for (const char* line : {"op=filter dtype=f32 in=512x512 f=11x11 boundary=reflect sep=1",
+                           "op=filter dtype=f64 in=256x512 f=15x15 boundary=reflect sep=1",
+                           "op=filter dtype=f32 in=40x64x128 f=5x5x5 boundary=reflect sep=1"}) {
+    SCOPED_TRACE(line);
+    using namespace separable;
+    const Problem p = Problem::parse(line);
+    const separable::Geometry g = separable::lower(p);
+    const auto bytes = static_cast<int>(size_of(p.accumulator));
+    const Elements elements{p.accumulator, size_of(p.input), size_of(p.output), Finish::plain};
+    const KernelRun run = is_volume(p) ? run_of(g, choose_tiles(g, bytes, true), elements)
+                                       : run_of(g, choose_strips(g, bytes), elements);
+    const double counted = static_cast<double>(counters_of(separable_engine(), p).multiply_adds);
+    const double sums =
+        static_cast<double>(run.blocks) * 32 * (run.turns.sums + run.turns.other_sums);
+    EXPECT_GE(sums, 0.9 * counted) << run.cost->name;
+    EXPECT_LE(sums, 1.35 * counted) << run.cost->name;
+  }
+}
+
+// What a small image takes is what its blocks wait for, whichever engine asks.
+TEST(KernelCosts, SmallImagesWaitInEveryEngine) {
+  const Problem p = Problem::parse("op=filter dtype=f32 in=64x64 f=3x3 boundary=reflect sep=1");
+  const Offer separable = separable_engine().offer(p, Device::cuda(0));
+  const Offer walk = direct_engine().offer(p, Device::cuda(0));
+  EXPECT_GT(separable.estimate_us, walk.estimate_us)
+      << "it finds the factors first, and walks through more rows";
+}
+
+}  // namespace
+}  // namespace faltung::cuda

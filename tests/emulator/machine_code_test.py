@@ -113,6 +113,8 @@ class Counting(unittest.TestCase):
         for text in ("HFMA2.MMA R3, -RZ, RZ, 0, 0", "IMAD.MOV.U32 R3, RZ, RZ, R4", "IMAD.WIDE R2, R3, R4, R6"):
             self.assertIsNone(hot_paths.math(read(text)[0]))
         self.assertEqual(hot_paths.math(read("IMAD R3, R4, R5, R6")[0]), "IMAD")
+        for address in ("IMAD R3, R4, UR5, R6", "IMAD R3, R4, 0x110, R6", "IMAD R3, R4, c[0x0][0x218], R6"):
+            self.assertIsNone(hot_paths.math(read(address)[0]))
 
     def test_kind_of_math(self):
         loop = ["loop:", *["DFMA R0, R2, R4, R0"] * 51, *[FMA] * 8, "@P0 BRA loop", "EXIT"]
@@ -120,7 +122,7 @@ class Counting(unittest.TestCase):
         self.assertEqual(row(*loop, name="x<double>").math, "DFMA")
         self.assertEqual(row(*loop, name="x<Complex<double>, 4>").math, "DFMA")
         self.assertEqual(row(*loop, name="x<unsigned int>").math, "-")
-        matrix = ["loop:", *["HMMA.16816.F32 R4, R8, R12, R4"] * 4, "@P0 BRA loop", "EXIT"]
+        matrix = ["loop:", *["HMMA.16816.F32 R4, R8, R12, R4"] * 2, "@P0 BRA loop", "EXIT"]
         self.assertEqual(row(*matrix, name="x<unsigned char>").math, "HMMA")
 
     def test_a_load_may_be_used_in_the_next_turn(self):
@@ -284,6 +286,41 @@ class Costs(unittest.TestCase):
     def test_a_call_for_frames_is_left_out(self):
         loop = nested("@!P2 BRA skip", *[ADD] * 9, "CALL.REL.NOINC far", "skip:", *[FMA] * 16)
         self.assertEqual(self.parts(*loop, "far:", "MOV R1, R2", "RET.REL.NODEC R2")["sums"].issued, 19 / 16)
+
+    def test_products_that_find_addresses_are_no_work(self):
+        address = ["IMAD R3, R4, R5, R6"] * 9  # of a way that some threads take
+        for name, skipped in (("direct::slab_kernel<3, false>", 19), ("x<unsigned int>", 28)):
+            kind = "FFMA R0, R1, R2, R0" if "slab" in name else "IMAD R0, R1, R2, R0"
+            loop = nested("@P2 BRA skip", *address, "skip:", *[kind] * 16)
+            sums = self.parts(*loop, name=name)["sums"]
+            self.assertAlmostEqual(sums.issued * (16 if "slab" in name else 25), skipped)
+
+    def test_taps_are_loaded_now_and_then(self):
+        taps = [("LDG.E R12, desc[UR4][R2.64]", 1, 2), ADD, ADD, ("MOV R13, R12", 1, 7, (2,))]
+        loop = nested("@P2 BRA skip", *taps, "skip:", *[FMA] * 16)
+        parts = self.parts(*copy_loop(), *loop)
+        self.assertEqual((parts["sums"].issued * 16, parts["taps"].issued, parts["taps"].waits), (19, 4, 1))
+        # Without copies the same load is the input's.
+        parts = self.parts(*loop)
+        self.assertEqual((parts["sums"].issued * 16, parts["taps"].issued), (23, 0))
+
+    def test_loops_that_read_memory_are_no_sums_where_others_read_copies(self):
+        judge = ["judge:", LDG, ("FFMA R0, R4, R2, R0", 1, 7, (0,)), *[FMA] * 15, *AGAIN[:1], "@P0 BRA judge"]
+        parts = self.parts(*copy_loop(), *judge, *nested(*[FMA] * 16))
+        self.assertEqual(parts["sums"].issued, 18 / 16)
+        self.assertNotIn("other_sums", parts)
+
+    def test_vectors_that_are_stored_and_loops_around_copies(self):
+        store = ["store:", ("LDS.128 R4, [R8]", 1, 0), ("STG.E.128 desc[UR4][R2.64], R4", 1, 7, (0,)), ADD,
+                 AGAIN[0], "@P0 BRA store"]
+        parts = self.parts("load:", *[ADD] * 5, *copy_loop(), "@P1 BRA load", *nested(*[FMA] * 16)[:-1], *store,
+                           "EXIT")
+        self.assertEqual((parts["store"].issued, parts["load"].issued), (5, 6))
+
+    def test_four_loops_around_the_sums(self):
+        inner = nested(*[FMA] * 16, around=[ADD])[:-1]
+        parts = self.parts("a:", ADD, ADD, ADD, "b:", ADD, "c:", ADD, ADD, *inner, "@P0 BRA c", "@P0 BRA b", "@P0 BRA a", "EXIT")
+        self.assertEqual([parts[p].issued for p in ("outer", "outermost", "beyond")], [3, 2, 4])
 
     def test_threads_that_meet_out_of_sight_hide_no_loop(self):
         blocks = loops.cut(read("outer:", "MOV R1, R2", "BRA on", "MOV R3, R4", "on:", *[FMA] * 9,
