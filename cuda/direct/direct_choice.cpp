@@ -68,7 +68,7 @@ bool walks(const Call& call) {
 Choice cut_walk(const Call& call, bool aligned) {
   const auto& [p, g, gpu] = call;
   const bool general = !(aligned && native(p) && walk_aligned(g, sum_bytes(p)));
-  const auto t = walk_tiling(g, general, gpu.limits);
+  const auto t = walk_tiling(g, general, sum_bytes(p), gpu.limits);
   return {t, microseconds(call, t)};
 }
 

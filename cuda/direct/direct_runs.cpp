@@ -46,7 +46,8 @@ KernelRun run_of(const Geometry& g, const FirTiling& t, DType accumulator, DType
   return run;
 }
 
-// A strip for each warp, which reads filter - 1 rows of the next.
+// A strip for each warp, which reads filter - 1 rows of the next. Sums that are stored as they are
+// are multiplied once more, to see whether they are finite.
 KernelRun run_of(const Geometry& g, const WalkTiling& t, DType accumulator, DType input,
                  double bytes) {
   const auto size = static_cast<double>(g.axis[2].filter);
@@ -58,11 +59,15 @@ KernelRun run_of(const Geometry& g, const WalkTiling& t, DType accumulator, DTyp
                               std::to_string(g.axis[2].filter), t.general ? "true" : "false"}));
   run.blocks = t.blocks;
   run.threads = 32 * walk_warps;
-  run.turns.sums = warps * (rows + size - 1) * walk_columns * size * size;
+  run.turns.sums =
+      warps * walk_columns * ((rows + size - 1) * size * size + (t.general ? 0 : rows));
   run.turns.finish = t.general ? warps * rows * walk_columns : 0;
   run.turns.around = warps;
   run.turns.once = walk_warps;
   run.bytes = run.l2_bytes = (1 + 0.5 * (size - 1) / rows) * bytes;
+  // Rows come `ahead` at a time, for a strip that is walked down.
+  const double ahead = walk_ring(static_cast<int>(g.axis[2].filter)) - 1;
+  run.latencies = warps / walk_warps * (rows + size - 1) / ahead;
   return run;
 }
 

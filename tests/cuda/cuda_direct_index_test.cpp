@@ -260,7 +260,7 @@ TEST(DirectTiles, OfEveryKernelCoverSmallExtents) {
       Geometry g;
       g.axis[1] = axis_of(height, 3);
       g.axis[2] = axis_of(width, 3);
-      expect_cover(g, walk_tiling(g, false), 0);
+      expect_cover(g, walk_tiling(g, false, 4), 0);
       expect_cover(g, band_tiling(g, 2), band_shift(band_lead(g), 2));
       g.axis[2].filter = 9;
       expect_cover(g, patch_tiling(g), 0);
