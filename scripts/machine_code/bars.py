@@ -17,6 +17,8 @@ COPY = {
     "depthwise::gradient_mma_kernel": 36,
     "separable::plane_kernel": 43,
     "separable::volume_kernel": 61,
+    "direct::walk_kernel<float, float": 20,
+    "direct::walk_kernel<double": 9,
 }
 
 # Multiply-adds among the instructions of the main loop, in percent, as they are today, of kernels that
@@ -32,6 +34,12 @@ SHARE = {
     "depthwise::window_kernel<float, 1, 7>": 81,
     "separable::plane_kernel<float>": 83,
     "separable::volume_kernel<float": 62,
+    "direct::walk_kernel<float, float, 3": 52,
+    "direct::walk_kernel<float, float, 5": 75,
+    "direct::walk_kernel<float, float, 7": 85,
+    "direct::walk_kernel<double, double, 3": 51,
+    "direct::walk_kernel<double, double, 5": 73,
+    "direct::walk_kernel<float, unsigned": 40,
 }
 
 # Conversions between floating types in the main loop that are meant: totals over all elements are f64.
@@ -44,6 +52,15 @@ LOCAL = {"depthwise::channels_kernel": 4, "depthwise::window_kernel": 5, "separa
 
 # Kernels without a prefetch, which hide what global memory takes behind other warps.
 WAITS_FOR_GLOBAL = ("depthwise::gradient_kernel", "depthwise::gather_kernel", "im2col::", "fft::")
+
+# Kernels whose input comes through shared memory alone: what their main loop loads to registers from
+# global memory it waits for, however far ahead, since the compiler moves registers on by waiting.
+COPIES_ONLY = ("direct::walk_kernel", "direct::fir_kernel", "direct::patch_kernel", "direct::slab_kernel")
+
+# Bytes of the way through a main loop that all warps share: 128 KiB is the cache of instructions
+# between that of a scheduler and L2 (Z. Jia et al., "Dissecting the NVIDIA Volta GPU Architecture via
+# Microbenchmarking", 2018, section 4.1); the rest of a block's code needs a part of it.
+INSTRUCTION, HOT_CODE = 16, 96 * 1024
 
 # A load of shared memory takes tens of clocks, and where it is used at once a kernel of few warps
 # loses them: instructions between the two, as the compiler places them today.
@@ -71,6 +88,12 @@ def objections(kernel, row):
         found.append(f"waits for shared memory {row.lds} instructions after a load, must leave {lds}")
     if row.ldg == 1 and not kernel.startswith(WAITS_FOR_GLOBAL):
         found.append("waits for global memory right after a load: the prefetch is lost")
+    if row.ldg > 1 and kernel.startswith(COPIES_ONLY):
+        found.append(f"loads global memory to registers in its main loop, {row.ldg} instructions ahead: rows come "
+                     "by cp.async, which no move of a register waits for")
+    if INSTRUCTION * row.issued > HOT_CODE:
+        found.append(f"has {INSTRUCTION * row.issued} bytes of code in its main loop, may have {HOT_CODE}: it does not "
+                     "stay in the cache of instructions")
     if row.local > of(LOCAL, kernel, 0):
         found.append(f"has {row.local} accesses to local memory in its main loop: it spills, or indexes an "
                      "array")

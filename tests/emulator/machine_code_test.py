@@ -217,6 +217,19 @@ class Planted(unittest.TestCase):
         mapped = ["ISETP.GE.AND P2, PT, R4, RZ, PT", "SEL R4, R5, R6, P2", "LOP3.LUT R4, R4, R5, RZ, 0xc0, !PT"]
         self.objects("copies 16 bytes .* 57", main_loop(), copy_loop(*mapped * 12))
 
+    def test_a_ring_that_became_registers(self):
+        loop = ["main:", LDS, *[FMA] * 90, ("MOV R13, R12", 1, 7, (2,)), *[FMA] * 20, ("LDG.E R12, desc[UR4][R2.64]", 1, 2),
+                *[FMA] * 30, ("FFMA R0, R4, R2, R0", 1, 7, (0,)), "ISETP.NE.AND P0, PT, R9, RZ, PT", "@P0 BRA main"]
+        self.objects("loads global memory to registers", loop, copy_loop(others=16),
+                     name="direct::walk_kernel<float, float, 5, false>")
+
+    def test_a_walk_that_finds_addresses_for_every_row(self):
+        self.objects("100 multiply-adds among 143", main_loop(*["IADD3 R3, R3, R5, RZ"] * 40), copy_loop(others=16),
+                     name="direct::walk_kernel<float, float, 5, false>")
+
+    def test_a_main_loop_that_leaves_the_cache_of_instructions(self):
+        self.objects("bytes of code in its main loop", main_loop(multiply_adds=7000), copy_loop())
+
     def test_an_exception_has_an_end(self):
         self.objects("local memory", main_loop(*["STL [R1+0x8], R12"] * 6),
                      name="depthwise::window_kernel<float, 3, 3>", *[copy_loop()])
