@@ -133,6 +133,20 @@ TEST(CudnnChoice, KeepsToTheLimitOfTheWorkspace) {
   EXPECT_GT(smaller, 0);
 }
 
+// By all that a choice depends on: another version of cuDNN, device, problem, alignment or limit is
+// another file.
+TEST(CudnnChoice, IsKeptByAllItDependsOn) {
+  FALTUNG_NEEDS_CUDNN();
+  const Descriptor h200 = device_named("h200"), a100 = device_named("a100");
+  const Problem p = Problem::parse(problems[0]), other = Problem::parse(problems[1]);
+  const std::set<std::string> keys = {key_of(p, h200, 16, 1000), key_of(p, a100, 16, 1000),
+                                      key_of(other, h200, 16, 1000), key_of(p, h200, 4, 1000),
+                                      key_of(p, h200, 16, 1001)};
+  EXPECT_EQ(keys.size(), 5U);
+  const std::string version = "cuDNN " + to_string(cudnn_library().version()) + ' ';
+  for (const std::string& key : keys) EXPECT_TRUE(key.starts_with(version)) << key;
+}
+
 // The text gives the plan back.
 TEST(CudnnChoice, PlansAreMadeOfTheirText) {
   FALTUNG_NEEDS_CUDNN();
