@@ -98,6 +98,43 @@ HWY_INLINE std::int64_t shifted_tiles(const StencilRows<T>& a) {
   return column;
 }
 
+// The same in order: a vector of taps at a time, so that none is a hop from another.
+template <int vectors, class D, typename T = hn::TFromD<D>>
+HWY_INLINE void ordered_tile(D d, const StencilRows<T>& a, std::int64_t column) {
+  using V = hn::Vec<D>;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  V sums[vectors];
+  HWY_UNROLL(8)
+  for (int v = 0; v < vectors; ++v) sums[v] = hn::Zero(d);
+  const T* w = a.w;
+  for (std::int64_t q = 0; q < a.plane_count; ++q, w += a.taps) {
+    const T* from = a.x + a.planes[q] + column;
+    for (std::int64_t t = 0; t < a.taps; t += lanes, from += lanes) {
+      V x[vectors + 2];
+      HWY_UNROLL(16)
+      for (int j = 0; j <= vectors; ++j) x[j] = hn::LoadU(d, from + j * lanes);
+      x[vectors + 1] = x[vectors];  // not met
+      add_shifts<0>(d, from, x, w + t, std::min(lanes, a.taps - t), 1, sums);
+    }
+  }
+  make_zeros_positive(d, sums);
+  store_vectors(d, sums, a.y + column, a.columns - column, a.streams);
+}
+
+// The whole tiles of a row of values side by side; the column after them.
+template <typename T>
+HWY_INLINE std::int64_t ordered_tiles(const StencilRows<T>& a) {
+  std::int64_t column = 0;
+  if constexpr (has_shifts) {
+    const hn::ScalableTag<T> d;
+    const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+    for (; column + line_vectors * lanes <= a.columns; column += line_vectors * lanes) {
+      ordered_tile<line_vectors>(d, a, column);
+    }
+  }
+  return column;
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace faltung::direct
 HWY_AFTER_NAMESPACE();

@@ -307,10 +307,25 @@ HWY_NOINLINE void rows_in_order(const StencilRows<T>& a) {
   }
 }
 
+// In order, one row of taps side by side.
+template <typename T>
+HWY_NOINLINE void line_in_order(StencilRows<T> a) {
+  const std::int64_t column = ordered_tiles(a);
+  a.x += column;
+  a.y += column;
+  a.columns -= column;
+  if (a.columns > 0) shared_rows<1>(a);
+}
+
 template <typename T>
 void stencil(const StencilRows<T>& a) {
   if constexpr (std::is_floating_point_v<T> && !fuses_products) {
     if (a.in_order) return rows_in_order(a);
+  }
+  if constexpr (std::is_floating_point_v<T> && has_shifts) {
+    const auto half = static_cast<std::int64_t>(hn::Lanes(hn::ScalableTag<T>()) / 2);
+    const bool line = a.rows == 1 && a.tap_rows == 1 && a.offsets == nullptr && a.tap_step == 1;
+    if (a.in_order && line && a.taps > half) return line_in_order(a);
   }
   // One row of taps longer than a vector: then sharing vectors between taps pays. Shifts do from
   // half a vector on.
