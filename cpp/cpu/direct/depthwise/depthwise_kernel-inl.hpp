@@ -72,15 +72,6 @@ HWY_INLINE void add_tap_row(D d, const DepthwiseRow<T>& a, X x, const T* w, std:
   }
 }
 
-// Sums as they are stored.
-template <class D, class V, typename T = hn::TFromD<D>>
-HWY_INLINE V result_of(D d, const DepthwiseRow<T>& a, V sums) {
-  if constexpr (std::is_floating_point_v<T>) {
-    if (a.in_order) return hn::Add(sums, hn::Zero(d));
-  }
-  return sums;
-}
-
 // One vector of channels of some columns.
 template <int columns, class D, class X, typename T = hn::TFromD<D>>
 HWY_INLINE void depthwise_tile(D d, const DepthwiseRow<T>& a, X x, T* y, std::int64_t c) {
@@ -94,10 +85,9 @@ HWY_INLINE void depthwise_tile(D d, const DepthwiseRow<T>& a, X x, T* y, std::in
       add_tap_row(d, a, x.after(q * a.plane_step + r * a.row_step), w, c, sums);
     }
   }
+  add_zero(d, a.zero, sums);
   HWY_UNROLL(8)
-  for (int j = 0; j < columns; ++j) {
-    hn::StoreU(result_of(d, a, sums[j]), d, y + j * a.y_step + c);
-  }
+  for (int j = 0; j < columns; ++j) hn::StoreU(sums[j], d, y + j * a.y_step + c);
 }
 
 template <int columns, class D, class X, typename T = hn::TFromD<D>>
@@ -165,9 +155,10 @@ HWY_INLINE void depthwise_shared_tile(D d, const DepthwiseRow<T>& a, const T* x,
   }
   HWY_UNROLL(4)
   for (int m = 0; m < rows; ++m) {
+    add_zero(d, a.zero, sums[m]);
     HWY_UNROLL(4)
     for (int j = 0; j < columns; ++j) {
-      hn::StoreU(result_of(d, a, sums[m][j]), d, y + m * a.y_row_step + j * a.y_step + c);
+      hn::StoreU(sums[m][j], d, y + m * a.y_row_step + j * a.y_step + c);
     }
   }
 }

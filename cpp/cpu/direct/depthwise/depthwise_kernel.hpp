@@ -31,7 +31,7 @@ struct DepthwiseRow {
   std::int64_t rows;  ///< 1, or max_depthwise_rows from a copy with no hop
   std::int64_t columns;
   std::int64_t channels;  ///< at least one vector; results of the last one may be formed twice
-  bool in_order;  ///< +0 where a sum is -0; with hop 0 or 1 sums run in the order of q, r, t
+  T zero;  ///< is added: +0 makes sums of -0 those of +0; with hop 0 or 1 they run in order
 };
 
 /// Output rows that read vectors of x together.

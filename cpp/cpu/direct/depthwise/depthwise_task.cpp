@@ -113,7 +113,7 @@ void DepthwiseTask<Acc>::sum_rows(const RunArguments& arguments, const Acc* weig
   row.taps = t_.axes[2].filter;
   row.w = reinterpret_cast<const Part*>(weights);
   row.w_step = filter_.step();
-  row.in_order = needs_order(p_);
+  row.zero = needs_order(p_) ? Part(0) : -Part(0);
   row.rows = rows;
   row.y_row_step = stores_in_place_ ? t_.y[1] : sums_step_;
   if (policy_.interleaved) return sum_interleaved_rows(arguments, row, work, to);

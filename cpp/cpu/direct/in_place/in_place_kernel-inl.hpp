@@ -110,7 +110,7 @@ HWY_INLINE void in_place_tile(const InPlaceRows<T, E>& a, std::int64_t column) {
   }
   HWY_UNROLL(4)
   for (int m = 0; m < rows; ++m) {
-    if (a.in_order) make_zeros_positive(d, sums[m]);
+    add_zero(d, a.zero, sums[m]);
     store_vectors(d, sums[m], a.y + m * a.y_row_step + column, a.columns - column, a.streams);
   }
 }

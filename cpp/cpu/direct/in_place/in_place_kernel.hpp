@@ -50,8 +50,8 @@ struct InPlaceRows {
   std::int64_t y_row_step;
   std::int64_t rows;  ///< 1 to 4
   std::int64_t columns;
-  bool streams;           ///< stores past the caches, where whole vectors of y are aligned
-  bool in_order = false;  ///< +0 where a sum is -0; sums run in the order of q, r, t anyway
+  bool streams;    ///< stores past the caches, where whole vectors of y are aligned
+  T zero = -T(0);  ///< is added: +0 makes sums of -0 those of +0
 };
 
 /// Of a row: vectors are shifted by less than two of them.

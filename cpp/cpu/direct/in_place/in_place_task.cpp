@@ -238,7 +238,7 @@ void InPlaceTask<Acc, Element>::compute_box(const RunArguments& arguments, const
                               .rows = 0,
                               .columns = work.outputs[2],
                               .streams = streams_,
-                              .in_order = needs_order(p_)};
+                              .zero = needs_order(p_) ? Acc(0) : -Acc(0)};
   for (std::int64_t k = work.group * group_outputs_; k < (work.group + 1) * group_outputs_; ++k) {
     a.w = filter + k * group_inputs_ * taps_;
     for (std::int64_t z = 0; z < work.outputs[0]; ++z) {

@@ -74,7 +74,7 @@ HWY_INLINE void column_tile(D d, const StencilRows<T>& a, std::int64_t column) {
   }
   HWY_UNROLL(8)
   for (int m = 0; m < rows; ++m) {
-    if (std::is_floating_point_v<T> && a.in_order) make_zeros_positive(d, sums[m]);
+    add_zero(d, static_cast<T>(a.zero), sums[m]);
     store_vectors(d, sums[m], a.y + m * a.y_row_step + column, a.columns - column, a.streams);
   }
 }

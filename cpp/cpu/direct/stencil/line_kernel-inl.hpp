@@ -117,7 +117,7 @@ HWY_INLINE void ordered_tile(D d, const StencilRows<T>& a, std::int64_t column) 
       add_shifts<0>(d, from, x, w + t, std::min(lanes, a.taps - t), 1, sums);
     }
   }
-  make_zeros_positive(d, sums);
+  add_zero(d, a.zero, sums);
   store_vectors(d, sums, a.y + column, a.columns - column, a.streams);
 }
 

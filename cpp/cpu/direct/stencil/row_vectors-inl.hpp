@@ -77,11 +77,14 @@ HWY_INLINE V shifted(D, V first, V) {
 #endif
 #endif
 
-// Makes sums of -0 those of +0.
-template <int vectors, class D, class V>
-HWY_INLINE void make_zeros_positive(D d, V (&sums)[vectors]) {
-  HWY_UNROLL(8)
-  for (int v = 0; v < vectors; ++v) sums[v] = hn::Add(sums[v], hn::Zero(d));
+// Adds a zero: +0 makes sums of -0 those of +0, -0 changes nothing. Kernels that asked whether to
+// add took up to a sixth longer where they do not.
+template <int vectors, class D, class V, typename T = hn::TFromD<D>>
+HWY_INLINE void add_zero(D d, T zero, V (&sums)[vectors]) {
+  if constexpr (std::is_floating_point_v<T>) {
+    HWY_UNROLL(8)
+    for (int v = 0; v < vectors; ++v) sums[v] = hn::Add(sums[v], hn::Set(d, zero));
+  }
 }
 
 // Stores the first `count` elements of a vector and touches no others: another thread may write

@@ -186,12 +186,8 @@ HWY_INLINE void shared_tile(const StencilRows<T>& a, std::int64_t column) {
   HWY_UNROLL(4)
   for (int m = 0; m < rows; ++m) {
     if constexpr (std::is_floating_point_v<T>) {
-      if (a.in_order) {
-        HWY_UNROLL(8)
-        for (int v = 0; v < vectors; ++v) {
-          make_zeros_positive(typename Vectors<T>::D(), sums[m][v]);
-        }
-      }
+      HWY_UNROLL(8)
+      for (int v = 0; v < vectors; ++v) add_zero(typename Vectors<T>::D(), a.zero, sums[m][v]);
     }
     store<T>(sums[m], a.y + m * a.y_row_step + column, a.columns - column, a.streams);
   }

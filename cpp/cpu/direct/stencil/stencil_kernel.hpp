@@ -32,9 +32,9 @@ struct StencilRows {
   std::int64_t rows;
   std::int64_t columns;
   bool streams = false;  ///< stores past the caches, where whole vectors of y are aligned
-  /// In the order of q, r, t, each product and sum rounded once, and +0 where a sum is -0; T is
-  /// float or double then.
+  /// In the order of q, r, t, each product and sum rounded once; T is float or double then.
   bool in_order = false;
+  typename ValueTraits<T>::Sum zero = -typename ValueTraits<T>::Sum(0);  ///< is added: +0 or -0
 };
 
 /// Output rows that one call takes at most.

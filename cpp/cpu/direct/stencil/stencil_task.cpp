@@ -182,6 +182,7 @@ void StencilTask<Value>::sum_rows(const RunArguments& arguments, const Value* we
                       .columns = parts * work.outputs[2],
                       .streams = streams_,
                       .in_order = in_order_};
+  if (in_order_) a.zero = 0;
   if constexpr (complex) {
     sum_complex_row(a, work, weights, sums);
   } else if (stores_in_place_) {
