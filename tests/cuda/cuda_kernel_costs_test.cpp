@@ -1,7 +1,10 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string>
+#include <variant>
 
 #include "cuda/depthwise/depthwise_engine.hpp"
 #include "cuda/depthwise/depthwise_lowering.hpp"
@@ -12,6 +15,7 @@
 #include "cuda/separable/separable_lowering.hpp"
 #include "cuda/separable/separable_runs.hpp"
 #include "tests/cuda/direct_support.hpp"
+#include "tests/support/problem_file.hpp"
 
 // Estimates count how often the parts of a kernel run; the emulator runs it and counts, too.
 namespace faltung::cuda::direct {
@@ -215,6 +219,70 @@ TEST(KernelCosts, SumsOfOuterProductsAreThoseThatTheEmulatorCounts) {
     EXPECT_GE(sums, 0.9 * counted) << run.cost->name;
     EXPECT_LE(sums, 1.35 * counted) << run.cost->name;
   }
+}
+
+// Of the problem's own engine among those that have rows of costs: the one with the least estimate.
+KernelRun run_of_problem(const Problem& p) {
+  const auto us = [&](const Engine& engine) {
+    const Offer offer = engine.offer(p, Device::cuda(0));
+    return offer ? offer.estimate_us : std::numeric_limits<double>::infinity();
+  };
+  const double by_direct = us(direct_engine()), by_layer = us(depthwise_engine());
+  const double by_factors = us(separable_engine());
+  if (by_factors < std::min(by_direct, by_layer)) {
+    const separable::Geometry g = separable::lower(p);
+    const auto bytes = static_cast<int>(size_of(p.accumulator));
+    const separable::Elements e{p.accumulator, size_of(p.input), size_of(p.output)};
+    return separable::is_volume(p)
+               ? separable::run_of(g, separable::choose_tiles(g, bytes, true), e)
+               : separable::run_of(g, separable::choose_strips(g, bytes), e);
+  }
+  if (by_layer < by_direct) return depthwise::run_of(p, depthwise::lower(p));
+  if (by_direct == std::numeric_limits<double>::infinity()) return {};
+  const direct::Geometry g = direct::lower(p);
+  const auto run = [&](const auto& t) {
+    return direct::run_of(g, t, p.accumulator, p.input, p.bytes());
+  };
+  return std::visit(run, direct::choose(p, g, true).tiling);
+}
+
+// What part of the waves that blocks take they fill, of the standard suite's problems that kernels
+// of ours are made for. Tilings that leave a last wave to few blocks are named here, as they are.
+TEST(KernelCosts, WavesOfTheStandardSuiteAreFull) {
+  struct Few {
+    std::string_view kernel;
+    double filled;
+  };
+  constexpr Few few[] = {{"depthwise::band_kernel<Half, 4, 1>", 0.72},
+                         {"depthwise::window_kernel<float, 1, 7>", 0.55}};
+  int counted = 0;
+  for (const std::string& line : test::problem_lines("bench/problems/standard.txt")) {
+    const Problem p = Problem::parse(line);
+    const KernelRun run = run_of_problem(p);
+    if (run.cost == nullptr) continue;
+    const std::string_view name = run.cost->name;  // these serve what is left
+    if (name.starts_with("direct::direct_kernel") || name.starts_with("direct::ordered")) continue;
+    SCOPED_TRACE(p);
+    const double waves = predict(reference_gpu_machine(), run).waves;
+    double least = 0.88;
+    for (const Few& one : few) {
+      if (run.cost->name == one.kernel) least = one.filled;
+    }
+    EXPECT_GE(waves / std::ceil(waves), least) << run.cost->name << ", " << waves << " waves";
+    ++counted;
+  }
+  EXPECT_GE(counted, 25);
+  // Strips for 16 warps of a multiprocessor that has 12: a second wave, for a third of its blocks.
+  const Problem p = Problem::parse("op=filter dtype=f32 in=4096x4096 f=7x7 boundary=reflect");
+  const direct::Geometry g = direct::lower(p);
+  direct::WalkTiling t = direct::walk_tiling(g, false, 4);
+  t.rows = 63;
+  count_tiles(g, t);
+  t.blocks = divide_up(t.tiles, direct::walk_warps);
+  const double waves =
+      predict(reference_gpu_machine(), direct::run_of(g, t, p.accumulator, p.input, p.bytes()))
+          .waves;
+  EXPECT_LT(waves / std::ceil(waves), 0.7);
 }
 
 // What a small image takes is what its blocks wait for, whichever engine asks.
