@@ -12,7 +12,7 @@
 #include <faltung/error.hpp>
 #include <faltung/plan.hpp>
 #include "cpp/core/strided.hpp"
-#include "cpp/cpu/gemm/flatten.hpp"
+#include "cpp/cpu/flatten.hpp"
 #include "cpp/cpu/gemm/gemm_policy.hpp"
 #include "cpp/cpu/gemm/product.hpp"
 #include "cpp/cpu/simd/cpu_target.hpp"

@@ -1,9 +1,11 @@
 #include "cpp/cpu/direct/direct_engine.hpp"
 
+#include "cpp/core/order.hpp"
 #include "cpp/cpu/direct/direct_policy.hpp"
 #include "cpp/cpu/direct/lowering.hpp"
 #include "cpp/cpu/direct/ways.hpp"
 #include "cpp/cpu/parallel.hpp"
+#include "cpp/cpu/simpler_problem.hpp"
 
 namespace faltung {
 namespace {
@@ -17,15 +19,22 @@ class DirectEngine final : public Engine {
 
  private:
   Offer answer(const Problem& problem, const Device&, std::string_view wanted) const override {
-    const Problem p = direct::lowered(problem);
+    const bool ordered = needs_order(problem);  // that of the problem as it was given
+    SimplerProblem simpler = ordered ? SimplerProblem::as_given(problem) : SimplerProblem(problem);
+    Problem p = direct::lowered(simpler.problem);
     std::string refusal;
     const direct::DirectWay* way = direct::choose_direct_way(p, wanted, refusal);
+    if (way == nullptr && !wanted.empty() && !ordered) {  // it may take the problem as it was given
+      simpler = SimplerProblem::as_given(problem);
+      p = direct::lowered(problem);
+      way = direct::choose_direct_way(p, wanted, refusal);
+    }
     if (way == nullptr) return Offer::no(refusal.empty() ? too_wide(p) : refusal);
     const double us = way->us(p);
     return {.refusal = {},
             .way = way->name,
             .estimate_us = direct::start_us() + (way->shares ? shared_us(us) : us),
-            .prepare = [p, way] { return way->make(p); }};
+            .prepare = [p, simpler, way] { return simpler.task(way->make(p)); }};
   }
 
   // The one reason why no way serves.

@@ -6,6 +6,7 @@
 #include "cpp/cpu/gemm/filter_task.hpp"
 #include "cpp/cpu/gemm/gemm_task.hpp"
 #include "cpp/cpu/parallel.hpp"
+#include "cpp/cpu/simpler_problem.hpp"
 
 namespace faltung {
 namespace {
@@ -44,10 +45,20 @@ class GemmEngine final : public Engine {
   std::vector<WayText> ways() const override { return texts<Way<Problem>>(all_ways); }
 
  private:
-  Offer answer(const Problem& p, const Device&, std::string_view wanted) const override {
-    std::string refusal = refusal_of(p);
+  Offer answer(const Problem& problem, const Device&, std::string_view wanted) const override {
+    Offer offer = answer(SimplerProblem(problem), wanted);
+    // A way may take the problem as it was given alone.
+    return offer || wanted.empty() ? offer : answer(SimplerProblem::as_given(problem), wanted);
+  }
+
+  static Offer answer(const SimplerProblem& simpler, std::string_view wanted) {
+    std::string refusal = refusal_of(simpler.problem);
     if (!refusal.empty()) return Offer::no(std::move(refusal));
-    return offer_of<Problem>(all_ways, p, wanted);
+    Offer offer = offer_of<Problem>(all_ways, simpler.problem, wanted);
+    if (offer) {
+      offer.prepare = [simpler, make = std::move(offer.prepare)] { return simpler.task(make()); };
+    }
+    return offer;
   }
 
   static std::string refusal_of(const Problem& p) {

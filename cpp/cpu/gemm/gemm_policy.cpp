@@ -5,7 +5,7 @@
 
 #include "cpp/core/geometry.hpp"
 #include "cpp/core/machine.hpp"
-#include "cpp/cpu/gemm/flatten.hpp"
+#include "cpp/cpu/flatten.hpp"
 
 namespace faltung::gemm {
 namespace {

@@ -5,7 +5,7 @@
 #include "cpp/core/message.hpp"
 #include "cpp/cpu/error_terms.hpp"
 #include "cpp/cpu/filter_rows.hpp"
-#include "cpp/cpu/gemm/flatten.hpp"
+#include "cpp/cpu/flatten.hpp"
 #include "cpp/cpu/gemm/frame_sums.hpp"
 #include "cpp/cpu/parallel.hpp"
 

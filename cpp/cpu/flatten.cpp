@@ -1,8 +1,8 @@
-#include "cpp/cpu/gemm/flatten.hpp"
+#include "cpp/cpu/flatten.hpp"
 
 #include "cpp/core/geometry.hpp"
 
-namespace faltung::gemm {
+namespace faltung {
 namespace {
 
 bool meets_every_element(const Axis& axis) {
@@ -44,4 +44,4 @@ Problem flattened(const Problem& p) {
   return q;
 }
 
-}  // namespace faltung::gemm
+}  // namespace faltung
