@@ -6,6 +6,7 @@
 #ifdef FALTUNG_HAVE_HIGHWAY
 #include "cpp/cpu/direct/depthwise/depthwise_task.hpp"
 #include "cpp/cpu/direct/direct_policy.hpp"
+#include "cpp/cpu/direct/dots/dots_task.hpp"
 #include "cpp/cpu/direct/gradient/gradient_policy.hpp"
 #include "cpp/cpu/direct/gradient/gradient_task.hpp"
 #include "cpp/cpu/direct/in_place/in_place_policy.hpp"
@@ -98,6 +99,11 @@ constexpr DirectWay all_ways[] = {
     way<SeparableTask, float, double, Int>(
         "separable", "filters declared to be outer products, where that is faster", separable_us,
         Taken::if_faster),
+    way<DotsTask, float, double>(
+        "dots",
+        "forward, f32 or f64 sums, no input dilation, where sums over rows of taps or of "
+        "channels are faster",
+        dots_us, Taken::if_faster),
     ordered_way<DepthwiseTask, float, double, Int>(
         "depthwise",
         "forward, one input channel in a group, channels side by side in memory, real and 32-bit "
@@ -218,7 +224,7 @@ const DirectWay* choose_direct_way(const Problem& p, std::string_view wanted,
 
 #ifdef FALTUNG_HAVE_HIGHWAY
 const DirectWay* forward_way(const Problem& p) {
-  constexpr std::size_t first = 1, count = 9;
+  constexpr std::size_t first = 2, count = 9;
   static_assert(all_ways[first].name == "depthwise");
   static_assert(all_ways[first + count - 1].name == "stencil");
   return choose_way(ways().subspan(first, count), p);
