@@ -1,10 +1,14 @@
 #include "cpp/cpu/element_rows.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstddef>
 #include <cstring>
 
 #include "cpp/cpu/epilogue.hpp"
 #include "cpp/cpu/integer_rows.hpp"
+#include "cpp/cpu/mean/transpose.hpp"
 
 namespace faltung {
 namespace {
@@ -37,8 +41,27 @@ void load_as(const void* data, std::int64_t first, std::int64_t step, std::int64
   }
   if (step == 1 && to_step == 1) {
     for (std::int64_t i = 0; i < count; ++i) to[i] = to_accumulator<Acc>(from[i]);
+  } else if (step == 2 && to_step == 1) {  // vectors, where the step is known
+    for (std::int64_t i = 0; i < count; ++i) to[i] = to_accumulator<Acc>(from[2 * i]);
   } else {
     for (std::int64_t i = 0; i < count; ++i) to[i * to_step] = to_accumulator<Acc>(from[i * step]);
+  }
+}
+
+// The same elements, turned in squares.
+template <typename T>
+void turn_channels(const T* from, std::int64_t step, std::int64_t count, std::int64_t channels,
+                   T* to, std::int64_t to_step) {
+  using Unit = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
+  constexpr std::int64_t at_once = 64;
+  static const auto turn = mean::lines_to_rows<Unit>();
+  std::array<const Unit*, at_once> lines;
+  for (std::int64_t i = 0; i < count; i += at_once) {
+    const std::int64_t n = std::min(at_once, count - i);
+    for (std::int64_t l = 0; l < n; ++l) {
+      lines[static_cast<std::size_t>(l)] = reinterpret_cast<const Unit*>(from + (i + l) * step);
+    }
+    turn(lines.data(), n, channels, reinterpret_cast<Unit*>(to + i), to_step);
   }
 }
 
@@ -48,6 +71,9 @@ void load_channels_as(const void* data, std::int64_t first, std::int64_t step, s
                       std::int64_t channels, Acc* to, std::int64_t to_step) {
   constexpr std::int64_t block = 16;
   const T* from = static_cast<const T*>(data) + first;
+  if constexpr (std::is_same_v<T, Acc> && (sizeof(T) == 4 || sizeof(T) == 8)) {
+    if (channels >= 8) return turn_channels(from, step, count, channels, to, to_step);
+  }
   for (; channels >= block; channels -= block, from += block, to += block * to_step) {
     for (std::int64_t i = 0; i < count; ++i) {
       for (std::int64_t c = 0; c < block; ++c) {

@@ -22,6 +22,7 @@ class DirectEngine final : public Engine {
     const bool ordered = needs_order(problem);  // that of the problem as it was given
     SimplerProblem simpler = ordered ? SimplerProblem::as_given(problem) : SimplerProblem(problem);
     Problem p = direct::lowered(simpler.problem);
+    if (!ordered) p = direct::with_long_rows(p);
     std::string refusal;
     const direct::DirectWay* way = direct::choose_direct_way(p, wanted, refusal);
     if (way == nullptr && !wanted.empty() && !ordered) {  // it may take the problem as it was given

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "cpp/core/extended_axis.hpp"
 #include "cpp/core/geometry.hpp"
 #include "cpp/core/order.hpp"
 
@@ -79,8 +80,9 @@ bool order_matters_outside(const Problem& p) {
   return false;
 }
 
-// Axes from the slowest in memory to the fastest; empty if x and y do not agree on another order,
-// or the order given is part of the definition.
+// Axes from the slowest in memory to the fastest; empty if that is their order, or the order given
+// is part of the definition. Where x and y differ the result decides: what a box reads is turned
+// as it is loaded.
 std::vector<std::size_t> memory_order(const Problem& p) {
   if (order_matters_outside(p)) return {};
   const TensorStrides x = x_strides(p), y = y_strides(p);
@@ -89,9 +91,13 @@ std::vector<std::size_t> memory_order(const Problem& p) {
   const auto distance = [](const TensorStrides& strides) {
     return [&](std::size_t axis) { return std::abs(strides.spatial[axis]); };
   };
-  std::ranges::stable_sort(order, std::greater{}, distance(x));
-  const bool agreed = std::ranges::is_sorted(order, std::greater{}, distance(y));
-  return agreed && !std::ranges::is_sorted(order) ? order : std::vector<std::size_t>{};
+  // But the last bit of a floating sum may decide what an integer wraps to: its order stays.
+  const bool by_result =
+      p.pass == Pass::forward && (!is_integer(p.output) || is_integer(p.accumulator));
+  std::ranges::stable_sort(order, std::greater{}, distance(by_result ? y : x));
+  const bool agreed = std::ranges::is_sorted(order, std::greater{}, distance(by_result ? x : y));
+  return (agreed || by_result) && !std::ranges::is_sorted(order) ? order
+                                                                 : std::vector<std::size_t>{};
 }
 
 Strides in_order(const Strides& strides, std::size_t first, const std::vector<std::size_t>& order) {
@@ -114,6 +120,33 @@ Problem with_axes(const Problem& p, const std::vector<std::size_t>& order) {
   return q;
 }
 
+// How many times the lanes of vectors along so many outputs the outputs are.
+double lanes_for_one(const Problem& p, std::int64_t outputs) {
+  const std::int64_t lanes = 64 / static_cast<std::int64_t>(size_of(p.accumulator));
+  return static_cast<double>(ceil_divide(outputs, lanes) * lanes) / static_cast<double>(outputs);
+}
+
+// The images as one more axis, the slowest.
+Problem with_images_as_axis(const Problem& p) {
+  Problem q = p;
+  const auto at = q.layout == Layout::channels_last ? 1 : 2;
+  const auto more = [&](const Strides& strides, const Shape& shape, bool of_filter) {
+    const Strides all = strides.empty() ? compact_strides(shape) : strides;
+    Strides result;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (i == static_cast<std::size_t>(at)) result.push_back(of_filter ? 1 : all[0]);
+      result.push_back(all[i]);
+    }
+    return result;
+  };
+  q.x_strides = more(p.x_strides, p.x_shape(), false);
+  q.w_strides = more(p.w_strides, p.w_shape(), true);
+  q.y_strides = more(p.y_strides, p.y_shape(), false);
+  q.batch = 1;
+  q.axes.insert(q.axes.begin(), Axis{.input = p.batch});
+  return q;
+}
+
 }  // namespace
 
 bool sends_back(const Boundary& boundary) {
@@ -128,6 +161,37 @@ Problem lowered(const Problem& p) {
   }
   if (needs_32_bits(q)) q.accumulator = DType::i32;
   return q;
+}
+
+Problem with_long_rows(const Problem& p) {
+  constexpr std::int64_t few_channels = 4;
+  constexpr std::int64_t many_outputs = 64, small_image = 1024;
+  constexpr double gain = 2;  // what is read far apart takes longer
+  if (p.pass == Pass::backward_data || p.out_channels / p.groups >= few_channels ||
+      p.separable > 0 || order_matters_outside(p)) {
+    return p;
+  }
+  if (p.groups > 1 && x_strides(p).channel == 1 && y_strides(p).channel == 1) return p;
+  // Small images are read together, too.
+  const bool small = element_count(output_extents(p)) <= small_image;
+  const Problem q = p.batch > 1 && p.rank() < 3 && small ? with_images_as_axis(p) : p;
+  std::size_t longest = q.rank() - 1;
+  for (std::size_t a = 0; a < q.rank(); ++a) {
+    if (lanes_for_one(p, q.axes[a].output()) < lanes_for_one(p, q.axes[longest].output())) {
+      longest = a;
+    }
+  }
+  const std::int64_t outputs = q.axes[longest].output();
+  if (outputs < many_outputs ||
+      lanes_for_one(p, q.axes.back().output()) < gain * lanes_for_one(p, outputs)) {
+    return q;
+  }
+  std::vector<std::size_t> order;
+  for (std::size_t a = 0; a < q.rank(); ++a) {
+    if (a != longest) order.push_back(a);
+  }
+  order.push_back(longest);
+  return with_axes(q, order);
 }
 
 }  // namespace faltung::direct

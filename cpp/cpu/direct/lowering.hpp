@@ -13,6 +13,11 @@ namespace faltung::direct {
 ///     i64 sums       whose result wraps at 32 bits need only 32 bits
 [[nodiscard]] Problem lowered(const Problem& p);
 
+/// Vectors of outputs lie along the last axis of a lowered problem. Where there are few, and more
+/// along another one, or many images, that one becomes the last; and small images are planes, or
+/// rows, of one. But not where vectors hold channels, or rows are joined.
+[[nodiscard]] Problem with_long_rows(const Problem& p);
+
 /// Whether backward_data adds what lies beyond such a boundary to elements of dx: frames of zeros
 /// and of constants send nothing back.
 [[nodiscard]] bool sends_back(const Boundary& boundary);

@@ -57,13 +57,9 @@ class BoxLoader {
     const std::int64_t together = channel_step_ == 1 ? channels : 1;
     const std::int64_t count = find_segments(first[2], outputs[2], segments);
     for (std::int64_t c = 0; c < channels; c += together, image += channel_step_, to += size()) {
-      for (std::int64_t z = 0; z < reach(t_.axes[0], outputs[0]); ++z) {
-        for (std::int64_t y = 0; y < reach(t_.axes[1], outputs[1]); ++y) {
-          load_row_at(
-              x, image, {first[0] * t_.axes[0].stride + z, first[1] * t_.axes[1].stride + y},
-              {segments, segments + count}, to + z * plane_size() + y * row_size(), together);
-        }
-      }
+      load_image(x, image, {first[0] * t_.axes[0].stride, first[1] * t_.axes[1].stride},
+                 {reach(t_.axes[0], outputs[0]), reach(t_.axes[1], outputs[1])},
+                 {segments, segments + count}, together, to);
     }
   }
 
@@ -105,13 +101,15 @@ class BoxLoader {
   }
 
   /// One row of the extended input, `position` its place on the slower axes, row_size() values; of
-  /// so many channels side by side, size() values apart.
+  /// so many channels, or rows, side by side in x, `channel_step` values apart.
   void load_row_at(const void* x, std::int64_t image, std::array<std::int64_t, 2> position,
-                   std::span<const Segment> segments, Acc* to, std::int64_t channels = 1) const {
+                   std::span<const Segment> segments, Acc* to, std::int64_t channels = 1,
+                   std::int64_t channel_step = 0) const {
     const auto fill = [&](std::int64_t at, std::int64_t count, const Boundary& boundary) {
       const bool constant = boundary.kind == BoundaryKind::constant;
       const Acc value = constant ? as_element<Acc>(boundary.value, input_) : Acc(0);
-      for (std::int64_t c = 0; c < channels; ++c) std::fill_n(to + c * size() + at, count, value);
+      for (std::int64_t c = 0; c < channels; ++c)
+        std::fill_n(to + c * channel_step + at, count, value);
     };
     const RowPlace row = row_place(t_.axes, t_.x, position);
     if (row.boundary != nullptr) return fill(0, row_size(), *row.boundary);
@@ -122,7 +120,7 @@ class BoxLoader {
       } else if (channels == 1) {
         load_(x, from, s.step * t_.x[2], s.count, to + s.to, 1);
       } else {
-        load_channels_(x, from, s.step * t_.x[2], s.count, channels, to + s.to, size());
+        load_channels_(x, from, s.step * t_.x[2], s.count, channels, to + s.to, channel_step);
       }
     }
   }
@@ -141,6 +139,34 @@ class BoxLoader {
   }
 
  private:
+  // Planes and rows from a place on, of so many channels.
+  void load_image(const void* x, std::int64_t image, std::array<std::int64_t, 2> first,
+                  std::array<std::int64_t, 2> counts, std::span<const Segment> segments,
+                  std::int64_t channels, Acc* to) const {
+    for (std::int64_t z = 0, planes = 1; z < counts[0]; z += planes) {
+      for (std::int64_t y = 0, rows = 1; y < counts[1]; y += rows) {
+        const std::array<std::int64_t, 2> place = {first[0] + z, first[1] + y};
+        Acc* row = to + z * plane_size() + y * row_size();
+        planes = channels > 1 ? 1 : side_by_side(0, place[0], counts[0] - z);
+        rows = channels > 1 ? 1 : side_by_side(1, place[1], counts[1] - y);
+        if (planes > 1) {
+          load_row_at(x, image, place, segments, row, planes, plane_size());
+        } else if (rows > 1) {
+          load_row_at(x, image, place, segments, row, rows, row_size());
+        } else {
+          load_row_at(x, image, place, segments, row, channels, size());
+        }
+      }
+    }
+  }
+  // How many of the next `most` planes, or rows, lie side by side in x, as the columns of a turned
+  // image do. One by one they would fetch every cache line once for each of its values.
+  [[nodiscard]] std::int64_t side_by_side(std::size_t a, std::int64_t position,
+                                          std::int64_t most) const {
+    const std::int64_t at = position - t_.axes[a].pad_lo;
+    if (t_.x[a] != 1 || t_.x[2] == 1 || at < 0) return 1;
+    return std::clamp<std::int64_t>(t_.axes[a].input - at, 1, most);
+  }
   static bool joins(const Segment& a, const Segment& b) {
     if (a.constant != b.constant || b.to != a.to + a.count) return false;
     if (a.constant != nullptr) return true;
