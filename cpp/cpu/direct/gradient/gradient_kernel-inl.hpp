@@ -18,8 +18,9 @@ inline constexpr int gradient_vectors = 4;
 inline constexpr int gradient_vectors = 2;
 #endif
 inline constexpr int gradient_rows = 6;
-// Enough sums that none waits for the one before it, and as many pointers as there are registers.
-inline constexpr int gradient_taps = 8;
+// Enough sums that none waits for the one before it, about as many pointers as there are registers,
+// and a 3x3 filter in one tile, 3x3x3 in three.
+inline constexpr int gradient_taps = 9;
 
 // Adds the partial sums of a block to those in memory, and starts new ones.
 template <int vectors, class D, class V = hn::Vec<D>, typename T = hn::TFromD<D>>
@@ -38,7 +39,7 @@ HWY_INLINE void end_block(D d, V (&sums)[gradient_rows][vectors], T* to, std::in
 template <class D, class V = hn::Vec<D>, typename T = hn::TFromD<D>>
 HWY_INLINE void end_block(D d, V (&sums)[gradient_taps], T* to) {
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  HWY_UNROLL(8)
+  HWY_UNROLL(9)
   for (int i = 0; i < gradient_taps; ++i) {
     hn::StoreU(hn::Add(hn::LoadU(d, to + i * lanes), sums[i]), d, to + i * lanes);
     sums[i] = hn::Zero(d);
@@ -122,7 +123,7 @@ void stencil_gradient(const StencilGradient<T>& a) {
   const auto last = hn::FirstN(d, static_cast<std::size_t>(columns - whole));
   for (std::int64_t tap = 0; tap < a.tap_count; tap += gradient_taps) {
     V sums[gradient_taps];
-    HWY_UNROLL(8)
+    HWY_UNROLL(9)
     for (int i = 0; i < gradient_taps; ++i) sums[i] = hn::Zero(d);
     T* to = a.sums + tap * lanes;
     std::int64_t left = sum_block;  // products of each lane in this block
@@ -135,14 +136,14 @@ void stencil_gradient(const StencilGradient<T>& a) {
         }
         for (std::int64_t o = 0; o < whole; o += lanes) {
           const V gradient = hn::LoadU(d, dy + o);
-          HWY_UNROLL(8)
+          HWY_UNROLL(9)
           for (int i = 0; i < gradient_taps; ++i) {
             sums[i] = hn::MulAdd(hn::LoadU(d, from[i] + o), gradient, sums[i]);
           }
         }
         if (whole < columns) {
           const V gradient = hn::IfThenElseZero(last, hn::LoadU(d, dy + whole));
-          HWY_UNROLL(8)
+          HWY_UNROLL(9)
           for (int i = 0; i < gradient_taps; ++i) {
             const V value = hn::IfThenElseZero(last, hn::LoadU(d, from[i] + whole));
             sums[i] = hn::MulAdd(value, gradient, sums[i]);

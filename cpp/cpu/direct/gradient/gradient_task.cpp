@@ -18,6 +18,15 @@ constexpr std::int64_t fill_up(std::int64_t count, std::int64_t step) {
   return ceil_divide(count, step) * step;
 }
 
+// Groups of one channel side by side in memory that are read at once: a cache line of f32.
+std::int64_t groups_at_once(const Problem& p, const GradientPolicy& policy) {
+  constexpr std::int64_t most = 16;
+  const bool side_by_side = p.groups > 1 && p.groups == p.in_channels &&
+                            x_strides(p).channel == 1 && y_strides(p).channel == 1 &&
+                            !policy.channels_in_lanes && policy.images == 1;
+  return side_by_side ? std::min(most, p.groups) : 1;
+}
+
 }  // namespace
 
 template <typename Acc>
@@ -43,6 +52,7 @@ GradientTask<Acc>::GradientTask(const Problem& problem)
       boxes_(t_, policy_.box, ceil_divide(problem.batch, policy_.images), 1),
       loader_(problem, t_, policy_.box),
       load_y_(load_row<Acc>(problem.output)),
+      load_y_channels_(load_channels<Acc>(problem.output)),
       result_(problem),
       x_(x_strides(problem)),
       w_(w_strides(problem)),
@@ -50,6 +60,7 @@ GradientTask<Acc>::GradientTask(const Problem& problem)
       group_inputs_(problem.in_channels / problem.groups),
       group_outputs_(problem.out_channels / problem.groups),
       taps_(element_count(filter_extents(problem))),
+      groups_together_(groups_at_once(problem, policy_)),
       pads_zeros_(meets_zeros(problem)) {
   cut();
   find_tap_rows();
@@ -81,7 +92,8 @@ void GradientTask<Acc>::cut() {
   const auto count = static_cast<std::int64_t>(rows_.size());
   rows_.resize(static_cast<std::size_t>(fill_up(count, tile)), rows_.back());
   shared_size_ = policy_.channels_in_lanes ? fill_up(count, tile) * lane_channels_ : channel_size_;
-  unit_size_ = ceil_divide(cut_.part_channels, cut_.shared_channels) * shared_size_;
+  group_size_ = ceil_divide(cut_.part_channels, cut_.shared_channels) * shared_size_;
+  unit_size_ = groups_together_ * group_size_;
 }
 
 // Taps are stored row by row, or all at once if they lie in one row.
@@ -109,14 +121,14 @@ void GradientTask<Acc>::find_tap_rows() {
 
 template <typename Acc>
 void GradientTask<Acc>::lay_out() {
-  const std::int64_t units = p_.groups * cut_.parts * cut_.slices;
+  const std::int64_t units = this->units() * cut_.slices;
   layout_.slots = plan_threads(units, gradient_us(p_));
   const std::int64_t outputs = policy_.images * policy_.box[0] * policy_.box[1] * policy_.box[2];
   const std::int64_t width = policy_.channels_in_lanes ? lane_channels_ : group_outputs_;
   sums_ = layout_.shared.add<Acc>(units * unit_size_);
-  inputs_ = layout_.slot.add<Acc>(cut_.shared_channels * channel_step());
+  inputs_ = layout_.slot.add<Acc>(groups_together_ * cut_.shared_channels * channel_step());
   segments_ = layout_.slot.add<Segment>(loader_.max_segments());
-  gradient_ = layout_.slot.add<Acc>(outputs * width + kernels_.lanes);
+  gradient_ = layout_.slot.add<Acc>(groups_together_ * outputs * width + kernels_.lanes);
   values_ = layout_.slot.add<Acc>(taps_);
 }
 
@@ -152,10 +164,9 @@ ErrorBound GradientTask<Acc>::error_bound() const {
 template <typename Acc>
 bool GradientTask<Acc>::compute(const RunArguments& arguments) const {
   std::atomic<bool> finite{true};
-  for_each_block(arguments, p_.groups * cut_.parts * cut_.slices,
-                 [&](std::int64_t index, std::byte* workspace) {
-                   if (!sum_unit(arguments, unit(index, arguments, workspace))) finite = false;
-                 });
+  for_each_block(arguments, units() * cut_.slices, [&](std::int64_t index, std::byte* workspace) {
+    if (!sum_unit(arguments, unit(index, arguments, workspace))) finite = false;
+  });
   if (!finite) return false;
   for_each_block(arguments, p_.in_channels, [&](std::int64_t channel, std::byte* workspace) {
     store_channel(arguments, channel, values_.at(workspace));
@@ -168,7 +179,9 @@ typename GradientTask<Acc>::Unit GradientTask<Acc>::unit(std::int64_t index,
                                                          const RunArguments& arguments,
                                                          std::byte* workspace) const {
   const std::int64_t first = index / cut_.slices % cut_.parts * cut_.part_channels;
-  return {.group = index / cut_.slices / cut_.parts,
+  const std::int64_t group = index / cut_.slices / cut_.parts * groups_together_;
+  return {.group = group,
+          .groups = std::min(groups_together_, p_.groups - group),
           .slice = index % cut_.slices,
           .first_channel = first,
           .channels = std::min(cut_.part_channels, group_inputs_ - first),
@@ -189,11 +202,11 @@ bool GradientTask<Acc>::sum_unit(const RunArguments& arguments, const Unit& unit
     load_gradient(arguments, unit, where);
     const std::int64_t outputs = where.count();
     const std::int64_t width = policy_.channels_in_lanes ? lane_channels_ : group_outputs_;
-    if (pads_zeros_ && !all_finite(gradient, outputs * width)) return false;
+    if (pads_zeros_ && !all_finite(gradient, unit.groups * outputs * width)) return false;
     for (std::int64_t c = 0; c < unit.channels; c += cut_.shared_channels) {
       const std::int64_t channels = std::min(cut_.shared_channels, unit.channels - c);
       load_inputs(arguments, unit, where, c, channels);
-      add_products(unit, where, c, channels);
+      for (std::int64_t g = 0; g < unit.groups; ++g) add_products(unit, where, g, c, channels);
     }
   }
   return true;
@@ -212,6 +225,7 @@ void GradientTask<Acc>::load_gradient(const RunArguments& arguments, const Unit&
     for (std::int64_t z = place.first[0]; z < place.first[0] + place.outputs[0]; ++z) {
       for (std::int64_t y = place.first[1]; y < place.first[1] + place.outputs[1]; ++y) {
         load_gradient_row(arguments, first + z * t_.y[0] + y * t_.y[1], columns,
+                          unit.groups * group_outputs_,
                           policy_.channels_in_lanes ? 1 : place.count(), to);
         to += columns * step;
       }
@@ -221,9 +235,13 @@ void GradientTask<Acc>::load_gradient(const RunArguments& arguments, const Unit&
 
 template <typename Acc>
 void GradientTask<Acc>::load_gradient_row(const RunArguments& arguments, std::int64_t first,
-                                          std::int64_t columns, std::int64_t channel_step,
-                                          Acc* to) const {
+                                          std::int64_t columns, std::int64_t channels,
+                                          std::int64_t channel_step, Acc* to) const {
   const std::int64_t step = policy_.channels_in_lanes ? lane_channels_ : 1;
+  if (groups_together_ > 1) {
+    load_y_channels_(arguments.second, first, t_.y[2], columns, channels, to, channel_step);
+    return;
+  }
   if (y_.channel == 1) {
     for (std::int64_t x = 0; x < columns; ++x) {
       load_y_(arguments.second, first + x * t_.y[2], 1, group_outputs_, to + x * step,
@@ -247,6 +265,11 @@ void GradientTask<Acc>::load_inputs(const RunArguments& arguments, const Unit& u
                                     std::int64_t channels) const {
   const std::int64_t group_first = unit.group * group_inputs_ + unit.first_channel + first;
   Acc* inputs = inputs_.at(unit.workspace);
+  if (groups_together_ > 1) {  // each has one channel, and one image stands in a box
+    loader_.load(arguments.first, place.image * x_.outer + group_first, unit.groups, place.first,
+                 place.outputs, segments_.at(unit.workspace), inputs);
+    return;
+  }
   for (std::int64_t c = 0; c < channels; ++c) {
     for (std::int64_t b = 0; b < place.images; ++b) {
       loader_.load(arguments.first, (place.image + b) * x_.outer + (group_first + c) * x_.channel,
@@ -257,17 +280,17 @@ void GradientTask<Acc>::load_inputs(const RunArguments& arguments, const Unit& u
 }
 
 template <typename Acc>
-void GradientTask<Acc>::add_products(const Unit& unit, const Place& place, std::int64_t first,
-                                     std::int64_t channels) const {
+void GradientTask<Acc>::add_products(const Unit& unit, const Place& place, std::int64_t group,
+                                     std::int64_t first, std::int64_t channels) const {
   // Several images stand where planes would.
   const GradientBox box{
       .outputs = {place.images * place.outputs[0], place.outputs[1], place.outputs[2]},
       .plane_step = policy_.images > 1 ? loader_.size() : t_.axes[0].stride * loader_.plane_size(),
       .row_step = t_.axes[1].stride * loader_.row_size(),
   };
-  const Acc* inputs = inputs_.at(unit.workspace);
-  const Acc* gradient = gradient_.at(unit.workspace);
-  Acc* sums = unit.sums + channel_at(first);
+  const Acc* inputs = inputs_.at(unit.workspace) + group * channel_step();
+  const Acc* gradient = gradient_.at(unit.workspace) + group * group_outputs_ * place.count();
+  Acc* sums = unit.sums + group * group_size_ + channel_at(first);
   if (policy_.channels_in_lanes) {
     // A tile may reach into channels that were not loaded: their sums are never stored.
     return kernels_.channels({.box = box,
@@ -295,8 +318,10 @@ void GradientTask<Acc>::store_channel(const RunArguments& arguments, std::int64_
                                       Acc* values) const {
   const std::int64_t group = channel / group_inputs_;
   const std::int64_t c = channel % group_inputs_;
-  const std::int64_t unit = (group * cut_.parts + c / cut_.part_channels) * cut_.slices;
-  Acc* sums = sums_of(arguments, unit) + channel_at(c % cut_.part_channels);
+  const std::int64_t unit =
+      (group / groups_together_ * cut_.parts + c / cut_.part_channels) * cut_.slices;
+  Acc* sums = sums_of(arguments, unit) + group % groups_together_ * group_size_ +
+              channel_at(c % cut_.part_channels);
   for (std::int64_t slice = 1; slice < cut_.slices; ++slice) {
     const Acc* more = sums + slice * unit_size_;
     for (std::int64_t i = 0; i < channel_size_; ++i) sums[i] += more[i];

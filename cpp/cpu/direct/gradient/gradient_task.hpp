@@ -36,7 +36,8 @@ class GradientTask final : public KernelTask {
   using Segment = typename BoxLoader<Acc>::Segment;
 
   struct Unit {
-    std::int64_t group, slice;
+    std::int64_t group, groups;  ///< the first, and how many that are loaded together
+    std::int64_t slice;
     std::int64_t first_channel, channels;  ///< of the group's inputs
     Acc* sums;
     std::byte* workspace;
@@ -56,7 +57,11 @@ class GradientTask final : public KernelTask {
   [[nodiscard]] Acc* sums_of(const RunArguments& arguments, std::int64_t unit) const {
     return sums_.at(arguments.workspace) + unit * unit_size_;
   }
-  /// Where the sums of a part's channel lie in those of a unit.
+  /// Units of one slice: the groups that are loaded together, and parts.
+  [[nodiscard]] std::int64_t units() const {
+    return ceil_divide(p_.groups, groups_together_) * cut_.parts;
+  }
+  /// Where the sums of a part's channel lie in those of a group of a unit.
   [[nodiscard]] std::int64_t channel_at(std::int64_t channel) const {
     return channel / cut_.shared_channels * shared_size_ +
            channel % cut_.shared_channels * channel_size_;
@@ -66,10 +71,11 @@ class GradientTask final : public KernelTask {
   [[nodiscard]] bool sum_unit(const RunArguments& arguments, const Unit& unit) const;
   void load_gradient(const RunArguments& arguments, const Unit& unit, const Place& place) const;
   void load_gradient_row(const RunArguments& arguments, std::int64_t first, std::int64_t columns,
-                         std::int64_t channel_step, Acc* to) const;
+                         std::int64_t channels, std::int64_t channel_step, Acc* to) const;
   void load_inputs(const RunArguments& arguments, const Unit& unit, const Place& place,
                    std::int64_t first, std::int64_t channels) const;
-  void add_products(const Unit& unit, const Place& place, std::int64_t first,
+  /// @param group  of those of the unit
+  void add_products(const Unit& unit, const Place& place, std::int64_t group, std::int64_t first,
                     std::int64_t channels) const;
   void store_channel(const RunArguments& arguments, std::int64_t channel, Acc* values) const;
 
@@ -80,12 +86,14 @@ class GradientTask final : public KernelTask {
   Boxes boxes_;  // of all images, those of a box counting as one
   BoxLoader<Acc> loader_;
   LoadRow<Acc> load_y_;
+  LoadChannels<Acc> load_y_channels_;
   ResultRows<Acc> result_;
   TensorStrides x_, w_, y_;
   std::int64_t group_inputs_, group_outputs_, taps_;
   GradientCut cut_{};
   std::int64_t lane_channels_ = 0;  // output channels, filled up to vectors
-  std::int64_t channel_size_ = 0, shared_size_ = 0, unit_size_ = 0;  // sums
+  std::int64_t channel_size_ = 0, shared_size_ = 0, group_size_ = 0, unit_size_ = 0;  // sums
+  std::int64_t groups_together_ = 1;
   std::vector<std::int64_t> rows_;      // of the loaded channels' taps, filled up to tiles
   std::vector<std::int64_t> tap_rows_;  // where the rows of taps start in one channel's dw
   std::int64_t tap_row_ = 0, tap_step_ = 0;
