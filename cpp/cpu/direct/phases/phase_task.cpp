@@ -1,6 +1,7 @@
 #include "cpp/cpu/direct/phases/phase_task.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <functional>
 
 #include "cpp/core/message.hpp"
@@ -52,6 +53,13 @@ PhaseTask<Acc>::PhaseTask(const Problem& problem)
     if (step.task) max = std::max(max, step.task->workspace_bytes());
     longest_row_ = std::max(longest_row_, step.results.back());
   }
+  // All bits of a zero are 0, and one stretch of memory is cleared faster than places in it.
+  const bool some_empty = std::ranges::any_of(steps_, [](const Step& step) { return !step.task; });
+  const Strides& strides = p_.pass == Pass::forward ? p_.y_strides : p_.x_strides;
+  clears_ = some_empty && p_.epilogue == Epilogue{} &&
+            (strides.empty() || strides == compact_strides(p_.result_shape()));
+  result_bytes_ =
+      static_cast<std::size_t>(element_count(p_.result_shape())) * size_of(p_.result_dtype());
   layout_.slots = plan_threads(std::ssize(steps_), phases_us(p_));
   filter_ = layout_.shared.add<Acc>(packer_.size());
   filters_ = layout_.shared.add<Acc>(filters_size_);
@@ -151,6 +159,7 @@ std::unique_ptr<PreparedFilter> PhaseTask<Acc>::prepare_filter(const Stream& str
 template <typename Acc>
 void PhaseTask<Acc>::run(const RunArguments& arguments) const {
   std::fill_n(zeros_.at(arguments.workspace), longest_row_, Acc(0));
+  if (clears_) std::memset(arguments.result, 0, result_bytes_);
   const auto* prepared = static_cast<const Filters*>(arguments.prepared);
   const Acc* values = prepared != nullptr ? prepared->values.data() : nullptr;
   if (prepared == nullptr) {
@@ -167,7 +176,7 @@ void PhaseTask<Acc>::run(const RunArguments& arguments) const {
                [&](std::int64_t i, int slot) {
                  const auto index = static_cast<std::size_t>(i);
                  const Step& step = steps_[index];
-                 if (!step.task) return store_zeros(arguments, step);
+                 if (!step.task) return clears_ ? void() : store_zeros(arguments, step);
                  RunArguments own = arguments;
                  own.second = values + step.filter;
                  own.prepared = prepared != nullptr ? prepared->forms[index].get() : nullptr;

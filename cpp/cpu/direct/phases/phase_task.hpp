@@ -52,6 +52,8 @@ class PhaseTask final : public Task {
   std::int64_t channels_, inner_;  // of the forward problems: k, and c/g
   std::vector<Step> steps_;
   std::int64_t filters_size_ = 0, longest_row_ = 0;
+  bool clears_ = false;  ///< the result, where no tap meets some of it
+  std::size_t result_bytes_ = 0;
   SlotLayout layout_;  // a slot is the workspace of a step
   Piece<Acc> filter_, filters_, zeros_;
 };
