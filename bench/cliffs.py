@@ -4,7 +4,7 @@ The results are of `faltung bench bench/problems/cliffs.txt --cache warm --no-ch
 of several the shortest time of each problem counts. The first problem of a section is what its others are compared
 with, by the time of a multiply-add: products of complex numbers count as four, sums of 8 bytes as two, and those with
 the zeros of input dilation not at all. Exit status 1 if some problem takes more than the factor and longer than all its
-tensors take to copy, or if some problem was not timed."""
+tensors take to copy, or if some problem was not timed. --markdown writes the table of docs/benchmarks-cpu.md."""
 
 import argparse
 import sys
@@ -21,22 +21,32 @@ def main():
     parser.add_argument("results", nargs="+")
     parser.add_argument("--factor", type=float, default=4, help="that counts as a cliff (4)")
     parser.add_argument("--all", action="store_true", help="print every problem, not only cliffs")
+    parser.add_argument("--markdown", action="store_true", help="a table of what is left, for a page")
     options = parser.parse_args()
     files = [results.load(path) for path in options.results]
     copy_rate = max(file["ceilings"]["copy_bytes_per_second"] for file in files)
     cliffs = 0
     fastest = shortest_times(files)
+    if options.markdown:
+        print("| times a product | us | problem | by |\n|--:|--:|---|---|")
     for family, records in by_family(fastest).items():
         neighbour = records[0]
-        print(f"# {family}: {time(neighbour):.1f} us, {unit_ns(neighbour):.4f} ns a product")
+        if not options.markdown:
+            print(f"# {family}: {time(neighbour):.1f} us, {unit_ns(neighbour):.4f} ns a product")
         for record in records:
             ratio = unit_ns(record) / unit_ns(neighbour)
             explained = time(record) <= max(CALL_US, memory_us(record, copy_rate))
             cliff = ratio > options.factor and not explained
             cliffs += cliff
-            if cliff or options.all:
+            way = f"{record['engine']}/{record.get('way', '')}"
+            if options.markdown:
+                if cliff:
+                    print(f"| {ratio:.1f} | {time(record):.3g} | `{record['problem']}` | {way} |")
+            elif cliff or options.all:
                 print(f"{'cliff' if cliff else '     '} {ratio:6.2f}x {time(record):9.1f} us  {record['problem']}"
-                      f"  {record['engine']}/{record.get('way', '')}")
+                      f"  {way}")
+    if options.markdown:
+        print()
     missing = [r for r in files[0]["records"] if r["problem"] not in fastest]
     for record in missing:
         print(f"not timed: {record['problem']}: {record.get('skipped', '')}")
