@@ -275,7 +275,7 @@ class Arrays(unittest.TestCase):
             import jax.numpy
         except ImportError:
             self.skipTest("no JAX here")
-        with self.assertRaisesRegex(TypeError, "of PyTorch and of JAX"):
+        with self.assertRaisesRegex(TypeError, "operands of two of PyTorch, JAX and CuPy"):
             faltung.signal.convolve(torch.ones(3), jax.numpy.ones(2))
 
 
