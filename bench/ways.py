@@ -69,7 +69,7 @@ def describe(program, threads):
     cpu = next(device for device in info["devices"] if device["device"] == "cpu")
     plan = ask(program, threads, "explain", "--json", "--device", "cpu", "op=fwd", "dtype=f32", "in=4096", "f=65")
     return {"name": cpu["name"], "record": info["machine"], "instruction_set": plan["facts"]["instruction_set"],
-            "threads": threads, "commit": git("rev-parse", "HEAD"), "compiler": info["compiler"],
+            "clock_ghz": 3.7, "threads": threads, "commit": git("rev-parse", "HEAD"), "compiler": info["compiler"],
             "date": date.today().isoformat()}
 
 
@@ -119,7 +119,7 @@ def take_plan(record, options):
     for way in plan["ways"]:
         name = f"{way['engine']}/{way['way']}"
         if way["supported"]:
-            ways.setdefault(name, {"us": []})["estimate_us"] = way["estimate_us"]
+            ways.setdefault(name, {"us": []})["estimate_us"] = float(f"{way['estimate_us']:.5g}")
 
 
 def time_once(record, options):
@@ -142,7 +142,7 @@ def time_once(record, options):
 
 def write(path, result):
     new = path.with_name(path.name + ".new")
-    lines = ",\n".join(json.dumps(record) for record in result["records"])
+    lines = ",\n".join(json.dumps(record, separators=(",", ":")) for record in result["records"])
     new.write_text(f'{{"machine": {json.dumps(result["machine"])},\n"records": [\n{lines}\n]}}\n')
     os.replace(new, path)
 
