@@ -4,6 +4,7 @@
 
 #include <faltung/error.hpp>
 #include <faltung/machine.hpp>
+#include <faltung/measure.hpp>
 #include <faltung/plan.hpp>
 #include <faltung/threads.hpp>
 #include "cpp/core/engine.hpp"
@@ -44,6 +45,7 @@ std::string explain_for(const Problem& problem, std::string_view machine, std::s
   for (const Candidate& candidate : all) {
     lines += message(&candidate == best ? "  -> " : "     ", candidate.engine);
     lines += candidate.supported ? message('/', candidate.way, ": estimate ", candidate.estimate_us,
+                                           " us, limit ", limit_us(problem, machine, candidate),
                                            " us", choice_of(candidate, problem, machine), '\n')
                                  : message(": ", candidate.reason, '\n');
   }

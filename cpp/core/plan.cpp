@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <faltung/error.hpp>
+#include <faltung/measure.hpp>
 #include "cpp/core/allocator.hpp"
 #include "cpp/core/backend.hpp"
 #include "cpp/core/float_environment.hpp"
@@ -337,12 +338,14 @@ std::string Plan::explain() const {
                   policy(), "\nruns       ", text_of(facts()), "\nworkspace  ", workspace_bytes(),
                   " bytes\nerror      ", to_string(error_bound()), "\n");
   for (const Candidate& candidate : state_->choice.candidates) {
-    text += message(candidate.engine == engine() ? "  -> " : "     ", candidate.engine,
-                    candidate.supported
-                        ? message('/', candidate.way, ": estimate ", candidate.estimate_us, " us",
-                                  measured_text(state_->choice, candidate.engine, candidate.way))
-                        : message(": ", candidate.reason),
-                    "\n");
+    text +=
+        message(candidate.engine == engine() ? "  -> " : "     ", candidate.engine,
+                candidate.supported
+                    ? message('/', candidate.way, ": estimate ", candidate.estimate_us,
+                              " us, limit ", limit_us(state_->problem, state_->device, candidate),
+                              " us", measured_text(state_->choice, candidate.engine, candidate.way))
+                    : message(": ", candidate.reason),
+                "\n");
   }
   return text;
 }

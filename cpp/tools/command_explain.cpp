@@ -52,13 +52,17 @@ double measured_us(const std::vector<MeasuredWay>& known, const Candidate& candi
   return found == known.end() ? 0 : found->us;
 }
 
-Json to_json(const std::vector<Candidate>& candidates, const std::vector<MeasuredWay>& known = {}) {
+// @param limit  of a way, in microseconds
+template <typename Limit>
+Json to_json(const std::vector<Candidate>& candidates, const Limit& limit,
+             const std::vector<MeasuredWay>& known = {}) {
   Json engines = Json::array();
   for (const Candidate& candidate : candidates) {
     Json entry = {{"engine", candidate.engine}, {"supported", candidate.supported}};
     if (candidate.supported) {
       entry["way"] = candidate.way;
       entry["estimate_us"] = candidate.estimate_us;
+      entry["limit_us"] = limit(candidate);
       if (const double us = measured_us(known, candidate); us > 0) entry["measured_us"] = us;
     } else {
       entry["reason"] = candidate.reason;
@@ -66,6 +70,11 @@ Json to_json(const std::vector<Candidate>& candidates, const std::vector<Measure
     engines.push_back(entry);
   }
   return engines;
+}
+
+// Of a way of the plan's device.
+auto limits_of(const Plan& plan) {
+  return [&plan](const Candidate& way) { return limit_us(plan.problem(), plan.device(), way); };
 }
 
 Json to_json(const Plan& plan, const PlanOptions& options) {
@@ -81,7 +90,7 @@ Json to_json(const Plan& plan, const PlanOptions& options) {
           {"error_bound",
            {{"kind", name(plan.error_bound().kind)}, {"constant", plan.error_bound().constant}}},
           {"candidates", to_json(candidates(plan.problem(), plan.device(), options),
-                                 wisdom_of(plan.problem(), plan.device()))}};
+                                 limits_of(plan), wisdom_of(plan.problem(), plan.device()))}};
 }
 
 // Every way of the device's engines: those that serve by their estimates, then the refusals.
@@ -96,7 +105,7 @@ std::vector<Candidate> all_ways(const Plan& plan, const PlanOptions& options) {
 
 Json ways_to_json(const Plan& plan, const PlanOptions& options) {
   const std::vector<Candidate> ways = all_ways(plan, options);
-  Json list = to_json(ways, wisdom_of(plan.problem(), plan.device()));
+  Json list = to_json(ways, limits_of(plan), wisdom_of(plan.problem(), plan.device()));
   for (std::size_t i = 0; i < ways.size(); ++i) list[i]["way"] = ways[i].way;
   return list;
 }
@@ -107,7 +116,9 @@ std::string ways_to_text(const Plan& plan, const PlanOptions& options) {
   for (const Candidate& way : all_ways(plan, options)) {
     const bool chosen = way.engine == plan.engine() && way.way == plan.way();
     text += fmt::format("{}{}/{}: ", chosen ? "  -> " : "     ", way.engine, way.way);
-    text += way.supported ? fmt::format("estimate {:.6g} us", way.estimate_us) : way.reason;
+    text += way.supported ? fmt::format("estimate {:.6g} us, limit {:.6g} us", way.estimate_us,
+                                        limit_us(plan.problem(), plan.device(), way))
+                          : way.reason;
     if (const double us = measured_us(known, way); us > 0) {
       text += fmt::format(", measured {:.6g} us", us);
     }
@@ -137,7 +148,8 @@ std::string choice_of(const Candidate& candidate, std::string_view text) {
   if (!candidate.supported || at == std::string_view::npos) return {};
   constexpr std::string_view comma = " us, ";
   const std::string_view line = text.substr(at, text.find('\n', at) - at);
-  const std::size_t behind = line.find(comma);
+  const std::size_t limit = line.find(comma);
+  const std::size_t behind = limit == std::string_view::npos ? limit : line.find(comma, limit + 1);
   return behind == std::string_view::npos ? "" : std::string(line.substr(behind + comma.size()));
 }
 
@@ -152,7 +164,8 @@ void explain_elsewhere(const Problem& problem, const Options& options) {
   result["engine"] = best->engine;
   result["way"] = best->way;
   result["estimate_us"] = best->estimate_us;
-  result["candidates"] = to_json(all);
+  result["candidates"] =
+      to_json(all, [&](const Candidate& way) { return limit_us(problem, options.machine, way); });
   for (std::size_t i = 0; i < all.size(); ++i) {
     const std::string choice = choice_of(all[i], text);
     if (!choice.empty()) result["candidates"][i]["choice"] = choice;

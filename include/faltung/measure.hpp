@@ -102,4 +102,19 @@ struct Measurement {
 [[nodiscard]] FALTUNG_API std::vector<Candidate> way_candidates(
     const Problem& problem, const Device& device = Device::cpu(), const PlanOptions& options = {});
 
+/// What a way takes at least, in microseconds, by the record of the machine (machine.hpp) and with
+/// all threads: every tensor moved once, at the speed of memory, or of the last cache that holds
+/// all of them (what fits in a second-level cache of the CPU counts nothing); and every product
+/// formed, unless the way is of a kind that forms fewer: transforms, and filters taken apart.
+///
+/// @param way  what candidates() or way_candidates() said of it
+/// @return     0 for a GPU without a record
+[[nodiscard]] FALTUNG_API double limit_us(const Problem& problem, const Device& device,
+                                          const Candidate& way);
+/// The same for a machine that need not be here.
+///
+/// @throws InvalidProblem if there is no machine of that name.
+[[nodiscard]] FALTUNG_API double limit_us(const Problem& problem, std::string_view machine,
+                                          const Candidate& way);
+
 }  // namespace faltung

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include <faltung/error.hpp>
+#include <faltung/measure.hpp>
 #include <faltung/plan.hpp>
 #include <faltung/problem.hpp>
 #include <faltung/threads.hpp>
@@ -195,6 +196,33 @@ TEST_F(Machines, PlansForEveryMachineWithoutIt) {
     EXPECT_GT(direct.estimate_us, min) << name;
     EXPECT_LT(direct.estimate_us, 2 * min + 10) << name;
   }
+}
+
+// Of 64 MiB in and out of memory, and of products that take longer.
+TEST_F(Machines, SayWhatAWayTakesAtLeast) {
+  const CpuMachine cpu = find_cpu_machine("avx512_server").value();
+  const GpuMachine gpu = find_gpu_machine("h200").value();
+  const Problem p = Problem::parse("op=fwd dtype=f32 in=4096x4096 f=3x3 pad=1");
+  const Candidate direct{.engine = "cpu.direct", .way = "in_place"};
+  const Candidate separable{.engine = "cpu.direct", .way = "separable"};
+  set_threads(1);
+  const double memory_us = 1e-3 * p.bytes() / cpu.copy_bytes_per_ns;
+  EXPECT_NEAR(limit_us(p, "avx512_server", direct), memory_us, 1e-9 * memory_us);
+  const Problem long_filter = Problem::parse("op=fwd dtype=f32 in=4096x4096 f=31x31 pad=15");
+  const double products_us = 1e-3 * long_filter.multiply_adds() * cpu.product_ns(DType::f32);
+  EXPECT_NEAR(limit_us(long_filter, "avx512_server", direct), products_us, 1e-9 * products_us);
+  for (const Candidate& way : {separable, Candidate{.engine = "cpu.fft", .way = "transforms"}}) {
+    EXPECT_LT(limit_us(long_filter, "avx512_server", way), 1.01 * memory_us);
+  }
+  const Problem few = Problem::parse("op=fwd dtype=f32 in=1000 f=3");
+  EXPECT_LT(limit_us(few, "avx512_server", separable), 1e-9);
+  const Candidate walk{.engine = "cuda.direct", .way = "walk"};
+  EXPECT_NEAR(limit_us(p, "h200", walk), p.bytes() / gpu.copy_bytes_per_us, 1e-6);
+  EXPECT_THROW((void)limit_us(p, "abacus", direct), InvalidProblem);
+  const double one = limit_us(p, "avx512_server", direct);
+  set_threads(2);
+  EXPECT_NEAR(one / limit_us(p, "avx512_server", direct), 1 + cpu.thread_gain, 1e-9);
+  set_threads(0);
 }
 
 TEST_F(Machines, TellTheCapabilitiesOfTheirInstructionSets) {

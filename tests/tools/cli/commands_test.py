@@ -77,6 +77,8 @@ class Explain(ProgramTest):
             least = min(taken, key=lambda entry: entry["estimate_us"])
             self.assertEqual((plan["engine"], plan["way"]), (least["engine"], least["way"]))
             self.assertNotIn("policy", plan)
+            for entry in taken:
+                self.assertIn(f": estimate {entry['estimate_us']:.6g} us, limit {entry['limit_us']:.6g} us", text)
 
     def test_gpu_that_is_not_here(self):
         result = run("explain", "--machine", "h200", "--json", self.PROBLEM)

@@ -104,6 +104,10 @@ class Wisdom(ProgramTest):
         self.assertEqual(len(shown), len(ways))
         for way in shown:
             self.assertIn("estimate_us" if way["supported"] else "reason", way)
+            self.assertEqual("limit_us" in way, way["supported"])
+        limits = {way["way"]: way["limit_us"] for way in shown if way["supported"]}
+        self.assertGreater(limits["rows"], limits["transforms"])  # that form fewer products
+        self.assertIn(f", limit {limits['rows']:.6g} us", text)
 
     def test_verbose_tells_a_line_an_event(self):
         (self.folder / "p.txt").write_text(OTHER + "\n")
