@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cpp/core/geometry.hpp"
+#include "cpp/core/sum_blocks.hpp"
 #include "cpp/cpu/extended_input.hpp"
 #include "cpp/cpu/flatten.hpp"
 
@@ -146,6 +147,8 @@ std::unique_ptr<Task> SimplerProblem::task(std::unique_ptr<Task> task) const {
 void SimplerProblem::leave_out_taps() {
   Problem& p = problem;
   if (p.pass == Pass::backward_filter) return;
+  // Fewer taps are cut into other blocks.
+  if (keeps_order_in_parts(p) && sum_steps(sum_extents(p)) != sum_extents(p)) return;
   std::vector<IdleTaps> idle;
   bool constants = false;
   for (const Axis& axis : p.axes) {
@@ -195,7 +198,7 @@ void SimplerProblem::join_channels() {
   Problem& p = problem;
   const std::int64_t taps = element_count(filter_extents(p));
   const std::int64_t group_inputs = p.in_channels / p.groups;
-  if (taps == 1 || !std::ranges::all_of(p.axes, is_covered)) return;
+  if (taps == 1 || keeps_order_in_parts(p) || !std::ranges::all_of(p.axes, is_covered)) return;
   if (p.pass == Pass::backward_data && p.epilogue.bias) return;  // one for each channel
   if (p.groups > 1 && p.layout == Layout::channels_last) return;
   if (p.flip && group_inputs > 1) return;

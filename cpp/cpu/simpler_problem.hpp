@@ -7,6 +7,13 @@
 
 namespace faltung {
 
+/// Whether sums are those of a filter on single images. Of an image that is filtered in parts, with
+/// the elements around each, the parts have the bits of the whole (faltung.dask): extents must not
+/// change the order of such sums.
+[[nodiscard]] inline bool keeps_order_in_parts(const Problem& p) {
+  return p.in_channels == p.groups && p.out_channels == p.groups;
+}
+
 /// A problem with the same results that the kernels know better, and what its operands are. So what
 /// differs from a common problem in its form alone is as fast as that one:
 ///

@@ -12,6 +12,7 @@
 #include "cpp/core/extended_axis.hpp"
 #include "cpp/core/geometry.hpp"
 #include "cpp/core/order.hpp"
+#include "cpp/cpu/simpler_problem.hpp"
 
 namespace faltung::direct {
 namespace {
@@ -186,6 +187,10 @@ Problem with_long_rows(const Problem& p) {
       lanes_for_one(p, q.axes.back().output()) < gain * lanes_for_one(p, outputs)) {
     return q;
   }
+  const bool later_taps =
+      std::any_of(q.axes.begin() + static_cast<std::ptrdiff_t>(longest) + 1, q.axes.end(),
+                  [](const Axis& axis) { return axis.filter > 1; });
+  if (keeps_order_in_parts(p) && later_taps && q.axes[longest].filter > 1) return q;
   std::vector<std::size_t> order;
   for (std::size_t a = 0; a < q.rank(); ++a) {
     if (a != longest) order.push_back(a);

@@ -7,6 +7,7 @@
 #include "cpp/core/machine.hpp"
 #include "cpp/cpu/error_terms.hpp"
 #include "cpp/cpu/extended_input.hpp"
+#include "cpp/cpu/simpler_problem.hpp"
 
 namespace faltung::direct {
 namespace {
@@ -61,7 +62,7 @@ bool is_for_dots(const Problem& p) {
   if (!q || q->axes.back().filter < min_taps) return false;
   if (q->rank() > p.rank()) return has_rows_in_place(*q);
   const Axis& axis = q->axes.back();
-  return axis.output() <= few_outputs || axis.stride >= wide_stride;
+  return (axis.output() <= few_outputs && !keeps_order_in_parts(p)) || axis.stride >= wide_stride;
 }
 
 bool has_rows_in_place(const Problem& p) {
