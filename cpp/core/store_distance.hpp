@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -8,7 +9,8 @@
 namespace faltung {
 
 /// How far `value` is from the nearest number that the store makes `integer`, an element of `type`:
-/// 0 if it is one itself. What a floating sum that became this integer erred by at least.
+/// 0 if it is one itself. What a floating sum that became this integer erred by at least. One that a
+/// double does not hold, as -5 wrapped to 64 bits, may be any that the double stands for.
 inline double store_distance(double value, double integer, DType type, StoreRule rule) {
   const double modulus = std::ldexp(1.0, static_cast<int>(8 * size_of(type)));
   const double low = is_signed(type) ? -modulus / 2 : 0;
@@ -27,9 +29,12 @@ inline double store_distance(double value, double integer, DType type, StoreRule
     below = whole > 0 ? 0 : 1;
     above = whole < 0 ? 0 : 1;
   }
-  if (value < whole - below) return saturates && integer == low ? 0 : whole - below - value;
-  if (value > whole + above) return saturates && integer == high ? 0 : value - whole - above;
-  return 0;
+  if ((value < whole && saturates && integer == low) ||
+      (value > whole && saturates && integer == high)) {
+    return 0;
+  }
+  const double held = std::abs(integer) < 0x1p53 ? 0 : 0x1p-53 * std::abs(integer);
+  return std::max({0.0, whole - below - held - value, value - whole - above - held});
 }
 
 }  // namespace faltung
