@@ -9,8 +9,8 @@
 namespace faltung {
 
 /// How far `value` is from the nearest number that the store makes `integer`, an element of `type`:
-/// 0 if it is one itself. What a floating sum that became this integer erred by at least. One that a
-/// double does not hold, as -5 wrapped to 64 bits, may be any that the double stands for.
+/// 0 if it is one itself. What a floating sum that became this integer erred by at least. One that
+/// a double does not hold, as -5 wrapped to 64 bits, may be any that the double stands for.
 inline double store_distance(double value, double integer, DType type, StoreRule rule) {
   const double modulus = std::ldexp(1.0, static_cast<int>(8 * size_of(type)));
   const double low = is_signed(type) ? -modulus / 2 : 0;
