@@ -164,26 +164,4 @@ inline BandCounts band_counts(const Geometry& g, const BandTiling& t) {
 /// Clocks of a multiprocessor for an mma.sync among other instructions.
 inline double mma_clocks(const GpuMachine& gpu) { return 2048 / (0.96 * gpu.mma_products); }
 
-/// Predicted microseconds of band_kernel; not measured. An mma.sync of 2048 products takes 0.96 of
-/// the rate of mma.sync alone, a wavefront one clock of a multiprocessor; they overlap, and both
-/// overlap with memory. On an H200, beside the targets:
-///
-///     f16 64x144x56x56 3x3     116 MB   34 us (target 33)
-///     f16 64x96x56x56 7x7       77 MB   24 us (35)
-///     f16 64x384x32x32 31x31   101 MB  135 us (350)
-///     bf16 12288x16384 f=4     805 MB  218 us (215), copying alone
-///     bf16 2x4096x8192 f=128   272 MB  114 us (300), rows of y not aligned
-inline double predict_band_us(const GpuMachine& gpu, const Geometry& g, const BandTiling& t,
-                              double bytes) {
-  const BandCounts counts = band_counts(g, t);
-  const double slots = gpu.multiprocessors() * gpu.clock_mhz;
-  const double rounds = std::max(gpu.multiprocessors(), static_cast<double>(t.tiles));
-  // Single elements take 40 instructions to load and 20 to store, counted by hand.
-  const double issue = ((t.x_vectors ? 0 : 40.0 * t.smem_rows * t.pitch) +
-                        (t.y_vectors ? 0 : 20.0 * t.rows * t.cols)) /
-                       128;
-  const double clocks = std::max(counts.wavefronts + issue, counts.mma * mma_clocks(gpu));
-  return gpu.launch_us + std::max(rounds * clocks / slots, bytes / gpu.moved_bytes_per_us());
-}
-
 }  // namespace faltung::cuda::depthwise

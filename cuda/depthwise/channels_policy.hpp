@@ -76,24 +76,4 @@ inline ChannelsTiling channels_tiling(const Geometry& g, int bytes, const GpuLim
   return t;
 }
 
-/// Predicted microseconds of channels_kernel; not measured. A copy of 16 bytes takes 29
-/// instructions (kernel_loops.txt), element by element 25 each, and an output of a word 12 beside
-/// its products, counted by hand; three quarters of the issue slots are taken. The L2 serves what
-/// tiles share.
-inline double predict_channels_us(const GpuMachine& gpu, const Problem& p,
-                                  const ChannelsTiling& t) {
-  const int bytes = static_cast<int>(size_of(p.input));
-  const double tiles = static_cast<double>(t.tiles);
-  const double pixels = static_cast<double>(t.smem_rows) * t.smem_cols;
-  const double copies = pixels * t.words / 4 * (t.x_vectors ? 29 : 25.0 * 16 / bytes);
-  const double outputs = static_cast<double>(t.rows) * t.cols * t.words;
-  const double each = 4.0 / bytes;
-  const double products = outputs * each * t.size * t.size * gpu.slots(DType::f32);
-  const double instructions = tiles * (copies + products + outputs * 12);
-  const double l2 = tiles * (pixels + t.rows * t.cols) * t.words * 4;
-  const double idle = std::max(1.0, gpu.multiprocessors() * t.run / std::max(1.0, tiles));
-  return gpu.launch_us + std::max({idle * instructions / (0.75 * issued_per_us(gpu)),
-                                   l2 / gpu.l2_bytes_per_us, p.bytes() / gpu.moved_bytes_per_us()});
-}
-
 }  // namespace faltung::cuda::depthwise

@@ -140,22 +140,4 @@ inline GradientCounts gradient_mma_counts(const Geometry& g, const GradientTilin
   return counts;
 }
 
-/// Predicted microseconds of gradient_mma_kernel and of the sum of its pieces, as predict_band_us;
-/// not measured.
-inline double predict_gradient_mma_us(const GpuMachine& gpu, const Geometry& g,
-                                      const GradientTiling& t, double bytes) {
-  const GradientCounts counts = gradient_mma_counts(g, t);
-  const double tiles = static_cast<double>(t.tiles) * static_cast<double>(g.channels);
-  const double blocks = static_cast<double>(t.chunks * g.channels * t.grid_groups);
-  const double idle = std::max(1.0, gpu.multiprocessors() / std::max(1.0, blocks));
-  // Single elements take 40 instructions to load, counted by hand.
-  const double issue = ((t.x_vectors ? 0 : 40.0 * t.x_size) + (t.y_vectors ? 0 : 40.0 * t.y_size)) /
-                       128 * t.grid_groups;
-  const double clocks =
-      tiles * std::max(counts.wavefronts + issue, counts.mma * mma_clocks(gpu)) + counts.end;
-  const double slots = gpu.multiprocessors() * gpu.clock_mhz;
-  return gpu.launch_us + idle * std::max(clocks / slots, bytes / gpu.moved_bytes_per_us()) +
-         predict_gradient_sum_us(gpu, g, t.chunks, 4);
-}
-
 }  // namespace faltung::cuda::depthwise

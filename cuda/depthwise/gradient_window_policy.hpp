@@ -53,24 +53,4 @@ inline GradientRuns gradient_window_runs(const Geometry& g, const WindowTiling& 
   return runs;
 }
 
-/// Predicted microseconds of gradient_window_kernel and the sum of its pieces, as
-/// predict_window_us; not measured. On an H200:
-///
-///     f32 64x192x28x28 7x7    77 MB    472e6 products   39 us
-inline double predict_gradient_window_us(const GpuMachine& gpu, const Problem& p, const Geometry& g,
-                                         const WindowTiling& t) {
-  const GradientRuns runs = gradient_window_runs(g, t);
-  const double blocks = static_cast<double>(runs.chunks) * static_cast<double>(g.channels);
-  const double idle = std::max(1.0, gpu.multiprocessors() / std::max(1.0, blocks));
-  // Lanes are added by five shuffles and sums for each tap.
-  const double ends = blocks * static_cast<double>(divide_up(t.threads(), 32)) * 10.0 *
-                      static_cast<double>(g.taps());
-  const double instructions = issued_per_us(gpu) / 32;  // of warps
-  return gpu.launch_us +
-         predict_gradient_sum_us(gpu, g, runs.chunks, static_cast<double>(size_of(p.input))) +
-         idle * (std::max((window_products(g, t) + window_singles(g, t)) / window_rate(gpu, p),
-                          window_again(g, t) * p.bytes() / gpu.moved_bytes_per_us()) +
-                 ends / instructions);
-}
-
 }  // namespace faltung::cuda::depthwise

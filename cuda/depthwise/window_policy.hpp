@@ -142,17 +142,4 @@ inline double window_again(const Geometry& g, const WindowTiling& t) {
   return (1 + halo) / 2;
 }
 
-/// Predicted microseconds of window_kernel; not measured. On an H200:
-///
-///     f32 64x192x28x28 7x7          77 MB    472e6 products   32 us (target 26)
-///     f32 8x64x32x56x56 3x3x3      411 MB   1387e6           118 us (125), copying alone
-inline double predict_window_us(const GpuMachine& gpu, const Problem& p, const Geometry& g,
-                                const WindowTiling& t) {
-  const double idle =
-      std::max(1.0, gpu.multiprocessors() / static_cast<double>(window_blocks(g, t)));
-  return gpu.launch_us +
-         idle * std::max((window_products(g, t) + window_singles(g, t)) / window_rate(gpu, p),
-                         window_again(g, t) * p.bytes() / gpu.moved_bytes_per_us());
-}
-
 }  // namespace faltung::cuda::depthwise

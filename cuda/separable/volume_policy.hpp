@@ -94,37 +94,4 @@ inline VolumeTiling choose_tiles(const Geometry& g, int accumulator_bytes, bool 
   return s;
 }
 
-/// Predicted microseconds; not measured on a GPU. Rows and columns that neighbours share come from
-/// L2: their blocks walk through the slices in step.
-inline double predict_volume_us(const GpuMachine& gpu, const Geometry& g, const VolumeTiling& s,
-                                DType accumulator, std::size_t x_bytes, std::size_t y_bytes,
-                                Finish finish) {
-  const AxisGeometry& az = g.axis[0];
-  const AxisGeometry& ay = g.axis[1];
-  const AxisGeometry& ax = g.axis[2];
-  const double planes =
-      static_cast<double>(s.tiles) / static_cast<double>(s.tiles_x * s.tiles_y * s.tiles_z);
-  const auto area = [](std::int64_t a, std::int64_t b) {
-    return static_cast<double>(a) * static_cast<double>(b);
-  };
-  const auto inputs = static_cast<double>(az.input + (s.tiles_z - 1) * (az.filter - 1));
-  const double bytes =
-      planes * (inputs * area(ay.input, ax.input) * moved_bytes(ax.x_stride, x_bytes) +
-                static_cast<double>(az.output) * area(ay.output, ax.output) *
-                    moved_bytes(ax.y_stride, y_bytes));
-  const double again = static_cast<double>(s.ring_rows) / s.rows;  // rows that tiles share
-  const bool plain = finish == Finish::plain;
-  const int depth = choose_depth(az.filter, static_cast<int>(size_of(accumulator)), plain);
-  const double terms = again * static_cast<double>(ax.filter) + static_cast<double>(ay.filter) +
-                       static_cast<double>(depth);
-  const double instructions = gpu.slots(accumulator) * terms + other_instructions + 6 +
-                              (plain ? 0 : finishing_instructions(Finish::any));
-  const double outputs =
-      static_cast<double>(s.tiles) * s.cols * s.rows * static_cast<double>(s.depth + az.filter - 1);
-  const double idle = std::max(1.0, gpu.multiprocessors() / static_cast<double>(s.tiles));
-  return gpu.launch_us + factoring_loads * gpu.memory_latency_us +
-         idle * std::max(bytes / gpu.moved_bytes_per_us(),
-                         outputs / 32 * instructions / issued_by_warps(gpu));
-}
-
 }  // namespace faltung::cuda::separable
