@@ -11,6 +11,7 @@
 #include "cpp/core/sum_blocks.hpp"
 #include "cpp/cpu/extended_input.hpp"
 #include "cpp/cpu/flatten.hpp"
+#include "cpp/cpu/layout_strides.hpp"
 
 namespace faltung {
 namespace {
@@ -25,19 +26,11 @@ bool is_empty(const Problem& p) {
              p.axes, [](const Axis& axis) { return axis.input == 0 || axis.output() == 0; });
 }
 
-Strides in_order(Layout layout, const TensorStrides& strides) {
-  Strides all{strides.outer};
-  if (layout == Layout::channels_first) all.push_back(strides.channel);
-  for (const std::int64_t step : strides.spatial) all.push_back(step);
-  if (layout == Layout::channels_last) all.push_back(strides.channel);
-  return all;
-}
-
 void set_strides(Problem& p, const TensorStrides& x, const TensorStrides& w,
                  const TensorStrides& y) {
-  p.x_strides = in_order(p.layout, x);
-  p.w_strides = in_order(p.layout, w);
-  p.y_strides = in_order(p.layout, y);
+  p.x_strides = layout_strides(p.layout, x);
+  p.w_strides = layout_strides(p.layout, w);
+  p.y_strides = layout_strides(p.layout, y);
 }
 
 // Taps at either end of an axis of which no output meets an element.

@@ -11,6 +11,7 @@
 #include "cpp/cpu/direct/lowering.hpp"
 #include "cpp/cpu/direct/ways.hpp"
 #include "cpp/cpu/extended_input.hpp"
+#include "cpp/cpu/layout_strides.hpp"
 
 namespace faltung::direct {
 namespace {
@@ -69,15 +70,6 @@ Axis input_axis(const Axis& axis, const Phase::Part& part) {
       part.first_tap * axis.dilation / axis.stride - b + forward.effective_filter() - 1;
   forward.pad_hi = part.count - 1 + forward.effective_filter() - forward.input - forward.pad_lo;
   return forward;
-}
-
-// In layout order.
-Strides in_order(Layout layout, const TensorStrides& strides) {
-  Strides all{strides.outer};
-  if (layout == Layout::channels_first) all.push_back(strides.channel);
-  for (const std::int64_t step : strides.spatial) all.push_back(step);
-  if (layout == Layout::channels_last) all.push_back(strides.channel);
-  return all;
 }
 
 // They stand beside the zeros between the elements of another axis too.
@@ -182,10 +174,10 @@ Problem forward_problem(const Problem& p, const Phase& phase) {
   }
   const std::int64_t count = element_count(taps);
   q.x_strides = gradient ? p.y_strides : p.x_strides;
-  q.w_strides = in_order(p.layout, {.outer = q.in_channels / p.groups * count,
-                                    .channel = count,
-                                    .spatial = compact_strides(taps)});
-  q.y_strides = in_order(p.layout, to);
+  q.w_strides = layout_strides(p.layout, {.outer = q.in_channels / p.groups * count,
+                                          .channel = count,
+                                          .spatial = compact_strides(taps)});
+  q.y_strides = layout_strides(p.layout, to);
   return q;
 }
 
