@@ -12,15 +12,22 @@
 #include "cpp/core/extended_axis.hpp"
 #include "cpp/core/geometry.hpp"
 #include "cpp/core/order.hpp"
+#ifdef FALTUNG_HAVE_HIGHWAY
+#include "cpp/cpu/direct/phases/interleaved_task.hpp"
+#endif
 #include "cpp/cpu/simpler_problem.hpp"
 
 namespace faltung::direct {
 namespace {
 
+bool is_depthwise(const Problem& p) {
+  return p.groups == p.in_channels && p.groups == p.out_channels;
+}
+
 // A stride alone has phases of its own (PhaseTask), whatever the groups and the sums.
 bool is_forward_in_disguise(const Problem& p) {
   const bool dense = p.groups == 1;
-  const bool depthwise = p.groups == p.in_channels && p.groups == p.out_channels;
+  const bool depthwise = is_depthwise(p);
   if (p.pass != Pass::backward_data || !(dense || depthwise) || is_complex(p.accumulator)) {
     return false;
   }
@@ -58,6 +65,20 @@ Problem as_forward(const Problem& p) {
         axis.dilated_input() + axis.effective_filter() - 1 - back.dilated_input() - back.pad_lo;
   }
   return q;
+}
+
+// A stride of single channels, whose phases InterleavedTask sums side by side.
+bool has_interleaved_phases(const Problem& p) {
+#ifdef FALTUNG_HAVE_HIGHWAY
+  return p.pass == Pass::backward_data && is_depthwise(p) && !is_complex(p.accumulator) &&
+         std::ranges::none_of(
+             p.axes,
+             [](const Axis& axis) { return sends_back(axis.below) || sends_back(axis.above); }) &&
+         is_interleaved(as_forward(p));
+#else
+  static_cast<void>(p);
+  return false;
+#endif
 }
 
 bool needs_32_bits(const Problem& p) {
@@ -155,7 +176,7 @@ bool sends_back(const Boundary& boundary) {
 }
 
 Problem lowered(const Problem& p) {
-  Problem q = is_forward_in_disguise(p) ? as_forward(p) : p;
+  Problem q = is_forward_in_disguise(p) || has_interleaved_phases(p) ? as_forward(p) : p;
   // The order of the axes is that of the sums.
   if (const auto order = memory_order(q); !order.empty() && !needs_order(q)) {
     q = with_axes(q, order);

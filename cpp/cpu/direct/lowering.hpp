@@ -9,6 +9,7 @@ namespace faltung::direct {
 ///
 ///     backward_data  without frames, and without stride unless its input is dilated, is a forward
 ///                    problem, its filter reversed, its channels exchanged, stride and dilation too
+///                    also a stride of single channels, where InterleavedTask serves that problem
 ///     axes           are taken in the order of memory, from slow to fast, where x and y agree
 ///     i64 sums       whose result wraps at 32 bits need only 32 bits
 [[nodiscard]] Problem lowered(const Problem& p);

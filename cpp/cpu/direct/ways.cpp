@@ -12,6 +12,7 @@
 #include "cpp/cpu/direct/in_place/in_place_policy.hpp"
 #include "cpp/cpu/direct/in_place/in_place_task.hpp"
 #include "cpp/cpu/direct/layers/layer_task.hpp"
+#include "cpp/cpu/direct/phases/interleaved_task.hpp"
 #include "cpp/cpu/direct/phases/phase_task.hpp"
 #include "cpp/cpu/direct/phases/polyphase_task.hpp"
 #include "cpp/cpu/direct/separable/separable_task.hpp"
@@ -149,6 +150,13 @@ constexpr DirectWay all_ways[] = {
       .us = rate_us,
       .make = make<PolyphaseTask, float, double, Complex64, Complex128>,
       .taken = Taken::if_faster}},
+    way<InterleavedTask, float, double>(
+        "interleaved",
+        "input dilation and data gradients with a stride, one input channel in a group, f32 or "
+        "f64, "
+        "1-D to 3-D, with zeros beyond the boundary, at most 4 between neighbours of a row and 64 "
+        "taps, no stride along rows, on AVX-512 and AVX2",
+        interleaved_us),
     way<PhaseTask, float, double, Complex64, Complex128, Int>(
         "phases",
         "data gradients with a stride, in groups or complex, and other forward problems with input "
