@@ -2,6 +2,7 @@
 #include <complex>
 #include <cstdint>
 #include <numbers>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -16,10 +17,12 @@
 #include "cpp/frontend/execution.hpp"
 #include "cpp/frontend/restoration_rules.hpp"
 #include "cpp/frontend/signal_lowering.hpp"
+#include "cpp/frontend/wiener_spectrum.hpp"
 
-// Wiener's filter is one convolution of the image, which continues periodically, by a filter as
-// large as the image. That filter is designed on the CPU in f64; the convolution runs where the
-// image lies, by whatever engine is fastest.
+// Wiener's filter multiplies the spectrum of an image that continues periodically. On the CPU that
+// is what happens (wiener_spectrum.hpp). Elsewhere, and where a call asks for an engine or for what
+// spectra do not keep, it is one convolution, by a filter as large as the image: designed on the
+// CPU in f64, and run where the image lies, by whatever engine is fastest.
 namespace faltung::image {
 namespace {
 
@@ -182,17 +185,22 @@ Tensor designed(const ConstTensorView& x, const ConstTensorView& psf,
   return filter;
 }
 
+Tensor by_convolution(const ConstTensorView& x, const ConstTensorView& psf,
+                      const WienerOptions& options) {
+  const FloatEnvironment environment;
+  const Tensor filter = designed(x, psf, options);
+  std::vector<std::int64_t> origins;  // at the filter's first element
+  for (const std::int64_t extent : x.shape) origins.push_back(-(extent / 2));
+  return convolve(x, filter, {.boundary = Boundary::wrap(), .origin = origins, .run = options.run});
+}
+
 }  // namespace
 
 Tensor wiener(const ConstTensorView& x, const ConstTensorView& psf, const WienerOptions& options) {
   check(x, psf, options);
   if (element_count(x.shape) == 0) return new_tensor(x.dtype, x.shape, x.device, options.run);
-  const FloatEnvironment environment;
-  const Tensor filter = designed(x, psf, options);
-  std::vector<std::int64_t> origins;  // at the filter's first element
-  for (const std::int64_t extent : x.shape) origins.push_back(-(extent / 2));
-  Tensor y =
-      convolve(x, filter, {.boundary = Boundary::wrap(), .origin = origins, .run = options.run});
+  std::optional<Tensor> found = wiener_by_spectra(x, psf, options);
+  Tensor y = found ? std::move(*found) : by_convolution(x, psf, options);
   if (options.clip) clip(y, options.run);
   return y;
 }

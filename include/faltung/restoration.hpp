@@ -66,7 +66,10 @@ struct WienerOptions {
 /// by its frequency response, where H and R are the Fourier transforms of `psf` and of the measure
 /// of roughness, with element (M - 1) / 2 along each axis at the origin. Frequencies where both
 /// terms are 0 are left out. x continues periodically, so that this is one convolution by a filter
-/// of the size of x: designed on the CPU in f64, and run as `convolve` with Boundary::wrap is.
+/// of the size of x. On the CPU the spectrum of x is multiplied, in f64 whatever its type, with
+/// three transforms of its size. On a GPU, with data that are not finite, and with options that
+/// engines keep (an engine, a limit of memory, elementwise or reproducible results) the filter is
+/// designed on the CPU in f64, and run as `convolve` with Boundary::wrap is.
 ///
 /// @param x    f32 or f64, of rank 1 to 6 and any strides
 /// @param psf  of the same type and rank, with elements, and no longer along any axis; on the CPU

@@ -67,8 +67,8 @@ def wiener(image, psf, balance, reg=None, is_real=True, clip=True):
     is_real : the image is real, and spectra are those of numpy.fft.rfftn; else of fftn.
     clip : bring the result into -1..1.
 
-    The image continues periodically. On a GPU this is one convolution there (`image::wiener` in C++), of real data; on the
-    CPU spectra are multiplied by way of numpy.fft.
+    The image continues periodically. Real data are `image::wiener`'s in C++, where they lie: by spectra on the CPU, by one
+    convolution on a GPU. What is given as a spectrum, and complex images, go by way of numpy.fft.
 
     >>> blurred = np.array([0., 0.2, 0.6, 0.2, 0., 0., 0., 0.])
     >>> wiener(blurred, np.array([0.2, 0.6, 0.2]), 1e-6).round(2) + 0
@@ -76,7 +76,8 @@ def wiener(image, psf, balance, reg=None, is_real=True, clip=True):
     """
     image = _floating(image)
     psf, reg = array_there(psf, "psf"), None if reg is None else array_there(reg, "reg")
-    if not isinstance(image, np.ndarray) and is_real and "c" not in (psf.dtype.kind, getattr(reg, "dtype", psf.dtype).kind):
+    spectrum_shape = (*image.shape[:-1], image.shape[-1] // 2 + 1) if image.ndim else None
+    if is_real and psf.shape != spectrum_shape and "c" not in (psf.dtype.kind, getattr(reg, "dtype", psf.dtype).kind):
         psf, reg = (each if each is None else _floating(each).astype(image.dtype, copy=False) for each in (psf, reg))
         return _core.wiener(image, psf, float(balance), reg, bool(clip))
     image, psf = numpy_array(image, "image"), numpy_array(psf, "psf")

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <new>
+#include <utility>
 
 #include "cpp/core/strided.hpp"
 #include "cpp/cpu/fft/instruction_sets.hpp"
@@ -250,35 +251,45 @@ void Transform<T>::filter(const T* data, const Box& given, const R* filter, T* r
 }
 
 template <typename T>
-std::vector<std::int64_t> Transform<T>::places() const {
-  const auto inverted = [](const std::vector<std::int64_t>& frequencies) {
-    std::vector<std::int64_t> places(frequencies.size());
-    for (std::size_t i = 0; i < places.size(); ++i) {
-      places[static_cast<std::size_t>(frequencies[i])] = static_cast<std::int64_t>(i);
+std::vector<std::vector<std::int64_t>> Transform<T>::axis_places() const {
+  std::vector<std::vector<std::int64_t>> axes;  // of the matrix
+  const auto add = [&](const Line<R>& line, auto&& part) {
+    const std::vector<std::int64_t> frequencies = line.frequencies();
+    std::vector<std::int64_t>& parts = axes.emplace_back(frequencies.size());
+    for (std::size_t place = 0; place < frequencies.size(); ++place) {
+      parts[static_cast<std::size_t>(frequencies[place])] = part(static_cast<std::int64_t>(place));
     }
-    return places;
   };
-  std::vector<std::vector<std::int64_t>> axes;
-  for (const Line<R>& line : column_lines_) axes.push_back(inverted(line.frequencies()));
-  axes.push_back(inverted(row_line_.frequencies()));
+  std::int64_t step = matrix_.slabs() * slab_values_;
+  for (int axis = 0; axis + 1 < matrix_.column_axes; ++axis) {
+    step /= matrix_.column_lengths[axis];
+    add(column_lines_[static_cast<std::size_t>(axis)],
+        [&](std::int64_t place) { return place * step; });
+  }
+  add(column_lines_.back(),
+      [&](std::int64_t row) { return row / lanes_ * matrix_.columns * 2 * lanes_ + row % lanes_; });
+  add(row_line_, [&](std::int64_t column) { return column * 2 * lanes_; });
+  if (lengths_.size() > 1) return axes;
+  std::vector<std::int64_t> places;
+  for (std::int64_t k = 0; k < matrix_.rows * matrix_.columns; ++k) {
+    places.push_back(axes[0][static_cast<std::size_t>(k % matrix_.rows)] +
+                     axes[1][static_cast<std::size_t>(k / matrix_.rows)]);
+  }
+  return {std::move(places)};
+}
+
+template <typename T>
+std::vector<std::int64_t> Transform<T>::places() const {
+  const std::vector<std::vector<std::int64_t>> parts = axis_places();
   Shape numbers = lengths_;
   if (is_real<T>) numbers[numbers.size() - 1] /= 2;
   std::vector<std::int64_t> result;
   for_each_index(numbers, [&](std::int64_t, const Extents& k) {
-    Extents matrix_k = k;
-    if (lengths_.size() == 1) {
-      matrix_k = {k[0] % matrix_.rows};
-      matrix_k.push_back(k[0] / matrix_.rows);
+    std::int64_t place = 0;
+    for (std::size_t axis = 0; axis < k.size(); ++axis) {
+      place += parts[axis][static_cast<std::size_t>(k[axis])];
     }
-    const auto place = [&](std::size_t axis) {
-      return axes[axis][static_cast<std::size_t>(matrix_k[axis])];
-    };
-    std::int64_t slab = 0;
-    const std::size_t last = matrix_k.size() - 1;
-    for (std::size_t a = 0; a + 1 < last; ++a) slab = slab * matrix_.column_lengths[a] + place(a);
-    const std::int64_t row = place(last - 1);
-    result.push_back(slab * slab_values_ +
-                     (row / lanes_ * matrix_.columns + place(last)) * 2 * lanes_ + row % lanes_);
+    result.push_back(place);
   });
   return result;
 }

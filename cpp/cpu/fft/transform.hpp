@@ -85,6 +85,8 @@ class Transform {
   /// times exp(-2 pi i j k / n) along every axis, but on the last one, of n = 2 m real values,
   /// exp(-2 pi i j (k - 1/4) / m). Its imaginary part follows `imaginary_offset` later.
   [[nodiscard]] std::vector<std::int64_t> places() const;
+  /// The same place as a sum of one number for each axis: [axis][k].
+  [[nodiscard]] std::vector<std::vector<std::int64_t>> axis_places() const;
   [[nodiscard]] std::int64_t imaginary_offset() const { return lanes_; }
 
  private:
