@@ -6,16 +6,19 @@ are conjugated as PyTorch's gradients are: conv_input conjugates w, and conv_wei
 without that, and with a bias.
 
 Paddings are (before, after) for each axis, one after the other.
+
+PyTorch has had gradients of registered operators since 2.4. Before that they are functions of its tape alone, which
+torch.compile and torch.export cannot see into.
 """
 
 import contextlib
+import types
 
 import torch
 
 from . import _core
 
-if not hasattr(torch.library, "register_autograd"):
-    raise ImportError(f"faltung.torch needs PyTorch 2.4 or later; this is {torch.__version__}")
+REGISTERED = hasattr(torch, "library") and hasattr(torch.library, "register_autograd")
 
 
 class Refused(_core.InvalidProblem, RuntimeError):
@@ -29,17 +32,6 @@ def refusals_of_torch(name):
         yield
     except ValueError as error:
         raise Refused(f"{name}: {error}") from None
-
-
-_library = torch.library.Library("faltung", "DEF")
-operators = torch.ops.faltung
-
-_GEOMETRY = "SymInt[] stride, SymInt[] padding, SymInt[] dilation, SymInt groups"
-_library.define(f"conv(Tensor input, Tensor weight, Tensor? bias, {_GEOMETRY}) -> Tensor")
-_library.define(f"conv_input(SymInt[] input_size, Tensor weight, Tensor grad_output, {_GEOMETRY}) -> Tensor")
-_library.define(f"conv_weight(Tensor input, SymInt[] weight_size, Tensor grad_output, {_GEOMETRY}) -> Tensor")
-_library.define("conv_transpose(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, "
-                "SymInt[] output_padding, SymInt groups, SymInt[] dilation) -> Tensor")
 
 
 def _new_conv(input, weight, bias, stride, padding, dilation, groups):
@@ -81,12 +73,12 @@ def _pairs(padding):
 
 
 def _plain(*tensors):
-    """Without the history that DLPack refuses to give away."""
-    return [tensor.detach() for tensor in tensors]
+    """Without what DLPack refuses to give away: histories, and signs of elements or their parts not yet applied."""
+    return [tensor.detach().resolve_conj().resolve_neg() for tensor in tensors]
 
 
 def _compact(bias):
-    return None if bias is None else bias.detach().contiguous()
+    return None if bias is None else _plain(bias)[0].contiguous()
 
 
 def _run(name, result, compute):
@@ -178,14 +170,44 @@ def _conv_transpose_backward(ctx, grad):
             _gradient_of_bias(grad) if needed[2] else None, *[None] * 5)
 
 
-def _register(name, compute, new, save, backward):
-    for key in "CPU", "CUDA":
-        _library.impl(name, compute, key)
-    torch.library.register_fake(f"faltung::{name}", new, lib=_library)
-    torch.library.register_autograd(f"faltung::{name}", backward, setup_context=save, lib=_library)
+_PARTS = {
+    "conv": (_conv, _new_conv, _save_conv, _conv_backward),
+    "conv_input": (_conv_input, _new_input, _save_conv_input, _conv_input_backward),
+    "conv_weight": (_conv_weight, _new_weight, _save_conv_weight, _conv_weight_backward),
+    "conv_transpose": (_conv_transpose, _new_conv_transpose, _save_conv_transpose, _conv_transpose_backward),
+}
 
 
-_register("conv", _conv, _new_conv, _save_conv, _conv_backward)
-_register("conv_input", _conv_input, _new_input, _save_conv_input, _conv_input_backward)
-_register("conv_weight", _conv_weight, _new_weight, _save_conv_weight, _conv_weight_backward)
-_register("conv_transpose", _conv_transpose, _new_conv_transpose, _save_conv_transpose, _conv_transpose_backward)
+def _registered():
+    library = torch.library.Library("faltung", "DEF")
+    geometry = "SymInt[] stride, SymInt[] padding, SymInt[] dilation, SymInt groups"
+    library.define(f"conv(Tensor input, Tensor weight, Tensor? bias, {geometry}) -> Tensor")
+    library.define(f"conv_input(SymInt[] input_size, Tensor weight, Tensor grad_output, {geometry}) -> Tensor")
+    library.define(f"conv_weight(Tensor input, SymInt[] weight_size, Tensor grad_output, {geometry}) -> Tensor")
+    library.define("conv_transpose(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, "
+                   "SymInt[] output_padding, SymInt groups, SymInt[] dilation) -> Tensor")
+    for name, (compute, new, save, backward) in _PARTS.items():
+        for key in "CPU", "CUDA":
+            library.impl(name, compute, key)
+        torch.library.register_fake(f"faltung::{name}", new, lib=library)
+        torch.library.register_autograd(f"faltung::{name}", backward, setup_context=save, lib=library)
+    return library
+
+
+def _on_the_tape(compute, save, backward):
+
+    def forward(ctx, *inputs):
+        output = compute(*inputs)
+        save(ctx, inputs, output)
+        return output
+
+    parts = {"forward": staticmethod(forward), "backward": staticmethod(backward)}
+    return type(compute.__name__.lstrip("_"), (torch.autograd.Function, ), parts).apply
+
+
+if REGISTERED:
+    _library = _registered()  # which they live as long as
+    operators = torch.ops.faltung
+else:
+    operators = types.SimpleNamespace(
+        **{name: _on_the_tape(compute, save, backward) for name, (compute, _, save, backward) in _PARTS.items()})

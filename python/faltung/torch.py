@@ -7,7 +7,8 @@ dictionaries are the same. ``replace(model)`` puts them in the place of a model'
 take as they are; the gradient of each is another of them.
 
 Tensors are in the memory of the CPU or of CUDA devices, of any strides, and are not copied; on a device work goes into its
-current stream. PyTorch 2.4 or later is needed.
+current stream. PyTorch 1.13 or later is needed, and 2.4 or later where torch.compile and torch.export are to take the
+operators: until then they have gradients as they run, and no others.
 
 >>> x, layer = torch.ones(1, 2, 4, 4), Conv2d(2, 3, 3, padding=1)
 >>> layer(x).shape

@@ -1,6 +1,7 @@
 """faltung.torch beside PyTorch: its own samples of these functions (OpInfo), gradients, layers, compilation.
 
-PyTorch is in no requirements file, for its size: without it this test is skipped, and says so. All samples must pass.
+Any PyTorch from 1.13, which is that of Debian 12; before 2.4 nothing is compiled or exported. Without one this test is
+skipped, and says so. All samples must pass.
 """
 
 import copy
@@ -9,14 +10,20 @@ import io
 import math
 import pickle
 import sys
+import types
 import unittest
 import warnings
+
+try:
+    import expecttest  # which PyTorch derives its own test cases from, and Debian has not
+except ImportError:
+    sys.modules["expecttest"] = types.SimpleNamespace(ACCEPT=False, TestCase=unittest.TestCase)
 
 try:
     import torch
     from torch.testing._internal.common_methods_invocations import op_db
 except ImportError as error:
-    print(f"FALTUNG.TORCH: NOT RUN ({error}; with PyTorch 2.4 or later in another environment: "
+    print(f"FALTUNG.TORCH: NOT RUN ({error}; install Debian's python3-torch, or with PyTorch in another environment: "
           "FALTUNG_PYTHON=that/bin/python ctest -R python.torch)")
     sys.exit(77)
 
@@ -26,7 +33,7 @@ from torch.nn import functional
 
 import faltung.torch
 import stubs
-from faltung._torch_ops import operators
+from faltung._torch_ops import REGISTERED, operators
 
 OPERATIONS = [op for op in op_db if op.name.startswith("nn.functional.conv")]
 
@@ -77,7 +84,7 @@ class Samples(unittest.TestCase):
                     self.assertTrue(bool(((wide(y) - exact).abs() <= bound(theirs, sample, exact)).all()), sample)
                 passed += 1
         print(f"PyTorch {torch.__version__}, OpInfo samples: {passed} of {total} pass")
-        self.assertGreater(total, 500)
+        self.assertGreater(total, 300)
 
     def test_errors(self):
         total = 0
@@ -91,7 +98,7 @@ class Samples(unittest.TestCase):
                     getattr(faltung.torch, op.name.rpartition(".")[2])(sample.input, *sample.args, **sample.kwargs)
                 self.assertIsInstance(refused.exception, faltung.InvalidProblem)
         print(f"PyTorch {torch.__version__}, OpInfo error inputs: {total} of {total} are refused")
-        self.assertGreater(total, 20)
+        self.assertGreater(total, 20 if REGISTERED else 3)  # that many has PyTorch 1.13
 
     def test_gradients(self):
         counts = {}
@@ -205,6 +212,7 @@ class Layers(unittest.TestCase):
         self.assertAlmostEqual(losses[0], losses[1], delta=1e-12)
 
 
+@unittest.skipUnless(REGISTERED, f"PyTorch {torch.__version__} has no gradients of registered operators")
 class Compilation(unittest.TestCase):
     def test_operators_are_sound(self):
         """PyTorch's own checks: schema, registration of gradients, shapes without data, dynamic shapes."""
