@@ -53,6 +53,10 @@ set(FALTUNG_CUDA_ENGINE_SOURCES
     cuda/im2col/im2col_task.cu
     cuda/im2col/products.cpp
     cuda/masked/masked.cu
+    cuda/rank/rank_extremes.cu
+    cuda/rank/rank_lowering.cpp
+    cuda/rank/rank_select.cu
+    cuda/rank/rank_task.cpp
     cuda/separable/separable_engine.cu
     cuda/separable/separable_f32.cu
     cuda/separable/separable_f64.cu

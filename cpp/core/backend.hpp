@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include <faltung/device.hpp>
 #include <faltung/libraries.hpp>
 #include "cpp/core/masked_passes.hpp"
+#include "cpp/core/rank_window.hpp"
 
 namespace faltung {
 
@@ -49,6 +51,10 @@ class DeviceBackend {
 
   /// The elementwise passes of masked convolution.
   [[nodiscard]] virtual const masked::Passes& masked_passes() const = 0;
+
+  /// A filter of real x into y, of the same type, neither of them empty; their data are not read.
+  [[nodiscard]] virtual std::unique_ptr<rank::Task> make_rank_task(
+      const ConstTensorView& x, const TensorView& y, const rank::Window& window) const = 0;
 };
 
 [[nodiscard]] const DeviceBackend& cuda_backend();

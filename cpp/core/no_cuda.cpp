@@ -33,6 +33,10 @@ class NoCuda final : public DeviceBackend {
     throw DeviceError(reason);
   }
   const masked::Passes& masked_passes() const override { throw DeviceError(reason); }
+  std::unique_ptr<rank::Task> make_rank_task(const ConstTensorView&, const TensorView&,
+                                             const rank::Window&) const override {
+    throw DeviceError(reason);
+  }
 };
 
 }  // namespace

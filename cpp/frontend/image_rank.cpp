@@ -1,9 +1,11 @@
 #include <cmath>
+#include <memory>
 #include <numeric>
 #include <utility>
 
 #include <faltung/error.hpp>
 #include <faltung/rank.hpp>
+#include "cpp/core/backend.hpp"
 #include "cpp/core/float_environment.hpp"
 #include "cpp/core/message.hpp"
 #include "cpp/core/problem_rules.hpp"
@@ -161,19 +163,28 @@ void check_rank_call(const Steps& steps) {
   }
   rules::check_strides("x", x, false);
   rules::check_strides("y", y, true);
-  if (x.device.kind != DeviceKind::cpu) {
-    throw NoEngine(message("rank filters run on the cpu only, x is on ", x.device,
-                           "; copy it with Tensor::to(Device::cpu())"));
-  }
 }
 
-Step rank_step(Place to, rank::Window window) {
+Step rank_step(const Steps& steps, Place to, rank::Window window) {
   Step step{.from = Place::x, .to = to, .what = "rank of windows"};
-  step.run = [window = std::move(window)](const ConstTensorView& x, const TensorView& y,
-                                          const Stream&, const Workspace&) {
-    const FloatEnvironment environment;
-    rank::filter(x, y, window);
-  };
+  const TensorView y = steps.view(to);
+  if (y.device.kind == DeviceKind::cpu) {
+    step.run = [window = std::move(window)](const ConstTensorView& in, const TensorView& out,
+                                            const Stream&, const Workspace&) {
+      const FloatEnvironment environment;
+      rank::filter(in, out, window);
+    };
+    return step;
+  }
+  if (element_count(y.shape) == 0) {
+    step.run = [](const auto&...) {};
+    return step;
+  }
+  const std::shared_ptr<const rank::Task> task =
+      cuda_backend().make_rank_task(steps.x(), y, window);
+  step.workspace_bytes = task->workspace_bytes();
+  step.run = [task](const ConstTensorView& in, const TensorView& out, const Stream& stream,
+                    const Workspace& workspace) { task->run(in, out, stream, workspace); };
   return step;
 }
 
@@ -186,10 +197,10 @@ auto ranks(const RankOptions& options, RankOf rank_of) {
     rank::Window window = window_of(steps.x(), options);
     window.rank = rank_of(window.members);
     if (steps.x().dtype == steps.y().dtype) {
-      return steps.add(rank_step(Place::y, std::move(window)));
+      return steps.add(rank_step(steps, Place::y, std::move(window)));
     }
     steps.set_between(steps.x().dtype);
-    steps.add(rank_step(Place::first, std::move(window)));
+    steps.add(rank_step(steps, Place::first, std::move(window)));
     add_copy(steps, Place::first, Place::y, call);
   };
 }

@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "cuda/masked/masked.hpp"
+#include "cuda/rank/rank.hpp"
 #include "cuda/runtime/architectures.hpp"
 #include "cuda/runtime/device_guard.hpp"
 #include "cuda/runtime/vendor_library.hpp"
@@ -199,6 +200,10 @@ class CudaBackend final : public DeviceBackend {
   }
 
   const masked::Passes& masked_passes() const override { return cuda::masked_passes(); }
+  std::unique_ptr<rank::Task> make_rank_task(const ConstTensorView& x, const TensorView& y,
+                                             const rank::Window& window) const override {
+    return cuda::make_rank_task(x, y, window);
+  }
 };
 
 }  // namespace

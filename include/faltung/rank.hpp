@@ -24,12 +24,12 @@
 ///
 /// Every function comes three times, as those of image.hpp do: one writes into a view of the
 /// caller, one returns a new Tensor, `plan_...` makes a FilterPlan. No window is a convolution, so
-/// there is nothing to lower. `x` has any rank up to 8 and any strides; images lie on the CPU.
-/// Threads as `faltung::threads()` says; results do not depend on them.
+/// there is nothing to lower. `x` has any rank up to 8 and any strides, on the CPU or a GPU, with
+/// the same results. Threads as `faltung::threads()` says; results do not depend on them.
 ///
 /// Errors. All throw InvalidProblem for an option that breaks its rule, for complex data, for a
-/// result view whose shape is not that of `x`, and for overlapping memory; NoEngine for images on
-/// other devices; DeviceError if memory runs out.
+/// result view whose shape is not that of `x`, and for overlapping memory; DeviceError if memory
+/// runs out.
 namespace faltung::image {
 
 /// For the rank filters. Give `size` or `footprint`.

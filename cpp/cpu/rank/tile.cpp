@@ -6,7 +6,6 @@
 
 #include <faltung/error.hpp>
 #include "cpp/core/boundary_map.hpp"
-#include "cpp/core/element.hpp"
 #include "cpp/core/message.hpp"
 #include "cpp/core/strided.hpp"
 
@@ -55,13 +54,6 @@ void grow(const std::vector<TileAxis>& axes, const BoxWish& wish, std::int64_t s
     if (heaviest == 0) return;
     box = best;
   }
-}
-
-template <typename T>
-Key<T> constant_key(const Boundary& boundary) {
-  if (boundary.kind != BoundaryKind::constant) return key_of(T{});
-  // The value is one of an integer type's, and may lie beyond double's whole numbers only as such.
-  return key_of(store_element<T>(boundary.value.real(), StoreRule{}));
 }
 
 // Where the positions that a tile reaches along one axis lie in x.

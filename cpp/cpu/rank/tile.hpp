@@ -5,7 +5,7 @@
 
 #include <faltung/boundary.hpp>
 #include <faltung/tensor.hpp>
-#include "cpp/cpu/rank/key.hpp"
+#include "cpp/core/rank_key.hpp"
 
 /// Boxes of results with the elements that their windows reach, as keys: what the ways work on, so
 /// that none of them knows of strides, boundaries and types.

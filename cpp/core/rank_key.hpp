@@ -6,7 +6,9 @@
 #include <limits>
 #include <type_traits>
 
+#include <faltung/boundary.hpp>
 #include <faltung/dtype.hpp>
+#include "cpp/core/element.hpp"
 
 /// Elements as unsigned integers in the same order, so that every type is ranked by comparing
 /// integers of its width:
@@ -71,6 +73,14 @@ constexpr T value_of(Key<T> key) noexcept {
     const auto flip = static_cast<Bits>((key & F::sign) != 0 ? F::sign : ~Bits{0});
     return std::bit_cast<T>(static_cast<Bits>(key ^ flip));
   }
+}
+
+/// What stands where a boundary holds no element of x.
+template <typename T>
+Key<T> constant_key(const Boundary& boundary) {
+  if (boundary.kind != BoundaryKind::constant) return key_of(T{});
+  // The value is one of an integer type's, and may lie beyond double's whole numbers only as such.
+  return key_of(store_element<T>(boundary.value.real(), StoreRule{}));
 }
 
 }  // namespace faltung::rank
