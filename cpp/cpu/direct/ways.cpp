@@ -15,6 +15,7 @@
 #include "cpp/cpu/direct/phases/interleaved_task.hpp"
 #include "cpp/cpu/direct/phases/phase_task.hpp"
 #include "cpp/cpu/direct/phases/polyphase_task.hpp"
+#include "cpp/cpu/direct/pointwise/pointwise_task.hpp"
 #include "cpp/cpu/direct/separable/separable_task.hpp"
 #include "cpp/cpu/direct/stencil/stencil_task.hpp"
 #include "cpp/cpu/simd/cpu_target.hpp"
@@ -116,6 +117,12 @@ constexpr DirectWay all_ways[] = {
     way<Int16Panels, Int>("panels_i16",
                           "as panels, input and filter of type i8, u8 or i16, sums in i32",
                           panels_us<2>),
+    ordered_way<PointwiseTask, float, double>(
+        "pointwise",
+        "forward, one tap and stride 1, 2 to 511 input channels and at most 16 output channels in "
+        "a group, 8 with rows of less than 64 places, f32 or f64, neighbours of a row side by side "
+        "in memory, on AVX-512 and AVX2",
+        pointwise_us, KeepsOrder::if_fused),
     ordered_way<PanelTask, float, double>(
         "panels",
         "forward, 1-D to 3-D, f32 or f64 sums, at least 32 output "
@@ -232,7 +239,7 @@ const DirectWay* choose_direct_way(const Problem& p, std::string_view wanted,
 
 #ifdef FALTUNG_HAVE_HIGHWAY
 const DirectWay* forward_way(const Problem& p) {
-  constexpr std::size_t first = 2, count = 9;
+  constexpr std::size_t first = 2, count = 10;
   static_assert(all_ways[first].name == "depthwise");
   static_assert(all_ways[first + count - 1].name == "stencil");
   return choose_way(ways().subspan(first, count), p);
