@@ -1,6 +1,7 @@
 #include "cpp/frontend/image_masked.hpp"
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -56,6 +57,19 @@ std::optional<masked::Bands> bands_of(const masked::Taps& taps, const FilterPass
   return b;
 }
 
+// Of a line or an image whose axes have their own order in the filter.
+std::optional<std::array<masked::WindowAxis, 2>> window_axes(const FilterPass& pass,
+                                                             const Shape& x) {
+  std::array<masked::WindowAxis, 2> axes;
+  if (x.empty() || x.size() > 2) return {};
+  for (std::size_t r = 0; r < pass.axes.size(); ++r) {
+    const PassAxis& axis = pass.axes[r];
+    if (r > 0 && pass.axes[r - 1].axis > axis.axis) return {};
+    axes[axis.axis + 2 - x.size()] = {pass.w.shape[r], axis.pad_lo, axis.boundary};
+  }
+  return axes;
+}
+
 }  // namespace
 
 FilterPass pass_of_weights(FilterPass pass) {
@@ -101,6 +115,10 @@ MaskedImage masked_image(Kind kind, const ConstTensorView& x, const ConstTensorV
   counts.w = m.taps.ones;
   const bool local = m.data.plan->error_bound().kind != ErrorBound::Kind::normwise;
   if (cut == masked::Cut::bands && x.device.kind == DeviceKind::cpu && local && m.taps.divides) {
+    if (const auto axes = window_axes(made.pass, x.shape)) {
+      m.windows = masked::windows_of(m, x.shape, x.shape, *axes, made.pass.flip);
+      if (m.windows) return made;
+    }
     m.bands = bands_of(m.taps, made.pass, weights, counts, image, call);
     if (m.bands) return made;
   }

@@ -9,6 +9,7 @@
 #include "cpp/frontend/filter_steps.hpp"
 #include "cpp/frontend/masked_bands.hpp"
 #include "cpp/frontend/masked_numbers.hpp"
+#include "cpp/frontend/masked_windows.hpp"
 
 namespace faltung::masked {
 
@@ -94,9 +95,10 @@ struct Masked {
   Execution run;
   Device device = Device::cpu();  ///< of x; elsewhere runs look at no data
   /// Of x times its weights, of the weights, and of what counts, to images of y's shape. The last
-  /// two are there if `taps` says so, and there are no bands.
+  /// two are there if `taps` says so, and there are neither windows nor bands.
   Step data, divisors, counts;
-  /// For the same, if that is faster.
+  /// For the same, where one of them serves.
+  std::optional<Windows> windows = {};
   std::optional<Bands> bands = {};
 };
 

@@ -1,5 +1,5 @@
 // The sums of a masked convolution, and what becomes of them: of a whole image at once, or by
-// bands.
+// windows or bands.
 
 #include <algorithm>
 #include <cmath>
@@ -245,7 +245,10 @@ void add_masked(Steps& steps, Masked masked) {
   prepare_passes(*kept);
   const Whole whole(*kept, x, y);
   step.parts = {kept->data.plan};
-  if (kept->bands) {
+  if (kept->windows) {
+    step.what = "quotients of sums and weights, in windows";
+    step.workspace_bytes = std::max(whole.plain_bytes(y.shape), windows_bytes(*kept));
+  } else if (kept->bands) {
     for (const auto* pass : {&kept->bands->data, &kept->bands->divisors, &kept->bands->counts}) {
       if (*pass) step.parts.push_back((*pass)->plan());
     }
@@ -258,10 +261,12 @@ void add_masked(Steps& steps, Masked masked) {
   step.run = [kept, x](const ConstTensorView& from, const TensorView& to, const Stream& stream,
                        const Workspace& workspace) {
     const Whole all(*kept, x, to);
-    if (!kept->bands) {
+    if (!kept->bands && !kept->windows) {
       all.run(from, to, stream, workspace);
     } else if (is_read_as_it_is(*kept, from)) {
       all.run_plain(from, to, stream, workspace);
+    } else if (kept->windows) {
+      run_windows(*kept, from, to, workspace);
     } else {
       run_bands(*kept, from, to, stream, workspace);
     }

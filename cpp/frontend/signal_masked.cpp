@@ -1,5 +1,6 @@
 #include "cpp/frontend/signal_masked.hpp"
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -103,6 +104,17 @@ std::optional<masked::Bands> bands_of(const masked::Taps& taps, Problem problem,
   return b;
 }
 
+// Of a line or an image; outside is nothing.
+std::optional<std::array<masked::WindowAxis, 2>> window_axes(const Problem& problem,
+                                                             const Shape& x) {
+  std::array<masked::WindowAxis, 2> axes;
+  if (x.size() > 2 || problem.axes.size() != x.size()) return {};
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    axes[i + 2 - x.size()] = {problem.axes[i].filter, problem.axes[i].pad_lo, Boundary::zero()};
+  }
+  return axes;
+}
+
 }  // namespace
 
 masked::Masked masked_signal(bool correlates, const ConstTensorView& x, const ConstTensorView& k,
@@ -132,8 +144,13 @@ masked::Masked masked_signal(bool correlates, const ConstTensorView& x, const Co
   const masked::Taps& taps = m.taps;
   const bool local = m.data.plan->error_bound().kind != ErrorBound::Kind::normwise;
   if (cut == masked::Cut::bands && x.device.kind == DeviceKind::cpu && local && taps.divides) {
-    m.bands = bands_of(m.taps, masked_problem(correlates, x, k, o.mode, m.types.sums),
-                       {x.shape, masked_shape(x, k, o.mode)}, o);
+    const Problem problem = masked_problem(correlates, x, k, o.mode, m.types.sums);
+    const Shape y = masked_shape(x, k, o.mode);
+    if (const auto axes = window_axes(problem, x.shape)) {
+      m.windows = masked::windows_of(m, x.shape, y, *axes, problem.flip);
+      if (m.windows) return m;
+    }
+    m.bands = bands_of(m.taps, problem, {x.shape, y}, o);
     if (m.bands) return m;
   }
   if (taps.divides) {

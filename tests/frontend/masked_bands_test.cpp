@@ -22,10 +22,13 @@ constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 // 300 rows of 200 elements: two bands of 150, which read two rows more on each side.
 TEST(MaskedBands, AreWhatLargeImagesAreCutInto) {
   const Tensor x(f32, {300, 200}), w = Tensor::from<float>({1, 2, 3, 2, 1, 1, 2, 3, 2, 1}, {5, 2});
-  const std::string of_image = image::plan_masked_convolve(x, w).explain();
+  const Tensor weights(f32, {300, 200});
+  const std::string of_image =
+      image::plan_masked_convolve(x, w, {.weights = weights.view()}).explain();
   EXPECT_NE(of_image.find("in=154x200"), std::string::npos) << of_image;
   const std::string of_signal =
-      signal::plan_masked_convolve(x, w, {.mode = signal::Mode::same}).explain();
+      signal::plan_masked_convolve(x, w, {.mode = signal::Mode::same, .weights = weights.view()})
+          .explain();
   EXPECT_NE(of_signal.find("in=154x200"), std::string::npos) << of_signal;
 }
 
