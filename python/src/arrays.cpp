@@ -2,31 +2,29 @@
 
 #include <nanobind/stl/string.h>
 
-#include <array>
+#include <atomic>
 #include <optional>
 #include <string_view>
 
 namespace faltung::python {
 namespace {
 
-// Looked up once; never given back, because Python may end before static objects do.
 nb::handle numpy_empty() {
-  static const nb::handle function =
-      nb::object(nb::module_::import_("numpy").attr("empty")).release();
-  return function;
+  static std::atomic<PyObject*> place;
+  return kept(place, [] { return nb::object(nb::module_::import_("numpy").attr("empty")); });
 }
 
 // What faltung._arrays makes of an array that is no buffer: NumPy's, or a capsule of DLPack.
 nb::handle readable() {
-  static const nb::handle function =
-      nb::object(nb::module_::import_("faltung._arrays").attr("readable")).release();
-  return function;
+  static std::atomic<PyObject*> place;
+  return kept(place,
+              [] { return nb::object(nb::module_::import_("faltung._arrays").attr("readable")); });
 }
 
 nb::handle writable() {
-  static const nb::handle function =
-      nb::object(nb::module_::import_("faltung._arrays").attr("writable")).release();
-  return function;
+  static std::atomic<PyObject*> place;
+  return kept(place,
+              [] { return nb::object(nb::module_::import_("faltung._arrays").attr("writable")); });
 }
 
 nb::object bfloat16() {
@@ -224,18 +222,14 @@ nb::object array_of(Tensor&& tensor, const Stream& stream) {
 }
 
 nb::object numpy_dtype(DType dtype) {
-  static const auto types = [] {
-    constexpr const char* names[] = {"f2", "",   "f4", "f8", "c8", "c16", "i1",
-                                     "u1", "i2", "u2", "i4", "u4", "i8",  "u8"};
-    std::array<nb::handle, std::size(names)> found{};
-    const nb::object make = nb::module_::import_("numpy").attr("dtype");
-    for (std::size_t i = 0; i < found.size(); ++i) {
-      if (DType(i) != bf16) found[i] = make(names[i]).release();
-    }
-    return found;
-  }();
+  constexpr const char* names[] = {"f2", "",   "f4", "f8", "c8", "c16", "i1",
+                                   "u1", "i2", "u2", "i4", "u4", "i8",  "u8"};
+  static std::atomic<PyObject*> places[std::size(names)];
   if (dtype == bf16) return bfloat16();
-  return nb::borrow(types[static_cast<std::size_t>(dtype)]);
+  const auto number = static_cast<std::size_t>(dtype);
+  return nb::borrow(kept(places[number], [&] {
+    return nb::object(nb::module_::import_("numpy").attr("dtype")(names[number]));
+  }));
 }
 
 DType dtype_of(nb::handle numpy_dtype) {

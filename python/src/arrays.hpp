@@ -4,6 +4,7 @@
 #include <nanobind/ndarray.h>
 #include <faltung/faltung.hpp>
 
+#include <atomic>
 #include <cstdint>
 #include <initializer_list>
 #include <string>
@@ -117,6 +118,20 @@ DType dtype_of(nb::handle numpy_dtype);
 
 /// Numbers of a Python sequence; of one number if it is none.
 std::vector<std::int64_t> integers(nb::handle sequence);
+
+/// What `find` finds, kept in `place`: never given back, because Python may end before static
+/// objects do. A static variable that is initialised by Python would not do: other threads wait for
+/// it, and the one that finds waits for them, for the interpreter's lock is theirs or it must stop
+/// them.
+template <typename Find>
+nb::handle kept(std::atomic<PyObject*>& place, const Find& find) {
+  PyObject* known = place.load(std::memory_order_acquire);
+  if (known != nullptr) return known;
+  nb::object found = find();
+  // Another thread may have been first; then `found` goes.
+  if (!place.compare_exchange_strong(known, found.ptr(), std::memory_order_acq_rel)) return known;
+  return found.release();
+}
 
 /// A shape as a tuple.
 nb::tuple tuple_of(const Extents& extents);

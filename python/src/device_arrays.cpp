@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <atomic>
 
 #include "bindings.hpp"
 
@@ -10,14 +11,14 @@ namespace {
 using Numbers = std::vector<std::int64_t>;
 
 nb::handle devices() {
-  static const nb::handle module = nb::object(nb::module_::import_("faltung._devices")).release();
-  return module;
+  static std::atomic<PyObject*> place;
+  return kept(place, [] { return nb::object(nb::module_::import_("faltung._devices")); });
 }
 
 // Their DeviceArray; None of all arrays that lie elsewhere.
 nb::handle found() {
-  static const nb::handle function = nb::object(devices().attr("found")).release();
-  return function;
+  static std::atomic<PyObject*> place;
+  return kept(place, [] { return nb::object(devices().attr("found")); });
 }
 
 std::uintptr_t address_of(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer); }

@@ -1,5 +1,6 @@
 """Many threads that call at once, with the interpreter's lock or without one: results are those of one thread."""
 
+import subprocess
 import sys
 import sysconfig
 import threading
@@ -11,6 +12,20 @@ import faltung
 from faltung import ndimage, nn, restoration, signal
 
 THREADS, ROUNDS = 8, 20
+
+FIRST_CALLS = """
+import sys, threading
+import numpy, faltung
+sys.setswitchinterval(1e-6)
+together, sums = threading.Barrier(8), []
+def work():
+    together.wait()
+    sums.append(faltung.signal.convolve([1., 2.], [3.], "same").sum())
+threads = [threading.Thread(target=work) for _ in range(8)]
+for each in threads: each.start()
+for each in threads: each.join()
+sys.exit(sums != [9.] * 8)
+"""
 
 
 def calls(seed):
@@ -72,6 +87,12 @@ class Threads(unittest.TestCase):
         for thread in threads:
             thread.join()
         self.assertEqual(wrong, [])
+
+    def test_first_calls_at_once(self):
+        """What the extension module looks up when it is first needed must not have threads wait for each other for ever,
+        as five of eight of these programs once did."""
+        for _ in range(8):
+            subprocess.run([sys.executable, "-c", FIRST_CALLS], check=True, timeout=60)
 
     def test_the_interpreter_keeps_its_lock_or_none(self):
         """The extension module asks for none: an interpreter without one does not take it back for us."""
