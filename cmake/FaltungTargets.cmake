@@ -47,6 +47,16 @@ function(faltung_precompile target headers)
                             "$<$<COMPILE_LANGUAGE:CXX>:${faltung_SOURCE_DIR}/${headers}>")
 endfunction()
 
+# Compiles the sources of a target `count` at a time: what they instantiate from the headers of others
+# is compiled once for all of them, which for the program is three quarters of the time. Names that a
+# source keeps to itself must then be its own among these. Where headers are not precompiled every
+# source stands alone, so that it shows what it forgot to include.
+function(faltung_compile_together target count)
+  if(NOT CMAKE_DISABLE_PRECOMPILE_HEADERS)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${count})
+  endif()
+endfunction()
+
 # How every source of the library is compiled.
 function(faltung_compile_as_library target)
   target_include_directories(${target} PRIVATE ${faltung_SOURCE_DIR})

@@ -22,7 +22,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-struct Options {
+struct BenchArguments {
   std::string path;
   std::string device = "auto";
   std::string engine;
@@ -72,7 +72,7 @@ std::string text_of(const Json& machine, const bench::Ceilings& ceilings) {
 }
 
 // The planner's choice first; with --engine all every other engine that can do it as well.
-std::vector<std::string> engines_for(const bench::Entry& entry, const Options& options,
+std::vector<std::string> engines_for(const bench::Entry& entry, const BenchArguments& options,
                                      const Device& device) {
   if (options.engine != "all") return {options.engine};
   std::vector<std::string> names = {""};
@@ -94,7 +94,7 @@ std::vector<std::string> engines_for(const bench::Entry& entry, const Options& o
 }
 
 // A suite of calls alone has no layouts, and no filters to bind.
-void check_options(const std::vector<bench::Entry>& entries, const Options& options) {
+void check_options(const std::vector<bench::Entry>& entries, const BenchArguments& options) {
   const bool problems = std::ranges::any_of(
       entries, [](const bench::Entry& entry) { return entry.problem() != nullptr; });
   if (problems) return;
@@ -108,7 +108,7 @@ void check_options(const std::vector<bench::Entry>& entries, const Options& opti
   }
 }
 
-void bench_suite(const Options& options) {
+void bench_suite(const BenchArguments& options) {
   std::vector<bench::Entry> entries = bench::read_suite(options.path);
   check_options(entries, options);
   apply_layout(entries, options.layout);
@@ -156,7 +156,7 @@ void bench_suite(const Options& options) {
 
 void add_bench_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("bench", "Time a suite of problems and check the results");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<BenchArguments>();
   command
       ->add_option("suite", options->path,
                    "Text file, one problem or call per line, # for comments")

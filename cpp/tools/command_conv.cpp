@@ -19,7 +19,7 @@
 namespace faltung::tools {
 namespace {
 
-struct Options {
+struct ConvArguments {
   std::string first, second, output;
   std::string pass = "forward";
   bool transposed = false;
@@ -40,7 +40,7 @@ void require(bool rule, const char* message) {
 }
 
 /// An axis without padding has nothing outside: no boundary but the default means anything there.
-void check_boundary(const Options& options) {
+void check_boundary(const ConvArguments& options) {
   if (options.boundary.empty()) return;
   const nn::Padding padding = parse_padding("--pad", options.pad);
   if (padding.rule() != nn::AutoPad::none) return;
@@ -66,7 +66,7 @@ void check_boundary(const Options& options) {
       options.boundary, options.pad));
 }
 
-void check_options(const Options& options) {
+void check_options(const ConvArguments& options) {
   const bool backward = options.pass != "forward";
   require(!backward || !options.transposed,
           "--transposed and --pass: the gradients are those of the plain convolution; give one");
@@ -86,7 +86,7 @@ void check_options(const Options& options) {
 
 /// What plain and transposed convolution have in common.
 template <typename CallOptions>
-CallOptions common_options(const Options& options) {
+CallOptions common_options(const ConvArguments& options) {
   CallOptions call;
   call.stride = parse_integers("--stride", options.stride);
   call.dilation = parse_integers("--dilation", options.dilation);
@@ -105,8 +105,8 @@ CallOptions common_options(const Options& options) {
   return call;
 }
 
-Tensor compute(const Options& options, const ConstTensorView& first, const ConstTensorView& second,
-               const ConstTensorView& bias) {
+Tensor compute(const ConvArguments& options, const ConstTensorView& first,
+               const ConstTensorView& second, const ConstTensorView& bias) {
   if (options.transposed) {
     auto call = common_options<nn::ConvTransposeOptions>(options);
     if (!options.output_padding.empty()) {
@@ -122,7 +122,7 @@ Tensor compute(const Options& options, const ConstTensorView& first, const Const
                                          : nn::conv_filter_gradient(first, second, shape, call);
 }
 
-void conv(const Options& options) {
+void conv(const ConvArguments& options) {
   check_options(options);
   const Tensor first = read_npy(options.first);
   const Tensor second = read_npy(options.second);
@@ -144,7 +144,7 @@ void conv(const Options& options) {
 void add_conv_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "conv", "A network's convolution, its transpose or its gradients, as PyTorch and ONNX do");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ConvArguments>();
   command
       ->add_option("X", options->first,
                    "Input [n, c, spatial...], .npy; DY for --pass backward-data")

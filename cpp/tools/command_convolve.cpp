@@ -21,7 +21,7 @@
 namespace faltung::tools {
 namespace {
 
-struct Options {
+struct ConvolveArguments {
   std::string x, k, output;
   std::string operation = "convolve";
   std::string api = "scipy.signal";
@@ -44,11 +44,12 @@ void refuse_if_given(const std::string& option, const std::string& value, const 
   throw InvalidProblem(fmt::format("{} {}: {}", option, value, rule));
 }
 
-signal::Mode mode_or(const Options& options, signal::Mode fallback) {
+signal::Mode mode_or(const ConvolveArguments& options, signal::Mode fallback) {
   return options.mode.empty() ? fallback : signal::parse_mode(options.mode);
 }
 
-Tensor call_numpy(const Options& options, const ConstTensorView& x, const ConstTensorView& k) {
+Tensor call_numpy(const ConvolveArguments& options, const ConstTensorView& x,
+                  const ConstTensorView& k) {
   if (options.correlates()) {
     numpy::CorrelateOptions call{.mode = mode_or(options, signal::Mode::valid)};
     set_sums(options.sums, call);
@@ -62,7 +63,8 @@ Tensor call_numpy(const Options& options, const ConstTensorView& x, const ConstT
 }
 
 /// SciPy knows boundaries only for two axes, in functions of their own.
-Tensor call_signal_2d(const Options& options, const ConstTensorView& x, const ConstTensorView& k) {
+Tensor call_signal_2d(const ConvolveArguments& options, const ConstTensorView& x,
+                      const ConstTensorView& k) {
   const std::vector<Boundary> boundaries =
       parse_boundaries("--boundary", options.boundary).values();
   if (boundaries.size() != 1) {
@@ -77,7 +79,7 @@ Tensor call_signal_2d(const Options& options, const ConstTensorView& x, const Co
 }
 
 /// SciPy's convolve has no axes; its fftconvolve has.
-Tensor call_signal_axes(const Options& options, const ConstTensorView& x,
+Tensor call_signal_axes(const ConvolveArguments& options, const ConstTensorView& x,
                         const ConstTensorView& k) {
   signal::FftConvolveOptions call{.mode = mode_or(options, signal::Mode::full),
                                   .axes = parse_axes("--axes", options.axes)};
@@ -86,7 +88,8 @@ Tensor call_signal_axes(const Options& options, const ConstTensorView& x,
   return signal::fftconvolve(x, k, call);
 }
 
-Tensor call_signal(const Options& options, const ConstTensorView& x, const ConstTensorView& k) {
+Tensor call_signal(const ConvolveArguments& options, const ConstTensorView& x,
+                   const ConstTensorView& k) {
   if (!options.axes.empty()) return call_signal_axes(options, x, k);
   if (!options.boundary.empty()) return call_signal_2d(options, x, k);
   signal::ConvolveOptions call{.mode = mode_or(options, signal::Mode::full)};
@@ -95,7 +98,8 @@ Tensor call_signal(const Options& options, const ConstTensorView& x, const Const
   return options.correlates() ? signal::correlate(x, k, call) : signal::convolve(x, k, call);
 }
 
-Tensor call_ndimage(const Options& options, const ConstTensorView& x, const ConstTensorView& k) {
+Tensor call_ndimage(const ConvolveArguments& options, const ConstTensorView& x,
+                    const ConstTensorView& k) {
   image::FilterOptions call;
   if (!options.boundary.empty()) call.boundary = parse_boundaries("--boundary", options.boundary);
   if (!options.origin.empty()) call.origin = parse_integers("--origin", options.origin);
@@ -106,8 +110,8 @@ Tensor call_ndimage(const Options& options, const ConstTensorView& x, const Cons
 }
 
 /// Divided by the convolution of the weights.
-Tensor call_masked(const Options& options, const ConstTensorView& x, const ConstTensorView& k,
-                   const Tensor& weights) {
+Tensor call_masked(const ConvolveArguments& options, const ConstTensorView& x,
+                   const ConstTensorView& k, const Tensor& weights) {
   if (options.api == "scipy.ndimage") {
     image::MaskedOptions call;
     if (!options.boundary.empty()) call.boundary = parse_boundaries("--boundary", options.boundary);
@@ -125,7 +129,7 @@ Tensor call_masked(const Options& options, const ConstTensorView& x, const Const
                               : signal::masked_convolve(x, k, call);
 }
 
-void check_mask(const Options& options) {
+void check_mask(const ConvolveArguments& options) {
   check_mask_options(options.mask);
   if (!options.mask.given() || options.api == "scipy.ndimage") return;
   const std::string option =
@@ -140,7 +144,7 @@ void check_mask(const Options& options) {
   refuse_if_given("--axes", options.axes, rule);
 }
 
-void check_axes(const Options& options) {
+void check_axes(const ConvolveArguments& options) {
   if (options.api == "numpy") {
     refuse_if_given("--axes", options.axes,
                     "numpy's functions have none; use --api scipy.signal or scipy.ndimage");
@@ -157,7 +161,7 @@ void check_axes(const Options& options) {
 }
 
 /// Lags belong to the elements of signal.correlate.
-void check_lags(const Options& options) {
+void check_lags(const ConvolveArguments& options) {
   if (!options.correlates() || options.api != "scipy.signal" || !options.boundary.empty()) {
     refuse_if_given("--lags", options.lags,
                     "only --op correlate of --api scipy.signal without --boundary has lags");
@@ -168,7 +172,7 @@ void check_lags(const Options& options) {
 }
 
 /// What the range of the data means, for the call that is made.
-void print_range(const Options& options, const Tensor& x, const Tensor& k) {
+void print_range(const ConvolveArguments& options, const Tensor& x, const Tensor& k) {
   signal::ConvolveOptions call{.mode = mode_or(options, signal::Mode::full)};
   set_sums(options.sums, call);
   set_method(options.method, call);
@@ -192,7 +196,7 @@ void print_range(const Options& options, const Tensor& x, const Tensor& k) {
                                   view(second, plan.problem().w_shape()))));
 }
 
-void check_options(const Options& options) {
+void check_options(const ConvolveArguments& options) {
   if (options.check_range && (options.api != "scipy.signal" || !options.boundary.empty() ||
                               !options.axes.empty() || options.mask.given())) {
     throw InvalidProblem(
@@ -215,7 +219,7 @@ void check_options(const Options& options) {
 }
 
 /// The lag of every element of the result, i64.
-Tensor lags_of(const Options& options, const Tensor& x, const Tensor& k) {
+Tensor lags_of(const ConvolveArguments& options, const Tensor& x, const Tensor& k) {
   if (x.shape().size() != 1 || k.shape().size() != 1) {
     throw InvalidProblem(
         fmt::format("--lags {}: X has {} axes and K {}; lags are those of one axis", options.lags,
@@ -227,7 +231,8 @@ Tensor lags_of(const Options& options, const Tensor& x, const Tensor& k) {
                       {static_cast<std::int64_t>(lags.size())});
 }
 
-Tensor compute(const Options& options, const Tensor& x, const Tensor& k, const Tensor& weights) {
+Tensor compute(const ConvolveArguments& options, const Tensor& x, const Tensor& k,
+               const Tensor& weights) {
   return on_device(options.device, [&](const Device& device) {
     const Operand here(x, device);
     const Operand filter(k, device);
@@ -238,7 +243,7 @@ Tensor compute(const Options& options, const Tensor& x, const Tensor& k, const T
   });
 }
 
-void convolve(const Options& options) {
+void convolve(const ConvolveArguments& options) {
   check_options(options);
   const Tensor x = read_npy(options.x);
   const Tensor k = read_npy(options.k);
@@ -262,7 +267,7 @@ void convolve(const Options& options) {
 void add_convolve_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "convolve", "Convolve or correlate two arrays as SciPy or NumPy do; types as theirs");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ConvolveArguments>();
   command->add_option("X", options->x, "Array to convolve, .npy")->required();
   command->add_option("K", options->k, "Filter, .npy")->required();
   command->add_option("-o,--output", options->output, "Result, .npy")->required();

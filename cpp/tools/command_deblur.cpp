@@ -17,7 +17,7 @@ namespace {
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 // Options are "" where they are not given.
-struct Options {
+struct DeblurArguments {
   std::string input, psf, output;
   std::string by = "richardson-lucy";
   std::string iterations, epsilon, balance, roughness;
@@ -26,14 +26,14 @@ struct Options {
 };
 
 // @param by  the only one that has a use for the option
-void refuse_unless(const Options& options, const char* by, const char* option,
+void refuse_unless(const DeblurArguments& options, const char* by, const char* option,
                    const std::string& value) {
   if (value.empty() || options.by == by) return;
   throw InvalidProblem(fmt::format("{} {}: it is for --by {}, and this is {}; leave it out", option,
                                    value, by, options.by));
 }
 
-Tensor by_richardson_lucy(const Options& options, const Tensor& x, const Tensor& psf) {
+Tensor by_richardson_lucy(const DeblurArguments& options, const Tensor& x, const Tensor& psf) {
   image::RichardsonLucyOptions call{.clip = !options.keep_range};
   if (!options.iterations.empty()) {
     call.iterations = static_cast<std::int64_t>(parse_count("--iterations", options.iterations));
@@ -46,7 +46,7 @@ Tensor by_richardson_lucy(const Options& options, const Tensor& x, const Tensor&
   });
 }
 
-Tensor by_wiener(const Options& options, const Tensor& x, const Tensor& psf) {
+Tensor by_wiener(const DeblurArguments& options, const Tensor& x, const Tensor& psf) {
   image::WienerOptions call{.clip = !options.keep_range};
   if (!options.balance.empty()) {
     call.balance = parse_number("--balance", options.balance, 0, infinity);
@@ -61,7 +61,7 @@ Tensor by_wiener(const Options& options, const Tensor& x, const Tensor& psf) {
   });
 }
 
-void deblur(const Options& options) {
+void deblur(const DeblurArguments& options) {
   const bool wiener = options.by == "wiener";
   if (!wiener && options.by != "richardson-lucy") {
     throw InvalidProblem(fmt::format("--by {}: it must be richardson-lucy or wiener", options.by));
@@ -81,7 +81,7 @@ void deblur(const Options& options) {
 
 void add_deblur_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("deblur", "Turn back what a known blur left of an array");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<DeblurArguments>();
   command->add_option("IN", options->input, "Array of float32 or float64, .npy")->required();
   command->add_option("PSF", options->psf, "The blur: what became of one point, .npy")->required();
   command->add_option("-o,--output", options->output, "Result, .npy")->required();

@@ -10,12 +10,12 @@
 namespace faltung::tools {
 namespace {
 
-struct Options {
+struct DemoArguments {
   demo::DemoOptions demo;
   std::string device = "auto";
 };
 
-void run(Options& options) {
+void run(DemoArguments& options) {
   for (const auto& [name, value] :
        {std::pair("--image", &options.demo.image), std::pair("--sound", &options.demo.sound)}) {
     if (!value->empty()) continue;
@@ -34,7 +34,7 @@ void run(Options& options) {
 void add_demo_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "demo", "Pictures, plots and sound of what convolution does here, as one page");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<DemoArguments>();
   command->add_option("folder", options->demo.folder, "Where index.html goes")->required();
   // scripts/demo names its own files first and passes on what it was given.
   command->add_option("--image", options->demo.image, "A photograph, PNG")->take_last();

@@ -24,7 +24,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-struct Options {
+struct ExplainArguments {
   std::vector<std::string> words;
   std::string device = "auto";
   std::string machine;
@@ -153,7 +153,7 @@ std::string choice_of(const Candidate& candidate, std::string_view text) {
   return behind == std::string_view::npos ? "" : std::string(line.substr(behind + comma.size()));
 }
 
-void explain_elsewhere(const Problem& problem, const Options& options) {
+void explain_elsewhere(const Problem& problem, const ExplainArguments& options) {
   const std::vector<Candidate> all = candidates_for(problem, options.machine, options.plan.engine);
   const Candidate* best = fastest(all);
   const std::string text = explain_for(problem, options.machine, options.plan.engine);
@@ -173,7 +173,7 @@ void explain_elsewhere(const Problem& problem, const Options& options) {
   print_json(result);
 }
 
-void explain(Options& options) {
+void explain(ExplainArguments& options) {
   if (!options.workspace_limit.empty()) {
     options.plan.workspace_limit = parse_count("--workspace-limit", options.workspace_limit);
   }
@@ -197,7 +197,7 @@ void explain(Options& options) {
 void add_explain_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "explain", "Which engine runs a problem, how exactly, and why not the others");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ExplainArguments>();
   command
       ->add_option("problem", options->words,
                    "In the problem notation, e.g. \"op=fwd dtype=f32 n=2 c=3 in=9x9 k=4 f=3x3\"")

@@ -24,7 +24,7 @@ namespace {
 
 constexpr std::string_view picture_endings[] = {".png", ".npy"};
 
-struct Options {
+struct FilterArguments {
   std::string input, output, kernel;
   std::string boundary = "reflect";
   std::string alpha = "weigh";
@@ -56,7 +56,7 @@ PerAxis<Boundary> opaque_boundary(const PerAxis<Boundary>& boundary, double larg
 
 class Filter {
  public:
-  explicit Filter(const Options& options)
+  explicit Filter(const FilterArguments& options)
       : options_(options),
         boundary_(parse_picture_boundary(options.boundary)),
         kernel_(Kernel::parse(options.kernel)) {}
@@ -118,7 +118,7 @@ class Filter {
     return result;
   }
 
-  const Options& options_;
+  const FilterArguments& options_;
   PerAxis<Boundary> boundary_;
   Kernel kernel_;
 };
@@ -135,7 +135,7 @@ void write_picture(OutputFile& output, Tensor samples) {
   output.write(file.data(), file.size());
 }
 
-void filter(const Options& options) {
+void filter(const FilterArguments& options) {
   const Filter apply(options);
   const Tensor samples = read_png(options.input);
   OutputFile output(options.output, picture_endings);
@@ -148,7 +148,7 @@ void filter(const Options& options) {
 void add_filter_command(CLI::App& app) {
   CLI::App* command =
       app.add_subcommand("filter", "Filter a PNG picture; 8 or 16 bits, gray or colour, or alpha");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<FilterArguments>();
   command->add_option("IN", options->input, "Picture, .png")->required();
   command
       ->add_option("-o,--output", options->output,

@@ -12,13 +12,13 @@
 namespace faltung::tools {
 namespace {
 
-struct Options {
+struct MedfiltArguments {
   std::string input, output;
   std::string kernel_size = "3";
   std::string device = "auto";
 };
 
-void medfilt(const Options& options) {
+void medfilt(const MedfiltArguments& options) {
   const PerAxis<std::int64_t> sizes = parse_integers("--kernel-size", options.kernel_size);
   const Tensor x = read_npy(options.input);
   OutputFile output(options.output, npy_endings);
@@ -34,7 +34,7 @@ void medfilt(const Options& options) {
 void add_medfilt_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "medfilt", "Median of the window around every element, zeros outside, as SciPy's medfilt");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<MedfiltArguments>();
   command->add_option("IN", options->input, "Array, .npy")->required();
   command->add_option("-o,--output", options->output, "Result, .npy")->required();
   command

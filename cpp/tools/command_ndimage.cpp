@@ -14,12 +14,12 @@
 namespace faltung::tools {
 namespace {
 
-struct Options : FilterText {
+struct NdimageArguments : FilterText {
   std::string input, output;
   std::string device = "auto";
 };
 
-void ndimage(const Options& options) {
+void ndimage(const NdimageArguments& options) {
   const NamedFilter filter(options);
   const Tensor x = read_npy(options.input);
   OutputFile output(options.output, npy_endings);
@@ -62,7 +62,7 @@ void add_filter_options(CLI::App& command, FilterText& text) {
 void add_ndimage_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "ndimage", "Filter an array as scipy.ndimage does: gaussian, sobel, uniform, ...");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<NdimageArguments>();
   command->add_option("NAME", options->filter, fmt::format("{}", fmt::join(filter_names(), ", ")))
       ->required();
   command->add_option("IN", options->input, "Array, .npy")->required();

@@ -12,13 +12,13 @@
 namespace faltung::tools {
 namespace {
 
-struct Options {
+struct OrderFilterArguments {
   std::string input, domain, output;
   std::string rank;
   std::string device = "auto";
 };
 
-void order_filter(const Options& options) {
+void order_filter(const OrderFilterArguments& options) {
   const std::int64_t rank = parse_integer("--rank", options.rank);
   const Tensor x = read_npy(options.input);
   const Tensor domain = read_npy(options.domain);
@@ -35,7 +35,7 @@ void order_filter(const Options& options) {
 void add_order_filter_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "order_filter", "Element of a rank in a window of any shape, zeros outside, as SciPy does");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<OrderFilterArguments>();
   command->add_option("IN", options->input, "Array, .npy")->required();
   command
       ->add_option("DOMAIN", options->domain,

@@ -21,7 +21,7 @@
 namespace faltung::tools {
 namespace {
 
-struct Options {
+struct ResampleArguments {
   std::string input, output;
   std::string up, down, rate;
   std::string axis;
@@ -66,7 +66,7 @@ class Window {
   Tensor taps_;  ///< on the CPU, where they are multiplied by the rate
 };
 
-signal::ResamplePolyOptions call_options(const Options& options) {
+signal::ResamplePolyOptions call_options(const ResampleArguments& options) {
   signal::ResamplePolyOptions call;
   if (!options.axis.empty()) call.axis = parse_axis("--axis", options.axis);
   if (!options.padtype.empty()) {
@@ -86,14 +86,14 @@ signal::ResamplePolyOptions call_options(const Options& options) {
   return call;
 }
 
-Tensor resampled(const Options& options, const Tensor& x, const Ratio& ratio,
+Tensor resampled(const ResampleArguments& options, const Tensor& x, const Ratio& ratio,
                  const signal::ResamplePolyOptions& call) {
   return on_device(options.device, [&](const Device& device) {
     return on_cpu(signal::resample_poly(Operand(x, device), ratio.up, ratio.down, call));
   });
 }
 
-Ratio given_ratio(const Options& options) {
+Ratio given_ratio(const ResampleArguments& options) {
   if (options.up.empty() && options.down.empty()) {
     throw InvalidProblem("--up and --down are missing: they say by how much; sound takes --rate");
   }
@@ -107,7 +107,7 @@ void refuse_if_given(const std::string& option, const std::string& value, const 
   if (!value.empty()) throw InvalidProblem(fmt::format("{} {}: {}", option, value, rule));
 }
 
-void resample_array(const Options& options) {
+void resample_array(const ResampleArguments& options) {
   refuse_if_given("--rate", options.rate, "arrays have no rate; use --up and --down");
   refuse_if_given("--format", options.format, "arrays keep their type; it is for sound");
   if (options.allow_truncated) {
@@ -126,14 +126,14 @@ void resample_array(const Options& options) {
 }
 
 /// The rate of the result follows from the ratio, or the ratio from the rate.
-Ratio sound_ratio(const Options& options, int rate) {
+Ratio sound_ratio(const ResampleArguments& options, int rate) {
   if (options.rate.empty()) return given_ratio(options);
   refuse_if_given("--up", options.up, "--rate says it already; give one of them");
   refuse_if_given("--down", options.down, "--rate says it already; give one of them");
   return {parse_integer("--rate", options.rate), rate};
 }
 
-int new_rate(const Options& options, const Ratio& ratio, int rate) {
+int new_rate(const ResampleArguments& options, const Ratio& ratio, int rate) {
   const double value =
       static_cast<double>(rate) * static_cast<double>(ratio.up) / static_cast<double>(ratio.down);
   if (ratio.up < 1 || ratio.down < 1 || value != std::trunc(value) || value < 1 ||
@@ -159,7 +159,7 @@ void warn_of_clipping(const Sound& sound, const std::string& path) {
   }
 }
 
-void resample_sound(const Options& options) {
+void resample_sound(const ResampleArguments& options) {
   refuse_if_given("--axis", options.axis, "sound is resampled along time");
   signal::ResamplePolyOptions call = call_options(options);
   call.axis = 1;
@@ -181,7 +181,7 @@ void resample_sound(const Options& options) {
 }
 
 /// Streams hold arrays unless the other name is a recording's.
-bool is_sound(const Options& options) {
+bool is_sound(const ResampleArguments& options) {
   const auto ends_in = [](const std::string& path, std::string_view ending) {
     return path.size() > ending.size() &&
            std::ranges::equal(std::string_view(path).substr(path.size() - ending.size()), ending,
@@ -195,7 +195,7 @@ bool is_sound(const Options& options) {
   return sound(options.input) || sound(options.output);
 }
 
-void resample(const Options& options) {
+void resample(const ResampleArguments& options) {
   if (is_sound(options)) {
     resample_sound(options);
   } else {
@@ -208,7 +208,7 @@ void resample(const Options& options) {
 void add_resample_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "resample", "Change the sample rate of an array or a recording, as SciPy's resample_poly");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ResampleArguments>();
   command->add_option("IN", options->input, "Array, .npy, or recording: .wav, .flac, ...")
       ->required();
   command

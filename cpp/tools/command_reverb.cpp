@@ -19,7 +19,7 @@
 namespace faltung::tools {
 namespace {
 
-struct Options {
+struct ReverbArguments {
   std::string dry, response, output;
   std::string mix = "1";
   std::string format = "auto";
@@ -29,7 +29,7 @@ struct Options {
   std::string device = "auto";
 };
 
-void check_pair(const Options& options, const Sound& dry, const Sound& response) {
+void check_pair(const ReverbArguments& options, const Sound& dry, const Sound& response) {
   if (dry.rate != response.rate) {
     throw InvalidProblem(
         fmt::format("{} has {} frames a second and {} has {}: the rates must "
@@ -60,7 +60,7 @@ std::span<const double> channel(const Sound& sound, std::int64_t index) {
 }
 
 /// dry * response, full length, for every channel: [channels, N + M - 1].
-Tensor convolve_channels(const Sound& dry, const Sound& response, const Options& options) {
+Tensor convolve_channels(const Sound& dry, const Sound& response, const ReverbArguments& options) {
   const std::int64_t channels = std::max(dry.samples.shape()[0], response.samples.shape()[0]);
   const std::int64_t frames = dry.samples.shape()[1] + response.samples.shape()[1] - 1;
   Tensor wet(f64, {channels, frames});
@@ -97,7 +97,7 @@ void blend(const Sound& dry, double mix, Tensor& wet) {
   }
 }
 
-void reverb(const Options& options) {
+void reverb(const ReverbArguments& options) {
   const double mix = parse_number("--mix", options.mix, 0, 1);
   const Truncated truncated = options.allow_truncated ? Truncated::accepted : Truncated::refused;
   const Sound dry = read_sound(options.dry, truncated);
@@ -117,7 +117,7 @@ void reverb(const Options& options) {
 void add_reverb_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "reverb", "Play a recording in a room: convolve it with the room's impulse response");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ReverbArguments>();
   command->add_option("DRY", options->dry, "Recording: .wav, .flac, .aiff, ...")->required();
   command->add_option("IR", options->response, "Impulse response at the same rate")->required();
   command

@@ -12,14 +12,14 @@
 namespace faltung::tools {
 namespace {
 
-struct Options {
+struct Sepfir2dArguments {
   std::string input, hrow, hcol, output;
   std::string method = "auto";
   PromiseText promises;
   std::string device = "auto";
 };
 
-void sepfir2d(const Options& options) {
+void sepfir2d(const Sepfir2dArguments& options) {
   signal::Sepfir2dOptions call;
   set_method(options.method, call);
   set_promises(options.promises, call.run);
@@ -40,7 +40,7 @@ void sepfir2d(const Options& options) {
 void add_sepfir2d_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "sepfir2d", "Filter the rows and the columns of an array of two axes, as SciPy does");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<Sepfir2dArguments>();
   command->add_option("IN", options->input, "Array of two axes, .npy")->required();
   command->add_option("HROW", options->hrow, "Taps along each row, an odd number, .npy")
       ->required();

@@ -22,7 +22,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-struct Options {
+struct TuneArguments {
   std::vector<std::string> words;
   std::string device = "auto";
   std::string output, workspace_limit, memory_limit, ways, max_seconds, run_seconds;
@@ -47,7 +47,7 @@ std::vector<Problem> problems_of(const std::vector<std::string>& words) {
   return problems;
 }
 
-void read(Options& options) {
+void read(TuneArguments& options) {
   const auto set = [](const std::string& text, auto& value, auto parse) {
     if (!text.empty()) value = parse(text);
   };
@@ -107,7 +107,7 @@ void keep(const std::string& file) {
   }
 }
 
-void tune(Options& options) {
+void tune(TuneArguments& options) {
   read(options);
   const std::vector<Problem> problems = problems_of(options.words);
   const std::string file = options.output.empty() ? wisdom_file() : options.output;
@@ -147,7 +147,7 @@ void tune(Options& options) {
 void add_tune_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "tune", "Time the ways of problems, and keep what is fastest as wisdom for later plans");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<TuneArguments>();
   command
       ->add_option("problems", options->words,
                    "In the problem notation; each begins with op=, e.g. \"op=fwd in=4096 f=65\"")

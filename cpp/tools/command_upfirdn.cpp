@@ -13,7 +13,7 @@
 namespace faltung::tools {
 namespace {
 
-struct Options {
+struct UpfirdnArguments {
   std::string h, x, output;
   std::string up = "1";
   std::string down = "1";
@@ -25,7 +25,7 @@ struct Options {
   std::string device = "auto";
 };
 
-signal::UpfirdnOptions call_options(const Options& options) {
+signal::UpfirdnOptions call_options(const UpfirdnArguments& options) {
   signal::UpfirdnOptions call;
   call.up = parse_integer("--up", options.up);
   call.down = parse_integer("--down", options.down);
@@ -41,7 +41,7 @@ signal::UpfirdnOptions call_options(const Options& options) {
   return call;
 }
 
-void upfirdn(const Options& options) {
+void upfirdn(const UpfirdnArguments& options) {
   const signal::UpfirdnOptions call = call_options(options);
   const Tensor h = read_npy(options.h);
   const Tensor x = read_npy(options.x);
@@ -59,7 +59,7 @@ void upfirdn(const Options& options) {
 void add_upfirdn_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "upfirdn", "Up-sample, filter and down-sample an array along one axis, as SciPy does");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<UpfirdnArguments>();
   command->add_option("H", options->h, "Filter of one axis, .npy")->required();
   command->add_option("X", options->x, "Array, .npy")->required();
   command->add_option("-o,--output", options->output, "Result, .npy")->required();

@@ -25,7 +25,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-struct Options {
+struct VerifyArguments {
   std::string path;
   std::string device = "all";
   std::string engine;
@@ -142,7 +142,7 @@ Json to_json(const Entry& entry) {
   return json;
 }
 
-void verify(const Options& options) {
+void verify(const VerifyArguments& options) {
   const std::uint64_t seed = parse_count("--seed", options.seed);
   const std::vector<Line> lines = read_problems(options.path);
   const std::vector<std::string> engines = engines_to_test(options.engine, options.ways);
@@ -195,7 +195,7 @@ void verify(const Options& options) {
 void add_verify_command(CLI::App& app) {
   CLI::App* command =
       app.add_subcommand("verify", "Compare every engine with the reference on a list of problems");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<VerifyArguments>();
   command->add_option("problems", options->path, "Text file, one problem per line, # for comments")
       ->required();
   command->add_option("--device", options->device, "all, auto, cpu or cuda:N")

@@ -15,14 +15,14 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-struct Options {
+struct WisdomArguments {
   std::string action, output;
   std::vector<std::string> files;
   bool json = false;
 };
 
 // A file that is named must be there; the one of the environment may not have been written yet.
-WisdomLines read_all(Options& options) {
+WisdomLines read_all(WisdomArguments& options) {
   WisdomLines sum;
   const bool standard = options.files.empty();
   if (standard) {
@@ -95,7 +95,7 @@ std::string text_of(const Json& all) {
   return text;
 }
 
-void wisdom(Options& options) {
+void wisdom(WisdomArguments& options) {
   if (options.action == "show" && !options.output.empty()) {
     throw InvalidProblem("--output: show writes no file; use merge, or redirect what it prints");
   }
@@ -122,7 +122,7 @@ void wisdom(Options& options) {
 void add_wisdom_command(CLI::App& app) {
   CLI::App* command =
       app.add_subcommand("wisdom", "Show or merge files of measured choices (docs/planning.md)");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<WisdomArguments>();
   command->add_option("action", options->action, "show or merge")
       ->required()
       ->check(CLI::IsMember({"show", "merge"}));

@@ -12,7 +12,7 @@
 namespace faltung::test::surface {
 namespace {
 
-std::int64_t modulo(std::int64_t a, std::int64_t b) { return ((a % b) + b) % b; }
+std::int64_t remainder_of(std::int64_t a, std::int64_t b) { return ((a % b) + b) % b; }
 
 // Half of the smallest number of a type, to which results near zero are rounded.
 long double min(long double unit) { return unit > 0x1p-50L ? 0x1p-150L : 0x1p-1075L; }
@@ -38,10 +38,10 @@ Value continued(const std::vector<Value>& line, std::int64_t i, const std::strin
   if (rule == "constant") return cval;
   if (rule == "edge" || n == 1) {
     const Value& end = i < 0 ? at(0) : at(n - 1);
-    const bool negative = rule == "antisymmetric" && modulo(i, 2) == 1;
+    const bool negative = rule == "antisymmetric" && remainder_of(i, 2) == 1;
     return negative ? combined(-1, end, 0, {}, 0) : end;
   }
-  if (rule == "wrap") return at(modulo(i, n));
+  if (rule == "wrap") return at(remainder_of(i, n));
   const std::int64_t beyond = i < 0 ? -i : i - (n - 1);  // 1 is the first element outside
   if (rule == "symmetric") return again(i < 0 ? -1 - i : 2 * n - 1 - i);
   if (rule == "antisymmetric") {

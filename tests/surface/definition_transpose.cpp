@@ -68,7 +68,7 @@ Shape transpose_output(const Case& c, const Shape& x, const Shape& w) {
 
 namespace {
 
-nn::ConvTransposeOptions options_of(const Case& c, bool into) {
+nn::ConvTransposeOptions transpose_options_of(const Case& c, bool into) {
   auto o = common_options<nn::ConvTransposeOptions>(c, into);
   if (c.has("output_padding")) o.output_padding = c.numbers("output_padding");
   o.output_shape = c.numbers("output_shape");
@@ -103,7 +103,7 @@ std::string judge_transpose(const Case& c) {
   if (into) type = into->type();
   g.input = is_data ? first.type() : is_filter ? second.type() : type;
 
-  const nn::ConvTransposeOptions o = options_of(c, into.has_value());
+  const nn::ConvTransposeOptions o = transpose_options_of(c, into.has_value());
   nn::ConvTransposeOptions planned = o;
   planned.output = type;
   planned.bias = bias.has_value();

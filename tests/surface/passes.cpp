@@ -11,7 +11,7 @@
 namespace faltung::test::surface {
 namespace {
 
-constexpr long double infinity = std::numeric_limits<long double>::infinity();
+constexpr long double unbounded = std::numeric_limits<long double>::infinity();
 
 // docs/promotion.md, the table of `image`.
 DType sum_type(DType in, const Setting& s, bool whole) {
@@ -188,13 +188,13 @@ Value added(const Value& a, const Value& b, const Setting& s) {
                   .accumulator = sum.error == 0 ? i64 : f64,
                   .overflow = s.store.overflow,
                   .rounding = s.store.rounding};
-  if (!std::isfinite(sum.error)) return {0, 0, infinity};
+  if (!std::isfinite(sum.error)) return {0, 0, unbounded};
   return stored(sum, rule);
 }
 
 Value squared(const Value& a, const Setting& s) {
   if (is_integer(s.result)) {
-    if (!std::isfinite(a.error)) return {0, 0, infinity};
+    if (!std::isfinite(a.error)) return {0, 0, unbounded};
     Settled square;
     square.re = a.re * a.re;
     square.error = 2 * std::fabs(a.re) * a.error + a.error * a.error;

@@ -38,7 +38,7 @@ double element(const Tensor& tensor, std::int64_t position) {
   });
 }
 
-double norm(const Tensor& tensor) {
+double norm_of(const Tensor& tensor) {
   double sum = 0;
   for (std::int64_t i = 0; i < tensor.size(); ++i) sum += std::pow(element(tensor, i), 2);
   return std::sqrt(sum);
@@ -162,8 +162,8 @@ class MeanWork : public CallWork {
       growth *= 1 + static_cast<double>(size + 3) * unit_roundoff(call_.dtype);
     }
     // A mean along all axes takes all elements of the box.
-    constexpr std::int64_t max_elements = 100000000;
-    const std::int64_t max = std::max<std::int64_t>(1, max_elements / element_count(call_.window));
+    constexpr std::int64_t most_elements = 100000000;
+    const std::int64_t max = std::max<std::int64_t>(1, most_elements / element_count(call_.window));
     ErrorCheck check;
     for_places(call_.in, seed, [&](std::int64_t position, Extents at) {
       if (check.elements == max) return;
@@ -252,10 +252,10 @@ class SepfirWork : public CallWork {
     const Shape& shape = x_.shape();
     const double u = unit_roundoff(x_.dtype());
     // Reflected elements count twice, and |x * h| <= |x| |h|_1 <= |x| |h| sqrt(taps).
-    const double rows_norm = std::sqrt(2) * norm(x_) * norm(hrow_);
+    const double rows_norm = std::sqrt(2) * norm_of(x_) * norm_of(hrow_);
     const double between = std::sqrt(2 * static_cast<double>(hrow_.size())) * rows_norm;
     const SumBound rows{rows_.error_bound(), rows_norm};
-    const SumBound columns{columns_.error_bound(), between * norm(hcol_)};
+    const SumBound columns{columns_.error_bound(), between * norm_of(hcol_)};
     ErrorCheck check;
     for_places(shape, seed, [&](std::int64_t position, const Extents& at) {
       Sum sum = 0;
@@ -321,7 +321,7 @@ class UpfirdnWork : public CallWork {
            static_cast<double>(h_.size()) / static_cast<double>(options_.up);
   }
   [[nodiscard]] ErrorCheck check(const Tensor& result, std::uint64_t seed) const override {
-    const SumBound sums{plan_.error_bound(), norm(x_) * norm(h_)};
+    const SumBound sums{plan_.error_bound(), norm_of(x_) * norm_of(h_)};
     const double u = unit_roundoff(x_.dtype());
     ErrorCheck check;
     for_places(lowering_.result_shape, seed, [&](std::int64_t position, const Extents&) {

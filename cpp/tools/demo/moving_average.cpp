@@ -15,7 +15,7 @@ namespace faltung::tools::demo {
 namespace {
 
 constexpr std::int64_t days = 365;
-constexpr std::int64_t taps = 30;
+constexpr std::int64_t window_taps = 30;
 
 /// A year of daily temperatures as the middle latitudes have them: the season, and weather that
 /// today is much like yesterday's.
@@ -46,7 +46,7 @@ Curve curve(const std::string& label, int color, Stroke stroke, double first, co
 
 Section moving_average(const Lab& lab) {
   const Tensor x = make_temperatures();
-  const Tensor w = filters::moving_average(taps);
+  const Tensor w = filters::moving_average(window_taps);
   const auto run = [&](signal::Mode mode) {
     const signal::Lowering call = signal::lower_convolve(x, w, {.mode = mode});
     Outcome outcome = lab.run(fmt::format("Mean of 30 days, {}", signal::name(mode)), call.problem,
@@ -61,8 +61,8 @@ Section moving_average(const Lab& lab) {
   // valid[j] and same[j + 15] are the same mean, of the days j .. j+29.
   double difference = 0;
   for (std::size_t j = 0; j < valid.y.values<double>().size(); ++j) {
-    difference = std::max(
-        difference, std::abs(valid.y.values<double>()[j] - same.y.values<double>()[j + taps / 2]));
+    difference = std::max(difference, std::abs(valid.y.values<double>()[j] -
+                                               same.y.values<double>()[j + window_taps / 2]));
   }
 
   Plot plot{.description =
@@ -74,7 +74,7 @@ Section moving_average(const Lab& lab) {
   plot.curves.push_back(curve("same: 365 values", 2, Stroke::dashed, 0, same.y));
   // The middle of days j .. j+29, as `same` has it one half day later.
   plot.curves.push_back(
-      curve("valid: 336 values", 1, Stroke::solid, static_cast<double>(taps) / 2, valid.y));
+      curve("valid: 336 values", 1, Stroke::solid, static_cast<double>(window_taps) / 2, valid.y));
 
   Section section;
   section.id = "average";

@@ -13,7 +13,7 @@
 namespace faltung::tools::demo {
 namespace {
 
-constexpr double sigma = 5;
+constexpr double blur_sigma = 5;
 
 /// One measured way to the same picture.
 struct Way {
@@ -62,7 +62,7 @@ double largest_difference(const Tensor& a, const Tensor& b) {
 }  // namespace
 
 Section separable(const Lab& lab, const Photo& photo) {
-  const Tensor taps = compact_copy(filters::gaussian_1d(sigma), f32);
+  const Tensor taps = compact_copy(filters::gaussian_1d(blur_sigma), f32);
   const std::int64_t size = taps.size();
   const Tensor square =
       compact_copy(filters::outer(std::vector<ConstTensorView>{taps.view(), taps.view()}), f32);
@@ -110,12 +110,12 @@ Section separable(const Lab& lab, const Photo& photo) {
       "no pixel differs by more than {3:.1g} of 255 gray levels, and against the dense definition "
       "the two passes stay within {4:.2g} of what their bounds together allow ({5}). Fastest here: "
       "<b>{6}</b>, {7}.</p>",
-      size, size * size, sigma, levels, against.error_over_bound, against.scope,
+      size, size * size, blur_sigma, levels, against.error_over_bound, against.scope,
       escape(fastest.label), duration(fastest.seconds));
   section.code = fmt::format(
       "auto y = faltung::image::gaussian(gray, {{.sigma = {0}}});            // two passes\n"
       "auto z = faltung::image::convolve(gray, faltung::filters::gaussian({0}));  // one, dense",
-      sigma);
+      blur_sigma);
   section.body = "<h3>Time on this machine, shorter is better (logarithmic)</h3>\n" + bars(ways);
   section.measurements.push_back(std::move(down.measurement));
   section.measurements.push_back(std::move(across.measurement));

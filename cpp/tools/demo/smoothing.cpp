@@ -11,8 +11,8 @@
 namespace faltung::tools::demo {
 namespace {
 
-constexpr std::int64_t length = 600;
-constexpr double noise_level = 0.35;  // of the sine's amplitude
+constexpr std::int64_t sine_length = 600;
+constexpr double sine_noise = 0.35;  // of the sine's amplitude
 
 /// Root of the mean squared difference.
 double distance(std::span<const double> a, std::span<const double> b) {
@@ -31,12 +31,12 @@ Curve curve(const std::string& label, int color, Stroke stroke, std::span<const 
 
 Section smoothing(const Lab& lab) {
   Noise noise(1);
-  Tensor clean(f64, {length});
-  Tensor noisy(f64, {length});
-  for (std::size_t i = 0; i < length; ++i) {
-    const double phase = 6 * std::numbers::pi * static_cast<double>(i) / length;
+  Tensor clean(f64, {sine_length});
+  Tensor noisy(f64, {sine_length});
+  for (std::size_t i = 0; i < sine_length; ++i) {
+    const double phase = 6 * std::numbers::pi * static_cast<double>(i) / sine_length;
     clean.values<double>()[i] = std::sin(phase);
-    noisy.values<double>()[i] = std::sin(phase) + noise_level * noise.normal();
+    noisy.values<double>()[i] = std::sin(phase) + sine_noise * noise.normal();
   }
 
   Plot plot{.description =
@@ -51,7 +51,7 @@ Section smoothing(const Lab& lab) {
   int color = 3;
   for (const std::int64_t taps : {5, 15, 51}) {
     const Problem problem = Problem::parse(
-        fmt::format("op=filter dtype=f64 in={} f={} boundary=reflect", length, taps));
+        fmt::format("op=filter dtype=f64 in={} f={} boundary=reflect", sine_length, taps));
     const Tensor w = filters::gaussian_1d(static_cast<double>(taps) / 6, 0, taps / 2);
     Outcome outcome = lab.run(fmt::format("Gaussian, {} taps", taps), problem, noisy, w);
     const double left = distance(outcome.y.values<double>(), clean.values<double>());
@@ -70,7 +70,7 @@ Section smoothing(const Lab& lab) {
       "Gaussian filters of 5, 15 and 51 taps. A longer filter averages more of the noise away: the "
       "distance to the clean sine falls from {:.2f} to {}. At both ends the signal is continued by "
       "its mirror image, so the smoothed curves do not droop.</p>",
-      100 * noise_level, section.facts["noise"].get<double>(), figures);
+      100 * sine_noise, section.facts["noise"].get<double>(), figures);
   section.code =
       "auto w = faltung::filters::gaussian_1d(51 / 6.0, 0, 25);\n"
       "auto y = faltung::image::convolve1d(x, w);  // boundary: reflect";

@@ -14,7 +14,7 @@ namespace faltung::tools::demo {
 namespace {
 
 constexpr std::int64_t pitches = 96;
-constexpr std::int64_t columns = 240;
+constexpr std::int64_t picture_columns = 240;
 constexpr double lowest = 80;         // hertz: below a deep voice
 constexpr double dynamic_range = 70;  // decibels from white to black
 
@@ -87,7 +87,7 @@ Spectrogram make_spectrogram(const Lab& lab, const std::string& label, const Ten
                              int rate) {
   const std::int64_t frames = sound.shape()[1];
   const std::int64_t taps = std::max<std::int64_t>(16, rate / 48);  // a 48th of a second
-  const std::int64_t stride = std::max<std::int64_t>(1, frames / columns);
+  const std::int64_t stride = std::max<std::int64_t>(1, frames / picture_columns);
   const Problem problem =
       Problem::parse(fmt::format("op=fwd dtype=c64 n=1 c=1 k={} in={} f={} stride={} pad={}",
                                  pitches, frames, taps, stride, taps / 2));

@@ -13,9 +13,9 @@
 namespace faltung::tools::demo {
 namespace {
 
-constexpr std::int64_t taps = 7;
-constexpr std::int64_t length = 24;
-constexpr std::int64_t rows = length + taps - 1;
+constexpr std::int64_t matrix_taps = 7;
+constexpr std::int64_t vector_length = 24;
+constexpr std::int64_t rows = vector_length + matrix_taps - 1;
 
 Tensor random_vector(std::int64_t count, std::uint64_t seed) {
   Noise noise(seed);
@@ -58,9 +58,9 @@ std::vector<double> product(const Tensor& matrix, const Tensor& x) {
 }  // namespace
 
 Section toeplitz(const Lab& lab) {
-  const Tensor a = random_vector(taps, 4);
-  const Tensor x = random_vector(length, 5);
-  const Tensor matrix = signal::convolution_matrix(a, length);
+  const Tensor a = random_vector(matrix_taps, 4);
+  const Tensor x = random_vector(vector_length, 5);
+  const Tensor matrix = signal::convolution_matrix(a, vector_length);
   const std::vector<double> expected = product(matrix, x);
   const signal::Lowering call = signal::lower_convolve(x, a);
   Outcome outcome = lab.run("Convolution of 24 with 7", call.problem, x, a, call.plan);
@@ -80,16 +80,18 @@ Section toeplitz(const Lab& lab) {
       "column holds the {} taps, one row further down each time. Multiplying it with a random "
       "vector of {} elements gives what <code>convolve</code> gives; the largest difference is "
       "{}.</p>",
-      taps, length, difference == 0 ? "exactly 0" : power_of_ten(difference));
+      matrix_taps, vector_length, difference == 0 ? "exactly 0" : power_of_ten(difference));
   section.code =
       "auto A = faltung::signal::convolution_matrix(a, 24);  // 30 x 24\n"
       "auto y = faltung::signal::convolve(x, a);             // = A x";
-  section.body =
-      "<div class=\"equation\">\n" +
-      element_figure(matrix, rows, length, "<b>A</b>, 30 × 24", "a matrix with one diagonal band") +
-      "<span>·</span>" + element_figure(x, length, 1, "<b>x</b>", "a column of 24 elements") +
-      "<span>=</span>" + element_figure(outcome.y, rows, 1, "<b>y</b>", "a column of 30 elements") +
-      "</div>\n";
+  section.body = "<div class=\"equation\">\n" +
+                 element_figure(matrix, rows, vector_length, "<b>A</b>, 30 × 24",
+                                "a matrix with one diagonal band") +
+                 "<span>·</span>" +
+                 element_figure(x, vector_length, 1, "<b>x</b>", "a column of 24 elements") +
+                 "<span>=</span>" +
+                 element_figure(outcome.y, rows, 1, "<b>y</b>", "a column of 30 elements") +
+                 "</div>\n";
   section.measurements.push_back(std::move(outcome.measurement));
   section.facts = {{"difference", difference}};
   return section;
