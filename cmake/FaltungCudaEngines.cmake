@@ -55,6 +55,7 @@ set(FALTUNG_CUDA_ENGINE_SOURCES
     cuda/masked/masked.cu
     cuda/rank/rank_extremes.cu
     cuda/rank/rank_lowering.cpp
+    cuda/rank/rank_median.cu
     cuda/rank/rank_select.cu
     cuda/rank/rank_task.cpp
     cuda/separable/separable_engine.cu

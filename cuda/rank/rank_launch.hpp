@@ -16,6 +16,10 @@ void launch_select(const BoxGeometry& g, const Box& box, int key_bytes, const Ru
                    std::int64_t run_count, std::int64_t members, std::int64_t rank, const void* x,
                    void* y, LaunchQueue queue);
 
+/// Of windows of 3 x 3 or 5 x 5 along two of the axes, all members.
+void launch_median(const BoxGeometry& g, const Box& box, int key_bytes, const void* x, void* y,
+                   LaunchQueue queue);
+
 /// @param inside  on the device, or null
 void launch_gather(const GatherGeometry& g, int key_bytes, const std::uint8_t* inside,
                    std::int64_t members, std::int64_t rank, const void* x, void* y,

@@ -122,6 +122,18 @@ constexpr std::optional<Box> choose_box(const BoxGeometry& g, int key_bytes, int
   return best;
 }
 
+/// Whether a network of minima and maxima is compiled for the medians of a window without holes.
+constexpr bool has_network(const BoxGeometry& g) {
+  int sides = 0;
+  std::int64_t side = 1;
+  for (const Axis& axis : g.axis) {
+    if (axis.window == 1) continue;
+    if (sides++ == 1 && axis.window != side) return false;
+    side = axis.window;
+  }
+  return sides == 2 && (side == 3 || side == 5);
+}
+
 /// What a pass over the image costs, in keys read and written a result.
 constexpr double pass_cost(const BoxGeometry& g, const Box& box, int key_bytes) {
   return keys_per_result(g, box, key_bytes) + 1;

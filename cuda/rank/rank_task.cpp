@@ -18,7 +18,7 @@ namespace {
 
 using faltung::rank::Window;
 
-enum class Kind : std::uint8_t { extremes, select, gather };
+enum class Kind : std::uint8_t { extremes, median, select, gather };
 
 /// One pass over an image.
 struct Pass {
@@ -125,7 +125,8 @@ class Maker {
     int order[box_axes];
     if (const auto g = lower_to_boxes(x, y, window, false, order)) {
       if (const auto box = choose_box(*g, key_bytes_, 1, limits_)) {
-        pass.kind = Kind::select;
+        const bool square = window.inside.empty() && window.rank == window.members / 2;
+        pass.kind = square && has_network(*g) ? Kind::median : Kind::select;
         pass.boxes = *g;
         pass.box = *box;
         pass.run_count = g->axis[0].window * g->axis[1].window;
@@ -173,8 +174,10 @@ class RankTask final : public faltung::rank::Task {
         continue;
       }
       const int(&box)[box_axes] = pass.box.extent;
-      text += message(pass.kind == Kind::extremes ? "extremes" : "select", " box=", box[0], 'x',
-                      box[1], 'x', box[2]);
+      text += message(pass.kind == Kind::extremes ? "extremes"
+                      : pass.kind == Kind::median ? "median"
+                                                  : "select",
+                      " box=", box[0], 'x', box[1], 'x', box[2]);
     }
     return text;
   }
@@ -201,6 +204,8 @@ class RankTask final : public faltung::rank::Task {
     switch (pass.kind) {
       case Kind::extremes:
         return launch_extremes(pass.boxes, pass.box, key_bytes_, x, y, queue);
+      case Kind::median:
+        return launch_median(pass.boxes, pass.box, key_bytes_, x, y, queue);
       case Kind::select:
         return launch_select(pass.boxes, pass.box, key_bytes_, static_cast<const Run*>(table),
                              pass.run_count, pass.members, pass.rank, x, y, queue);

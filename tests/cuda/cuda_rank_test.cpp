@@ -210,6 +210,33 @@ TEST_F(CudaRank, EveryOptionIsThatOfTheCpu) {
   }
 }
 
+// Networks in registers, of squares along any two axes; with numbers that differ in the last bit.
+TEST_F(CudaRank, MediansOfSquaresAreThoseOfTheCpu) {
+  std::mt19937 random(11);
+  for (const DType type : real_types) {
+    for (const std::int64_t side : {3, 5}) {
+      const Tensor x = bytes_of(type, {side == 3 ? 14 : 9, 41}, random);
+      SCOPED_TRACE(testing::Message() << name(type) << ' ' << side);
+      const image::RankOptions o{.size = side, .boundary = boundary_of(random())};
+      expect_same(image::median_filter(x, o), image::median_filter(x.to(Device::cuda(0)), o));
+      const Tensor volume = bytes_of(type, {6, 7, 5}, random);
+      for (const auto& axes : {std::vector<std::int64_t>{0, 1}, {0, 2}, {1, 2}}) {
+        const image::RankOptions two{.size = side, .boundary = boundary_of(random()), .axes = axes};
+        expect_same(image::median_filter(volume, two),
+                    image::median_filter(volume.to(Device::cuda(0)), two));
+      }
+    }
+  }
+  // Every order of nine that has zeros and ones alone: what holds for these holds for all (Knuth,
+  // The Art of Computer Programming 3, section 5.3.4, theorem Z).
+  Tensor all(u8, {3, 3 * 512});
+  for (int number = 0; number < 512; ++number) {
+    for (int i = 0; i < 9; ++i) all.at<std::uint8_t>(i / 3, 3 * number + i % 3) = number >> i & 1;
+  }
+  expect_same(image::median_filter(all, {.size = 3}),
+              image::median_filter(all.to(Device::cuda(0)), {.size = 3}));
+}
+
 TEST_F(CudaRank, EveryGpuGivesTheSame) {
   std::mt19937 random(4);
   const Sizes sizes[] = {{{1, 6000}, {1, 3001}}, {{40, 70}, {9, 5}}, {{6, 9, 40}, {3, 3, 3}}};
@@ -221,6 +248,11 @@ TEST_F(CudaRank, EveryGpuGivesTheSame) {
       SCOPED_TRACE(architecture);
       expect_cpu(x, 0, o);
       if (element_count(Shape(s.window)) < 100) expect_cpu(x, 7, o);
+      if (s.x.size() == 2 && s.x[0] > 1) {
+        const image::RankOptions square{.size = 5};
+        expect_same(image::median_filter(x, square),
+                    image::median_filter(x.to(Device::cuda(0)), square));
+      }
     }
   }
   for (const std::string& kernel : emulator::unknown_kernels()) {
@@ -238,6 +270,9 @@ TEST_F(CudaRank, WindowsDecideWhichWayRuns) {
   EXPECT_TRUE(starts(policy_of(image, window_of({3, 3}, 0)), "extremes"));
   EXPECT_TRUE(starts(policy_of(image, window_of({3, 3}, 8)), "extremes"));
   EXPECT_TRUE(starts(policy_of(image, window_of({3, 4}, 5)), "select"));
+  EXPECT_TRUE(starts(policy_of(image, window_of({3, 3}, 5)), "select"));
+  EXPECT_TRUE(starts(policy_of(image, window_of({3, 3}, 4)), "median"));
+  EXPECT_TRUE(starts(policy_of(image, window_of({5, 5}, 12)), "median"));
   // A frame many times its box: one axis at a time.
   const std::string large = policy_of(bytes_of(u8, {600, 600}, random), window_of({301, 301}, 0));
   EXPECT_EQ(std::count(large.begin(), large.end(), 'e') > 2, true) << large;
