@@ -52,6 +52,7 @@ set(FALTUNG_CUDA_ENGINE_SOURCES
     cuda/im2col/im2col_store.cu
     cuda/im2col/im2col_task.cu
     cuda/im2col/products.cpp
+    cuda/magnitude/magnitude.cu
     cuda/masked/masked.cu
     cuda/rank/rank_extremes.cu
     cuda/rank/rank_lowering.cpp

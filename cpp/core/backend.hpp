@@ -8,6 +8,7 @@
 #include <faltung/allocator.hpp>
 #include <faltung/device.hpp>
 #include <faltung/libraries.hpp>
+#include "cpp/core/magnitude_pass.hpp"
 #include "cpp/core/masked_passes.hpp"
 #include "cpp/core/rank_window.hpp"
 
@@ -55,6 +56,10 @@ class DeviceBackend {
   /// A filter of real x into y, of the same type, neither of them empty; their data are not read.
   [[nodiscard]] virtual std::unique_ptr<rank::Task> make_rank_task(
       const ConstTensorView& x, const TensorView& y, const rank::Window& window) const = 0;
+
+  /// Makes ready what run_magnitude runs for elements of a type, so that it may be captured.
+  virtual void prepare_magnitude(const Device& device, DType type) const = 0;
+  virtual void run_magnitude(const image::MagnitudePass& pass, const Stream& stream) const = 0;
 };
 
 [[nodiscard]] const DeviceBackend& cuda_backend();

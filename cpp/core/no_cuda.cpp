@@ -37,6 +37,10 @@ class NoCuda final : public DeviceBackend {
                                              const rank::Window&) const override {
     throw DeviceError(reason);
   }
+  void prepare_magnitude(const Device&, DType) const override { throw DeviceError(reason); }
+  void run_magnitude(const image::MagnitudePass&, const Stream&) const override {
+    throw DeviceError(reason);
+  }
 };
 
 }  // namespace

@@ -145,7 +145,7 @@ void add_terms(Steps& steps, const std::vector<std::vector<Line>>& terms, const 
 
 /// y = the square root of the sum of the squared terms; every step is stored in the type of y.
 ///
-/// @throws InvalidProblem for complex data, NoEngine on other devices than the CPU.
+/// @throws InvalidProblem for complex data.
 void add_magnitude(Steps& steps, const std::vector<std::vector<Line>>& terms, const Call& call);
 
 /// The row -1 0 1, say, centred, along `axis`.

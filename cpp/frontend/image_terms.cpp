@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <faltung/error.hpp>
+#include "cpp/core/backend.hpp"
 #include "cpp/core/element.hpp"
 #include "cpp/core/message.hpp"
 #include "cpp/core/strided.hpp"
@@ -163,6 +164,39 @@ Step for_each_element(Place from, Place to, const char* what, const Call& call, 
   });
 }
 
+// A pass on another device: y = y^2 or y, plus the square of what lies at `from`, and its root.
+Step magnitude_step(const Steps& steps, Place from, bool square, bool root, const Call& call) {
+  Step step{.from = from, .to = Place::y, .what = root ? "square root" : "add the square"};
+  const Device& device = steps.y().device;
+  if (element_count(steps.y().shape) > 0) {
+    cuda_backend().prepare_magnitude(device, steps.y().dtype);
+  }
+  const MagnitudePass pass{.y = {},
+                           .square = square,
+                           .root = root,
+                           .overflow = call.store.overflow,
+                           .rounding = call.store.rounding};
+  step.run = [pass, adds = from != Place::y](const ConstTensorView& x, const TensorView& y,
+                                             const Stream& stream, const Workspace&) {
+    MagnitudePass now = pass;
+    if (adds) now.term = x;
+    now.y = y;
+    cuda_backend().run_magnitude(now, stream);
+  };
+  return step;
+}
+
+// The first derivative stands in y, the others follow: each with one pass over both.
+void add_roots_there(Steps& steps, const std::vector<std::vector<Line>>& terms, const Call& call) {
+  if (terms.size() == 1) {
+    return steps.add(magnitude_step(steps, Place::y, true, true, call));
+  }
+  for (std::size_t i = 1; i < terms.size(); ++i) {
+    add_lines(steps, Place::x, Place::term, terms[i], call);
+    steps.add(magnitude_step(steps, Place::term, i == 1, i + 1 == terms.size(), call));
+  }
+}
+
 }  // namespace
 
 void add_copy(Steps& steps, Place from, Place to, const Call& call, bool add) {
@@ -205,15 +239,11 @@ void add_magnitude(Steps& steps, const std::vector<std::vector<Line>>& terms, co
     throw InvalidProblem(message("x and the result have types ", name(x), " and ", name(y),
                                  "; gradient magnitudes are defined for real data"));
   }
-  const Device& device = steps.x().device;
-  if (device.kind != DeviceKind::cpu) {
-    throw NoEngine(message("gradient magnitudes are computed on the cpu only, x is on ", device,
-                           "; copy it with Tensor::to(Device::cpu())"));
-  }
   if (terms.empty()) return add_copy(steps, Place::x, Place::y, call);
   const Rounding rounding = call.store.rounding;
   const Overflow overflow = call.store.overflow;
   add_lines(steps, Place::x, Place::y, terms.front(), call);
+  if (steps.x().device.kind != DeviceKind::cpu) return add_roots_there(steps, terms, call);
   steps.add(for_each_element(Place::y, Place::y, "square", call,
                              [=](const auto&, auto& total) { total = square(total, overflow); }));
   for (std::size_t i = 1; i < terms.size(); ++i) {

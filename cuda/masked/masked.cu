@@ -25,27 +25,6 @@ Strides strides_of(const ConstTensorView& view) {
   return view.data == nullptr ? Strides{} : view.strides;
 }
 
-/// @param second  strides of the second tensor, or of none
-Elements elements_of(const Shape& shape, const Strides& first, const Strides& second) {
-  Elements e;
-  e.count = element_count(shape);
-  for (std::size_t i = 0; i < shape.size(); ++i) {
-    if (shape[i] == 1) continue;
-    const std::int64_t a = first[i], b = second.empty() ? 0 : second[i];
-    const int last = e.axes - 1;
-    if (last >= 0 && e.first[last] == a * shape[i] && e.second[last] == b * shape[i]) {
-      e.extent[last] *= shape[i];
-      e.first[last] = a;
-      e.second[last] = b;
-      continue;
-    }
-    e.extent[e.axes] = shape[i];
-    e.first[e.axes] = a;
-    e.second[e.axes++] = b;
-  }
-  return e;
-}
-
 LaunchConfig config_of(const char* name, std::int64_t count, LaunchQueue stream) {
   return {.name = name,
           .grid = grid_of((count + threads - 1) / threads),

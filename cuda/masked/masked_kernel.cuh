@@ -2,35 +2,11 @@
 
 #include "cpp/core/masked_passes.hpp"
 #include "cuda/primitives/element.cuh"
+#include "cuda/primitives/elements.cuh"
 
 namespace faltung::cuda::masked {
 
 inline constexpr int threads = 256;
-inline constexpr int max_axes = 8;
-
-/// Elements of tensors of one shape, axes that lie one behind the other in all of them joined;
-/// strides in elements.
-struct Elements {
-  int axes = 0;
-  std::int64_t count = 0;  ///< of all
-  std::int64_t extent[max_axes] = {}, first[max_axes] = {}, second[max_axes] = {};
-};
-
-/// Where an element stands in two of them.
-struct Offsets {
-  std::int64_t first = 0, second = 0;
-};
-__device__ __forceinline__ Offsets offsets_of(const Elements& e, std::int64_t number) {
-  Offsets at;
-  for (int axis = e.axes; axis-- > 0;) {
-    const std::int64_t rest = axis == 0 ? 0 : number / e.extent[axis];
-    const std::int64_t index = number - rest * e.extent[axis];
-    at.first += index * e.first[axis];
-    at.second += index * e.second[axis];
-    number = rest;
-  }
-  return at;
-}
 
 template <typename T>
 struct LoadArguments {

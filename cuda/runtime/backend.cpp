@@ -3,6 +3,7 @@
 #include <map>
 #include <mutex>
 
+#include "cuda/magnitude/magnitude.hpp"
 #include "cuda/masked/masked.hpp"
 #include "cuda/rank/rank.hpp"
 #include "cuda/runtime/architectures.hpp"
@@ -203,6 +204,12 @@ class CudaBackend final : public DeviceBackend {
   std::unique_ptr<rank::Task> make_rank_task(const ConstTensorView& x, const TensorView& y,
                                              const rank::Window& window) const override {
     return cuda::make_rank_task(x, y, window);
+  }
+  void prepare_magnitude(const Device& device, DType type) const override {
+    cuda::prepare_magnitude(device, type);
+  }
+  void run_magnitude(const image::MagnitudePass& pass, const Stream& stream) const override {
+    cuda::run_magnitude(pass, stream);
   }
 };
 
