@@ -193,8 +193,8 @@ class DeviceArray:
             if not isinstance(each, (int, slice, type(None), type(Ellipsis))):
                 raise TypeError(f"index {each!r}: arrays on a GPU take slices, integers, None and Ellipsis; index others by the "
                                 "library they are exchanged with, as in torch.from_dlpack(array)[...]")
-        # NumPy's rules, on memory that nobody looks at.
-        frame = np.lib.stride_tricks.as_strided(np.empty(1, np.uint8), self.shape, self._strides)
+        # NumPy's rules.
+        frame = self._frame()
         part = frame[index if Ellipsis in index else (*index, Ellipsis)]
         first = part.__array_interface__["data"][0] - frame.__array_interface__["data"][0] if part.size else 0
         return DeviceArray(self._owner, self._address + first * self.dtype.itemsize, self._number, part.shape, self._index,
@@ -209,6 +209,30 @@ class DeviceArray:
             raise TypeError(f"an array on {self.device} has elements of type {self.dtype}, and this function needs "
                             f"{np.dtype(dtype)}; Faltung converts none there: convert it by its library, or on the CPU")
         return self
+
+    def _frame(self):
+        """An array with these elements' places, on memory that nobody looks at."""
+        return np.lib.stride_tricks.as_strided(np.empty(1, np.uint8), self.shape, self._strides)
+
+    def _like(self, frame):
+        return DeviceArray(self._owner, self._address, self._number, frame.shape, self._index, self._stream, frame.strides)
+
+    def _broadcast(self, shape):
+        """The same elements, repeated along axes of one."""
+        return self._like(np.broadcast_to(self._frame(), shape))
+
+    def _reshaped(self, shape, name):
+        """The same memory in another shape.
+
+        :raises TypeError: where strides cannot say that.
+        """
+        frame = self._frame()
+        try:
+            frame.shape = shape
+        except AttributeError:
+            raise TypeError(f"{name} of shape {self.shape} has strides of {self._strides} elements, which no view of shape "
+                            f"{shape} has; copy it to a compact array") from None
+        return self._like(frame)
 
     def __array__(self, dtype=None, copy=None):
         """A copy on the CPU, complete."""

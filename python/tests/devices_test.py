@@ -137,7 +137,7 @@ class Reading(unittest.TestCase):
         self.assertRegex(said(lambda: signal.convolve(Exchange(x), np.ones(3))), "(?i)cuda")
         # What computes on the CPU alone, in the package and in the library, says so and how the array comes there.
         image, taps = Exchange(np.ones((9, 9))), Exchange(np.ones(3))
-        for call in (lambda: signal.savgol_filter(Exchange(x), 5, 2), lambda: signal.lfilter([1.0, 2.0], 1.0, Exchange(x), zi=[1.0]),
+        for call in (lambda: signal.savgol_filter(Exchange(x), 5, 2),
                      lambda: signal.lfilter(taps, 1.0, x), lambda: signal.order_filter(x, taps, 1),
                      lambda: ndimage.median_filter(image, footprint=Exchange(np.ones((3, 3)))),
                      lambda: ndimage.grey_erosion(image, structure=Exchange(np.zeros((3, 3)))),
@@ -160,7 +160,8 @@ class Reading(unittest.TestCase):
         calls = {
             signal: ["fftconvolve(x, taps)", "oaconvolve(x, taps)", "convolve2d(image, k)", "correlate2d(image, k)",
                      "upfirdn(taps, x)", "resample_poly(x, 3, 2)", "resample_poly(x, 3, 2, window=taps)",
-                     "lfilter([1.0, 0.5], 2.0, x)", "savgol_filter(x, 5, 2, mode='mirror')", "sepfir2d(image, taps, taps)",
+                     "lfilter([1.0, 0.5], 2.0, x)", "lfilter([1.0, 0.5], 2.0, x, zi=[1.0])",
+                     "savgol_filter(x, 5, 2, mode='mirror')", "sepfir2d(image, taps, taps)",
                      "choose_conv_method(x, taps)", "medfilt(x)", "medfilt2d(image, 5)", "order_filter(x, [1, 0, 1], 1)"],
             ndimage: ["correlate(image, np.ones((3, 3)))", "convolve(image, k)", "correlate1d(image, taps)",
                       "convolve1d(image, [1.0, 2.0])", "gaussian_filter(image, 2)", "gaussian_filter(image, 0)",
@@ -187,6 +188,38 @@ class Reading(unittest.TestCase):
                 for line in lines:
                     with self.subTest(line):
                         self.assertRegex(said(lambda: eval(f"module.{line}", names, {"module": module})), "(?i)cuda")
+
+    def test_states_are_added_where_the_results_lie(self):
+        """What `lfilter` does after the filter, by plans on the CPU for memory that says it lies on cuda:0."""
+        def run(plan, x, one, out):
+            self.assertEqual((np.asarray(one.array), x.device), (1, "cuda:0"))
+            steps = lambda array: np.lib.stride_tricks.as_strided(array._base(), array.shape, array.strides)
+            plan.run(steps(x), one.array, out=steps(out))
+
+        def base(array):
+            owner = array._owner
+            first = (array._address - owner.ctypes.data) // owner.itemsize
+            return owner.reshape(-1)[first:]
+
+        plan_of = _core.Plan
+        random = np.random.default_rng(1)
+        for dtype in "fdFD":
+            for shape, axis in (((9,), 0), ((3, 9), 1), ((9, 4), 0), ((2, 9, 3), 1), ((2, 3, 9), 2)):
+                y = random.integers(-9, 9, shape).astype(dtype)
+                of_zi = shape[:axis] + (4,) + shape[axis + 1:]
+                one_for_all = np.ones((1,) * axis + (4,) + (1,) * (len(shape) - axis - 1), dtype)
+                for zi in (random.integers(-9, 9, of_zi).astype(dtype), one_for_all):
+                    for on_device in (False, True):
+                        expected, got = y.copy(), y.copy()
+                        expected[(*(slice(None),) * axis, slice(4))] += zi
+                        plans = types.SimpleNamespace(Plan=lambda line, device: types.SimpleNamespace(
+                            run=lambda x, one, out: run(plan_of(line), x, one, out)), to_device=lambda array, index: there(array))
+                        with unittest.mock.patch.object(signal, "_core", plans), \
+                                unittest.mock.patch.object(_devices.DeviceArray, "_base", base, create=True), \
+                                unittest.mock.patch.object(_devices.DeviceArray, "array", property(lambda a: a._owner),
+                                                           create=True):
+                            signal._added(there(got), there(zi) if on_device and zi.shape == of_zi else zi, axis)
+                        np.testing.assert_array_equal(got, expected)
 
     def test_the_driver_is_asked_where_an_address_lies(self):
         unittest.mock.patch.stopall()

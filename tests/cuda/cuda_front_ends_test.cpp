@@ -35,6 +35,25 @@ class CudaFrontEnds : public ::testing::Test {
   void TearDown() override { clear_plan_cache(); }
 };
 
+// What Python's lfilter does with the state of the signal before: it is added to the first results
+// of every line by a filter of one tap. Exact, since a product by 1 is.
+TEST_F(CudaFrontEnds, StatesAreAddedToTheFirstResults) {
+  for (const char* type : {"f32", "f64", "c64", "c128"}) {
+    const auto line = std::string("op=fwd dtype=") + type +
+                      " n=3 in=4x2 f=1x1 beta=1 xstrides=8,8,2,1 ystrides=18,8,2,1";
+    const Problem p = Problem::parse(line);
+    const Tensor x = ramp(p.input, p.x_shape()), one = ramp(p.input, {1, 1, 1, 1});
+    Tensor y = ramp(p.input, {3, 9, 2}), there = y.to(gpu);
+    const auto view_of = [&](Tensor& all) {
+      return TensorView{all.data(), p.input, p.y_shape(), p.y_strides, all.device()};
+    };
+    Plan::make(p, Device::cpu()).run({}, x, one, view_of(y));
+    Plan::make(p, gpu).run({gpu}, x.to(gpu), one.to(gpu), view_of(there));
+    SCOPED_TRACE(type);
+    expect_equal(there, y);
+  }
+}
+
 TEST_F(CudaFrontEnds, ResamplePolyReadsTapsThere) {
   const Tensor x = ramp(f32, {3, 12}), taps = Tensor::from<float>({1, 2, 4, 2, 1});
   const signal::ResamplePolyOptions here{.axis = 1, .taps = taps.view()};
