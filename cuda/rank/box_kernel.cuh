@@ -183,17 +183,27 @@ __device__ __forceinline__ void load_keys(const BoxArguments<K>& a, const Tile& 
 }
 
 /// Calls f(number of the key at a result's first corner, offset in y) for the results of a tile.
+/// Divides once, and steps.
 template <typename K, typename F>
 __device__ __forceinline__ void for_results(const BoxArguments<K>& a, const Tile& t, const F& f) {
+  const std::int64_t along_z = a.g.axis[0].y_stride, along_y = a.g.axis[1].y_stride,
+                     along_x = a.g.axis[2].y_stride;
+  const std::int64_t first =
+      t.y + t.first[0] * along_z + t.first[1] * along_y + t.first[2] * along_x;
+  Cells at(static_cast<int>(threadIdx.x), threads, t.count[2]);
+  const int slices_on = at.rows_on() / t.count[1];
+  const int rows_on = at.rows_on() - slices_on * t.count[1];
+  int z = at.row / t.count[1], y = at.row - z * t.count[1];
 #pragma unroll 1
-  for (Cells at(static_cast<int>(threadIdx.x), threads, t.count[2]);
-       at.row < t.count[0] * t.count[1]; at.next()) {
-    const int z = t.count[0] == 1 ? 0 : at.row / t.count[1];
-    const int y = at.row - z * t.count[1];
-    const std::int64_t to = t.y + (t.first[0] + z) * a.g.axis[0].y_stride +
-                            (t.first[1] + y) * a.g.axis[1].y_stride +
-                            (t.first[2] + at.column) * a.g.axis[2].y_stride;
-    f((z * t.reach[1] + y) * t.reach[2] + at.column, to);
+  while (z < t.count[0]) {
+    f((z * t.reach[1] + y) * t.reach[2] + at.column,
+      first + z * along_z + y * along_y + at.column * along_x);
+    z += slices_on;
+    y += rows_on + (at.next() ? 1 : 0);
+    if (y >= t.count[1]) {
+      y -= t.count[1];
+      ++z;
+    }
   }
 }
 
