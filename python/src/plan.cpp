@@ -1,9 +1,14 @@
 #include <nanobind/operators.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
 #include <functional>
+#include <memory>
+#include <mutex>
 #include <optional>
+#include <shared_mutex>
+#include <utility>
 
 #include "bindings.hpp"
 
@@ -29,6 +34,13 @@ PlanOptions options_of(const std::string& engine, nb::handle workspace_limit, bo
   }
   return options;
 }
+
+// A plan of Python's, where threads may bind a filter while others run with the one before: they
+// wait for each other. Both lock without the interpreter's lock.
+struct SharedPlan : Plan {
+  explicit SharedPlan(Plan&& plan) : Plan(std::move(plan)) {}
+  mutable std::shared_mutex filter;
+};
 
 // Strides of the result, where the problem names them.
 const Strides& result_strides(const Problem& p) {
@@ -79,7 +91,7 @@ nb::object result_of(const Plan& plan, const Operand* a, const Operand* b, nb::h
   return nb::borrow(out);
 }
 
-nb::object run(const Plan& plan, nb::handle first, nb::handle second, nb::handle out,
+nb::object run(const SharedPlan& plan, nb::handle first, nb::handle second, nb::handle out,
                nb::handle bias) {
   const Operand a(first, "the first operand"), b(second, "the second operand");
   return result_of(plan, &a, &b, out, bias,
@@ -88,15 +100,16 @@ nb::object run(const Plan& plan, nb::handle first, nb::handle second, nb::handle
                    });
 }
 
-nb::object run_bound(const Plan& plan, nb::handle operand, nb::handle out, nb::handle bias) {
+nb::object run_bound(const SharedPlan& plan, nb::handle operand, nb::handle out, nb::handle bias) {
   const Operand a(operand, "the operand");
   return result_of(plan, &a, nullptr, out, bias,
                    [&](const Stream& stream, const TensorView& y, const ConstTensorView& added) {
+                     const std::shared_lock lock(plan.filter);
                      plan.run_bound(stream, a, y, {}, added);
                    });
 }
 
-nb::dict facts_of(const Plan& plan) {
+nb::dict facts_of(const SharedPlan& plan) {
   const PlanFacts facts = plan.facts();
   nb::dict all;
   all["threads"] = facts.threads;
@@ -141,21 +154,22 @@ void bind_plan(nb::module_& m) {
       .def_prop_ro("result_shape", [](const Problem& p) { return tuple_of(p.result_shape()); })
       .def_prop_ro("multiply_adds", &Problem::multiply_adds);
 
-  nb::class_<Plan>(m, "Plan",
-                   "A problem ready to run, as often as wanted and from any number of threads.\n\n"
-                   ">>> import numpy as np\n"
-                   ">>> plan = Plan('op=fwd dtype=f64 in=5 f=3 pad=1 flip=1')\n"
-                   ">>> x = np.arange(1., 6.).reshape(1, 1, 5)\n"
-                   ">>> plan.run(x, np.array([[[1., 10., 100.]]])).ravel()\n"
-                   "array([ 12., 123., 234., 345., 450.])")
+  nb::class_<SharedPlan>(
+      m, "Plan",
+      "A problem ready to run, as often as wanted and from any number of threads.\n\n"
+      ">>> import numpy as np\n"
+      ">>> plan = Plan('op=fwd dtype=f64 in=5 f=3 pad=1 flip=1')\n"
+      ">>> x = np.arange(1., 6.).reshape(1, 1, 5)\n"
+      ">>> plan.run(x, np.array([[[1., 10., 100.]]])).ravel()\n"
+      "array([ 12., 123., 234., 345., 450.])")
       .def(
           "__init__",
-          [](Plan* self, nb::handle problem, const std::string& device, const std::string& engine,
-             nb::handle workspace_limit, bool elementwise, const std::string& accuracy,
-             bool reproducible, bool flush_subnormals) {
+          [](SharedPlan* self, nb::handle problem, const std::string& device,
+             const std::string& engine, nb::handle workspace_limit, bool elementwise,
+             const std::string& accuracy, bool reproducible, bool flush_subnormals) {
             const auto options = options_of(engine, workspace_limit, elementwise, accuracy,
                                             reproducible, flush_subnormals);
-            new (self) Plan(Plan::make(problem_of(problem), Device::parse(device), options));
+            new (self) SharedPlan(Plan::make(problem_of(problem), Device::parse(device), options));
           },
           nb::arg("problem"), nb::arg("device") = "cpu", nb::kw_only(), nb::arg("engine") = "",
           nb::arg("workspace_limit").none() = nb::none(), nb::arg("elementwise") = false,
@@ -166,25 +180,35 @@ void bind_plan(nb::module_& m) {
            "The result from both operands: (x, w), (dy, w) or (x, dy), as the pass names them.")
       .def(
           "bind_filter",
-          [](Plan& plan, nb::handle w) {
+          [](SharedPlan& plan, nb::handle w) {
             const Operand filter(w, "w");
-            computed({&filter}, RunOptions{},
-                     [&](const RunOptions& o) { plan.bind_filter(o.run.stream, filter.view()); });
+            computed({&filter}, RunOptions{}, [&](const RunOptions& o) {
+              const std::unique_lock lock(plan.filter);
+              plan.bind_filter(o.run.stream, filter.view());
+            });
           },
-          nb::arg("w"), "Keeps the filter in the form that the engine likes best.")
+          nb::arg("w"),
+          "Keeps the filter in the form that the engine likes best. Waits for threads that run "
+          "with "
+          "the one before.")
       .def("run_bound", run_bound, nb::arg("operand"), nb::arg("out").none() = nb::none(),
            nb::arg("bias").none() = nb::none(), "As run, with the filter bound before.")
-      .def("with_batch", &Plan::with_batch, nb::arg("batch"),
-           "The same problem, engine and options for another batch.")
+      .def(
+          "with_batch",
+          [](const SharedPlan& plan, std::int64_t batch) {
+            return std::make_unique<SharedPlan>(plan.with_batch(batch));
+          },
+          nb::arg("batch"), "The same problem, engine and options for another batch.")
       .def("explain", &Plan::explain, "Several lines for people: what was chosen, and why.")
-      .def_prop_ro("problem", [](const Plan& plan) { return plan.problem(); })
-      .def_prop_ro("device", [](const Plan& plan) { return to_string(plan.device()); })
+      .def_prop_ro("problem", [](const SharedPlan& plan) { return plan.problem(); })
+      .def_prop_ro("device", [](const SharedPlan& plan) { return to_string(plan.device()); })
       .def_prop_ro("engine", &Plan::engine)
       .def_prop_ro("way", &Plan::way)
       .def_prop_ro("policy", &Plan::policy)
       .def_prop_ro("workspace_bytes", &Plan::workspace_bytes)
       .def_prop_ro("estimate_us", &Plan::estimate_us)
-      .def_prop_ro("error_bound", [](const Plan& plan) { return to_string(plan.error_bound()); })
+      .def_prop_ro("error_bound",
+                   [](const SharedPlan& plan) { return to_string(plan.error_bound()); })
       .def_prop_ro("facts", facts_of);
 
   m.def(

@@ -88,6 +88,29 @@ class Threads(unittest.TestCase):
             thread.join()
         self.assertEqual(wrong, [])
 
+    def test_a_filter_is_bound_while_others_run(self):
+        """Each result is by one filter or the other, whole."""
+        plan, x = faltung.Plan("op=fwd dtype=f64 in=20000 f=301 pad=150"), np.ones((1, 1, 20000))
+        filters = [np.full((1, 1, 301), value) for value in (1.0, 2.0)]
+        plan.bind_filter(filters[0])
+        one, wrong, done = plan.run_bound(x), [], threading.Event()
+
+        def work():
+            while not done.is_set():
+                y = plan.run_bound(x)
+                if not (np.allclose(y, one) or np.allclose(y, 2 * one)):
+                    wrong.append(y)
+
+        threads = [threading.Thread(target=work) for _ in range(THREADS // 2)]
+        for thread in threads:
+            thread.start()
+        for turn in range(5 * ROUNDS):
+            plan.bind_filter(filters[turn % 2])
+        done.set()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(wrong, [])
+
     def test_first_calls_at_once(self):
         """What the extension module looks up when it is first needed must not have threads wait for each other for ever,
         as five of eight of these programs once did."""
