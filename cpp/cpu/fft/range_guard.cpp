@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <utility>
 
 #include "cpp/cpu/error_terms.hpp"
+#include "cpp/cpu/fft/tap_scan.hpp"
 #include "cpp/cpu/filter_rows.hpp"
 #include "cpp/cpu/finite.hpp"
 
@@ -15,68 +17,7 @@ namespace {
 constexpr double tolerance = 0x1p10;   // times what a direct sum is allowed
 constexpr std::int64_t at_once = 128;  // values of a row
 
-template <typename R>
-R magnitude(R value) {
-  return std::abs(value);
-}
-// At most the magnitude, and at least half of it.
-template <typename R>
-R magnitude(std::complex<R> value) {
-  return std::max(std::abs(value.real()), std::abs(value.imag()));
-}
-
-template <typename R>
-double squares_in_double(const R* values, std::int64_t count, double scale) {
-  double sum = 0;
-  for (std::int64_t i = 0; i < count; ++i) {
-    const double value = scale * static_cast<double>(values[i]);
-    sum += value * value;
-  }
-  return sum;
-}
-
 }  // namespace
-
-// A lane errs by less than as many units as it adds squares; there are 8 or more. What vanishes of
-// squares that are too small is less than a unit of all.
-template <typename R>
-std::optional<double> norm_of_squares(double squares, double count) {
-  const double unit = std::numeric_limits<R>::epsilon();
-  if (!std::isfinite(squares) || !(squares * unit > count * std::numeric_limits<R>::min())) {
-    return {};
-  }
-  return std::sqrt(squares * (1 + (count / 8 + 64) * unit));
-}
-
-namespace {
-
-template <typename R>
-double norm_of_reals(const R* values, std::int64_t count, double squares) {
-  const auto terms = static_cast<double>(count);
-  if (const auto norm = norm_of_squares<R>(squares, terms)) return *norm;
-  R largest = 0;
-  for (std::int64_t i = 0; i < count; ++i) {
-    if (!(std::abs(values[i]) <= std::numeric_limits<R>::max())) {
-      return std::numeric_limits<double>::infinity();
-    }
-    largest = std::max(largest, std::abs(values[i]));
-  }
-  if (largest == 0) return 0;
-  // A power of two: no rounding.
-  const int exponent = std::ilogb(static_cast<double>(largest));
-  return std::ldexp(std::sqrt(squares_in_double(values, count, std::ldexp(1.0, -exponent))),
-                    exponent) *
-         (1 + terms * 0x1p-52);
-}
-
-}  // namespace
-
-template <typename T>
-double norm_of(const Transform<T>& transform, const T* values, std::int64_t count) {
-  const auto* reals = reinterpret_cast<const Real<T>*>(values);
-  const std::int64_t parts = is_complex_value<T> ? 2 * count : count;
-  return norm_of_reals(reals, parts, transform.squares(reals, parts));
-}
 
 template <typename T>
 RangeGuard<T>::RangeGuard(const Problem& problem, const Sizes& n)
@@ -118,35 +59,91 @@ void RangeGuard<T>::look(const Transform<T>& transform, const void* w, Filter* f
         for (std::int64_t begin = 0; begin < last_.filter; begin += at_once) {
           const std::int64_t count = std::min(at_once, last_.filter - begin);
           load_w_(w, tap_offset(k, c, row, begin), step, count, taps, 1);
+          if (!are_finite(taps, count)) {
+            std::replace_if(
+                taps, taps + count, [](T tap) { return !is_finite(tap); }, T(0));
+          }
+          norm = std::hypot(norm, norm_of(transform, taps, count));
+          if (largest_of(taps, count) <= largest) continue;
           for (std::int64_t i = 0; i < count; ++i) {
-            if (!is_finite(taps[i])) taps[i] = T(0);
             if (magnitude(taps[i]) <= largest) continue;
             largest = magnitude(taps[i]);
             filter.channel = c;
             filter.row = row;
             filter.tap = begin + i;
           }
-          norm = std::hypot(norm, norm_of(transform, taps, count));
         }
       });
     }
     filter.norm = norm;
     filter.count = std::min<std::int64_t>(8, last_.filter);
     filter.tap = std::clamp<std::int64_t>(filter.tap - 4, 0, last_.filter - filter.count);
-    load_w_(w, tap_offset(k, filter.channel, filter.row, filter.tap), step, filter.count, taps, 1);
-    for (std::int64_t i = 0; i < filter.count; ++i) {
-      filter.magnitudes[i] = is_finite(taps[i]) ? magnitude(taps[i]) : 0;
-    }
+    filter.taps = taps_of(w, k, filter, filter.row);
   }
+}
+
+template <typename T>
+typename RangeGuard<T>::Taps RangeGuard<T>::taps_of(const void* w, std::int64_t k,
+                                                    const Filter& filter,
+                                                    const Extents& row) const {
+  T values[8];
+  const std::int64_t step = p_.flip ? -w_.spatial.back() : w_.spatial.back();
+  load_w_(w, tap_offset(k, filter.channel, row, filter.tap), step, filter.count, values, 1);
+  Taps taps = {};
+  for (std::int64_t i = 0; i < filter.count; ++i) {
+    taps.magnitudes[i] = is_finite(values[i]) ? magnitude(values[i]) : 0;
+  }
+  Real<T> left[8];
+  std::copy_n(taps.magnitudes, 8, left);
+  for (std::int64_t& strongest : taps.strongest) {
+    strongest = 0;
+    for (std::int64_t i = 1; i < filter.count; ++i) {
+      if (left[i] > left[strongest]) strongest = i;
+    }
+    left[strongest] = -1;
+  }
+  return taps;
+}
+
+template <typename T>
+typename RangeGuard<T>::Inside RangeGuard<T>::inside(const Extents& output, std::size_t a) const {
+  const Axis& axis = p_.axes[a];
+  const std::int64_t start = output[a] * axis.stride - axis.pad_lo;
+  if (axis.dilation == 1) {  // without divisions
+    return {std::max<std::int64_t>(0, -start),
+            std::min(axis.filter, axis.dilated_input() - start) - 1};
+  }
+  return {std::max<std::int64_t>(0, ceil_divide(-start, axis.dilation)),
+          std::min(axis.filter - 1, floor_divide(axis.dilated_input() - 1 - start, axis.dilation))};
+}
+
+template <typename T>
+std::optional<Extents> RangeGuard<T>::nearest_row(const Filter& filter,
+                                                  const Extents& output) const {
+  Extents row = filter.row;
+  for (std::size_t a = 0; a < row.size(); ++a) {
+    const Inside taps = inside(output, a);
+    if (taps.first > taps.last) return {};
+    row[a] = std::clamp(row[a], taps.first, taps.last);
+  }
+  return row;
 }
 
 template <typename T>
 typename RangeGuard<T>::Row RangeGuard<T>::row(const Run& run, std::int64_t b, std::int64_t k,
                                                const Extents& first, std::size_t axis) const {
-  if (!plain_ || axis + 1 != p_.rank()) return {nullptr, 0, 0};
+  if (!plain_ || axis + 1 != p_.rank()) return {};
   const Filter& filter = run.filters[k];
-  const RowPlace place = row_place(p_.axes, x_.spatial, row_position(p_, first, filter.row));
-  if (place.kind != RowPlace::Kind::elements) return {nullptr, 0, 0};
+  bool own = true;  // next to always
+  for (std::size_t a = 0; a < filter.row.size(); ++a) {
+    const Inside taps = inside(first, a);
+    own = own && filter.row[a] >= taps.first && filter.row[a] <= taps.last;
+  }
+  std::optional<Extents> nearest;
+  if (!own && !(nearest = nearest_row(filter, first))) return {};
+  const Extents& taps = own ? filter.row : *nearest;
+  const RowPlace place = row_place(p_.axes, x_.spatial, row_position(p_, first, taps));
+  if (place.kind != RowPlace::Kind::elements) return {};
   const std::int64_t start =
       first[first.size() - 1] * last_.stride + filter.tap * last_.dilation - last_.pad_lo;
   const std::int64_t reach = (filter.count - 1) * last_.dilation;
@@ -154,7 +151,8 @@ typename RangeGuard<T>::Row RangeGuard<T>::row(const Run& run, std::int64_t b, s
   return {static_cast<const T*>(run.x) + b * x_.outer + channel * x_.channel + place.offset +
               start * x_.spatial.back(),
           std::max<std::int64_t>(0, ceil_divide(-start, last_.stride)),
-          floor_divide(last_.input - 1 - reach - start, last_.stride) + 1};
+          floor_divide(last_.input - 1 - reach - start, last_.stride) + 1,
+          own ? filter.taps : taps_of(run.w, k, filter, taps)};
 }
 
 // Whether some products, of the largest taps, are as large as all have to be.
@@ -166,12 +164,75 @@ bool RangeGuard<T>::is_certain(const Filter& filter, const Row& row, std::int64_
   const std::int64_t step = last_.dilation * x_.spatial.back();
   Real<T> reached = 0;
   for (std::int64_t t = 0; t < filter.count; ++t) {
-    reached += filter.magnitudes[t] * magnitude(x[t * step]);
+    reached += row.taps.magnitudes[t] * magnitude(x[t * step]);
   }
   // A sum of eight that are not negative errs by less than the factor; what overflows tells
   // nothing.
   return static_cast<double>(reached) * 0.999 >= enough &&
          reached <= std::numeric_limits<Real<T>>::max();
+}
+
+template <typename T>
+bool RangeGuard<T>::are_certain(const Filter& filter, const Row& row, const T* sums,
+                                std::int64_t begin, std::int64_t end, Real<T> least,
+                                double enough) const {
+  if constexpr (is_complex_value<T>) return false;
+  if constexpr (!is_complex_value<T>) {
+    const std::int64_t taps = std::size(row.taps.strongest);
+    const bool side_by_side = last_.stride == 1 && x_.spatial.back() == 1 && filter.count >= taps;
+    if (!side_by_side || begin < row.begin || end > row.end) return false;
+    CertainSums<T> of{.sums = sums + begin, .data = {}, .magnitudes = {}, .count = end - begin};
+    for (std::int64_t t = 0; t < taps; ++t) {
+      of.data[t] = row.x + begin + row.taps.strongest[t] * last_.dilation;
+      of.magnitudes[t] = row.taps.magnitudes[row.taps.strongest[t]];
+    }
+    // As in is_certain, with the rounding of the factor.
+    return are_certain_(of, least, static_cast<T>(enough * 1.002), std::numeric_limits<T>::max());
+  }
+}
+
+// Outputs near an end of x miss the taps of their Row. Of the row of these, or of the
+// nearest that meets elements, and of some beside it, so many taps as near.
+template <typename T>
+bool RangeGuard<T>::reaches(const Run& run, std::int64_t b, std::int64_t k, const Extents& output,
+                            double enough) const {
+  constexpr std::int64_t taps_at_once = 32;
+  constexpr std::int64_t rows[] = {0, 1, -1, 2, -2};
+  if (!plain_) return false;
+  const Filter& filter = run.filters[k];
+  const std::optional<Extents> nearest = nearest_row(filter, output);
+  const auto [low, high] = inside(output, p_.rank() - 1);
+  if (!nearest || low > high) return false;
+  const std::int64_t begin =
+      std::clamp(filter.tap - taps_at_once / 2, low, std::max(low, high + 1 - taps_at_once));
+  const std::int64_t count = std::min(taps_at_once, high + 1 - begin);
+  const std::int64_t w_step = p_.flip ? -w_.spatial.back() : w_.spatial.back();
+  const std::int64_t x_step = last_.dilation * x_.spatial.back();
+  const std::int64_t channel = k / outputs_ * inputs_ + filter.channel;
+  const std::int64_t at =
+      output[output.size() - 1] * last_.stride + begin * last_.dilation - last_.pad_lo;
+  T w[taps_at_once];
+  Real<T> reached = 0;
+  for (const std::int64_t beside : rows) {
+    Extents row = *nearest;
+    if (beside != 0) {
+      if (row.empty()) return false;
+      const std::size_t last = row.size() - 1;
+      row[last] += beside;
+      const auto [first, end] = inside(output, last);
+      if (row[last] < first || row[last] > end) continue;
+    }
+    const RowPlace place = row_place(p_.axes, x_.spatial, row_position(p_, output, row));
+    if (place.kind != RowPlace::Kind::elements) continue;
+    const T* x = static_cast<const T*>(run.x) + b * x_.outer + channel * x_.channel + place.offset +
+                 at * x_.spatial.back();
+    load_w_(run.w, tap_offset(k, filter.channel, row, begin), w_step, count, w, 1);
+    for (std::int64_t t = 0; t < count; ++t) reached += magnitude(w[t]) * magnitude(x[t * x_step]);
+    // A sum of so many errs by less than the factor; what overflows or is NaN tells nothing.
+    if (!(reached <= std::numeric_limits<Real<T>>::max())) return false;
+    if (static_cast<double>(reached) * 0.999 >= enough) return true;
+  }
+  return false;
 }
 
 template <typename T>
@@ -270,10 +331,10 @@ void RangeGuard<T>::settle(const Run& run, std::int64_t b, std::int64_t k, const
       value = T(0);
       return;
     }
-    if (!row) row = this->row(run, b, k, first, axis);
     if (is_certain(filter, *row, i, enough)) return;
     Extents output = first;
     output[axis] += i;
+    if (!all && reaches(run, b, k, output, enough)) return;
     if (const auto exact = sum(run, b, k, output, enough)) {
       value = static_cast<T>(*exact);
       ++run.recomputed;
@@ -287,26 +348,34 @@ void RangeGuard<T>::settle(const Run& run, std::int64_t b, std::int64_t k, const
       return !all && step == 1 && !run.transform.leaves(sums + begin, end - begin, least, most);
     }
   };
-  constexpr std::int64_t together = 512, few = 16;
+  const auto settle_some = [&](std::int64_t begin, std::int64_t end) {
+    constexpr std::int64_t few = 16;
+    for (std::int64_t i = begin; i < end; i += few) {
+      const std::int64_t last = std::min(end, i + few);
+      if (are_good(i, last)) continue;
+      for (std::int64_t o = i; o < last; ++o) settle_one(o);
+    }
+  };
+  constexpr std::int64_t together = 512, some = 64;
   for (std::int64_t i = 0; i < count; i += together) {
     const std::int64_t end = std::min(count, i + together);
     if (are_good(i, end)) continue;
-    for (std::int64_t j = i; j < end; j += few) {
-      const std::int64_t last = std::min(end, j + few);
-      if (are_good(j, last)) continue;
-      for (std::int64_t o = j; o < last; ++o) settle_one(o);
+    if (!row) row = this->row(run, b, k, first, axis);
+    for (std::int64_t j = i; j < end; j += some) {
+      const std::int64_t last = std::min(end, j + some);
+      // Those of which all taps meet elements, together; the others, near an end, by themselves.
+      const std::int64_t begin = std::clamp(row->begin, j, last);
+      const std::int64_t stop = std::clamp(row->end, begin, last);
+      if (!all && step == 1 && are_certain(filter, *row, sums, begin, stop, least, enough)) {
+        settle_some(j, begin);
+        settle_some(stop, last);
+      } else {
+        settle_some(j, last);
+      }
     }
   }
 }
 
-template std::optional<double> norm_of_squares<float>(double, double);
-template std::optional<double> norm_of_squares<double>(double, double);
-template double norm_of(const Transform<float>&, const float*, std::int64_t);
-template double norm_of(const Transform<double>&, const double*, std::int64_t);
-template double norm_of(const Transform<std::complex<float>>&, const std::complex<float>*,
-                        std::int64_t);
-template double norm_of(const Transform<std::complex<double>>&, const std::complex<double>*,
-                        std::int64_t);
 template class RangeGuard<float>;
 template class RangeGuard<double>;
 template class RangeGuard<std::complex<float>>;

@@ -8,6 +8,7 @@
 #include "cpp/core/geometry.hpp"
 #include "cpp/cpu/element_rows.hpp"
 #include "cpp/cpu/extended_input.hpp"
+#include "cpp/cpu/fft/certainty.hpp"
 #include "cpp/cpu/fft/transform.hpp"
 
 namespace faltung::fft {
@@ -36,13 +37,18 @@ class RangeGuard {
  public:
   using Sum = Wide<T>;  ///< in which the definition is summed
 
+  /// The magnitudes of some taps side by side, and which are the largest.
+  struct Taps {
+    Real<T> magnitudes[8];
+    std::int64_t strongest[CertainSums<Real<T>>::taps];
+  };
   /// What is to be known of one channel's filters.
   struct Filter {
     double norm;  ///< of its finite taps
     std::int64_t channel;
     Extents row;              ///< of taps: the largest one is in it
     std::int64_t tap, count;  ///< some taps around that
-    Real<T> magnitudes[8];    ///< theirs
+    Taps taps;                ///< these
   };
   /// The operands of a run.
   struct Run {
@@ -75,15 +81,34 @@ class RangeGuard {
               std::int32_t* memory) const;
 
  private:
-  /// Where outputs along the last axis meet the taps of Filter::magnitudes.
+  /// Where outputs along the last axis meet some taps: Filter::taps, or those of the nearest row
+  /// that meets elements.
   struct Row {
-    const T* x;               ///< for output 0
-    std::int64_t begin, end;  ///< outputs for which all of them meet elements
+    const T* x = nullptr;             ///< for output 0
+    std::int64_t begin = 0, end = 0;  ///< outputs for which all of them meet elements
+    Taps taps = {};
   };
+  /// The first and the last tap along an axis that stand between the ends of x.
+  struct Inside {
+    std::int64_t first, last;
+  };
+  [[nodiscard]] Inside inside(const Extents& output, std::size_t a) const;
+  /// The row nearest to Filter::row that does; nothing if none does.
+  [[nodiscard]] std::optional<Extents> nearest_row(const Filter& filter,
+                                                   const Extents& output) const;
+  [[nodiscard]] Taps taps_of(const void* w, std::int64_t k, const Filter& filter,
+                             const Extents& row) const;
   [[nodiscard]] Row row(const Run& run, std::int64_t b, std::int64_t k, const Extents& first,
                         std::size_t axis) const;
   [[nodiscard]] bool is_certain(const Filter& filter, const Row& row, std::int64_t i,
                                 double enough) const;
+  /// Whether that is so for all outputs in a range that are doubtful, many at a time.
+  [[nodiscard]] bool are_certain(const Filter& filter, const Row& row, const T* sums,
+                                 std::int64_t begin, std::int64_t end, Real<T> least,
+                                 double enough) const;
+  /// Whether some products reach it of taps that meet elements, wherever the output is.
+  [[nodiscard]] bool reaches(const Run& run, std::int64_t b, std::int64_t k, const Extents& output,
+                             double enough) const;
   [[nodiscard]] bool is_doubtful(T sum, Real<T> least) const;
   [[nodiscard]] std::optional<Sum> sum(const Run& run, std::int64_t b, std::int64_t k,
                                        const Extents& output, double enough) const;
@@ -100,6 +125,7 @@ class RangeGuard {
   std::int64_t inputs_, outputs_;  // of a group
   double block_error_, smallest_, allowed_;
   bool plain_;  // x can be read where it lies
+  AreCertain<Real<T>> are_certain_ = fft::are_certain<Real<T>>();
 };
 
 }  // namespace faltung::fft
