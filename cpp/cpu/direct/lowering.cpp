@@ -169,6 +169,51 @@ Problem with_images_as_axis(const Problem& p) {
   return q;
 }
 
+// Whether another axis may become the last.
+bool may_turn(const Problem& p) {
+  constexpr std::int64_t few_channels = 4;
+  if (p.pass == Pass::backward_data || p.out_channels / p.groups >= few_channels ||
+      p.separable > 0 || order_matters_outside(p)) {
+    return false;
+  }
+  return p.groups == 1 || x_strides(p).channel != 1 || y_strides(p).channel != 1;
+}
+
+// The axis along which vectors of outputs should lie, if that is not the last.
+std::optional<std::size_t> long_axis(const Problem& p) {
+  constexpr std::int64_t many_outputs = 64;
+  constexpr double gain = 2;  // what is read far apart takes longer
+  std::size_t longest = p.rank() - 1;
+  for (std::size_t a = 0; a < p.rank(); ++a) {
+    if (lanes_for_one(p, p.axes[a].output()) < lanes_for_one(p, p.axes[longest].output())) {
+      longest = a;
+    }
+  }
+  const std::int64_t outputs = p.axes[longest].output();
+  if (outputs < many_outputs ||
+      lanes_for_one(p, p.axes.back().output()) < gain * lanes_for_one(p, outputs)) {
+    return {};
+  }
+  return longest;
+}
+
+// Whether the sums of a problem whose last axis becomes this one run over the taps in another
+// order.
+bool turns_taps(const Problem& p, std::size_t axis) {
+  return p.axes[axis].filter > 1 &&
+         std::any_of(p.axes.begin() + static_cast<std::ptrdiff_t>(axis) + 1, p.axes.end(),
+                     [](const Axis& later) { return later.filter > 1; });
+}
+
+std::vector<std::size_t> ends_with(const Problem& p, std::size_t axis) {
+  std::vector<std::size_t> order;
+  for (std::size_t a = 0; a < p.rank(); ++a) {
+    if (a != axis) order.push_back(a);
+  }
+  order.push_back(axis);
+  return order;
+}
+
 }  // namespace
 
 bool sends_back(const Boundary& boundary) {
@@ -186,38 +231,23 @@ Problem lowered(const Problem& p) {
 }
 
 Problem with_long_rows(const Problem& p) {
-  constexpr std::int64_t few_channels = 4;
-  constexpr std::int64_t many_outputs = 64, small_image = 1024;
-  constexpr double gain = 2;  // what is read far apart takes longer
-  if (p.pass == Pass::backward_data || p.out_channels / p.groups >= few_channels ||
-      p.separable > 0 || order_matters_outside(p)) {
-    return p;
-  }
-  if (p.groups > 1 && x_strides(p).channel == 1 && y_strides(p).channel == 1) return p;
+  constexpr std::int64_t small_image = 1024;
+  if (!may_turn(p)) return p;
   // Small images are read together, too.
   const bool small = element_count(output_extents(p)) <= small_image;
   const Problem q = p.batch > 1 && p.rank() < 3 && small ? with_images_as_axis(p) : p;
-  std::size_t longest = q.rank() - 1;
-  for (std::size_t a = 0; a < q.rank(); ++a) {
-    if (lanes_for_one(p, q.axes[a].output()) < lanes_for_one(p, q.axes[longest].output())) {
-      longest = a;
-    }
+  const auto longest = long_axis(q);
+  if (!longest || (keeps_order_in_parts(p) && turns_taps(q, *longest))) return q;
+  return with_axes(q, ends_with(q, *longest));
+}
+
+std::optional<TurnedRows> turned_rows(const Problem& p) {
+  if (p.pass != Pass::forward || p.rank() > 3 || !may_turn(p) || !keeps_order_in_parts(p)) {
+    return {};
   }
-  const std::int64_t outputs = q.axes[longest].output();
-  if (outputs < many_outputs ||
-      lanes_for_one(p, q.axes.back().output()) < gain * lanes_for_one(p, outputs)) {
-    return q;
-  }
-  const bool later_taps =
-      std::any_of(q.axes.begin() + static_cast<std::ptrdiff_t>(longest) + 1, q.axes.end(),
-                  [](const Axis& axis) { return axis.filter > 1; });
-  if (keeps_order_in_parts(p) && later_taps && q.axes[longest].filter > 1) return q;
-  std::vector<std::size_t> order;
-  for (std::size_t a = 0; a < q.rank(); ++a) {
-    if (a != longest) order.push_back(a);
-  }
-  order.push_back(longest);
-  return with_axes(q, order);
+  const auto longest = long_axis(p);
+  if (!longest || !turns_taps(p, *longest)) return {};
+  return TurnedRows{with_axes(p, ends_with(p, *longest)), p.rank() == 3 && *longest == 0};
 }
 
 }  // namespace faltung::direct

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include <faltung/problem.hpp>
 
 namespace faltung::direct {
@@ -18,6 +20,15 @@ namespace faltung::direct {
 /// along another one, or many images, that one becomes the last; and small images are planes, or
 /// rows, of one. But not where vectors hold channels, or rows are joined.
 [[nodiscard]] Problem with_long_rows(const Problem& p);
+
+/// Where that would change the order of sums, which must not follow from extents (see
+/// keeps_order_in_parts): the problem with another axis as its last, and whether that one was its
+/// first of three. Sums then have to run over the taps in the order of `p`.
+struct TurnedRows {
+  Problem problem;
+  bool last_was_first;
+};
+[[nodiscard]] std::optional<TurnedRows> turned_rows(const Problem& p);
 
 /// Whether backward_data adds what lies beyond such a boundary to elements of dx: frames of zeros
 /// and of constants send nothing back.

@@ -41,26 +41,23 @@ bool StencilTask<Value>::serves(const Problem& p) {
 }
 
 template <typename Value>
-StencilTask<Value>::StencilTask(const Problem& problem)
+StencilTask<Value>::StencilTask(const Problem& problem, const Problem& given, TapOrder order)
     : BoxTask(problem, ThreeAxes(problem), stencil_box(problem, sizeof(Element)), problem.groups, 1,
               task_for_any_filter<Value>(problem)),
-      packer_(problem),
+      order_(order),
+      packer_(given),
       loader_(problem, t_, box_),
       result_(problem),
       kernel_(stencil_kernel<Part>()),
-      row_values_(ceil_divide(t_.axes[2].filter, ValueTraits<Value>::channels)),
-      values_(group_inputs_ * t_.axes[0].filter * t_.axes[1].filter * row_values_),
+      row_values_(order == TapOrder::axes
+                      ? ceil_divide(t_.axes[2].filter, ValueTraits<Value>::channels)
+                      : 1),
+      values_(group_inputs_ * t_.axes[0].filter * t_.axes[1].filter *
+              (order == TapOrder::axes ? row_values_ : t_.axes[2].filter)),
       shared_rows_(1),
       in_order_(needs_order(problem)) {
   const auto& [z, y, x] = t_.axes;
-  for (std::int64_t c = 0; c < group_inputs_; ++c) {
-    for (std::int64_t r = 0; r < z.filter; ++r) {
-      planes_.push_back(parts * (c * loader_.size() + r * z.dilation * loader_.plane_size()));
-    }
-  }
-  if (x.stride != 1 || x.dilation != 1) {
-    for (const std::int64_t offset : loader_.window().offsets) offsets_.push_back(parts * offset);
-  }
+  find_planes();
   find_blocks();
   if (!complex && steps_[3] == x.filter && y.stride == 1 && y.dilation == 1) {
     shared_rows_ = std::min(max_rows, y.filter);
@@ -80,10 +77,43 @@ StencilTask<Value>::StencilTask(const Problem& problem)
       one_block_ ? 0 : max_rows * padded(parts * box_[2]));
 }
 
+// Where sums run over the last axis before the second, each of its taps is a plane of its own.
+template <typename Value>
+void StencilTask<Value>::find_planes() {
+  const auto& [z, y, x] = t_.axes;
+  const auto plane = [&](std::int64_t c, std::int64_t r) {
+    return c * loader_.size() + r * z.dilation * loader_.plane_size();
+  };
+  const std::vector<std::int64_t>& offsets = loader_.window().offsets;
+  for (std::int64_t c = 0; c < group_inputs_; ++c) {
+    if (order_ == TapOrder::last_first) {
+      for (const std::int64_t offset : offsets) {
+        for (std::int64_t r = 0; r < z.filter; ++r) planes_.push_back(plane(c, r) + offset);
+      }
+      continue;
+    }
+    for (std::int64_t r = 0; r < z.filter; ++r) {
+      if (order_ == TapOrder::axes) {
+        planes_.push_back(parts * plane(c, r));
+      } else {
+        for (const std::int64_t offset : offsets) planes_.push_back(plane(c, r) + offset);
+      }
+    }
+  }
+  if (order_ == TapOrder::axes && (x.stride != 1 || x.dilation != 1)) {
+    for (const std::int64_t offset : offsets) offsets_.push_back(parts * offset);
+  }
+}
+
 template <typename Value>
 void StencilTask<Value>::find_blocks() {
   const auto& [z, y, x] = t_.axes;
   const Extents extents{group_inputs_, z.filter, y.filter, x.filter};
+  if (order_ != TapOrder::axes) {
+    steps_ = extents;
+    plane_ends_.push_back(std::ssize(planes_));
+    return;
+  }
   steps_ = is_integer(p_.accumulator) ? extents : sum_steps(extents);
   for (std::int64_t c = 1; c <= group_inputs_; ++c) {
     for (std::int64_t r = steps_[1]; r < z.filter; r += steps_[1]) {

@@ -26,6 +26,13 @@ struct VectorPart<std::uint32_t> {
   using type = std::int32_t;
 };
 
+/// The order in which a sum runs over the taps of three axes, whose last lies along the vectors.
+enum class TapOrder : std::uint8_t {
+  axes,        ///< that of the axes
+  last_first,  ///< last, first, second
+  last_second  ///< first, last, second
+};
+
 /// A forward problem of at most three axes whose sums the vector kernel forms: box by box, each in
 /// one thread. A complex sum is two real ones over the interleaved parts, one with the real and one
 /// with the imaginary parts of the filter.
@@ -39,7 +46,10 @@ class StencilTask final : public BoxTask {
   /// Whether this task can serve the problem, on the instruction set in use.
   [[nodiscard]] static bool serves(const Problem& p);
 
-  explicit StencilTask(const Problem& problem);
+  explicit StencilTask(const Problem& problem) : StencilTask(problem, problem, TapOrder::axes) {}
+  /// @param given  the same problem with its axes in the order in which sums run over their taps;
+  ///               if that is not the problem's: no pairs, no complex sums, and none in blocks
+  StencilTask(const Problem& problem, const Problem& given, TapOrder order);
   [[nodiscard]] std::string policy() const override;
 
  private:
@@ -51,6 +61,7 @@ class StencilTask final : public BoxTask {
   static constexpr bool pairs = std::is_same_v<Value, Int16Pair>;
   static constexpr std::int64_t parts = complex ? 2 : 1;
 
+  void find_planes();
   void find_blocks();
   [[nodiscard]] const void* make_weights(const void* w, void* to, std::byte* workspace,
                                          int threads) const override;
@@ -64,6 +75,7 @@ class StencilTask final : public BoxTask {
   void sum_complex_row(StencilRows<Part> rows, const Work& work, const Value* weights,
                        Acc* sums) const;
 
+  TapOrder order_;
   FilterPacker<Acc> packer_;
   Loader loader_;
   ResultRows<Acc> result_;
