@@ -31,10 +31,16 @@ bool serves(const Call& call) {
   return !is_gradient(call) && can(call.problem, call.geometry);
 }
 
-// From the machine code.
+// All from the machine code.
 template <typename Tiling>
 double predicted_us(const Call& call, const Geometry& g, const Tiling& t) {
   return predict(call.gpu, depthwise::run_of(g, t, call.problem.input, call.problem.bytes())).us;
+}
+
+// Of a filter gradient whose first half leaves so many pieces.
+double with_sum_us(const Call& call, const KernelRun& first, std::int64_t pieces) {
+  const auto second = depthwise::gradient_sum_run(call.geometry, pieces, call.problem.input);
+  return predict(call.gpu, first).us + predict(call.gpu, second).us;
 }
 
 constexpr Way<Call> all_ways[] = {
@@ -46,8 +52,8 @@ constexpr Way<Call> all_ways[] = {
          [](const Call& call) {
            const Geometry& g = call.geometry;
            const auto t = depthwise::gradient_mma_tiling(g);
-           return predicted_us(call, g, t) +
-                  depthwise::predict_gradient_sum_us(call.gpu, g, t.chunks, 4);
+           const Problem& p = call.problem;
+           return with_sum_us(call, depthwise::run_of(g, t, p.input, p.bytes()), t.chunks);
          },
      .make = make<depthwise::GradientMmaTask>},
     {.name = "gradient_window",
@@ -57,12 +63,9 @@ constexpr Way<Call> all_ways[] = {
          [](const Call& call) {
            const Geometry& g = call.geometry;
            const auto t = depthwise::gradient_window_tiling(g, call.element_bytes());
-           return predict(call.gpu, depthwise::gradient_run_of(g, t, call.problem.input,
-                                                               call.problem.bytes()))
-                      .us +
-                  depthwise::predict_gradient_sum_us(call.gpu, g,
-                                                     depthwise::gradient_window_runs(g, t).chunks,
-                                                     call.element_bytes());
+           const Problem& p = call.problem;
+           return with_sum_us(call, depthwise::gradient_run_of(g, t, p.input, p.bytes()),
+                              depthwise::gradient_window_runs(g, t).chunks);
          },
      .make = make<depthwise::GradientWindowTask>},
     {.name = "gradient",
@@ -70,7 +73,11 @@ constexpr Way<Call> all_ways[] = {
      .serves = is_gradient,
      .us =
          [](const Call& call) {
-           return depthwise::predict_gradient_us(call.gpu, call.problem, call.geometry);
+           const Geometry& g = call.geometry;
+           const Problem& p = call.problem;
+           const auto cut =
+               depthwise::gradient_cut(g, divide_up(g.taps(), depthwise::gradient_taps));
+           return with_sum_us(call, depthwise::gradient_run(g, p.input, p.bytes()), cut.chunks);
          },
      .make = make<depthwise::GradientTask>},
     {.name = "band",
@@ -112,7 +119,8 @@ constexpr Way<Call> all_ways[] = {
      .serves = [](const Call& call) { return !is_gradient(call); },
      .us =
          [](const Call& call) {
-           return depthwise::predict_gather_us(call.gpu, call.problem, call.geometry);
+           const Problem& p = call.problem;
+           return predict(call.gpu, depthwise::gather_run(call.geometry, p.input, p.bytes())).us;
          },
      .make = make<depthwise::GatherTask>},
 };

@@ -97,6 +97,7 @@ inline constexpr int gather_threads = 256;
 /// Taps of one block of gradient_kernel: each product of dy and x that a thread loads is added to
 /// its own sum.
 inline constexpr int gradient_taps = 8;
+inline constexpr int gradient_warps = 8;  ///< of its blocks
 
 /// How the filter gradient is cut: `chunks` pieces of `chunk` positions of all images together.
 /// Block (channel group, piece) sums products for `block_channels` channels.

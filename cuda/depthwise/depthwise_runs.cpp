@@ -181,6 +181,75 @@ KernelRun gradient_run_of(const Geometry& g, const WindowTiling& t, DType type, 
   return run;
 }
 
+// What a warp loads along a row that another tap has brought to the L1 stays there; rows do not. Of
+// neighbouring channels, columns do not either.
+KernelRun gather_run(const Geometry& g, DType type, double bytes) {
+  const auto size = static_cast<double>(size_of(type));
+  const auto outputs = static_cast<double>(g.batch * g.channels * g.positions());
+  const double rows = static_cast<double>(g.group_inputs * g.axis[0].filter * g.axis[1].filter);
+  const double terms = static_cast<double>(g.group_inputs * g.taps());
+  const double warps = gather_threads / 32.0;
+  KernelRun run;
+  run.cost = &kernel_cost(kernel_name("depthwise::gather_kernel", {kernel_type(type)}));
+  run.blocks = divide_up(g.batch * g.channels * g.positions(), gather_threads);
+  run.threads = gather_threads;
+  run.turns.sums = warps * terms;
+  run.turns.around = warps * rows;
+  run.turns.outer = warps * static_cast<double>(g.group_inputs * g.axis[0].filter);
+  run.turns.outermost = warps * static_cast<double>(g.group_inputs);
+  run.turns.beyond = run.turns.once = warps;
+  run.bytes = bytes;
+  run.loaded_bytes = outputs * 2 * terms * size;
+  run.l2_bytes = std::max(bytes, outputs * (g.channels_last ? terms : rows) * size);
+  return run;
+}
+
+// A block for eight taps, which read as many rows as those lie in.
+KernelRun gradient_run(const Geometry& g, DType type, double bytes) {
+  const auto size = static_cast<double>(size_of(type));
+  const GradientCut cut = gradient_cut(g, divide_up(g.taps(), gradient_taps));
+  const bool lanes_are_channels = cut.block_channels > 1;
+  const double warps = gradient_warps;
+  const std::int64_t groups = divide_up(g.taps(), gradient_taps);
+  const double loads = static_cast<double>(g.batch * g.positions() * g.channels * groups);
+  const double rows = static_cast<double>(
+      std::min<std::int64_t>(gradient_taps, divide_up(gradient_taps - 1, g.axis[2].filter) + 1));
+  KernelRun run;
+  run.cost = &kernel_cost(kernel_name("depthwise::gradient_kernel",
+                                      {kernel_type(type), lanes_are_channels ? "true" : "false"}));
+  run.blocks = groups * cut.channel_groups * cut.chunks;
+  run.threads = 32 * gradient_warps;
+  run.turns.sums = warps * gradient_taps *
+                   turns(cut.chunk, lanes_are_channels ? gradient_warps : 32 * gradient_warps);
+  run.turns.around = run.turns.once = warps;
+  run.bytes = bytes;
+  run.loaded_bytes = loads * (1 + gradient_taps) * size;
+  run.l2_bytes = std::max(bytes, loads * (1 + rows) * size);
+  return run;
+}
+
+// Threads share the pieces of an element, four of them on their way at a time, and then one adds
+// what they found.
+KernelRun gradient_sum_run(const Geometry& g, std::int64_t pieces, DType type) {
+  const int parts = gradient_parts(pieces);
+  const int lanes = gather_threads / parts;
+  const double adding = static_cast<double>(divide_up(lanes, 32));
+  const auto elements = static_cast<double>(g.channels * g.taps());
+  KernelRun run;
+  run.cost = &kernel_cost(kernel_name("depthwise::gradient_sum_kernel", {kernel_type(type)}));
+  run.blocks = divide_up(g.channels * g.taps(), lanes);
+  run.threads = gather_threads;
+  // Of the two loops the one that waits for global memory takes more.
+  run.turns.other_sums = gather_threads / 32.0 * turns(pieces, parts);
+  run.turns.sums = adding * (parts - 1);
+  run.turns.around = adding;
+  run.turns.once = gather_threads / 32.0;
+  run.bytes = run.l2_bytes =
+      elements * (static_cast<double>(pieces) * (type == DType::f64 ? 8 : 4) +
+                  static_cast<double>(size_of(type)));
+  return run;
+}
+
 KernelRun run_of(const Problem& p, const Geometry& g, const GpuLimits& device) {
   const int bytes = static_cast<int>(size_of(p.input));
   const auto run = [&](const Geometry& walked, const auto& t) {
@@ -190,11 +259,11 @@ KernelRun run_of(const Problem& p, const Geometry& g, const GpuLimits& device) {
   if (can_gradient_window(p, g)) {
     return gradient_run_of(g, gradient_window_tiling(g, bytes), p.input, p.bytes());
   }
-  if (p.pass == Pass::backward_filter) return {};
+  if (p.pass == Pass::backward_filter) return gradient_run(g, p.input, p.bytes());
   if (can_band(p, g)) return run(g, band_tiling(g, device));
   if (can_window(p, g)) return run(dense(g), window_tiling(dense(g), bytes, device));
   if (can_channels(p, g)) return run(g, channels_tiling(g, bytes, device));
-  return {};
+  return gather_run(g, p.input, p.bytes());
 }
 
 }  // namespace faltung::cuda::depthwise

@@ -22,8 +22,14 @@ namespace faltung::cuda::depthwise {
 [[nodiscard]] KernelRun gradient_run_of(const Geometry& g, const WindowTiling& t, DType type,
                                         double bytes);
 
-/// Of the way that the engine takes; its `cost` is null for those that have no row that counts:
-/// gather_kernel and gradient_kernel. `g` is lower(p).
+/// Any forward pass and data gradient.
+[[nodiscard]] KernelRun gather_run(const Geometry& g, DType type, double bytes);
+/// The first half of any filter gradient.
+[[nodiscard]] KernelRun gradient_run(const Geometry& g, DType type, double bytes);
+/// The second half: so many pieces of every element.
+[[nodiscard]] KernelRun gradient_sum_run(const Geometry& g, std::int64_t pieces, DType type);
+
+/// Of the way that the engine takes, and of a filter gradient its first half. `g` is lower(p).
 [[nodiscard]] KernelRun run_of(const Problem& p, const Geometry& g, const GpuLimits& device = {});
 
 }  // namespace faltung::cuda::depthwise

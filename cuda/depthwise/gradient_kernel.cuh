@@ -5,8 +5,6 @@
 
 namespace faltung::cuda::depthwise {
 
-inline constexpr int gradient_warps = 8;
-
 /// One block's share: `count` taps from `tap` on, positions [first, last), channels from `channel`.
 struct GradientShare {
   std::int64_t tap, first, last, channel, piece;
@@ -152,6 +150,9 @@ __device__ __forceinline__ void finish_tap(const Arguments& a, Sum<T> sum, std::
   finish<T>(a, sum, channel.whole, index);
 }
 
+/// Pieces that a thread of gradient_sum_kernel waits for at once.
+inline constexpr int pieces_ahead = 8;
+
 /// Second half: part p of `parts` adds pieces p, p + parts, ..., in their order, and then the parts
 /// are added in theirs, so that the result never depends on timing.
 ///
@@ -172,8 +173,17 @@ __global__ void __launch_bounds__(gather_threads)
     const std::int64_t number = first + lane;
     Sum<T> sum{};
     if (number < elements) {
-#pragma unroll 4
-      for (std::int64_t i = part; i < pieces; i += parts) sum += partial[i * elements + number];
+      const Global<const Sum<T>> from = partial + number;
+      const std::int64_t apart = parts * elements, end = pieces * elements;
+      for (std::int64_t at = part * elements; at < end; at += pieces_ahead * apart) {
+        Sum<T> piece[pieces_ahead];
+#pragma unroll
+        for (int i = 0; i < pieces_ahead; ++i) {  // all on their way before the first is added
+          piece[i] = at + i * apart < end ? from[at + i * apart] : Sum<T>{};
+        }
+#pragma unroll
+        for (int i = 0; i < pieces_ahead; ++i) sum += piece[i];
+      }
     }
     if (parts > 1) {
       stage[thread] = sum;

@@ -26,11 +26,13 @@ void add(PartCost& sum, const PartCost& part, double turns, double latency) {
   sum.clocks += turns * std::max(part.clocks, part.covered + part.waits * latency);
 }
 
-// Clocks until data that a launch streams arrive: where they are read again, L2 has them.
+// Clocks until data that a launch streams arrive: where they are read again, L2 has them, or L1.
 double stream_latency(const KernelRun& run) {
   constexpr GpuLatency latency;
   const double missed = run.l2_bytes > run.bytes ? run.bytes / run.l2_bytes : 1;
-  return latency.l2 + missed * (latency.memory - latency.l2);
+  const double beyond_l1 = latency.l2 + missed * (latency.memory - latency.l2);
+  const double past = run.loaded_bytes > run.l2_bytes ? run.l2_bytes / run.loaded_bytes : 1;
+  return latency.l1 + past * (beyond_l1 - latency.l1);
 }
 
 // Of all warps of a block; `clocks` as if they ran one after the other.

@@ -75,8 +75,10 @@ struct KernelRun {
   Turns turns = {};                 ///< of a block
   double bytes = 0;                 ///< of memory, in all
   double l2_bytes = 0;              ///< that multiprocessors and L2 exchange, in all
-  double mma = 0;                   ///< matrix instructions of a block
-  double mma_products = 2048;       ///< of each
+  /// That threads load to registers, in all, if L1 answers what L2 does not. 0: there is no reuse.
+  double loaded_bytes = 0;
+  double mma = 0;              ///< matrix instructions of a block
+  double mma_products = 2048;  ///< of each
   /// Latencies of global memory that a block waits for one after the other, beside `waits`: copies
   /// that are waited for as soon as they are issued, and the whole latency over how many are on
   /// their way otherwise.

@@ -5,6 +5,7 @@ an unrolled loop is the same part: what its multiply-adds take is given by multi
 take by copy, and of the loops around them only what is neither.
 """
 
+import collections
 import dataclasses
 import re
 
@@ -27,6 +28,7 @@ WAVEFRONTS = {"128": 4, "M88.4": 4, "x4": 4, "64": 2, "M88.2": 2, "x2": 2}
 # Clocks until a load of shared memory is answered, without conflicts: 29 on an H800 (W. Luo et al.,
 # "Benchmarking and Dissecting the Nvidia Hopper GPU Architecture via Microbenchmarking", 2024, table 4).
 SHARED_LATENCY = 29
+ADDS = ("FADD", "DADD")
 LONG = 2000  # clocks: beyond what any way through a loop covers
 
 
@@ -126,7 +128,13 @@ class Nest:
         self.sums = self.find_sums()
 
     def amount(self, loop):
-        return sum(hot_paths.math(i) == self.kind for n in loop.own_blocks() for i in self.blocks[n].code)
+        """Multiply-adds; of a loop whose elements come from global memory, no more than it loads: one that
+        sums an element into a register that it looks for has all of them, and runs one."""
+        code = [i for n in loop.own_blocks() for i in self.blocks[n].code]
+        found = sum(hot_paths.math(i) == self.kind for i in code)
+        loads = sum(i.name == "LDG" for i in code)
+        fed = loads and not self.copying and not any(i.name == "LDS" for i in code)
+        return min(found, loads) if fed else found
 
     def has(self, loop, name):
         return any(i.name == name for n in loop.own_blocks() for i in self.blocks[n].code)
@@ -135,9 +143,11 @@ class Nest:
         return any(hot_paths.is_copy(i) for n in loop.own_blocks() for i in self.blocks[n].code)
 
     def find_sums(self):
-        """The innermost loops of at least half the multiply-adds of the one with most, by address."""
+        """The innermost loops of at least a third of the multiply-adds of the one with most, by address."""
         inner = [loop for loop in self.loops if self.amount(loop) and
                  not any(4 * self.amount(child) > self.amount(loop) for child in loop.children)]
+        if self.kind in ADDS:  # others are an epilogue's
+            inner = [loop for loop in inner if not loop.children]
         if self.copying:  # from shared memory, if any does; the others judge a filter
             inner = [loop for loop in inner if not self.has(loop, "LDG")] or inner
         most = max((self.amount(loop) for loop in inner), default=0)
@@ -201,7 +211,7 @@ def read(code, kernel):
     """
     blocks = loops.cut(code)
     found = loops.find(blocks)
-    kind = hot_paths.kind_of_math(blocks, found, kernel) or fallback(kernel)
+    kind = adds(blocks, found) or hot_paths.kind_of_math(blocks, found, kernel) or fallback(kernel)
     nest = Nest(blocks, found, kind)
     parts, region = {}, None
     if nest.sums:
@@ -245,6 +255,16 @@ def moving_parts(others, nest):
                  if any(nest.copies(child) for child in loop.children)][:1]}
     parts = {name: ways[0] for name, ways in found.items() if ways}
     return parts | ({"frame": found["move"][-1]} if found["move"] else {})
+
+
+def adds(blocks, found):
+    """The addition of a kernel whose innermost loops multiply nothing and add up what they load, four
+    elements in a turn; or None. Epilogues stand in no innermost loop."""
+    inner = [collections.Counter(i.name for n in loop.blocks for i in blocks[n].code)
+             for loop in found if not loop.children]
+    if any(counts[name] >= 4 for counts in inner for name in ("FFMA", "DFMA", *hot_paths.MATRIX)):
+        return None
+    return next((name for counts in inner for name in ADDS if counts[name] == counts["LDG"] >= 4), None)
 
 
 def fallback(kernel):

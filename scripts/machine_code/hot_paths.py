@@ -5,7 +5,7 @@ import dataclasses
 import functools
 import re
 
-MATH = re.compile(r"(FFMA|DFMA|HFMA2|HMMA|IMMA|DMMA|HGMMA|IGMMA|IDP|IMAD)\b")
+MATH = re.compile(r"(FFMA|DFMA|FADD|DADD|HFMA2|HMMA|IMMA|DMMA|HGMMA|IGMMA|IDP|IMAD)\b")
 PLAIN_IMAD = re.compile(r"IMAD(\.U32)?$")  # others move, shift and widen
 CONSTANT = re.compile(r"-RZ\b|\bRZ, *RZ\b")  # HFMA2 and IMAD that load a constant or move
 # Strides and sizes come as parameters, uniform registers and numbers; taps and elements never do.

@@ -5,6 +5,7 @@
 #include "cuda/depthwise/channels_policy.hpp"
 #include "cuda/depthwise/depthwise_engine.hpp"
 #include "cuda/depthwise/depthwise_lowering.hpp"
+#include "cuda/depthwise/depthwise_runs.hpp"
 #include "cuda/depthwise/gradient_mma_policy.hpp"
 #include "cuda/depthwise/gradient_window_policy.hpp"
 #include "cuda/depthwise/window_policy.hpp"
@@ -186,19 +187,25 @@ TEST(DepthwiseGradientSum, SharesThePiecesOfAnElement) {
   expect("op=wgrad dtype=f32 n=40 c=3 in=4x8 k=3 f=3x3 pad=1 g=3", 40, 4);
 }
 
-// Its model: what a thread adds one after the other, not the bytes, where elements are few.
+// Its model, from the machine code: what a thread waits for, not the bytes, where elements are few.
 TEST(DepthwiseGradientSum, TakesAsLongAsItsLongestThread) {
   const GpuMachine h200 = *find_gpu_machine("h200");
   const Geometry few = lower(Problem::parse("op=wgrad dtype=f32 n=1 c=1 in=900x900 k=1 f=3x3"));
-  // 2,112 pieces by 32 threads: 66 each, four at a time, 0.6 us for each four.
+  // 2,112 pieces by 32 threads: 66 each, eight of them on their way at a time.
   EXPECT_EQ(gradient_parts(2112), 32);
-  EXPECT_NEAR(predict_gradient_sum_us(h200, few, 2112, 4), 3.4 + 17 * 0.6, 1e-9);
-  EXPECT_NEAR(predict_gradient_sum_us(h200, few, 16, 4), 3.4 + 4 * 0.6, 1e-9);
+  const Prediction waits = predict(h200, gradient_sum_run(few, 2112, DType::f32));
+  EXPECT_EQ(waits.bound, Bound::latency);
+  constexpr double latency = 478.8;  // clocks of global memory
+  EXPECT_GT(waits.us - h200.launch_us, 66.0 / 8 * latency / h200.clock_mhz);
+  EXPECT_LT(waits.us - h200.launch_us, 66.0 / 4 * latency / h200.clock_mhz)
+      << "pieces no longer arrive eight at a time";
+  EXPECT_LT(predict(h200, gradient_sum_run(few, 16, DType::f32)).us, waits.us);
   // Many elements: the memory.
   const Geometry many =
       lower(Problem::parse("op=wgrad dtype=f32 n=1 c=40000 in=9x9 k=40000 f=9x9 g=40000"));
-  EXPECT_NEAR(predict_gradient_sum_us(h200, many, 4, 4), 3.4 + 4 * 40000 * 81 * 4 / (0.88 * 4.27e6),
-              1e-9);
+  const Prediction bytes = predict(h200, gradient_sum_run(many, 16, DType::f32));
+  EXPECT_EQ(bytes.bound, Bound::memory);
+  EXPECT_GE(bytes.us, h200.launch_us + 17.0 * 40000 * 81 * 4 / (0.88 * 4.27e6));
 }
 
 // Channels last: tiles read one row and column of each neighbour, products are the problem's, in

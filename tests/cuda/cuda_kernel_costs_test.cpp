@@ -183,6 +183,11 @@ TEST(KernelCosts, SumsOfLayersAreThoseThatTheEmulatorCounts) {
            Layer{"op=fwd dtype=bf16 n=1 c=3 in=16384 k=3 f=4 pad=3:0 g=3", 1},
            Layer{"op=wgrad dtype=f16 n=8 c=2 in=56x56 k=2 f=7x7 pad=3 g=2", 1},
            Layer{"op=wgrad dtype=f32 n=8 c=2 in=28x28 k=2 f=7x7 pad=3 g=2", 1.2},
+           // What no other kernel takes; of the last blocks, or rounds of one, a part is idle.
+           Layer{"op=fwd dtype=f32 n=2 c=2 in=20x40 k=4 f=3x4 g=2", 1.01},
+           Layer{"op=fwd dtype=f64 n=2 c=8 in=12x16 k=8 f=3x4 g=8 layout=nhwc", 1.11},
+           Layer{"op=wgrad dtype=f32 n=8 c=2 in=31x40 k=2 f=2x4 g=2", 1.05},
+           Layer{"op=wgrad dtype=f16 n=4 c=32 in=16x16 k=32 f=2x4 g=32 layout=nhwc", 1.07},
        }) {
     SCOPED_TRACE(layer.line);
     const Problem p = Problem::parse(layer.line);
@@ -283,6 +288,19 @@ TEST(KernelCosts, WavesOfTheStandardSuiteAreFull) {
       predict(reference_gpu_machine(), direct::run_of(g, t, p.accumulator, p.input, p.bytes()))
           .waves;
   EXPECT_LT(waves / std::ceil(waves), 0.7);
+}
+
+// What L1 keeps of a row is waited for less long than what comes from L2.
+TEST(KernelCosts, WhatL1AnswersIsWaitedForLess) {
+  const Problem p = Problem::parse("op=fwd dtype=f32 n=4 c=4 in=40x40 k=8 f=3x4 g=4");
+  KernelRun run = depthwise::gather_run(depthwise::lower(p), p.input, p.bytes());
+  const GpuMachine gpu = reference_gpu_machine();
+  const Prediction kept = predict(gpu, run);
+  EXPECT_GT(run.loaded_bytes, 7 * run.l2_bytes);
+  run.loaded_bytes = 0;
+  const Prediction lost = predict(gpu, run);
+  EXPECT_EQ(lost.bound, Bound::latency);
+  EXPECT_GT(lost.us - gpu.launch_us, 1.5 * (kept.us - gpu.launch_us));
 }
 
 // What a small image takes is what its blocks wait for, whichever engine asks.

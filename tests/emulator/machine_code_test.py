@@ -323,6 +323,19 @@ class Costs(unittest.TestCase):
         self.assertEqual(parts["sums"].issued, 18 / 16)
         self.assertNotIn("other_sums", parts)
 
+    def test_frames_that_load_less_than_they_multiply_are_no_sums(self):
+        """Every element goes to one of eight sums there, each behind a predicate of its own."""
+        frame = ["frame:", LDG, *["@P3 FFMA R0, R1, R2, R0"] * 8, *[ADD] * 20, AGAIN[0], "@P0 BRA frame"]
+        loop = ["outer:", *[LDG] * 8, *[FMA] * 8, "@P2 BRA on", *frame, "on:", AGAIN[0], "@P1 BRA outer", "EXIT"]
+        self.assertEqual(self.parts(*loop)["sums"].issued, 19 / 8)
+
+    def test_additions_of_what_is_loaded_are_sums(self):
+        add = ["add:", *[LDG] * 4, *["DADD R0, R0, R4"] * 4, AGAIN[0], "@P0 BRA add"]
+        loop = ["outer:", ADD, *add, *["DFMA R0, R1, R2, R3"] * 9, AGAIN[0], "@P1 BRA outer", "EXIT"]
+        parts = self.parts(*loop, name="k<double>")
+        self.assertEqual((parts["sums"].issued, parts["sums"].f64), (10 / 4, 1))
+        self.assertEqual(parts["around"].f64, 9)
+
     def test_vectors_that_are_stored_and_loops_around_copies(self):
         store = ["store:", ("LDS.128 R4, [R8]", 1, 0), ("STG.E.128 desc[UR4][R2.64], R4", 1, 7, (0,)), ADD,
                  AGAIN[0], "@P0 BRA store"]
