@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "cuda/depthwise/band_geometry.hpp"
 #include "cuda/depthwise/depthwise_policy.hpp"
 #include "cuda/runtime/gpu_machine.hpp"
@@ -135,9 +137,12 @@ inline BandTiling band_tiling(const Geometry& g, const GpuLimits& device = {}) {
   t.tiles_y = t.folded ? 1 : divide_up(ay.output, t.rows);
   t.tiles_z = az.output;
   t.tiles = t.tiles_x * t.tiles_y * t.tiles_z * g.batch * g.channels;
-  // Eight blocks on a multiprocessor, each with at most 16 tiles in a row.
-  const std::int64_t blocks = std::int64_t{device.multiprocessors} * 8 * t.groups;
-  t.run = static_cast<int>(std::clamp<std::int64_t>(t.tiles / blocks, 1, 16));
+  if (t.steps > 0) {
+    const std::string kernel = kernel_name(
+        "depthwise::band_kernel", {"Half", std::to_string(t.strip), std::to_string(t.steps)});
+    t.run = whole_waves(device, kernel, 32 * band_warps, t.groups * band_group_size(t) * 2,
+                        divide_up(t.tiles, t.groups), 16);
+  }
   t.x_vectors = rows_aligned(g, 8, g.x_batch, g.x_channel, &AxisGeometry::x_stride);
   t.y_vectors = rows_aligned(g, 8, g.y_batch, g.y_channel, &AxisGeometry::y_stride);
   return t;
@@ -160,8 +165,5 @@ inline BandCounts band_counts(const Geometry& g, const BandTiling& t) {
   counts.mma = filter * t.strip * t.column_tiles * t.steps;
   return counts;
 }
-
-/// Clocks of a multiprocessor for an mma.sync among other instructions.
-inline double mma_clocks(const GpuMachine& gpu) { return 2048 / (0.96 * gpu.mma_products); }
 
 }  // namespace faltung::cuda::depthwise

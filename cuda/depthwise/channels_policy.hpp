@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "cuda/depthwise/band_policy.hpp"
 #include "cuda/depthwise/channels_geometry.hpp"
 
@@ -63,8 +65,10 @@ inline ChannelsTiling channels_tiling(const Geometry& g, int bytes, const GpuLim
   t.tiles_y = divide_up(ay.output, t.rows);
   t.tiles_z = az.output;
   t.tiles = t.tiles_x * t.tiles_y * t.tiles_z * g.batch * t.groups;
-  t.run = static_cast<int>(
-      std::clamp<std::int64_t>(t.tiles / (std::int64_t{device.multiprocessors} * 8), 1, 16));
+  const std::string kernel = kernel_name(
+      "depthwise::channels_kernel",
+      {bytes == 4 ? "float" : "Half", std::to_string(t.size), std::to_string(t.stride)});
+  t.run = whole_waves(device, kernel, channels_threads, 8 * std::int64_t{t.tile_size}, t.tiles, 16);
   bool aligned = g.channels * bytes % 16 == 0 && g.x_batch * bytes % 16 == 0;
   bool words_aligned = g.channels % each == 0 && g.y_batch % each == 0;
   for (const AxisGeometry& axis : g.axis) {

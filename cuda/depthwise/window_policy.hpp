@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "cuda/depthwise/band_policy.hpp"
 #include "cuda/depthwise/window_geometry.hpp"
 
@@ -46,8 +48,8 @@ inline bool can_window(const Problem& p, const Geometry& g) {
          g.group_inputs == 1 && (unit_steps(g) || (g.axis[0].filter == 1 && steps));
 }
 
-/// Tiles for as many slots as `budget` bytes of shared memory hold, and runs that keep
-/// `multiprocessors` busy.
+/// Tiles for as many slots as `budget` bytes of shared memory hold; in volumes, runs of slices that
+/// keep `multiprocessors` busy.
 inline WindowTiling cut_windows(const Geometry& g, int bytes, int multiprocessors,
                                 std::int64_t budget) {
   const auto& [az, ay, ax] = g.axis;
@@ -75,18 +77,17 @@ inline WindowTiling cut_windows(const Geometry& g, int bytes, int multiprocessor
   t.tiles_x = divide_up(ax.output, t.cols);
   t.tiles_y = divide_up(ay.output, t.rows);
   const std::int64_t planes = t.tiles_x * t.tiles_y * g.batch * g.channels;
-  // Two blocks on a multiprocessor; runs keep their filter, and 16 slices have read 2 again.
+  // Two blocks on a multiprocessor; 16 slices have read 2 again.
   t.slots = window_threads / slot;
   while (t.slots > 1 &&
          (window_stages(depth) * std::int64_t{t.slots} * t.tile_size * bytes > budget ||
           planes * az.output < std::int64_t{t.slots} * multiprocessors)) {
     --t.slots;
   }
-  const std::int64_t even = planes * az.output / (std::int64_t{multiprocessors} * 2 * t.slots);
   if (az.filter == 1) {
     t.tiles_z = az.output;
-    t.run = static_cast<int>(std::clamp<std::int64_t>(even, 1, 16));
   } else {
+    const std::int64_t even = planes * az.output / (std::int64_t{multiprocessors} * 2 * t.slots);
     t.run = static_cast<int>(
         std::min(az.output, std::max<std::int64_t>(16, std::min<std::int64_t>(even, 64))));
     t.tiles_z = divide_up(az.output, t.run);
@@ -100,36 +101,20 @@ inline WindowTiling cut_windows(const Geometry& g, int bytes, int multiprocessor
 }
 
 inline WindowTiling window_tiling(const Geometry& g, int bytes, const GpuLimits& device = {}) {
-  return cut_windows(g, bytes, device.multiprocessors, half_shared(device));
+  WindowTiling t = cut_windows(g, bytes, device.multiprocessors, half_shared(device));
+  if (g.axis[0].filter > 1) return t;
+  const std::string kernel =
+      kernel_name("depthwise::window_kernel",
+                  {bytes == 8 ? "double" : "float", "1", std::to_string(spread(g.axis[2]))});
+  t.run = whole_waves(device, kernel, static_cast<int>(round_up(t.threads(), 32)),
+                      window_stages(1) * std::int64_t{t.slots} * t.tile_size * bytes,
+                      divide_up(t.tiles, t.slots), 16);
+  return t;
 }
 
 /// Blocks of a launch.
 inline std::int64_t window_blocks(const Geometry& g, const WindowTiling& t) {
   return divide_up(t.tiles, std::int64_t{t.slots} * (g.axis[0].filter == 1 ? t.run : 1));
-}
-
-/// f32 or f64 products a microsecond: three quarters of a thread's instructions are FMAs.
-inline double window_rate(const GpuMachine& gpu, const Problem& p) {
-  return gpu.products_per_us(p.input) * 0.75;
-}
-
-/// Products of all lanes, idle ones and zeros for taps included.
-inline double window_products(const Geometry& g, const WindowTiling& t) {
-  const double slices = static_cast<double>(g.batch * g.channels * g.axis[0].output);
-  const double covered =
-      static_cast<double>(t.tiles_x * t.cols) * static_cast<double>(t.tiles_y * t.rows);
-  const double lanes = 32.0 * static_cast<double>(divide_up(t.threads(), 32)) / t.threads();
-  const double taps = static_cast<double>(g.axis[0].filter * spread(g.axis[1]) * spread(g.axis[2]));
-  return slices * covered * taps * lanes;
-}
-
-/// Products' worth of instructions for elements that are copied or stored one at a time: 40 and 10,
-/// counted by hand.
-inline double window_singles(const Geometry& g, const WindowTiling& t) {
-  const double tiles = static_cast<double>(g.batch * g.channels * g.axis[0].output) *
-                       static_cast<double>(t.tiles_x * t.tiles_y);
-  return tiles * ((t.x_vectors ? 0 : 40.0 * t.tile_size) +
-                  (t.y_vectors ? 0 : 10.0 * t.rows * t.cols / (g.thin * g.thin)));
 }
 
 /// Bytes moved against the least. Half of the bytes are x; tiles and runs read what they share with

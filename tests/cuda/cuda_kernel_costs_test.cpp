@@ -252,14 +252,8 @@ KernelRun run_of_problem(const Problem& p) {
 }
 
 // What part of the waves that blocks take they fill, of the standard suite's problems that kernels
-// of ours are made for. Tilings that leave a last wave to few blocks are named here, as they are.
+// of ours are made for.
 TEST(KernelCosts, WavesOfTheStandardSuiteAreFull) {
-  struct Few {
-    std::string_view kernel;
-    double filled;
-  };
-  constexpr Few few[] = {{"depthwise::band_kernel<Half, 4, 1>", 0.72},
-                         {"depthwise::window_kernel<float, 1, 7>", 0.55}};
   int counted = 0;
   for (const std::string& line : test::problem_lines("bench/problems/standard.txt")) {
     const Problem p = Problem::parse(line);
@@ -269,11 +263,7 @@ TEST(KernelCosts, WavesOfTheStandardSuiteAreFull) {
     if (name.starts_with("direct::direct_kernel") || name.starts_with("direct::ordered")) continue;
     SCOPED_TRACE(p);
     const double waves = predict(reference_gpu_machine(), run).waves;
-    double least = 0.88;
-    for (const Few& one : few) {
-      if (run.cost->name == one.kernel) least = one.filled;
-    }
-    EXPECT_GE(waves / std::ceil(waves), least) << run.cost->name << ", " << waves << " waves";
+    EXPECT_GE(waves / std::ceil(waves), 0.88) << run.cost->name << ", " << waves << " waves";
     ++counted;
   }
   EXPECT_GE(counted, 25);
