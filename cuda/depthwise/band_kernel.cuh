@@ -60,60 +60,132 @@ __device__ void load_band_taps(const Arguments& a, const BandTiling& t, std::int
   }
 }
 
-/// Sums of one warp: `strip` rows of each of 16 strips, band_columns tiles of 8 columns.
-template <typename T, int strip, int steps>
-__device__ __forceinline__ void sum_band(const BandTiling& t, int filter_rows, int first_tile,
-                                         Shared<T> tile, Shared<T> taps,
-                                         float (&sum)[strip][band_columns][4]) {
-  constexpr int pieces = band_columns + 2 * steps - 1;
-  const int lane = static_cast<int>(threadIdx.x) % 32;
-  // Matrix rows past the last strip repeat it, columns past the last piece that; neither is stored.
-  const int lane_strip = min(lane % 16, t.strips - 1);
-  int piece_place[(pieces + 1) / 2];
+/// What one warp reads: columns from tile `first` on, in rows of its lane's strip.
+template <typename T, int steps>
+struct BandLane {
+  static constexpr int pieces = band_columns + 2 * steps - 1;
+
+  Shared<T> tile;
+  Shared<const std::uint32_t> taps;
+  int strip;                    ///< matrix rows past the last strip repeat it, and are not stored
+  int place[(pieces + 1) / 2];  ///< likewise columns past the last piece
+  int active;                   ///< tiles of columns
+
+  __device__ __forceinline__ BandLane(const BandTiling& t, int first, Shared<T> x, Shared<T> w)
+      : tile(x), active(min(band_columns, t.column_tiles - first)) {
+    const int lane = static_cast<int>(threadIdx.x) % 32;
+    strip = min(lane % 16, t.strips - 1);
 #pragma unroll
-  for (int i = 0; i < (pieces + 1) / 2; ++i) {
-    piece_place[i] = 8 * min(first_tile + 2 * i + lane / 16, t.halves - 1);
+    for (int i = 0; i < (pieces + 1) / 2; ++i) {
+      place[i] = 8 * min(first + 2 * i + lane / 16, t.halves - 1);
+    }
+    const int odd = (lane / 4 + 1) % 2;  // of the index of the first tap of this lane
+    taps = (w + (odd * t.tap_pitch + 2 * (lane % 4) - lane / 4 + 7 - odd))
+               .template as<const std::uint32_t>();
   }
-  const int odd = (lane / 4 + 1) % 2;  // of the index of the first tap of this lane
-  const auto lane_taps = (taps + (odd * t.tap_pitch + 2 * (lane % 4) - lane / 4 + 7 - odd))
-                             .template as<const std::uint32_t>();
-  std::uint32_t band[strip][2 * steps];
-  for (int row = 0; row < filter_rows + strip - 1; ++row) {
+};
+
+/// Taps of the output rows of a strip, as bands: those of row p are filter row `row` - p.
+template <int strip, int steps>
+struct Bands {
+  std::uint32_t of[strip][2 * steps];
+
+  /// Those of the next input row: filter row `row` for output row 0, if there is one.
+  template <typename Lane>
+  __device__ __forceinline__ void next(const BandTiling& t, const Lane& lane, int row, bool more) {
 #pragma unroll
     for (int p = strip - 1; p > 0; --p) {
 #pragma unroll
-      for (int k = 0; k < 2 * steps; ++k) band[p][k] = band[p - 1][k];
+      for (int k = 0; k < 2 * steps; ++k) of[p][k] = of[p - 1][k];
     }
-    if (row < filter_rows) {
+    if (!more) return;
 #pragma unroll
-      for (int k = 0; k < 2 * steps; ++k) {
-        band[0][k] = lane_taps[row * t.tap_pitch + 4 * k];
-      }
-    }
-    std::uint32_t x[pieces + 1][2];
-    const int place = (lane_strip * strip + row) * t.pitch + (lane_strip + row / strip) * t.skew;
+    for (int k = 0; k < 2 * steps; ++k) of[0][k] = lane.taps[row * t.tap_pitch + 4 * k];
+  }
+};
+
+/// Pieces of one input row of every strip, two registers each.
+template <typename T, int strip, int steps>
+struct BandRow {
+  static constexpr int pieces = BandLane<T, steps>::pieces;
+  std::uint32_t x[pieces + 1][2];
+
+  __device__ __forceinline__ BandRow(const BandTiling& t, const BandLane<T, steps>& lane, int row) {
+    const int place = (lane.strip * strip + row) * t.pitch + (lane.strip + row / strip) * t.skew;
 #pragma unroll
     for (int i = 0; i < (pieces + 1) / 2; ++i) {
       std::uint32_t two[4];
-      load_matrix(two, tile + (place + piece_place[i]));
+      load_matrix(two, lane.tile + (place + lane.place[i]));
       x[2 * i][0] = two[0];
       x[2 * i][1] = two[1];
       x[2 * i + 1][0] = two[2];
       x[2 * i + 1][1] = two[3];
     }
+  }
+
+  /// To output rows [first, last) of the strips. An operand is four registers in a row, a piece and
+  /// the next, and is formed once for all of them.
+  __device__ __forceinline__ void add(int first, int last, const Bands<strip, steps>& band,
+                                      float (&sum)[strip][band_columns][4]) const {
+#pragma unroll
+    for (int piece = 0; piece < pieces; ++piece) {
+#pragma unroll
+      for (int k = 0; k < steps; ++k) {
+        const int n = piece - 2 * k;
+        if (n < 0 || n >= band_columns) continue;
+#pragma unroll
+        for (int p = 0; p < strip; ++p) {
+          if (p >= first && p < last) add_one(piece, band.of[p], k, sum[p][n]);
+        }
+      }
+    }
+  }
+  __device__ __forceinline__ void add_one(int piece, const std::uint32_t (&band)[2 * steps], int k,
+                                          float (&sum)[4]) const {
+    mma_m16n8k16<T>(sum, {x[piece][0], x[piece][1], x[piece + 1][0], x[piece + 1][1]},
+                    {band[2 * k], band[2 * k + 1]});
+  }
+};
+
+/// Sums of one warp: `strip` rows of each of 16 strips, band_columns tiles of 8 columns. Of the
+/// first and last strip - 1 input rows of a strip not all of its output rows have a part; which do
+/// the code knows, but for filters of few rows and warps with idle columns.
+template <typename T, int strip, int steps>
+__device__ __forceinline__ void sum_band(const BandTiling& t, int filter_rows, int first_tile,
+                                         Shared<T> tile, Shared<T> taps,
+                                         float (&sum)[strip][band_columns][4]) {
+  const BandLane<T, steps> lane(t, first_tile, tile, taps);
+  Bands<strip, steps> band{};
+  if (lane.active == band_columns && filter_rows >= strip - 1) {
+#pragma unroll
+    for (int row = 0; row < strip - 1; ++row) {
+      band.next(t, lane, row, true);
+      BandRow<T, strip, steps>(t, lane, row).add(0, row + 1, band, sum);
+    }
+#pragma unroll 1
+    for (int row = strip - 1; row < filter_rows; ++row) {
+      band.next(t, lane, row, true);
+      BandRow<T, strip, steps>(t, lane, row).add(0, strip, band, sum);
+    }
+#pragma unroll
+    for (int past = 0; past < strip - 1; ++past) {
+      band.next(t, lane, 0, false);
+      BandRow<T, strip, steps>(t, lane, filter_rows + past).add(past + 1, strip, band, sum);
+    }
+    return;
+  }
+#pragma unroll 1
+  for (int row = 0; row < filter_rows + strip - 1; ++row) {
+    band.next(t, lane, row, row < filter_rows);
+    const BandRow<T, strip, steps> x(t, lane, row);
 #pragma unroll
     for (int p = 0; p < strip; ++p) {
       if (row < p || row - p >= filter_rows) continue;
 #pragma unroll
       for (int n = 0; n < band_columns; ++n) {
-        if (first_tile + n >= t.column_tiles) continue;
+        if (n >= lane.active) continue;
 #pragma unroll
-        for (int k = 0; k < steps; ++k) {
-          mma_m16n8k16<T>(
-              sum[p][n],
-              {x[n + 2 * k][0], x[n + 2 * k][1], x[n + 2 * k + 1][0], x[n + 2 * k + 1][1]},
-              {band[p][2 * k], band[p][2 * k + 1]});
-        }
+        for (int k = 0; k < steps; ++k) x.add_one(n + 2 * k, band.of[p], k, sum[p][n]);
       }
     }
   }
@@ -155,14 +227,12 @@ __device__ void store_band_tile(const Arguments& a, const BandTiling& t, const P
                                 const BandGroup<T>& group, Shared<T> tile) {
   const Geometry& g = a.geometry;
   const AxisGeometry& ay = g.axis[1];
-  const std::int64_t columns_left = g.axis[2].output - at.x;
   const int rows =
       t.folded ? t.rows : static_cast<int>(min(std::int64_t{t.rows}, ay.output - at.y));
   const std::int64_t row_step = t.folded ? t.cols : ay.y_stride;
-  const auto columns = [&](int row) {  // of a row
-    const std::int64_t left = columns_left - (t.folded ? row * t.cols : 0);
-    return static_cast<int>(max(std::int64_t{0}, min(std::int64_t{t.cols}, left)));
-  };
+  // Of a row, from that one of the tile on, as many as are left.
+  const int left = static_cast<int>(min(g.axis[2].output - at.x, std::int64_t{16} * t.cols));
+  const int between = t.folded ? t.cols : 0;
   const Global<T> y =
       a.y.template as<T>() + (at.b * g.y_batch + at.k * g.y_channel + at.z * g.axis[0].y_stride +
                               at.y * ay.y_stride + at.x);
@@ -170,7 +240,7 @@ __device__ void store_band_tile(const Arguments& a, const BandTiling& t, const P
     for (int i = group.thread; i < rows * t.cols; i += group.threads) {
       const int row = i / t.cols;
       const int column = i - row * t.cols;
-      if (column >= columns(row)) continue;
+      if (column >= left - row * between) continue;
       y[row * row_step + column] = tile[band_place(t, row, column + t.stage)];
     }
     return;
@@ -178,19 +248,24 @@ __device__ void store_band_tile(const Arguments& a, const BandTiling& t, const P
   // 8 lanes read one wavefront: rows of 5 to 8 pieces leave some idle rather than collide.
   const int pieces = (t.cols + 7) / 8;
   const int lanes = pieces > 4 ? (pieces + 7) / 8 * 8 : pieces;
-  for (int i = group.thread; i < rows * lanes; i += group.threads) {
-    const int row = i / lanes;
-    const int column = 8 * (i - row * lanes);
-    const int limit = columns(row);
-    if (column >= limit) continue;
-    const Shared<T> from = tile + band_place(t, row, column + t.stage);
-    const Global<T> to = y + (row * row_step + column);
-    if (column + 8 <= limit) {
+  Cells cell(group.thread, group.threads, lanes);
+  Global<T> to = y + (cell.row * row_step + 8 * cell.column);
+  const std::int64_t step = cell.rows_on() * row_step + 8 * cell.columns_on();
+  const std::int64_t wrap = row_step - 8 * lanes;
+#pragma unroll 1
+  while (cell.row < rows) {
+    const int column = 8 * cell.column;
+    const int count = min(t.cols, left - cell.row * between) - column;
+    const Shared<T> from = tile + band_place(t, cell.row, column + t.stage);
+    if (count >= 8) {
       to.template as<std::uint32_t>().template store<4>(
           0, from.template as<const std::uint32_t>().template load<4>(0));
     } else {
-      for (int v = 0; v < limit - column; ++v) to[v] = from[v];
+#pragma unroll 1
+      for (int v = 0; v < count; ++v) to[v] = from[v];
     }
+    to = to + step;
+    if (cell.next()) to = to + wrap;
   }
 }
 

@@ -89,8 +89,7 @@ KernelRun run_of(const Geometry& g, const ChannelsTiling& t, DType type, double 
   return run;
 }
 
-// Groups of warps, a tile each at a time. A turn of the sums is an input row of all strips, and as
-// long at the ends of a strip, where not all of its rows take part.
+// Groups of warps, a tile each at a time.
 KernelRun run_of(const Geometry& g, const BandTiling& t, DType type, double bytes) {
   const auto filter = static_cast<double>(g.axis[1].filter);
   const std::int64_t group = 32 * std::int64_t{t.group_warps};
@@ -103,8 +102,17 @@ KernelRun run_of(const Geometry& g, const BandTiling& t, DType type, double byte
   run.threads = 32 * band_warps;
   run.dynamic_shared = t.groups * band_group_size(t) * 2;
   run.mma = tiles * t.groups * band_counts(g, t).mma;
-  const double active = t.groups * turns(t.column_tiles, band_columns);
-  run.turns.sums = tiles * active * (filter + t.strip - 1) * t.strip * band_columns * t.steps;
+  // By matrix instructions of a warp for an input row of all strips: of warps whose columns are all
+  // there those that there are, of the others as if all output rows met all input rows.
+  const double row = t.strip * band_columns * t.steps;
+  const std::int64_t all = t.groups * divide_up(t.column_tiles, std::int64_t{band_columns});
+  const std::int64_t whole = run.cost->other_sums.issued > 0 && filter >= t.strip - 1
+                                 ? t.groups * (t.column_tiles / band_columns)
+                                 : 0;
+  const double guarded = tiles * static_cast<double>(all - whole) * (filter + t.strip - 1) * row;
+  const double plain = tiles * static_cast<double>(whole) * filter * row;
+  run.turns.sums = run.cost->other_sums.issued > 0 ? plain : guarded;
+  run.turns.other_sums = run.cost->other_sums.issued > 0 ? guarded : 0;
   const double changes = filters(t.run, t.tiles_x * t.tiles_y * planes(g));
   run.turns.move =
       changes * warps * turns(g.axis[1].filter, t.group_warps) * turns(band_length(t.steps), 32);

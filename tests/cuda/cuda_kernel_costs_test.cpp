@@ -280,6 +280,24 @@ TEST(KernelCosts, WavesOfTheStandardSuiteAreFull) {
   EXPECT_LT(waves / std::ceil(waves), 0.7);
 }
 
+// The bar of band_kernel: where all rows and columns of a strip take part, operands are formed once
+// for all rows and nothing is asked. What is more makes it wait for its issue slots again.
+TEST(KernelCosts, BandsIssueLittleBesideTheirMatrixInstructions) {
+  struct Most {
+    const char* kernel;
+    double issued, clocks;  // by matrix instruction
+  };
+  for (const Most& most : {Most{"depthwise::band_kernel<Half, 4, 1>", 4.4, 13.6},
+                           Most{"depthwise::band_kernel<BFloat16, 4, 1>", 4.4, 13.6},
+                           Most{"depthwise::band_kernel<Half, 4, 2>", 3.7, 9.5},
+                           Most{"depthwise::band_kernel<Half, 2, 3>", 4.8, 11.6}}) {
+    const KernelCost& cost = kernel_cost(most.kernel);
+    EXPECT_LE(cost.sums.issued, most.issued) << most.kernel;
+    EXPECT_LE(cost.sums.clocks, most.clocks) << most.kernel;
+    EXPECT_LE(cost.store.issued, 42) << most.kernel;
+  }
+}
+
 // What L1 keeps of a row is waited for less long than what comes from L2.
 TEST(KernelCosts, WhatL1AnswersIsWaitedForLess) {
   const Problem p = Problem::parse("op=fwd dtype=f32 n=4 c=4 in=40x40 k=8 f=3x4 g=4");
