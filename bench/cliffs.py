@@ -4,7 +4,7 @@ The results are of `faltung bench bench/problems/cliffs.txt --cache warm --no-ch
 of several the shortest time of each problem counts. The first problem of a section is what its others are compared
 with, by the time of a multiply-add: products of complex numbers count as four, sums of 8 bytes as two, and those with
 the zeros of input dilation not at all. Exit status 1 if some problem takes more than the factor and longer than all its
-tensors take to copy, or if some problem was not timed. --markdown writes the table of docs/benchmarks-cpu.md."""
+tensors take to copy, or if some problem was not timed. --markdown writes the section of docs/benchmarks-cpu.md that bench.report takes with --cliffs."""
 
 import argparse
 import sys
@@ -24,34 +24,65 @@ def main():
     parser.add_argument("--markdown", action="store_true", help="a table of what is left, for a page")
     options = parser.parse_args()
     files = [results.load(path) for path in options.results]
-    copy_rate = max(file["ceilings"]["copy_bytes_per_second"] for file in files)
-    cliffs = 0
     fastest = shortest_times(files)
+    cliffs, family = 0, None
     if options.markdown:
-        print("| times a product | us | problem | by |\n|--:|--:|---|---|")
-    for family, records in by_family(fastest).items():
-        neighbour = records[0]
-        if not options.markdown:
-            print(f"# {family}: {time(neighbour):.1f} us, {unit_ns(neighbour):.4f} ns a product")
-        for record in records:
-            ratio = unit_ns(record) / unit_ns(neighbour)
-            explained = time(record) <= max(CALL_US, memory_us(record, copy_rate))
-            cliff = ratio > options.factor and not explained
-            cliffs += cliff
-            way = f"{record['engine']}/{record.get('way', '')}"
-            if options.markdown:
-                if cliff:
-                    print(f"| {ratio:.1f} | {time(record):.3g} | `{record['problem']}` | {way} |")
-            elif cliff or options.all:
-                print(f"{'cliff' if cliff else '     '} {ratio:6.2f}x {time(record):9.1f} us  {record['problem']}"
-                      f"  {way}")
-    if options.markdown:
-        print()
+        print(section(files, options.factor))
+    for ratio, record, cliff in compared(fastest, best_copy_rate(files), options.factor):
+        cliffs += cliff
+        if options.markdown:
+            continue
+        if record["family"] != family:
+            family = record["family"]
+            print(f"# {family}: {time(record):.1f} us, {unit_ns(record):.4f} ns a product")
+        if cliff or options.all:
+            print(f"{'cliff' if cliff else '     '} {ratio:6.2f}x {time(record):9.1f} us  {record['problem']}"
+                  f"  {record['engine']}/{record.get('way', '')}")
     missing = [r for r in files[0]["records"] if r["problem"] not in fastest]
     for record in missing:
         print(f"not timed: {record['problem']}: {record.get('skipped', '')}")
     print(f"{len(fastest)} problems, {cliffs} cliffs")
     sys.exit(1 if cliffs or missing else 0)
+
+
+def section(files, factor=4):
+    """The table of what is left, with how it was measured, for a page."""
+    machine, rate = files[0]["machine"], best_copy_rate(files)
+    fastest = shortest_times(files)
+    left = [(ratio, record) for ratio, record, cliff in compared(fastest, rate, factor) if cliff]
+    text = f"""
+## Cliffs
+
+Problems of `bench/problems/cliffs.txt` whose multiply-adds take more than {factor:g} times as long as those of the plain
+neighbour, the first of their section, unless memory explains it: {len(left)} of {len(fastest)}. {machine["name"]}, of which one
+was used, warm caches, {machine["date"]}, commit {machine["commit"]}, by
+
+    FALTUNG_THREADS=1 faltung bench bench/problems/cliffs.txt --device cpu --cache warm --no-check \\
+        --max-seconds 0.02 --samples 5 --json
+
+Where other work ran beside it, of several runs the shortest time of each problem counts, and the best copy rate, {rate * 1e-9:.0f} GB/s.
+
+| times a product | us | problem | by |
+|--:|--:|---|---|
+"""
+    return text + "".join(row(ratio, record) for ratio, record in left)
+
+
+def row(ratio, record):
+    return f"| {ratio:.1f} | {time(record):.3g} | `{record['problem']}` | {record['engine']}/{record.get('way', '')} |\n"
+
+
+def best_copy_rate(files):
+    return max(file["ceilings"]["copy_bytes_per_second"] for file in files)
+
+
+def compared(fastest, copy_rate, factor):
+    """Each problem's time of a product over its neighbour's, its record, and whether that is a cliff."""
+    for records in by_family(fastest).values():
+        for record in records:
+            ratio = unit_ns(record) / unit_ns(records[0])
+            explained = time(record) <= max(CALL_US, memory_us(record, copy_rate))
+            yield ratio, record, ratio > factor and not explained
 
 
 def shortest_times(files):

@@ -5,7 +5,7 @@ Merges the result files of one run into a page with figures beside it."""
 import argparse
 from pathlib import Path
 
-from . import plots, results
+from . import cliffs, plots, results
 
 
 def main():
@@ -13,6 +13,7 @@ def main():
     parser.add_argument("ours")
     parser.add_argument("--peers", action="append", default=[], help="of bench.peers or faltung_cudnn_bench")
     parser.add_argument("--sweep", action="append", default=[], help="filter-length sweep made with --engine all")
+    parser.add_argument("--cliffs", action="append", default=[], help="of bench/problems/cliffs.txt, see bench.cliffs")
     parser.add_argument("-o", "--output", required=True)
     options = parser.parse_args()
     ours = results.load(options.ours)
@@ -33,6 +34,8 @@ def main():
         plots.sweep(sweep, title, figures / f"sweep{index}.svg")
         text += f"\n![{title}]({base}/sweep{index}.svg)\n"
     text += "".join(table(family, members) for family, members in results.families(rows).items())
+    if options.cliffs:
+        text += cliffs.section([results.load(path) for path in options.cliffs])
     page.write_text(text)
 
 
