@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <iterator>
+#include <map>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -11,8 +12,10 @@
 #include "tests/emulator/kernel_resources.hpp"
 #include "tests/emulator/launch_order.hpp"
 #include "tests/emulator/memory_checker.hpp"
+#include "tests/emulator/memory_use.hpp"
 #include "tests/emulator/stream_work.hpp"
 #include "tests/emulator/toolkit/cuda_runtime.h"
+#include "tests/emulator/toolkit/cuda_streams_api.h"
 
 namespace faltung::emulator {
 namespace {
@@ -20,13 +23,31 @@ namespace {
 int captures = 0;
 int allocations_left = 0;  // before one fails
 
+std::size_t memory_bytes = default_memory_bytes;  // of each device
+
+std::map<int, MemoryUse>& memory() {
+  static std::map<int, MemoryUse> map;
+  return map;
+}
+
+void release(const Allocation& allocation) {
+  memory()[allocation.device].now -= allocation.bytes;
+  release_memory(allocation);
+}
+
 cudaError_t make_allocation(void** pointer, std::size_t bytes, bool ordered, cudaStream_t stream,
                             cudaMemPool_t pool) {
   *pointer = nullptr;
   if (bytes == 0) return cudaSuccess;
   if (allocations_left > 0 && --allocations_left == 0) return answer(cudaErrorMemoryAllocation);
+  MemoryUse& use = memory()[machine.current];
+  if (bytes > memory_bytes - std::min(memory_bytes, use.now)) {
+    return answer(cudaErrorMemoryAllocation);
+  }
   Allocation* made = allocate_memory(bytes);
   if (made == nullptr) return answer(cudaErrorMemoryAllocation);
+  use.now += bytes;
+  use.peak = std::max(use.peak, use.now);
   made->device = machine.current;
   made->stream_ordered = ordered;
   made->stream = stream;
@@ -37,6 +58,13 @@ cudaError_t make_allocation(void** pointer, std::size_t bytes, bool ordered, cud
 }
 
 }  // namespace
+
+MemoryUse memory_use(int device) { return memory()[device]; }
+void reset_peak_memory() {
+  for (auto& [device, use] : memory()) use.peak = use.now;
+}
+
+void set_memory_bytes(std::size_t bytes) { memory_bytes = bytes; }
 
 void fail_allocation(int nth) { allocations_left = nth; }
 
@@ -120,7 +148,7 @@ cudaError_t cudaFree(void* pointer) {
                        " is current");
   }
   emulator::finish_device();
-  emulator::release_memory(*found);
+  emulator::release(*found);
   return cudaSuccess;
 }
 
@@ -140,7 +168,7 @@ cudaError_t cudaFreeAsync(void* pointer, cudaStream_t stream) {
                    "cudaFreeAsync on another stream than the memory's own, which may still use it");
   }
   emulator::finish_before(stream);
-  emulator::release_memory(*found);
+  emulator::release(*found);
   return cudaSuccess;
 }
 
@@ -166,7 +194,7 @@ cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpy
   if (emulator::allocation_at(to) == nullptr) {
     emulator::copy_at_once(to, from, bytes, nullptr);
   } else {
-    emulator::copy_later(to, from, bytes, nullptr);
+    emulator::copy_later(to, from, bytes, nullptr, false);
   }
   return cudaSuccess;
 }
@@ -177,10 +205,10 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaM
   if (bytes == 0) return cudaSuccess;
   emulator::check_stream(stream, "cudaMemcpyAsync");
   emulator::finish_before(stream);
-  if (emulator::allocation_at(to) == nullptr) {
-    emulator::copy_at_once(to, from, bytes, stream);  // memory that is not pinned
+  if (emulator::allocation_at(to) == nullptr && !emulator::is_pinned(to)) {
+    emulator::copy_at_once(to, from, bytes, stream);
   } else {
-    emulator::copy_later(to, from, bytes, stream);
+    emulator::copy_later(to, from, bytes, stream, true);
   }
   return cudaSuccess;
 }
@@ -196,7 +224,9 @@ cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t pool, cudaMemPoolAttr, void* v
 }
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
-  *stream = new CUstream_st{emulator::machine.current, (flags & cudaStreamNonBlocking) != 0};
+  static std::uint64_t streams = 0;
+  *stream =
+      new CUstream_st{emulator::machine.current, (flags & cudaStreamNonBlocking) != 0, ++streams};
   return emulator::answer(cudaSuccess);
 }
 
@@ -228,11 +258,18 @@ cudaError_t cudaDeviceSynchronize() {
   return emulator::answer(cudaSuccess);
 }
 
+cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
+  const emulator::MemoryUse use = emulator::memory_use(emulator::machine.current);
+  *total = emulator::memory_bytes;
+  *free = *total - std::min(*total, use.now);
+  return emulator::answer(cudaSuccess);
+}
+
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   using emulator::machine;
   if (device < 0 || device >= machine.devices) return emulator::answer(cudaErrorInvalidDevice);
   *properties = {.name = {},
-                 .totalGlobalMem = std::size_t{141} << 30,
+                 .totalGlobalMem = emulator::memory_bytes,
                  .sharedMemPerBlockOptin = static_cast<std::size_t>(machine.limits.max_shared),
                  .major = machine.limits.major,
                  .minor = machine.limits.minor,

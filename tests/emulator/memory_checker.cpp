@@ -100,7 +100,8 @@ Allocation::Allocation(std::byte* begin_, std::size_t bytes_)
       reads(bytes_ / 32 + 1),
       writes(bytes_ / 32 + 1),
       read_only(bytes_ / 32 + 1),
-      written(bytes_ / 32 + 1) {}
+      written(bytes_ / 32 + 1),
+      readers(bytes_ / 32 + 1) {}
 
 Allocation& find_allocation(const void* address, std::size_t bytes, const char* what,
                             const Where& where) {
@@ -201,6 +202,7 @@ void check_read_only(SectorHistory& own, const SectorHistory& other, std::uint32
   const Where where = Where::at(__builtin_return_address(0));
   Allocation& allocation = find_allocation(address, bytes, "read", where);
   const std::size_t offset = allocation.offset(address);
+  allocation.readers[offset / 32] = execution().launch;
   check_read_only(allocation.read_only[offset / 32], allocation.written[offset / 32],
                   sector_bytes(offset, bytes), where);
 }
@@ -215,6 +217,8 @@ void check_read_only(SectorHistory& own, const SectorHistory& other, std::uint32
     const std::size_t offset = allocation.offset(address);
     check_read_only(allocation.written[offset / 32], allocation.read_only[offset / 32],
                     sector_bytes(offset, bytes), where);
+  } else {
+    allocation.readers[allocation.offset(address) / 32] = execution().launch;
   }
   allocation.shadow.access(kind, allocation.offset(address), bytes, where);
   log_request(site, false, kind, address, bytes);

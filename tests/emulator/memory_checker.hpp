@@ -28,6 +28,7 @@ struct Allocation {
   /// The same of a whole launch, whose number stands for the cluster: read through the read-only
   /// path, and written.
   std::vector<SectorHistory> read_only, written;
+  std::vector<std::uint32_t> readers;  ///< the launch that read a sector last
   int device = 0;
   bool stream_ordered = false;  ///< made on a stream
   CUstream_st* stream = nullptr;

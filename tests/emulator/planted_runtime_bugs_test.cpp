@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <string>
 #include <vector>
@@ -16,7 +18,9 @@
 #include "tests/emulator/host_runtime.hpp"
 #include "tests/emulator/kernels/device_buffer.hpp"
 #include "tests/emulator/kernels/start.hpp"
+#include "tests/emulator/memory_use.hpp"
 #include "tests/emulator/runtime_bugs.hpp"
+#include "tests/emulator/toolkit/cuda_streams_api.h"
 
 // Mistakes of the host: what a launch asks for and of which device, streams, and the current
 // device.
@@ -229,6 +233,70 @@ void fill_not_waited_for(bool broken) {
   launch_on(own_stream(), x, y);
 }
 
+// --- work of several streams ---
+
+void* pinned_memory() {
+  static void* memory = [] {
+    void* made = nullptr;
+    (void)cudaHostAlloc(&made, 128, cudaHostAllocPortable);
+    std::memset(made, 0, 128);
+    return made;
+  }();
+  return memory;
+}
+
+cudaEvent_t own_event() {
+  cudaEvent_t event = nullptr;
+  (void)cudaEventCreateWithFlags(&event, cudaEventDisableTiming);
+  return event;
+}
+
+void copy_not_waited_for(bool broken) {
+  const DeviceBuffer<float> x(32), y(32);
+  (void)cudaDeviceSynchronize();
+  const cudaStream_t copies = own_stream(), kernels = own_stream();
+  const cudaEvent_t arrived = own_event();
+  (void)cudaMemcpyAsync(x.data(), pinned_memory(), 128, cudaMemcpyHostToDevice, copies);
+  (void)cudaEventRecord(arrived, copies);
+  if (!broken) (void)cudaStreamWaitEvent(kernels, arrived, 0);
+  launch_on(kernels, x, y);
+}
+
+// An event stands for what was in its stream when it was recorded.
+void event_recorded_too_early(bool broken) {
+  const DeviceBuffer<float> x(32), y(32);
+  (void)cudaDeviceSynchronize();
+  const cudaStream_t copies = own_stream(), kernels = own_stream();
+  const cudaEvent_t arrived = own_event();
+  if (broken) (void)cudaEventRecord(arrived, copies);
+  (void)cudaMemcpyAsync(x.data(), pinned_memory(), 128, cudaMemcpyHostToDevice, copies);
+  if (!broken) (void)cudaEventRecord(arrived, copies);
+  (void)cudaStreamWaitEvent(kernels, arrived, 0);
+  launch_on(kernels, x, y);
+}
+
+void copies_over_what_is_read(bool broken) {
+  const DeviceBuffer<float> x(std::vector<float>(32)), y(32);
+  (void)cudaDeviceSynchronize();
+  const cudaStream_t copies = own_stream(), kernels = own_stream();
+  const cudaEvent_t computed = own_event();
+  launch_on(kernels, x, y);
+  (void)cudaEventRecord(computed, kernels);
+  if (!broken) (void)cudaStreamWaitEvent(copies, computed, 0);
+  (void)cudaMemcpyAsync(x.data(), pinned_memory(), 128, cudaMemcpyHostToDevice, copies);
+}
+
+void copies_what_is_computed(bool broken) {
+  const DeviceBuffer<float> x(std::vector<float>(32)), y(32);
+  (void)cudaDeviceSynchronize();
+  const cudaStream_t copies = own_stream(), kernels = own_stream();
+  const cudaEvent_t computed = own_event();
+  launch_on(kernels, x, y);
+  (void)cudaEventRecord(computed, kernels);
+  if (!broken) (void)cudaStreamWaitEvent(copies, computed, 0);
+  (void)cudaMemcpyAsync(pinned_memory(), y.data(), 128, cudaMemcpyDeviceToHost, copies);
+}
+
 // --- devices and streams ---
 
 void freed_on_another_device(bool broken) {
@@ -319,6 +387,10 @@ const RuntimeBug bugs[] = {
     {"upload_not_waited_for", Check::unfinished_copy, upload_not_waited_for},
     {"device_copy_not_waited_for", Check::unfinished_copy, device_copy_not_waited_for},
     {"fill_not_waited_for", Check::unfinished_copy, fill_not_waited_for},
+    {"copy_not_waited_for", Check::unfinished_copy, copy_not_waited_for},
+    {"event_recorded_too_early", Check::unfinished_copy, event_recorded_too_early},
+    {"copies_over_what_is_read", Check::unfinished_kernel, copies_over_what_is_read},
+    {"copies_what_is_computed", Check::unfinished_kernel, copies_what_is_computed},
     {"freed_on_another_device", Check::wrong_device, freed_on_another_device},
     {"freed_on_another_stream", Check::wrong_stream, freed_on_another_stream},
     {"launched_on_another_device", Check::wrong_device, launched_on_another_device},
@@ -333,6 +405,47 @@ INSTANTIATE_TEST_SUITE_P(All, RuntimeBugs, ::testing::ValuesIn(bugs),
                          [](const ::testing::TestParamInfo<RuntimeBug>& bug) {
                            return bug.param.name;
                          });
+
+// Pinned memory is read and written beside the host, at the last moment.
+TEST(PinnedMemory, IsReadAndWrittenUntilTheHostHasWaited) {
+  machine = {};
+  const DeviceBuffer<float> x(32);
+  (void)cudaDeviceSynchronize();
+  auto* host = static_cast<float*>(pinned_memory());
+  const cudaStream_t stream = own_stream();
+  host[0] = 1;
+  (void)cudaMemcpyAsync(x.data(), host, 128, cudaMemcpyHostToDevice, stream);
+  host[0] = 2;  // too early: the copy may not have begun
+  (void)cudaStreamSynchronize(stream);
+  host[0] = 3;
+  (void)cudaMemcpyAsync(host, x.data(), 128, cudaMemcpyDeviceToHost, stream);
+  EXPECT_TRUE(std::isnan(host[0])) << "nobody has waited";
+  (void)cudaStreamSynchronize(stream);
+  EXPECT_EQ(host[0], 2);
+  cudaPointerAttributes found{};
+  (void)cudaPointerGetAttributes(&found, host + 5);
+  EXPECT_EQ(found.type, cudaMemoryTypeHost);
+}
+
+TEST(DeviceMemory, IsCountedAndCapped) {
+  machine = {};
+  emulator::reset_peak_memory();
+  const std::size_t all = emulator::memory_use(0).now + 1000;
+  emulator::set_memory_bytes(all);
+  void* first = nullptr;
+  void* second = nullptr;
+  EXPECT_EQ(cudaMalloc(&first, 600), cudaSuccess);
+  EXPECT_EQ(cudaMalloc(&second, 401), cudaErrorMemoryAllocation);
+  EXPECT_EQ(cudaMalloc(&second, 400), cudaSuccess);
+  EXPECT_EQ(emulator::memory_use(0).peak, all);
+  std::size_t free = 1, total = 0;
+  EXPECT_EQ(cudaMemGetInfo(&free, &total), cudaSuccess);
+  EXPECT_EQ(free, 0u);
+  (void)cudaFree(first);
+  (void)cudaFree(second);
+  EXPECT_EQ(emulator::memory_use(0).now, all - 1000);
+  emulator::set_memory_bytes(emulator::default_memory_bytes);
+}
 
 // Every record: a kernel gets all that the device has and nothing beyond.
 TEST(DeviceRecords, AreTheLimitsOfLaunches) {

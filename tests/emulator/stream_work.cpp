@@ -1,6 +1,9 @@
 #include "tests/emulator/stream_work.hpp"
 
+#include <algorithm>
 #include <cstring>
+#include <iterator>
+#include <map>
 #include <string>
 #include <utility>
 
@@ -11,14 +14,15 @@
 namespace faltung::emulator {
 namespace {
 
-/// A copy or fill that has not ended. `source` is memory of a device; else the bytes are here.
+/// A copy or fill that has not ended. `source` is memory of a device, or pinned memory of the host;
+/// else the bytes are here.
 struct Unfinished {
-  int device;
-  cudaStream_t stream;
+  Moment moment;
   std::byte* to;
   std::size_t bytes;
   const std::byte* source;
   std::vector<std::byte> content;
+  bool to_host;
 };
 
 std::vector<Unfinished>& unfinished() {
@@ -26,43 +30,97 @@ std::vector<Unfinished>& unfinished() {
   return list;
 }
 
+/// What ended for the work that comes after it; the host and other streams cannot know.
+struct Landed {
+  Moment moment;
+  const std::byte* to;
+  std::size_t bytes;
+};
+
+std::vector<Landed>& landed() {
+  static std::vector<Landed> list;
+  return list;
+}
+
+std::map<const std::byte*, std::size_t>& pinned() {
+  static std::map<const std::byte*, std::size_t> map;
+  return map;
+}
+
 bool blocks(cudaStream_t stream) { return stream == nullptr || !stream->non_blocking; }
 
-/// Ends, in their order, all pieces of work for which `ends` says so.
-template <typename Ends>
-void finish(const Ends& ends) {
+void land(const Unfinished& work) {
+  Allocation* target = allocation_at(work.to);
+  if (target == nullptr && !work.to_host) return;
+  std::memcpy(work.to, work.source == nullptr ? work.content.data() : work.source, work.bytes);
+  if (target != nullptr) target->shadow.set_valid(target->offset(work.to), work.bytes, true);
+}
+
+/// Ends, in their order, all pieces of work that `clock` covers. What goes to the host is there
+/// when the host has waited for it; for others it has been read by then.
+void finish(const StreamClock& clock, bool for_host) {
   std::vector<Unfinished> list = std::exchange(unfinished(), {});
   for (Unfinished& work : list) {
-    if (!ends(work)) {
+    if (!clock.covers(work.moment)) {
       unfinished().push_back(std::move(work));
-      continue;
+    } else if (work.to_host && !for_host) {
+      if (work.source != nullptr) work.content.assign(work.source, work.source + work.bytes);
+      work.source = nullptr;
+      unfinished().push_back(std::move(work));
+    } else {
+      land(work);
+      if (!for_host) landed().push_back({work.moment, work.to, work.bytes});
     }
-    Allocation* target = allocation_at(work.to);
-    if (target == nullptr) continue;
-    std::memcpy(work.to, work.source == nullptr ? work.content.data() : work.source, work.bytes);
-    target->shadow.set_valid(target->offset(work.to), work.bytes, true);
+  }
+  if (for_host) {
+    std::erase_if(landed(), [&](const Landed& work) { return clock.covers(work.moment); });
   }
 }
 
 void begin(Unfinished work) {
-  Allocation& target = find_allocation(work.to, work.bytes, "a copy", {});
   std::memset(work.to, poison_byte, work.bytes);
-  target.shadow.set_valid(target.offset(work.to), work.bytes, false);
+  if (!work.to_host) {
+    Allocation& target = find_allocation(work.to, work.bytes, "a copy", {});
+    target.shadow.set_valid(target.offset(work.to), work.bytes, false);
+  }
   unfinished().push_back(std::move(work));
+}
+
+/// What a copy or fill must not meet in the memory that it writes.
+void check_target(void* to, std::size_t bytes, const Queue& queue, const char* what) {
+  check_finished(to, bytes, what);
+  check_landed(to, bytes, queue, what);
+  check_results(to, bytes, queue, what);
+  check_readers(to, bytes, queue, what);
 }
 
 }  // namespace
 
 int device_of(cudaStream_t stream) { return stream == nullptr ? machine.current : stream->device; }
 
-Queue queue_of(cudaStream_t stream) { return {device_of(stream), stream, blocks(stream)}; }
+Queue queue_of(cudaStream_t stream) { return {device_of(stream), blocks(stream) ? 0 : stream->id}; }
 
-void finish_before(cudaStream_t stream) {
-  const int device = device_of(stream);
-  finish([&](const Unfinished& work) {
-    return work.device == device &&
-           (work.stream == stream || (blocks(stream) && blocks(work.stream)));
-  });
+void finish_before(cudaStream_t stream) { finish(clock_of(queue_of(stream)), false); }
+
+void finish_for_host(const StreamClock& clock) {
+  finish(clock, true);
+  end_launches(clock);
+}
+
+void note_pinned(const void* begin, std::size_t bytes) {
+  pinned()[static_cast<const std::byte*>(begin)] = bytes;
+}
+
+bool forget_pinned(const void* begin) {
+  return pinned().erase(static_cast<const std::byte*>(begin)) != 0;
+}
+
+bool is_pinned(const void* address) {
+  const auto* at = static_cast<const std::byte*>(address);
+  const auto next = pinned().upper_bound(at);
+  if (next == pinned().begin()) return false;
+  const auto& [begin, bytes] = *std::prev(next);
+  return at < begin + bytes;
 }
 
 void check_stream(cudaStream_t stream, const char* what) {
@@ -73,15 +131,19 @@ void check_stream(cudaStream_t stream, const char* what) {
 }
 
 void begin_fill(void* to, unsigned char value, std::size_t bytes, cudaStream_t stream) {
-  check_finished(to, bytes, "cudaMemset");
-  check_results(to, bytes, queue_of(stream), "cudaMemset");
-  begin({device_of(stream), stream, static_cast<std::byte*>(to), bytes, nullptr,
-         std::vector<std::byte>(bytes, static_cast<std::byte>(value))});
+  const Queue queue = queue_of(stream);
+  find_allocation(to, bytes, "cudaMemset", {});
+  check_target(to, bytes, queue, "cudaMemset");
+  begin({begin_work(queue), static_cast<std::byte*>(to), bytes, nullptr,
+         std::vector<std::byte>(bytes, static_cast<std::byte>(value)), false});
 }
 
 void copy_at_once(void* to, const void* from, std::size_t bytes, cudaStream_t stream) {
-  check_results(from, bytes, queue_of(stream), "cudaMemcpy");
-  end_launches(queue_of(stream));
+  const Queue queue = queue_of(stream);
+  check_results(from, bytes, queue, "cudaMemcpy");
+  check_landed(from, bytes, queue, "cudaMemcpy");
+  (void)begin_work(queue);
+  finish_for_host(clock_of(queue));
   if (Allocation* target = allocation_at(to); target != nullptr) {
     find_allocation(to, bytes, "cudaMemcpy", {});
     check_finished(to, bytes, "cudaMemcpy");
@@ -94,16 +156,20 @@ void copy_at_once(void* to, const void* from, std::size_t bytes, cudaStream_t st
   std::memcpy(to, from, bytes);
 }
 
-void copy_later(void* to, const void* from, std::size_t bytes, cudaStream_t stream) {
-  find_allocation(to, bytes, "cudaMemcpy", {});
-  check_finished(to, bytes, "cudaMemcpy");
-  check_results(to, bytes, queue_of(stream), "cudaMemcpy");
-  check_results(from, bytes, queue_of(stream), "cudaMemcpy");
+void copy_later(void* to, const void* from, std::size_t bytes, cudaStream_t stream, bool beside) {
+  const Queue queue = queue_of(stream);
+  const bool to_host = allocation_at(to) == nullptr;
+  if (!to_host) find_allocation(to, bytes, "cudaMemcpy", {});
+  check_target(to, bytes, queue, "cudaMemcpy");
+  check_results(from, bytes, queue, "cudaMemcpy");
+  check_landed(from, bytes, queue, "cudaMemcpy");
   const auto* source = static_cast<const std::byte*>(from);
-  Unfinished work{device_of(stream), stream, static_cast<std::byte*>(to), bytes, nullptr, {}};
+  Unfinished work{begin_work(queue), static_cast<std::byte*>(to), bytes, nullptr, {}, to_host};
   if (allocation_at(from) != nullptr) {
     find_allocation(from, bytes, "cudaMemcpy", {});
     check_finished(from, bytes, "cudaMemcpy");
+    work.source = source;
+  } else if (beside && is_pinned(from)) {
     work.source = source;
   } else {
     work.content.assign(source, source + bytes);  // staged before the call returns
@@ -111,21 +177,20 @@ void copy_later(void* to, const void* from, std::size_t bytes, cudaStream_t stre
   begin(std::move(work));
 }
 
-void finish_stream(CUstream_st* stream) {
-  finish_before(stream);
-  end_launches(queue_of(stream));
-}
-void finish_device() {
-  finish([](const Unfinished& work) { return work.device == machine.current; });
-  end_launches(machine.current);
-}
+void finish_stream(CUstream_st* stream) { finish_for_host(clock_of(queue_of(stream))); }
+void finish_device() { finish_for_host(clock_of_device(machine.current)); }
 
 bool launch_has_company() {
-  return !unfinished().empty() || has_launches_beside(queue_of(execution().spec.stream));
+  const Queue queue = queue_of(execution().spec.stream);
+  return !unfinished().empty() || has_launches_beside(queue) ||
+         std::ranges::any_of(landed(), [&](const Landed& work) {
+           return work.moment.queue.device == queue.device && !clock_of(queue).covers(work.moment);
+         });
 }
 
 void check_access(const void* address, std::size_t bytes) {
   check_finished(address, bytes, "an access");
+  check_landed(address, bytes, queue_of(execution().spec.stream), "an access");
   check_results(address, bytes, queue_of(execution().spec.stream), "an access");
 }
 
@@ -137,6 +202,17 @@ void check_finished(const void* address, std::size_t bytes, const char* what) {
                                        " of memory that an earlier copy or fill may still write; "
                                        "nobody has waited for it");
     }
+  }
+}
+
+void check_landed(const void* address, std::size_t bytes, const Queue& queue, const char* what) {
+  const auto* begin = static_cast<const std::byte*>(address);
+  for (const Landed& work : landed()) {
+    if (begin >= work.to + work.bytes || work.to >= begin + bytes) continue;
+    if (clock_of(queue).covers(work.moment)) continue;
+    fail(Check::unfinished_copy,
+         std::string(what) +
+             " of memory that a copy or fill of another stream writes; nobody has waited for it");
   }
 }
 
