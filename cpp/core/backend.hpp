@@ -8,9 +8,11 @@
 #include <faltung/allocator.hpp>
 #include <faltung/device.hpp>
 #include <faltung/libraries.hpp>
+#include <faltung/machine.hpp>
 #include "cpp/core/magnitude_pass.hpp"
 #include "cpp/core/masked_passes.hpp"
 #include "cpp/core/rank_window.hpp"
+#include "cpp/core/streamed/lanes.hpp"
 
 namespace faltung {
 
@@ -49,6 +51,13 @@ class DeviceBackend {
   /// Fills with a byte value, and waits.
   virtual void fill(void* target, const Device& device, unsigned char value,
                     std::size_t bytes) const = 0;
+
+  /// Bytes that nobody has taken; 0 if the device does not say.
+  [[nodiscard]] virtual std::size_t free_bytes(const Device& device) const = 0;
+  /// Its record.
+  [[nodiscard]] virtual GpuMachine machine(const Device& device) const = 0;
+  /// Its queues, for problems in pieces.
+  [[nodiscard]] virtual std::unique_ptr<streamed::Lanes> lanes(const Device& device) const = 0;
 
   /// The elementwise passes of masked convolution.
   [[nodiscard]] virtual const masked::Passes& masked_passes() const = 0;

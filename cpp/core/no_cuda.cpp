@@ -32,6 +32,11 @@ class NoCuda final : public DeviceBackend {
   void fill(void*, const Device&, unsigned char, std::size_t) const override {
     throw DeviceError(reason);
   }
+  std::size_t free_bytes(const Device&) const override { return 0; }
+  GpuMachine machine(const Device&) const override { throw DeviceError(reason); }
+  std::unique_ptr<streamed::Lanes> lanes(const Device&) const override {
+    throw DeviceError(reason);
+  }
   const masked::Passes& masked_passes() const override { throw DeviceError(reason); }
   std::unique_ptr<rank::Task> make_rank_task(const ConstTensorView&, const TensorView&,
                                              const rank::Window&) const override {

@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include <faltung/error.hpp>
+#include <faltung/streamed_plan.hpp>
 #include "cpp/core/message.hpp"
 #include "cpp/core/strided.hpp"
 #include "cpp/core/view_rules.hpp"
@@ -62,6 +63,54 @@ void set_form(View& view, const Form& form) {
   view.strides = form.strides.empty() ? compact_strides(form.shape) : form.strides;
 }
 
+// All of a call by `run(first, second, result)`, for something planned for `planned`.
+template <typename Run>
+void run_call(const Lowering& call, const Problem& planned, const Device& device,
+              const ConstTensorView& first, const ConstTensorView& second, const TensorView& y,
+              const Run& run) {
+  const Problem& problem = call.problem;
+  const auto& names = call.names;
+  const ConstTensorView& x = call.x;
+  const ConstTensorView& k = call.k;
+  check_view(first, {names[0], x.dtype, x.shape, x.strides}, device);
+  if (call.filter == nullptr) check_view(second, {names[1], k.dtype, k.shape, k.strides}, device);
+  check_view(y, {names[2], problem.result_dtype(), call.result_shape, call.result_strides}, device);
+  if (planned != problem) {
+    throw InvalidProblem(message("the plan is for [", planned, "], the lowering for [", problem,
+                                 "]; plan for this one"));
+  }
+  if (call.conjugate_result && device.kind != DeviceKind::cpu) {
+    throw InvalidProblem(message("the operands were lowered for ", x.device,
+                                 ", where the result is conjugated, and the plan is for ", device,
+                                 "; lower operands that lie there"));
+  }
+  if (element_count(call.result_shape) == 0) return;
+  check_apart(y, names[2], first, names[0]);
+  check_apart(y, names[2], second, names[1]);
+  const ConstTensorView& outer = call.swapped ? second : first;
+  const ConstTensorView& inner = call.swapped ? first : second;
+  ConstTensorView a = outer, w = inner;
+  TensorView part = y;
+  set_form(a, first_form(problem));
+  set_form(w, second_form(problem));
+  set_form(part, result_form(problem));
+  Shape extents;
+  for (const Lowering::Loop& loop : call.loops) extents.push_back(loop.extent);
+  for_each_index(extents, [&](std::int64_t, const Extents& index) {
+    std::int64_t a_offset = 0, w_offset = 0, y_offset = call.result_offset;
+    for (std::size_t i = 0; i < call.loops.size(); ++i) {
+      a_offset += index[i] * call.loops[i].x;
+      w_offset += index[i] * call.loops[i].w;
+      y_offset += index[i] * call.loops[i].y;
+    }
+    a.data = advance(outer.data, a.dtype, a_offset);
+    w.data = advance(inner.data, w.dtype, w_offset);
+    part.data = advance(y.data, part.dtype, y_offset);
+    run(a, w, part);
+  });
+  if (call.conjugate_result) conjugate(y);
+}
+
 }  // namespace
 
 void Lowering::run(const Plan& made, const Stream& stream, const ConstTensorView& first,
@@ -86,44 +135,30 @@ void Lowering::run(const Plan& made, const Stream& stream, const ConstTensorView
 void Lowering::run_both(const Plan& made, const Stream& stream, const ConstTensorView& first,
                         const ConstTensorView& second, const TensorView& y,
                         const Workspace& workspace, const ConstTensorView& bias) const {
-  const Device& device = made.device();
-  check_view(first, {names[0], x.dtype, x.shape, x.strides}, device);
-  if (filter == nullptr) check_view(second, {names[1], k.dtype, k.shape, k.strides}, device);
-  check_view(y, {names[2], problem.result_dtype(), result_shape, result_strides}, device);
-  if (made.problem() != problem) {
-    throw InvalidProblem(message("the plan is for [", made.problem(), "], the lowering for [",
-                                 problem, "]; plan for this one"));
+  run_call(*this, made.problem(), made.device(), first, second, y,
+           [&](const ConstTensorView& a, const ConstTensorView& w, const TensorView& part) {
+             made.run(stream, a, w, part, workspace, bias);
+           });
+}
+
+void run_streamed(const StreamedPlan& made, const Lowering& call, const ConstTensorView& x,
+                  const ConstTensorView& k, const TensorView& y, const ConstTensorView& bias) {
+  const ConstTensorView second = call.filter == nullptr ? k : call.filter->view();
+  run_call(call, made.problem(), Device::cpu(), x, second, y,
+           [&](const ConstTensorView& a, const ConstTensorView& w, const TensorView& part) {
+             made.run(a, w, part, bias);
+           });
+}
+
+Tensor run_streamed(const Lowering& call, const ConstTensorView& x, const ConstTensorView& k,
+                    StreamedOptions options) {
+  if (!call.result_strides.empty()) {
+    throw InvalidProblem("the lowering is for a result with strides; run_streamed writes into one");
   }
-  if (conjugate_result && device.kind != DeviceKind::cpu) {
-    throw InvalidProblem(message("the operands were lowered for ", x.device,
-                                 ", where the result is conjugated, and the plan is for ", device,
-                                 "; lower operands that lie there"));
-  }
-  if (element_count(result_shape) == 0) return;
-  check_apart(y, names[2], first, names[0]);
-  check_apart(y, names[2], second, names[1]);
-  const ConstTensorView& outer = swapped ? second : first;
-  const ConstTensorView& inner = swapped ? first : second;
-  ConstTensorView a = outer, w = inner;
-  TensorView part = y;
-  set_form(a, first_form(problem));
-  set_form(w, second_form(problem));
-  set_form(part, result_form(problem));
-  Shape extents;
-  for (const Loop& loop : loops) extents.push_back(loop.extent);
-  for_each_index(extents, [&](std::int64_t, const Extents& index) {
-    std::int64_t a_offset = 0, w_offset = 0, y_offset = result_offset;
-    for (std::size_t i = 0; i < loops.size(); ++i) {
-      a_offset += index[i] * loops[i].x;
-      w_offset += index[i] * loops[i].w;
-      y_offset += index[i] * loops[i].y;
-    }
-    a.data = advance(outer.data, a.dtype, a_offset);
-    w.data = advance(inner.data, w.dtype, w_offset);
-    part.data = advance(y.data, part.dtype, y_offset);
-    made.run(stream, a, w, part, workspace, bias);
-  });
-  if (conjugate_result) conjugate(y);
+  options.plan = call.plan;
+  Tensor y(call.problem.result_dtype(), call.result_shape);
+  run_streamed(StreamedPlan::make(call.problem, options), call, x, k, y);
+  return y;
 }
 
 }  // namespace faltung

@@ -8,6 +8,8 @@
 #include "cuda/rank/rank.hpp"
 #include "cuda/runtime/architectures.hpp"
 #include "cuda/runtime/device_guard.hpp"
+#include "cuda/runtime/gpu_machine.hpp"
+#include "cuda/runtime/lanes.hpp"
 #include "cuda/runtime/vendor_library.hpp"
 
 namespace faltung {
@@ -198,6 +200,18 @@ class CudaBackend final : public DeviceBackend {
     const DeviceGuard guard(device.index);
     check(cudaMemset(target, value, bytes), "fill ", bytes, " bytes on ", device);
     check(cudaStreamSynchronize(nullptr), "wait for ", device);
+  }
+
+  std::size_t free_bytes(const Device& device) const override {
+    return cuda::free_bytes(device.index);
+  }
+
+  GpuMachine machine(const Device& device) const override {
+    return cuda::gpu_machine(device.index);
+  }
+
+  std::unique_ptr<streamed::Lanes> lanes(const Device& device) const override {
+    return cuda::make_lanes(device.index);
   }
 
   const masked::Passes& masked_passes() const override { return cuda::masked_passes(); }
