@@ -3,7 +3,9 @@
 #include <faltung/image.hpp>
 #include <faltung/numpy.hpp>
 #include <faltung/signal.hpp>
+#include <faltung/streamed_plan.hpp>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -13,6 +15,7 @@
 #include "cpp/tools/command.hpp"
 #include "cpp/tools/io/npy.hpp"
 #include "cpp/tools/io/output_file.hpp"
+#include "cpp/tools/support/bytes.hpp"
 #include "cpp/tools/support/devices.hpp"
 #include "cpp/tools/support/mask_options.hpp"
 #include "cpp/tools/support/options.hpp"
@@ -35,6 +38,7 @@ struct ConvolveArguments {
   std::string method = "auto";
   bool check_range = false;
   std::string device = "auto";
+  std::string memory_limit;
 
   [[nodiscard]] bool correlates() const { return operation == "correlate"; }
 };
@@ -48,23 +52,35 @@ signal::Mode mode_or(const ConvolveArguments& options, signal::Mode fallback) {
   return options.mode.empty() ? fallback : signal::parse_mode(options.mode);
 }
 
-Tensor call_numpy(const ConvolveArguments& options, const ConstTensorView& x,
-                  const ConstTensorView& k) {
+/// A call of a front end, made whole or lowered.
+struct ConvolveCall {
+  std::function<Tensor()> run;
+  std::function<Lowering()> lower;
+};
+
+/// Both forms of `name(x, k, call)` of a front end.
+#define FALTUNG_CALL(front, name, call)                                                      \
+  ConvolveCall {                                                                             \
+    [=] { return front::name(x, k, call); }, [=] { return front::lower_##name(x, k, call); } \
+  }
+
+ConvolveCall call_numpy(const ConvolveArguments& options, const ConstTensorView& x,
+                        const ConstTensorView& k) {
   if (options.correlates()) {
     numpy::CorrelateOptions call{.mode = mode_or(options, signal::Mode::valid)};
     set_sums(options.sums, call);
     set_method(options.method, call);
-    return numpy::correlate(x, k, call);
+    return FALTUNG_CALL(numpy, correlate, call);
   }
   numpy::ConvolveOptions call{.mode = mode_or(options, signal::Mode::full)};
   set_sums(options.sums, call);
   set_method(options.method, call);
-  return numpy::convolve(x, k, call);
+  return FALTUNG_CALL(numpy, convolve, call);
 }
 
 /// SciPy knows boundaries only for two axes, in functions of their own.
-Tensor call_signal_2d(const ConvolveArguments& options, const ConstTensorView& x,
-                      const ConstTensorView& k) {
+ConvolveCall call_signal_2d(const ConvolveArguments& options, const ConstTensorView& x,
+                            const ConstTensorView& k) {
   const std::vector<Boundary> boundaries =
       parse_boundaries("--boundary", options.boundary).values();
   if (boundaries.size() != 1) {
@@ -75,38 +91,41 @@ Tensor call_signal_2d(const ConvolveArguments& options, const ConstTensorView& x
                                  .boundary = boundaries.front()};
   set_sums(options.sums, call);
   set_method(options.method, call);
-  return options.correlates() ? signal::correlate2d(x, k, call) : signal::convolve2d(x, k, call);
+  return options.correlates() ? FALTUNG_CALL(signal, correlate2d, call)
+                              : FALTUNG_CALL(signal, convolve2d, call);
 }
 
 /// SciPy's convolve has no axes; its fftconvolve has.
-Tensor call_signal_axes(const ConvolveArguments& options, const ConstTensorView& x,
-                        const ConstTensorView& k) {
+ConvolveCall call_signal_axes(const ConvolveArguments& options, const ConstTensorView& x,
+                              const ConstTensorView& k) {
   signal::FftConvolveOptions call{.mode = mode_or(options, signal::Mode::full),
                                   .axes = parse_axes("--axes", options.axes)};
   set_sums(options.sums, call);
   if (options.method != "auto" && options.method != "fft") call.run.engine = options.method;
-  return signal::fftconvolve(x, k, call);
+  return FALTUNG_CALL(signal, fftconvolve, call);
 }
 
-Tensor call_signal(const ConvolveArguments& options, const ConstTensorView& x,
-                   const ConstTensorView& k) {
+ConvolveCall call_signal(const ConvolveArguments& options, const ConstTensorView& x,
+                         const ConstTensorView& k) {
   if (!options.axes.empty()) return call_signal_axes(options, x, k);
   if (!options.boundary.empty()) return call_signal_2d(options, x, k);
   signal::ConvolveOptions call{.mode = mode_or(options, signal::Mode::full)};
   set_sums(options.sums, call);
   set_method(options.method, call);
-  return options.correlates() ? signal::correlate(x, k, call) : signal::convolve(x, k, call);
+  return options.correlates() ? FALTUNG_CALL(signal, correlate, call)
+                              : FALTUNG_CALL(signal, convolve, call);
 }
 
-Tensor call_ndimage(const ConvolveArguments& options, const ConstTensorView& x,
-                    const ConstTensorView& k) {
+ConvolveCall call_ndimage(const ConvolveArguments& options, const ConstTensorView& x,
+                          const ConstTensorView& k) {
   image::FilterOptions call;
   if (!options.boundary.empty()) call.boundary = parse_boundaries("--boundary", options.boundary);
   if (!options.origin.empty()) call.origin = parse_integers("--origin", options.origin);
   if (!options.axes.empty()) call.axes = parse_integers("--axes", options.axes).values();
   set_sums(options.sums, call);
   set_method(options.method, call);
-  return options.correlates() ? image::correlate(x, k, call) : image::convolve(x, k, call);
+  return options.correlates() ? FALTUNG_CALL(image, correlate, call)
+                              : FALTUNG_CALL(image, convolve, call);
 }
 
 /// Divided by the convolution of the weights.
@@ -203,6 +222,10 @@ void check_options(const ConvolveArguments& options) {
         "--check-range: it looks at what --api scipy.signal convolves along all axes, without "
         "--boundary, --axes and weights");
   }
+  if (options.mask.given()) {
+    refuse_if_given("--device-memory-limit", options.memory_limit,
+                    "with weights there are several passes, which are not streamed; leave it out");
+  }
   check_lags(options);
   check_mask(options);
   if (options.api == "scipy.ndimage") {
@@ -234,12 +257,21 @@ Tensor lags_of(const ConvolveArguments& options, const Tensor& x, const Tensor& 
 Tensor compute(const ConvolveArguments& options, const Tensor& x, const Tensor& k,
                const Tensor& weights) {
   return on_device(options.device, [&](const Device& device) {
+    const auto call = [&](const ConstTensorView& a, const ConstTensorView& b) {
+      return options.api == "numpy"           ? call_numpy(options, a, b)
+             : options.api == "scipy.ndimage" ? call_ndimage(options, a, b)
+                                              : call_signal(options, a, b);
+    };
+    if (!options.memory_limit.empty()) {
+      return run_streamed(
+          call(x, k).lower(), x, k,
+          {.devices = {device},
+           .memory_limit = parse_bytes("--device-memory-limit", options.memory_limit)});
+    }
     const Operand here(x, device);
     const Operand filter(k, device);
     if (options.mask.given()) return on_cpu(call_masked(options, here, filter, weights));
-    return on_cpu(options.api == "numpy"           ? call_numpy(options, here, filter)
-                  : options.api == "scipy.ndimage" ? call_ndimage(options, here, filter)
-                                                   : call_signal(options, here, filter));
+    return on_cpu(call(here, filter).run());
   });
 }
 
@@ -295,6 +327,9 @@ void add_convolve_command(CLI::App& app) {
   add_sum_options(*command, options->sums);
   add_method_option(*command, options->method);
   add_device_option(*command, options->device);
+  command->add_option("--device-memory-limit", options->memory_limit,
+                      "Bytes of the device that may be taken, or 512K, 100M, 4G: what does not fit "
+                      "is streamed from the host in pieces");
   command->callback([options] { convolve(*options); });
 }
 

@@ -3,6 +3,7 @@
 #include <faltung/machine.hpp>
 #include <faltung/measure.hpp>
 #include <faltung/plan.hpp>
+#include <faltung/streamed_plan.hpp>
 #include <faltung/threads.hpp>
 #include <faltung/wisdom.hpp>
 #include <nlohmann/json.hpp>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "cpp/tools/command.hpp"
+#include "cpp/tools/support/bytes.hpp"
 #include "cpp/tools/support/devices.hpp"
 #include "cpp/tools/support/options.hpp"
 #include "cpp/tools/support/sum_options.hpp"
@@ -29,6 +31,7 @@ struct ExplainArguments {
   std::string device = "auto";
   std::string machine;
   std::string workspace_limit;
+  std::string memory_limit;
   PromiseText promises;
   PlanOptions plan;
   bool ways = false;
@@ -173,6 +176,31 @@ void explain_elsewhere(const Problem& problem, const ExplainArguments& options) 
   print_json(result);
 }
 
+void explain_streamed(const Problem& problem, const ExplainArguments& options) {
+  const StreamedPlan plan = on_device(options.device, [&](const Device& device) {
+    return StreamedPlan::make(
+        problem, {.devices = {device},
+                  .memory_limit = parse_bytes("--device-memory-limit", options.memory_limit),
+                  .plan = options.plan});
+  });
+  if (!options.json) return print(plan.explain());
+  const StreamedFacts facts = plan.facts();
+  print_json(
+      {{"problem", to_string(plan.problem())},
+       {"accuracy", name(options.plan.accuracy)},
+       {"pieces", facts.pieces},
+       {"device_bytes", facts.device_bytes},
+       {"host_bytes", facts.host_bytes},
+       {"copied_in_bytes", facts.copied_in_bytes},
+       {"copied_out_bytes", facts.copied_out_bytes},
+       {"in_us", facts.in_us},
+       {"compute_us", facts.compute_us},
+       {"out_us", facts.out_us},
+       {"estimate_us", facts.estimate_us},
+       {"error_bound",
+        {{"kind", name(plan.error_bound().kind)}, {"constant", plan.error_bound().constant}}}});
+}
+
 void explain(ExplainArguments& options) {
   if (!options.workspace_limit.empty()) {
     options.plan.workspace_limit = parse_count("--workspace-limit", options.workspace_limit);
@@ -181,6 +209,7 @@ void explain(ExplainArguments& options) {
   Problem problem = Problem::parse(fmt::format("{}", fmt::join(options.words, " ")));
   if (options.plan.reproducible) problem.math = Math::reproducible;
   if (!options.machine.empty()) return explain_elsewhere(problem, options);
+  if (!options.memory_limit.empty()) return explain_streamed(problem, options);
   const Plan plan = on_device(options.device, [&](const Device& device) {
     return Plan::make(problem, device, options.plan);
   });
@@ -216,8 +245,15 @@ void add_explain_command(CLI::App& app) {
   machine->excludes("--accuracy");
   machine->excludes(command->add_flag("--elementwise", options->plan.elementwise,
                                       "Pass over engines that err by the norm of the data"));
-  machine->excludes(command->add_flag(
-      "--ways", options->ways, "Every way of each engine: estimate, or why not; measured time"));
+  CLI::Option* ways = command->add_flag(
+      "--ways", options->ways, "Every way of each engine: estimate, or why not; measured time");
+  machine->excludes(ways);
+  CLI::Option* limit = command->add_option(
+      "--device-memory-limit", options->memory_limit,
+      "Bytes of the device that may be taken, or 512K, 100M, 4G: how a problem of the host is "
+      "streamed through it in pieces");
+  machine->excludes(limit);
+  limit->excludes(ways);
   command->add_flag("--json", options->json, "Print JSON");
   command->callback([options] { explain(*options); });
 }

@@ -294,7 +294,7 @@ std::string StreamedPlan::explain() const {
   for (const Device& device : s.devices) devices += message(devices.empty() ? "" : ", ", device);
   std::string text =
       message("problem    ", s.problem, "\nstreamed   through ", devices, "\npieces     ", f.pieces,
-              cut.empty() ? "" : ", of ", cut, "\nmemory     ", f.device_bytes,
+              cut.empty() ? "" : ", each ", cut, "\nmemory     ", f.device_bytes,
               " bytes of each device, ", f.host_bytes, " pinned bytes of the host\ncopies     in ",
               f.in_us, " us, out ", f.out_us, " us\nkernels    ", f.compute_us, " us\nestimate   ",
               f.estimate_us, " us, all side by side\n");

@@ -308,6 +308,23 @@ class ConvolveMore(ArraysTest):
         self.write("k.npy", "i4", [1, 2], [1, 10])
         self.assertEqual(self.call("convolve --axes -1 --mode valid", "x.npy", "k.npy")[:2], ("f8", (2, 2)))
 
+    def test_device_memory_limit(self):
+        """In pieces as in one, by every API; what holds no piece says what would."""
+        self.write("x.npy", "i4", [40, 50], [(7 * i) % 11 for i in range(2000)])
+        self.write("k.npy", "i4", [3, 3], list(range(9)))
+        for api in ("--api scipy.ndimage --boundary wrap", "--mode same", "--op correlate", "--boundary reflect", "--axes 0,1 --method direct"):
+            call = f"convolve {api} --device cpu"
+            whole = self.call(call, "x.npy", "k.npy")
+            self.assertEqual(self.call(f"{call} --device-memory-limit 8K", "x.npy", "k.npy"), whole, api)
+        files = (self.folder / "x.npy", self.folder / "k.npy", "-o", self.folder / "z.npy", "--device", "cpu")
+        result = run("convolve", *files, "--device-memory-limit", "100")
+        self.assertEqual(result.returncode, 3)
+        self.assertRegex(result.stderr, r"fits into 100 bytes of cpu; the least that does is \d+ bytes")
+        for text in ("0", "-1", "4T", "K", "1.5G", "99999999999G"):
+            result = run("convolve", *files, f"--device-memory-limit={text}")
+            self.assertEqual(result.returncode, 2, text)
+            self.assertIn(f"--device-memory-limit {text}: a number of bytes", result.stderr)
+
     def test_types_and_stores(self):
         self.write("x.npy", "u1", [2], [200, 101])
         self.write("k.npy", "u1", [1], [2])

@@ -45,6 +45,15 @@ class Explain(ProgramTest):
         self.assertIn("cpu.reference", text)
         self.assertEqual(text, self.succeed("explain", *self.PROBLEM.split()))
 
+    def test_explain_streamed(self):
+        call = ("explain", "--device", "cpu", "--device-memory-limit", "40000", "op=fwd dtype=f32 n=8 in=1000 f=3")
+        self.assertRegex(self.succeed(*call), r"(?s)streamed   through cpu\npieces     \d+, each \d of 8 images\nmemory .*estimate ")
+        plan = json.loads(self.succeed(*call, "--json"))
+        self.assertGreater(plan["pieces"], 1)
+        self.assertLessEqual(plan["device_bytes"], 40000)
+        self.assertEqual(plan["copied_out_bytes"], 8 * 998 * 4)
+        self.assertGreaterEqual(plan["estimate_us"], max(plan["in_us"], plan["compute_us"], plan["out_us"]))
+
     def test_json(self):
         plan = json.loads(self.succeed("explain", "--json", "--engine", "cpu.reference", self.PROBLEM))
         self.assertEqual(plan["problem"], self.PROBLEM)

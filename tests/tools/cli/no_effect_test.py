@@ -60,6 +60,7 @@ ROWS = {
         "--check-range": [f"{C} --api numpy --check-range", f"{CM} --boundary wrap --check-range", f"{C} --nan missing --check-range"],
         "--method": HOW,
         "--device": HOW,
+        "--device-memory-limit": [f"{C} --nan missing --device-memory-limit 1M"],
     },
     "ndimage": {
         "--output": PLACE,
@@ -202,7 +203,8 @@ ROWS = {
         "--accuracy": [f"{E} --machine h200 --accuracy elementwise"],
         "--reproducible": HOW,
         "--elementwise": [f"{E} --machine h200 --elementwise"],
-        "--ways": [f"{E} --machine h200 --ways"],
+        "--ways": [f"{E} --machine h200 --ways", f"{E} --device-memory-limit 1M --ways"],
+        "--device-memory-limit": [f"{E} --machine h200 --device-memory-limit 1M"],
         "--json": SHOWN,
     },
     "verify": {
