@@ -2,17 +2,23 @@
 
 namespace faltung {
 
-/// While one lives, threads() is 1 on this thread: so plans that it makes run where they are
-/// called.
-class ScopedSingleThread {
+/// While one lives, threads() is `count` on this thread: so many may run the plans that it makes.
+class ScopedThreads {
  public:
-  ScopedSingleThread();
-  ~ScopedSingleThread();
-  ScopedSingleThread(const ScopedSingleThread&) = delete;
-  ScopedSingleThread& operator=(const ScopedSingleThread&) = delete;
+  explicit ScopedThreads(int count);
+  ~ScopedThreads();
+  ScopedThreads(const ScopedThreads&) = delete;
+  ScopedThreads& operator=(const ScopedThreads&) = delete;
 
  private:
-  bool outer_;
+  int outer_;
+};
+
+/// While one lives, threads() is 1 on this thread: so plans that it makes run where they are
+/// called.
+class ScopedSingleThread : ScopedThreads {
+ public:
+  ScopedSingleThread() : ScopedThreads(1) {}
 };
 
 }  // namespace faltung

@@ -17,8 +17,8 @@ namespace faltung {
 namespace {
 
 constexpr int max_threads = 1024;
-std::atomic<int> wanted{0};  // 0: nobody said
-thread_local bool single = false;
+std::atomic<int> wanted{0};   // 0: nobody said
+thread_local int scoped = 0;  // 0: no ScopedThreads lives
 
 // A container or taskset may leave fewer processors than the machine has.
 int processors() {
@@ -44,11 +44,11 @@ int from_environment() {
 
 }  // namespace
 
-ScopedSingleThread::ScopedSingleThread() : outer_(std::exchange(single, true)) {}
-ScopedSingleThread::~ScopedSingleThread() { single = outer_; }
+ScopedThreads::ScopedThreads(int count) : outer_(std::exchange(scoped, count)) {}
+ScopedThreads::~ScopedThreads() { scoped = outer_; }
 
 int threads() {
-  if (single) return 1;
+  if (scoped != 0) return scoped;
   const int count = wanted.load(std::memory_order_relaxed);
   if (count != 0) return count;
   static const int standard = from_environment();

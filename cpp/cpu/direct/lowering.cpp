@@ -16,6 +16,7 @@
 #include "cpp/cpu/direct/phases/interleaved_task.hpp"
 #endif
 #include "cpp/cpu/simpler_problem.hpp"
+#include "cpp/cpu/transposed.hpp"
 
 namespace faltung::direct {
 namespace {
@@ -26,55 +27,18 @@ bool is_depthwise(const Problem& p) {
 
 // A stride alone has phases of its own (PhaseTask), whatever the groups and the sums.
 bool is_forward_in_disguise(const Problem& p) {
-  const bool dense = p.groups == 1;
-  const bool depthwise = is_depthwise(p);
-  if (p.pass != Pass::backward_data || !(dense || depthwise) || is_complex(p.accumulator)) {
-    return false;
-  }
+  if (!is_forward_transposed(p) || is_complex(p.accumulator)) return false;
   const bool dilated =
       std::ranges::any_of(p.axes, [](const Axis& a) { return a.input_dilation > 1; });
-  return std::ranges::all_of(p.axes, [&](const Axis& axis) {
-    return (axis.stride == 1 || dilated || needs_order(p)) && !sends_back(axis.below) &&
-           !sends_back(axis.above);
-  });
-}
-
-// dx[i] = sum over r of w[r] dy[(i input_dilation + pad_lo - r dilation) / stride], where that is
-// a whole number
-Problem as_forward(const Problem& p) {
-  Problem q = p;
-  q.pass = Pass::forward;
-  std::swap(q.in_channels, q.out_channels);
-  std::swap(q.input, q.output);
-  std::swap(q.x_strides, q.y_strides);
-  q.flip = !p.flip;
-  q.w_strides = p.w_strides.empty() ? compact_strides(p.w_shape()) : p.w_strides;
-  if (p.groups == 1) {
-    const std::size_t channel = p.layout == Layout::channels_last ? q.w_strides.size() - 1 : 1;
-    std::swap(q.w_strides[0], q.w_strides[channel]);
-  }
-  for (std::size_t a = 0; a < p.rank(); ++a) {
-    const Axis& axis = p.axes[a];
-    Axis& back = q.axes[a];
-    back.input = axis.output();
-    back.stride = axis.input_dilation;
-    back.input_dilation = axis.stride;
-    back.below = back.above = Boundary{};
-    back.pad_lo = axis.effective_filter() - 1 - axis.pad_lo;
-    back.pad_hi =
-        axis.dilated_input() + axis.effective_filter() - 1 - back.dilated_input() - back.pad_lo;
-  }
-  return q;
+  return std::ranges::all_of(
+      p.axes, [&](const Axis& axis) { return axis.stride == 1 || dilated || needs_order(p); });
 }
 
 // A stride of single channels, whose phases InterleavedTask sums side by side.
 bool has_interleaved_phases(const Problem& p) {
 #ifdef FALTUNG_HAVE_HIGHWAY
-  return p.pass == Pass::backward_data && is_depthwise(p) && !is_complex(p.accumulator) &&
-         std::ranges::none_of(
-             p.axes,
-             [](const Axis& axis) { return sends_back(axis.below) || sends_back(axis.above); }) &&
-         is_interleaved(as_forward(p));
+  return is_forward_transposed(p) && is_depthwise(p) && !is_complex(p.accumulator) &&
+         is_interleaved(transposed(p));
 #else
   static_cast<void>(p);
   return false;
@@ -216,12 +180,8 @@ std::vector<std::size_t> ends_with(const Problem& p, std::size_t axis) {
 
 }  // namespace
 
-bool sends_back(const Boundary& boundary) {
-  return boundary.kind != BoundaryKind::zero && boundary.kind != BoundaryKind::constant;
-}
-
 Problem lowered(const Problem& p) {
-  Problem q = is_forward_in_disguise(p) || has_interleaved_phases(p) ? as_forward(p) : p;
+  Problem q = is_forward_in_disguise(p) || has_interleaved_phases(p) ? transposed(p) : p;
   // The order of the axes is that of the sums.
   if (const auto order = memory_order(q); !order.empty() && !needs_order(q)) {
     q = with_axes(q, order);

@@ -30,8 +30,4 @@ struct TurnedRows {
 };
 [[nodiscard]] std::optional<TurnedRows> turned_rows(const Problem& p);
 
-/// Whether backward_data adds what lies beyond such a boundary to elements of dx: frames of zeros
-/// and of constants send nothing back.
-[[nodiscard]] bool sends_back(const Boundary& boundary);
-
 }  // namespace faltung::direct

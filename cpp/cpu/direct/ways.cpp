@@ -1,10 +1,15 @@
 #include "cpp/cpu/direct/ways.hpp"
 
+#include <algorithm>
+#include <limits>
+
 #include "cpp/core/order.hpp"
+#include "cpp/core/single_thread.hpp"
 #include "cpp/core/sum_blocks.hpp"
 #include "cpp/cpu/direct/definition/direct_task.hpp"
 #include "cpp/cpu/direct/lowering.hpp"
 #include "cpp/cpu/direct/pieces/piece_task.hpp"
+#include "cpp/cpu/in_result/in_result_task.hpp"
 #ifdef FALTUNG_HAVE_HIGHWAY
 #include "cpp/cpu/direct/depthwise/depthwise_task.hpp"
 #include "cpp/cpu/direct/direct_policy.hpp"
@@ -116,6 +121,21 @@ double rate_us(const Problem& p) { return polyphase_us(p, *choose_polyphase(p));
 
 #endif
 
+std::unique_ptr<InResultTask> make_in_result(const Problem& p);
+
+bool serves_in_result(const Problem& p) { return fits_in_pieces(p) && InResultTask::serves(p); }
+
+// A guess: what is cut compares its parts with pieces, so that it is no slower than these.
+double in_result_us(const Problem& p) {
+  constexpr double slower = 1.3;
+  const DirectWay* way = choose_way(ways_with_workspace(), p);
+  return way != nullptr ? std::min(slower * way->us(p), pieces_us(p)) : pieces_us(p);
+}
+
+std::unique_ptr<Task> make_pieces(const Problem& p) {
+  return make<PieceTask, float, double, Complex64, Complex128, Int, std::uint64_t>(p);
+}
+
 constexpr DirectWay all_ways[] = {
 #ifdef FALTUNG_HAVE_HIGHWAY
     way<SeparableTask, float, double, Int>(
@@ -208,8 +228,44 @@ constexpr DirectWay all_ways[] = {
                "more than 2^21 values",
       .serves = fits_in_pieces,
       .us = pieces_us,
-      .make = make<PieceTask, float, double, Complex64, Complex128, Int, std::uint64_t>}},
+      .make = make_pieces}},
+    {{.name = "in_result",
+      .takes =
+          "under a workspace limit, results without gaps in memory: another way for part after "
+          "part of the result, with what is not yet written as workspace",
+      .serves = serves_in_result,
+      .us = in_result_us,
+      .make = [](const Problem& p) -> std::unique_ptr<Task> { return make_in_result(p); }}},
 };
+
+// A part that needs at most so many bytes; what it computes is the same for any threads.
+InResultTask::Made part_within(const Problem& given, std::size_t bytes) {
+  const Problem p = lowered(given);
+  const DirectWay* way = choose_way(ways_with_workspace(), p);
+  if (way == nullptr) return {};
+  const auto make = [&](int count) {
+    const ScopedThreads some(count);
+    auto task = way->make(p);
+    return task->workspace_bytes() <= bytes ? std::move(task) : nullptr;
+  };
+  auto task = make(1);
+  const int most = task != nullptr && bytes > InResultTask::stack_bytes ? threads() : 1;
+  for (int count = most; count > 1; --count) {
+    if (auto shared = make(count)) return {std::move(shared), way->us(p)};
+  }
+  return {std::move(task), way->us(p)};
+}
+
+std::unique_ptr<InResultTask> make_in_result(const Problem& p) {
+  const InResultTask::Without pieces{
+      .us =
+          [](const Problem& q) {
+            const Problem part = lowered(q);
+            return fits_in_pieces(part) ? pieces_us(part) : std::numeric_limits<double>::infinity();
+          },
+      .make = [](const Problem& q) { return make_pieces(lowered(q)); }};
+  return std::make_unique<InResultTask>(p, part_within, pieces);
+}
 
 // Whether the vector kernels' products and sums are rounded once, on the machine planned for.
 bool fuses_products() {
@@ -237,6 +293,12 @@ bool keeps_order(const DirectWay& way) {
 }  // namespace
 
 std::span<const DirectWay> ways() { return all_ways; }
+
+std::span<const DirectWay> ways_with_workspace() {
+  constexpr std::size_t without = 2;
+  static_assert(all_ways[std::size(all_ways) - without].name == "pieces");
+  return std::span(all_ways).first(std::size(all_ways) - without);
+}
 
 const DirectWay* choose_direct_way(const Problem& p, std::string_view wanted,
                                    std::string& refusal) {

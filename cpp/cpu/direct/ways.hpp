@@ -23,6 +23,9 @@ struct DirectWay : Way<Problem> {
 /// All of them, as docs/engines/cpu-direct.md lists them.
 [[nodiscard]] std::span<const DirectWay> ways();
 
+/// Those that do a problem as a whole: all but `pieces` and `in_result`, which do it by these.
+[[nodiscard]] std::span<const DirectWay> ways_with_workspace();
+
 /// The way that runs a lowered problem, `wanted` or any; null, with the reason, if there is none.
 [[nodiscard]] const DirectWay* choose_direct_way(const Problem& p, std::string_view wanted,
                                                  std::string& refusal);

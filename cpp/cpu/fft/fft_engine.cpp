@@ -1,12 +1,19 @@
 #include "cpp/cpu/fft/fft_engine.hpp"
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
 #include <optional>
+#include <utility>
 
 #include "cpp/core/machine.hpp"
+#include "cpp/core/single_thread.hpp"
 #include "cpp/core/way.hpp"
 #include "cpp/cpu/fft/exact_task.hpp"
 #include "cpp/cpu/fft/fft_task.hpp"
+#include "cpp/cpu/in_result/in_result_task.hpp"
 #include "cpp/cpu/parallel.hpp"
+#include "cpp/cpu/transposed.hpp"
 
 namespace faltung {
 namespace {
@@ -87,6 +94,101 @@ double watched_us(const Call& call) {
          shared_us(1e-3 * (looked_at * call.blocks.nanoseconds + strided_ns(call.problem)));
 }
 
+std::unique_ptr<Task> make_digits(const Call& call) {
+  return std::make_unique<fft::ExactTask>(call.problem, call.blocks, fft::ExactTask::Beside::none);
+}
+
+std::unique_ptr<Task> make_transforms(const Call& call) {
+  return visit_accumulator(call.problem.accumulator, [&](auto zero) -> std::unique_ptr<Task> {
+    using Acc = decltype(zero);
+    if constexpr (std::is_integral_v<Acc>) {
+      return std::make_unique<fft::FftTask<double, std::uint64_t>>(call.problem, call.blocks);
+    } else {
+      return std::make_unique<fft::FftTask<Acc, Acc>>(call.problem, call.blocks);
+    }
+  });
+}
+
+// The task of one part of a problem within so much memory, with the longest blocks that fit; the
+// blocks are those of one thread, however many take part.
+InResultTask::Made part_within(const Problem& p, std::size_t bytes) {
+  if (std::ranges::all_of(p.axes, [](const Axis& axis) { return axis.filter == 1; })) return {};
+  const Problem sums = summed(p);
+  // A block, its spectrum and the filter's.
+  constexpr std::size_t arrays = 3;
+  const std::size_t value =
+      is_integer(sums.accumulator) ? sizeof(double) : size_of(sums.accumulator);
+  auto points = static_cast<std::int64_t>(bytes / value / arrays);
+  while (points > 0) {
+    Call call{p, fft::plan_blocks(sums, planned_set(), points), {}};
+    if (!std::isfinite(call.blocks.nanoseconds)) break;
+    call.blocks.kept_bytes = static_cast<std::int64_t>(bytes / 16);
+    call.sizes = fft::sizes(call.blocks);
+    const bool digits = becomes_integers(call);
+    if (digits && !digits_of_all(call)) break;
+    const double ns =
+        digits ? integers_ns(call, 1) : call.blocks.nanoseconds + strided_ns(call.problem);
+    const auto make = [&](int threads) {
+      const ScopedThreads some(threads);
+      auto task = digits ? make_digits(call) : make_transforms(call);
+      return task->workspace_bytes() <= bytes ? std::move(task) : nullptr;
+    };
+    auto task = make(1);
+    if (task == nullptr) {
+      points = element_count(call.blocks.lengths) * 3 / 4;
+      continue;
+    }
+    const int most = bytes > InResultTask::stack_bytes ? threads() : 1;
+    for (int count = most; count > 1; --count) {
+      if (auto shared = make(count)) {
+        task = std::move(shared);
+        break;
+      }
+    }
+    return {std::move(task), 1e-3 * ns};
+  }
+  return {};
+}
+
+// Without any memory, by cpu.direct.
+Offer offer_without(const Problem& p) {
+  for (const Engine* engine : engine_list()) {
+    if (engine->name() == "cpu.direct") return engine->offer(p, Device::cpu(), "pieces");
+  }
+  return Offer::no("this build has no cpu.direct");
+}
+
+// What is chosen is so by the time of one thread.
+double us_without(const Problem& p) {
+  const ScopedSingleThread alone;
+  const Offer offer = offer_without(p);
+  return offer ? offer.estimate_us : std::numeric_limits<double>::infinity();
+}
+
+std::unique_ptr<Task> task_without(const Problem& p) { return offer_without(p).prepare(); }
+
+std::unique_ptr<InResultTask> make_in_result(const Call& call) {
+  const Problem& p = call.problem;
+  return std::make_unique<InResultTask>(
+      is_forward_transposed(p) ? transposed(p) : p, part_within,
+      InResultTask::Without{.us = us_without, .make = task_without});
+}
+
+bool serves_in_result(const Call& call) {
+  const Problem& p = call.problem;
+  if (is_integer(p.result_dtype()) && !is_integer(p.accumulator)) return false;
+  if (becomes_integers(call) && !digits_of_all(call)) return false;
+  return InResultTask::serves(is_forward_transposed(p) ? transposed(p) : p);
+}
+
+// A guess, for explanations quote every way, and cutting a problem takes longer than that. What is
+// cut compares its parts with what needs no workspace at all, so that it is no slower.
+double in_result_us(const Call& call) {
+  constexpr double slower = 2.5;
+  const bool digits = becomes_integers(call);
+  return slower * (digits ? digits_us(call) : transforms_us(call));
+}
+
 constexpr Way<Call> all_ways[] = {
     {.name = "integers",
      .takes = "integer results of floating sums, and sums of integers that can grow too large for "
@@ -101,24 +203,12 @@ constexpr Way<Call> all_ways[] = {
               "then helps with",
      .serves = [](const Call& call) { return digits_of_all(call).has_value(); },
      .us = digits_us,
-     .make = [](const Call& call) -> std::unique_ptr<Task> {
-       return std::make_unique<fft::ExactTask>(call.problem, call.blocks,
-                                               fft::ExactTask::Beside::none);
-     }},
+     .make = make_digits},
     {.name = "transforms",
      .takes = "real and complex sums, and sums of integers that one transform gives exactly",
      .serves = [](const Call& call) { return !becomes_integers(call); },
      .us = transforms_us,
-     .make = [](const Call& call) -> std::unique_ptr<Task> {
-       return visit_accumulator(call.problem.accumulator, [&](auto zero) -> std::unique_ptr<Task> {
-         using Acc = decltype(zero);
-         if constexpr (std::is_integral_v<Acc>) {
-           return std::make_unique<fft::FftTask<double, std::uint64_t>>(call.problem, call.blocks);
-         } else {
-           return std::make_unique<fft::FftTask<Acc, Acc>>(call.problem, call.blocks);
-         }
-       });
-     }},
+     .make = make_transforms},
     {.name = "watched",
      .takes = "forward, under accuracy=elementwise: real and complex sums, of which those within "
               "reach of their block's bound are taken from the definition",
@@ -140,6 +230,13 @@ constexpr Way<Call> all_ways[] = {
          }
        });
      }},
+    {.name = "in_result",
+     .takes =
+         "under a workspace limit, results without gaps in memory: the transforms of part after "
+         "part of the result, with what is not yet written as workspace",
+     .serves = serves_in_result,
+     .us = in_result_us,
+     .make = [](const Call& call) -> std::unique_ptr<Task> { return make_in_result(call); }},
 };
 
 class FftEngine final : public Engine {

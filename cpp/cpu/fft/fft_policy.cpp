@@ -46,7 +46,8 @@ constexpr double of_copy = 4;
 /// Chooses the lengths of a plan by their cost.
 class LengthChoice {
  public:
-  LengthChoice(BlockPlan plan, const InstructionSet& set) : plan_(std::move(plan)) {
+  LengthChoice(BlockPlan plan, const InstructionSet& set, std::int64_t max_points)
+      : plan_(std::move(plan)), max_points_(static_cast<double>(max_points)) {
     const Problem& p = plan_.problem;
     const DType type = p.accumulator;
     real_ = !is_complex(type);
@@ -182,14 +183,15 @@ class LengthChoice {
 
   // All transforms of a run, on one thread.
   [[nodiscard]] double cost(const Shape& lengths) const {
+    double points = 1;
+    for (const std::int64_t length : lengths) points *= static_cast<double>(length);
+    if (points > max_points_) return std::numeric_limits<double>::infinity();
     double blocks = images_;
     for (std::size_t a = 0; a < axes_.size(); ++a) {
       blocks *= std::ceil(static_cast<double>(axes_[a]->output()) /
                           static_cast<double>(outputs(a, lengths[a])));
     }
     const double one = transform_ns(*machine_, lengths, real_, wide_, lanes_);
-    double points = 1;
-    for (const std::int64_t length : lengths) points *= static_cast<double>(length);
     const double registers = points / static_cast<double>(lanes_) / (real_ ? 2 : 1);
     // Rows are found, loaded and stored one by one.
     const double rows = points / static_cast<double>(lengths.back());
@@ -201,6 +203,7 @@ class LengthChoice {
 
   BlockPlan plan_;
   std::vector<const Axis*> axes_;
+  double max_points_;
   bool real_, wide_;
   std::int64_t lanes_;
   double pairs_, images_, channels_, tensor_bytes_, product_;
@@ -215,7 +218,11 @@ double start_us() {
 }
 
 BlockPlan plan_blocks(const Problem& p, const InstructionSet& set) {
-  return LengthChoice(without_lengths(p), set).choose();
+  return plan_blocks(p, set, std::numeric_limits<std::int64_t>::max());
+}
+
+BlockPlan plan_blocks(const Problem& p, const InstructionSet& set, std::int64_t max_points) {
+  return LengthChoice(without_lengths(p), set, max_points).choose();
 }
 
 Sizes sizes(const BlockPlan& plan) {

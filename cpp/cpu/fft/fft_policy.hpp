@@ -24,6 +24,7 @@ struct BlockPlan {
   Shape origin;             ///< the extended position that begins the first block
   Shape tiles;              ///< how many
   double nanoseconds = 0;   ///< estimate of a run on one thread
+  std::int64_t kept_bytes = std::int64_t{16} << 20;  ///< spectra to keep, if one takes no more
 
   /// Blocks of one channel of an image.
   [[nodiscard]] std::int64_t block_count() const {
@@ -34,6 +35,9 @@ struct BlockPlan {
 /// The cheapest plan for this set on the reference machine, so that it depends on the problem and
 /// the set alone; its estimate is for the machine planned for.
 [[nodiscard]] BlockPlan plan_blocks(const Problem& p, const InstructionSet& set);
+/// The same of blocks of at most so many points; if there are none, its estimate is infinite.
+[[nodiscard]] BlockPlan plan_blocks(const Problem& p, const InstructionSet& set,
+                                    std::int64_t max_points);
 
 /// What a run takes beside its blocks, with cold caches.
 [[nodiscard]] double start_us();

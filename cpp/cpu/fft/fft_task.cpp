@@ -11,10 +11,11 @@ namespace faltung::fft {
 namespace {
 
 // How many units' spectra are made before they are used: enough that several threads find work,
-// and no more than 16 MiB if one does not take more.
-std::int64_t units_at_once(std::int64_t units, std::int64_t channels, std::int64_t bytes) {
+// and no more than may be kept if one does not take more.
+std::int64_t units_at_once(std::int64_t units, std::int64_t channels, std::int64_t bytes,
+                           std::int64_t kept_bytes) {
   const std::int64_t wanted = (64 + channels - 1) / channels;
-  const std::int64_t fit = (std::int64_t{16} << 20) / std::max<std::int64_t>(1, channels * bytes);
+  const std::int64_t fit = kept_bytes / std::max<std::int64_t>(1, channels * bytes);
   return std::clamp<std::int64_t>(std::min(wanted, fit), 1, units);
 }
 
@@ -43,7 +44,7 @@ FftTask<T, Sum>::FftTask(const Problem& problem, const BlockPlan& blocks, const 
   if (!single) totals = std::max(channels_.points(), channels_.image_values());
   switch (p_.pass) {
     case Pass::forward:
-      at_once_ = units_at_once(units * p_.groups, group_inputs_, bytes);
+      at_once_ = units_at_once(units * p_.groups, group_inputs_, bytes, plan_.kept_bytes);
       if (range == Range::watched) range_.emplace(p_, sizes(plan_));
       loaded = at_once_ * group_inputs_;
       reached = at_once_;
@@ -56,7 +57,7 @@ FftTask<T, Sum>::FftTask(const Problem& problem, const BlockPlan& blocks, const 
       spectra = loaded * max.first;
       break;
     case Pass::backward_filter:
-      at_once_ = units_at_once(units, p_.in_channels + p_.out_channels, bytes);
+      at_once_ = units_at_once(units, p_.in_channels + p_.out_channels, bytes, plan_.kept_bytes);
       spectra = at_once_ * (p_.in_channels * max.first + p_.out_channels * max.second);
       filters = pairs_ * (max.first + max.second - 1);
       loaded = at_once_ * (p_.in_channels + p_.out_channels);

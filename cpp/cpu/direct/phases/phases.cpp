@@ -8,10 +8,10 @@
 #include "cpp/core/element.hpp"
 #include "cpp/core/geometry.hpp"
 #include "cpp/core/machine.hpp"
-#include "cpp/cpu/direct/lowering.hpp"
 #include "cpp/cpu/direct/ways.hpp"
 #include "cpp/cpu/extended_input.hpp"
 #include "cpp/cpu/layout_strides.hpp"
+#include "cpp/cpu/transposed.hpp"
 
 namespace faltung::direct {
 namespace {

@@ -29,13 +29,9 @@ std::size_t PartAxes::most_shown() const {
 }
 
 void PartAxes::keep(const Axis& axis) {
-  auto at = std::ranges::lower_bound(sorted_, axis, comes_before,
-                                     [&](std::uint32_t i) -> const Axis& { return axes_[i]; });
-  if (at == sorted_.end() || comes_before(axis, axes_[*at])) {
-    at = sorted_.insert(at, static_cast<std::uint32_t>(axes_.size()));
-    axes_.push_back(axis);
-  }
-  which_.push_back(*at);
+  const auto [at, added] = places_.try_emplace(axis, static_cast<std::uint32_t>(axes_.size()));
+  if (added) axes_.push_back(axis);
+  which_.push_back(at->second);
 }
 
 }  // namespace faltung::direct

@@ -2,10 +2,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <span>
 #include <vector>
 
-#include "cpp/cpu/direct/pieces/axis_cut.hpp"
+#include "cpp/cpu/axis_cut.hpp"
 
 namespace faltung::direct {
 
@@ -35,7 +36,8 @@ class PartAxes {
 
   std::size_t taps_;
   std::vector<Axis> axes_;
-  std::vector<std::uint32_t> sorted_;  ///< places in axes_, in order
+  /// The place in axes_ of each.
+  std::map<Axis, std::uint32_t, bool (*)(const Axis&, const Axis&)> places_{comes_before};
   std::vector<std::uint32_t> which_;
   std::vector<std::size_t> first_;  ///< in which_, of each range of places
   std::vector<std::vector<Positions>> shown_;

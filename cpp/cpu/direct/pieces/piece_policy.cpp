@@ -59,8 +59,6 @@ Problem piece_problem(const Problem& p, const Ranges& ranges, std::span<const Ax
   return q;
 }
 
-const DirectWay* way_of_piece(const Problem& p) {
-  return choose_way(ways().first(ways().size() - 1), p);
-}
+const DirectWay* way_of_piece(const Problem& p) { return choose_way(ways_with_workspace(), p); }
 
 }  // namespace faltung::direct

@@ -5,7 +5,7 @@
 #include <span>
 
 #include <faltung/problem.hpp>
-#include "cpp/cpu/direct/pieces/axis_cut.hpp"
+#include "cpp/cpu/axis_cut.hpp"
 #include "cpp/cpu/direct/pieces/piece_sizes.hpp"
 #include "cpp/cpu/direct/ways.hpp"
 

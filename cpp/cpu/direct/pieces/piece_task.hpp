@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "cpp/core/geometry.hpp"
-#include "cpp/cpu/direct/pieces/axis_cut.hpp"
+#include "cpp/cpu/axis_cut.hpp"
 #include "cpp/cpu/direct/pieces/part_axes.hpp"
 #include "cpp/cpu/direct/pieces/piece_policy.hpp"
 #include "cpp/cpu/direct/pieces/piece_sizes.hpp"

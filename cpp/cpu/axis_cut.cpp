@@ -1,12 +1,12 @@
-#include "cpp/cpu/direct/pieces/axis_cut.hpp"
+#include "cpp/cpu/axis_cut.hpp"
 
 #include <algorithm>
 #include <tuple>
 
-#include "cpp/cpu/direct/lowering.hpp"
 #include "cpp/cpu/extended_input.hpp"
+#include "cpp/cpu/transposed.hpp"
 
-namespace faltung::direct {
+namespace faltung {
 namespace {
 
 // Gives the axis the padding above with which it has so many outputs.
@@ -117,4 +117,4 @@ std::optional<AxisPart> AxisCut::spread(const Positions& to, Range taps) const {
 
 bool comes_before(const Axis& a, const Axis& b) { return key(a) < key(b); }
 
-}  // namespace faltung::direct
+}  // namespace faltung

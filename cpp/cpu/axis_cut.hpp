@@ -6,7 +6,7 @@
 
 #include <faltung/problem.hpp>
 
-namespace faltung::direct {
+namespace faltung {
 
 /// Some along a dimension, from `first` on.
 struct Range {
@@ -53,4 +53,4 @@ class AxisCut {
 /// An order of axes by what parts of one differ in.
 [[nodiscard]] bool comes_before(const Axis& a, const Axis& b);
 
-}  // namespace faltung::direct
+}  // namespace faltung
