@@ -14,6 +14,7 @@
 #include <faltung/threads.hpp>
 #include "cpp/core/message.hpp"
 #include "cpp/core/order.hpp"
+#include "cpp/cpu/direct/direct_engine.hpp"
 #include "cpp/cpu/direct/lowering.hpp"
 #include "cpp/cpu/direct/pieces/piece_task.hpp"
 #include "cpp/cpu/reference_engine.hpp"
@@ -128,6 +129,31 @@ TEST(Budgets, PiecesOfAnySizeAreRight) {
     const Array result = run_guarded(cpu_device(), pieces, p, operands);
     ASSERT_LE(error_ratio(p, operands, expected, result, task->error_bound()), 1);
   }
+  set_threads(0);
+}
+
+// Gradients with a stride, and problems with input dilation, phase by phase.
+TEST(Budgets, PhasesInPiecesAreRight) {
+  set_threads(3);
+  RandomProblems draw(test_seed());
+  int phases = 0;
+  for (int i = 0; i < 4000; ++i) {
+    const Problem p = draw();
+    if (is_empty(p) || p.multiply_adds() > 1e5) continue;
+    const Engine& engine = direct_engine();
+    const Offer offer = engine.offer(p, Device::cpu(), "pieces");
+    if (!offer) continue;
+    const auto task = offer.prepare();
+    if (task->policy().find(" phases; ") == std::string::npos) continue;
+    ++phases;
+    SCOPED_TRACE(p);
+    EXPECT_EQ(task->workspace_bytes(), 0U);
+    const Operands operands = filled_operands(p, Fill::reals, test_seed() + i);
+    const Array expected = run_guarded(cpu_device(), reference_engine(), p, operands);
+    const Array result = run_guarded(cpu_device(), engine, p, operands, {.way = "pieces"});
+    ASSERT_LE(error_ratio(p, operands, expected, result, task->error_bound()), 1);
+  }
+  EXPECT_GT(phases, 20);
   set_threads(0);
 }
 

@@ -22,6 +22,7 @@
 #include "cpp/cpu/direct/phases/interleaved_task.hpp"
 #include "cpp/cpu/direct/phases/phase_task.hpp"
 #include "cpp/cpu/direct/phases/polyphase_task.hpp"
+#include "cpp/cpu/direct/pieces/phase_pieces_task.hpp"
 #include "cpp/cpu/direct/pointwise/pointwise_task.hpp"
 #include "cpp/cpu/direct/separable/separable_task.hpp"
 #include "cpp/cpu/direct/stencil/stencil_task.hpp"
@@ -133,6 +134,9 @@ double in_result_us(const Problem& p) {
 }
 
 std::unique_ptr<Task> make_pieces(const Problem& p) {
+#ifdef FALTUNG_HAVE_HIGHWAY
+  if (PhasePiecesTask::serves(p)) return std::make_unique<PhasePiecesTask>(p);
+#endif
   return make<PieceTask, float, double, Complex64, Complex128, Int, std::uint64_t>(p);
 }
 
