@@ -33,7 +33,17 @@ const Case cases[] = {
     {"op=fwd dtype=f32 n=2 c=3 in=9x1 k=2 f=3x1 xstrides=60,1,6,50",
      "op=fwd dtype=f32 n=2 c=3 in=9 k=2 f=3 xstrides=60,1,6"},
     {"op=fwd dtype=f32 n=2 in=9 f=3 xstrides=9,9,1 ystrides=7,7,1",
-     "op=fwd dtype=f32 n=2 in=9 f=3"}};
+     "op=fwd dtype=f32 n=2 in=9 f=3"},
+    {"op=fwd dtype=f32 n=2 c=3 in=4x5 k=2 f=1x1", "op=fwd dtype=f32 n=2 c=3 in=20 k=2 f=1"},
+    {"op=fwd dtype=f32 c=2 in=2x3x5 k=3 f=1x1x1 layout=nhwc",
+     "op=fwd dtype=f32 c=2 in=30 k=3 f=1 layout=nhwc"},
+    {"op=fwd dtype=f32 in=9x3x4 f=3x1x1 pad=1x0x0", "op=fwd dtype=f32 in=9x12 f=3x1 pad=1x0"},
+    {"op=dgrad dtype=f32 c=2 in=3x4 k=3 f=1x1", "op=dgrad dtype=f32 c=2 in=12 k=3 f=1"},
+    {"op=wgrad dtype=f32 c=2 in=3x4 k=3 f=1x1", "op=wgrad dtype=f32 c=2 in=12 k=3 f=1"},
+    {"op=fwd dtype=f32 n=2 c=2 in=3x4 k=2 f=1x1 xstrides=90,40,12,3 wstrides=7,3,2,2",
+     "op=fwd dtype=f32 n=2 c=2 in=12 k=2 f=1 xstrides=90,40,3 wstrides=7,3,2"},
+    {"op=fwd dtype=f32 n=2 in=3x4 f=1x1 xstrides=12,50,4,1 ystrides=12,9,4,1",
+     "op=fwd dtype=f32 n=2 in=12 f=1 xstrides=12,50,1 ystrides=12,9,1"}};
 
 TEST(NormalForm, LeavesOutWhatSaysNothing) {
   for (const auto& [problem, normal] : cases) {
@@ -47,10 +57,13 @@ TEST(NormalForm, LeavesOutWhatSaysNothing) {
 }
 
 TEST(NormalForm, KeepsWhatSaysSomething) {
-  for (const char* line : {"op=fwd dtype=f32 in=1x9 f=1x3 pad=1x0",  // outputs beside the element
-                           "op=fwd dtype=f32 in=2x9 f=1x3",          // several elements
-                           "op=fwd dtype=f32 in=1x9 f=2x3 pad=1x0 boundary=nearest",
-                           "op=fwd dtype=f32 n=2 in=9 f=3 xstrides=10,10,1"}) {
+  for (const char* line :
+       {"op=fwd dtype=f32 in=1x9 f=1x3 pad=1x0",  // outputs beside the element
+        "op=fwd dtype=f32 in=2x9 f=1x3",          // several elements
+        "op=fwd dtype=f32 in=1x9 f=2x3 pad=1x0 boundary=nearest",
+        "op=fwd dtype=f32 n=2 in=9 f=3 xstrides=10,10,1",
+        "op=fwd dtype=f32 in=4x5 f=1x1 xstrides=30,30,6,1",  // rows with gaps
+        "op=fwd dtype=f32 in=4x5 f=1x1 stride=1x2", "op=fwd dtype=f32 in=4x5 f=1x1 pad=0x1"}) {
     const Problem given = Problem::parse(line);
     EXPECT_EQ(normal_form(given), given) << line;
   }
