@@ -314,7 +314,7 @@ constexpr Way<Problem> all_ways[] = {
      .serves = [](const Problem&) { return true; },
      // Up to 20 ns a product, measured on one core of a Zen 4 server at ranks 1 to 3. Most take 3
      // to 10, which is not said here: nobody should get the definition for its speed. The start
-     // is with cold caches, as the other engines count it.
+     // is with cold caches, too.
      .us =
          [](const Problem& p) {
            constexpr double start_cycles = 51'800, product_cycles = 74;

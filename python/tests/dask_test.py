@@ -69,9 +69,10 @@ class Signals(Same):
                     function = chunked.__dask_graph__().get(f"{chunked.name}-function")
                     if function and function.options["method"] == "fft":
                         # Each within its own bound of the exact sums. The array is continued by 24 elements at most.
-                        most = max(self.coefficient(f"op=fwd dtype=c128 in={n}x{n + 5} f=21x25 flip=1") for n in range(21, 60))
+                        kind, unit = ("c64", 2.0**-24) if whole.dtype == "f4" else ("c128", 2.0**-53)
+                        most = max(self.coefficient(f"op=fwd dtype={kind} in={n}x{n + 5} f=21x25 flip=1") for n in range(21, 60))
                         norms = np.linalg.norm(np.pad(x, 24, "wrap")) * np.linalg.norm(k)
-                        bound = 2 * np.sqrt(chunked.npartitions) * (most * norms + 2.0**-53 * np.linalg.norm(whole))
+                        bound = 2 * np.sqrt(chunked.npartitions) * (most * norms + unit * np.linalg.norm(whole))
                         self.assertLessEqual(np.linalg.norm(chunked.compute() - whole), bound)
                         by_fft += 1
                         continue
@@ -173,6 +174,10 @@ class Images(Same):
         yield "maximum_filter", {"footprint": np.ones((2, 6)), "axes": (1, 0)}
 
     def test_every_filter_has_the_bits_of_the_whole(self):
+        with faltung.options(method="direct"):  # a filter of 31x27 is faster by transforms
+            self.try_every_filter()
+
+    def try_every_filter(self):
         tried = set()
         for name, more in self.calls():
             tried.add(name)

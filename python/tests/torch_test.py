@@ -74,7 +74,8 @@ class Samples(unittest.TestCase):
             for ours, theirs, sample in samples(dtype):
                 total += 1
                 arguments = sample.input, *sample.args
-                y = ours(*arguments, **sample.kwargs)
+                with faltung.options(accuracy="elementwise"):  # as PyTorch is: some samples are faster by transforms
+                    y = ours(*arguments, **sample.kwargs)
                 exact = theirs(*(wide(each) for each in arguments),
                                **{name: wide(each) for name, each in sample.kwargs.items()})
                 self.assertEqual((y.dtype, y.shape), (dtype, exact.shape), sample)

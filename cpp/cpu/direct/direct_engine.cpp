@@ -4,7 +4,7 @@
 #include "cpp/cpu/direct/direct_policy.hpp"
 #include "cpp/cpu/direct/lowering.hpp"
 #include "cpp/cpu/direct/ways.hpp"
-#include "cpp/cpu/parallel.hpp"
+#include "cpp/cpu/fitted_cost.hpp"
 #include "cpp/cpu/simpler_problem.hpp"
 
 namespace faltung {
@@ -31,10 +31,11 @@ class DirectEngine final : public Engine {
       way = direct::choose_direct_way(p, wanted, refusal);
     }
     if (way == nullptr) return Offer::no(refusal.empty() ? too_wide(p) : refusal);
+    const std::string name = message("cpu.direct/", way->name);
     const double us = way->us(p);
     return {.refusal = {},
             .way = way->name,
-            .estimate_us = direct::start_us() + (way->shares ? shared_us(us) : us),
+            .estimate_us = way->shares ? fitted_run_us(name, p, us) : fitted_us(name, p, us),
             .prepare = [p, simpler, way] { return simpler.task(way->make(p)); }};
   }
 

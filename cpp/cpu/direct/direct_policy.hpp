@@ -44,12 +44,6 @@ inline bool leaves_caches(const Problem& p) {
          cpu_machine().l3_bytes / 4;
 }
 
-/// What a run takes with cold caches before it computes: measured 12 to 14 us on a Zen 4 core.
-inline double start_us() {
-  constexpr double cycles = 48'100;
-  return 1e-3 * cycles * cpu_machine().cycle_ns();
-}
-
 /// Cycles of one thread per product in an inner loop of DirectTask; measured on an EPYC 9004.
 constexpr double product_cycles(DType accumulator) {
   switch (accumulator) {

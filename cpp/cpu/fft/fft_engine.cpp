@@ -11,6 +11,7 @@
 #include "cpp/core/way.hpp"
 #include "cpp/cpu/fft/exact_task.hpp"
 #include "cpp/cpu/fft/fft_task.hpp"
+#include "cpp/cpu/fitted_cost.hpp"
 #include "cpp/cpu/in_result/in_result_task.hpp"
 #include "cpp/cpu/parallel.hpp"
 #include "cpp/cpu/transposed.hpp"
@@ -58,7 +59,7 @@ bool becomes_integers(const Call& call) { return fft::ExactTask::serves(call.pro
 
 double transforms_us(const Call& call) {
   const double ns = call.blocks.nanoseconds + strided_ns(call.problem);
-  return fft::start_us() + shared_us(1e-3 * ns);
+  return fitted_run_us("cpu.fft/transforms", call.problem, 1e-3 * ns);
 }
 
 // For integers that one transform serves, as most data is; others take a look at the operands, and
@@ -74,7 +75,7 @@ double integers_ns(const Call& call, double cost) {
 }
 
 double integers_us(const Call& call) {
-  return fft::start_us() + shared_us(1e-3 * integers_ns(call, 1));
+  return fitted_run_us("cpu.fft/integers", call.problem, 1e-3 * integers_ns(call, 1));
 }
 
 // Of all integers of the types, if there are such digits.
@@ -84,14 +85,15 @@ std::optional<fft::DigitChoice> digits_of_all(const Call& call) {
 }
 
 double digits_us(const Call& call) {
-  return fft::start_us() + shared_us(1e-3 * integers_ns(call, cost_of(*digits_of_all(call))));
+  return fitted_run_us("cpu.fft/digits", call.problem,
+                       1e-3 * integers_ns(call, cost_of(*digits_of_all(call))));
 }
 
 // Ordinary data has few results to sum anew; norms and magnitudes are looked at.
 double watched_us(const Call& call) {
   constexpr double looked_at = 1.2;
-  return fft::start_us() +
-         shared_us(1e-3 * (looked_at * call.blocks.nanoseconds + strided_ns(call.problem)));
+  return fitted_run_us("cpu.fft/watched", call.problem,
+                       1e-3 * (looked_at * call.blocks.nanoseconds + strided_ns(call.problem)));
 }
 
 std::unique_ptr<Task> make_digits(const Call& call) {
@@ -145,7 +147,8 @@ InResultTask::Made part_within(const Problem& p, std::size_t bytes) {
         break;
       }
     }
-    return {std::move(task), 1e-3 * ns};
+    return {std::move(task),
+            fitted_us(digits ? "cpu.fft/digits" : "cpu.fft/transforms", p, 1e-3 * ns)};
   }
   return {};
 }

@@ -213,7 +213,7 @@ class LengthChoice {
 }  // namespace
 
 double start_us() {
-  constexpr double cycles = 155'400;
+  constexpr double cycles = 2400;
   return 1e-3 * cycles * cpu_machine().cycle_ns();
 }
 

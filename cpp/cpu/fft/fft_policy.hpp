@@ -39,7 +39,7 @@ struct BlockPlan {
 [[nodiscard]] BlockPlan plan_blocks(const Problem& p, const InstructionSet& set,
                                     std::int64_t max_points);
 
-/// What a run takes beside its blocks, with cold caches.
+/// What a run takes beside its blocks, where no way is named; others are in fitted_costs.inc.
 [[nodiscard]] double start_us();
 
 [[nodiscard]] Sizes sizes(const BlockPlan& plan);

@@ -3,9 +3,9 @@
 #include <type_traits>
 
 #include "cpp/core/way.hpp"
+#include "cpp/cpu/fitted_cost.hpp"
 #include "cpp/cpu/gemm/filter_task.hpp"
 #include "cpp/cpu/gemm/gemm_task.hpp"
-#include "cpp/cpu/parallel.hpp"
 #include "cpp/cpu/simpler_problem.hpp"
 
 namespace faltung {
@@ -23,18 +23,24 @@ std::unique_ptr<Task> make(const Problem& p) {
   });
 }
 
-double run_us(const Problem& p) { return gemm::start_us() + shared_us(gemm::one_thread_us(p)); }
+double columns_us(const Problem& p) {
+  return fitted_run_us("cpu.gemm/columns", p, gemm::one_thread_us(p));
+}
+
+double filter_gradient_us(const Problem& p) {
+  return fitted_run_us("cpu.gemm/filter_gradient", p, gemm::one_thread_us(p));
+}
 
 constexpr Way<Problem> all_ways[] = {
     {.name = "columns",
      .takes = "forward problems and data gradients of real and complex sums",
      .serves = [](const Problem& p) { return p.pass != Pass::backward_filter; },
-     .us = run_us,
+     .us = columns_us,
      .make = make<gemm::GemmTask>},
     {.name = "filter_gradient",
      .takes = "filter gradients of real and complex sums",
      .serves = [](const Problem& p) { return p.pass == Pass::backward_filter; },
-     .us = run_us,
+     .us = filter_gradient_us,
      .make = make<gemm::FilterTask>},
 };
 

@@ -67,11 +67,6 @@ Policy choose(const Problem& p) {
   return policy;
 }
 
-double start_us() {
-  constexpr double cycles = 111'000;
-  return 1e-3 * cycles * cpu_machine().cycle_ns();
-}
-
 // The parts were timed on one core by taking them away: a value that is copied in pieces of rows,
 // one that is turned on its side, one of the sums, and a piece.
 double one_thread_us(const Problem& problem) {

@@ -33,10 +33,7 @@ inline constexpr std::int64_t max_channels = std::int64_t{1} << 24;
 /// For a flattened problem.
 [[nodiscard]] Policy choose(const Problem& p);
 
-/// What a run takes with cold caches before it computes.
-[[nodiscard]] double start_us();
-
-/// Of one thread, after that.
+/// Of one thread, but for what fitted_costs.inc adds.
 [[nodiscard]] double one_thread_us(const Problem& p);
 
 }  // namespace faltung::gemm
