@@ -15,8 +15,9 @@ namespace {
 // In the order of the enumerators.
 constexpr std::array<std::string_view, 3> method_names = {"automatic", "direct", "fft"};
 
-// Whether only FFT engines answer to this name: "fft", "cpu.fft", "cuda.fft_block".
-bool names_fft(std::string_view engine) {
+// Whether only FFT engines answer to this name: "fft", "cpu.fft", "cuda.fft_block", "fft/digits".
+bool names_fft(std::string_view name) {
+  const std::string_view engine = name.substr(0, name.find('/'));
   const std::string_view family = engine.substr(engine.find('.') + 1);
   return family == "fft" || family.starts_with("fft_");
 }

@@ -172,6 +172,12 @@ TEST(Method, OfAnotherKindThanTheEngineIsRefused) {
   EXPECT_REFUSED(signal::convolve(x, x, {.method = Method::direct, .run = {.engine = "fft"}}),
                  "engine is 'fft'");
   EXPECT_REFUSED(
+      signal::convolve(x, x, {.method = Method::direct, .run = {.engine = "cpu.fft/transforms"}}),
+      "engine is 'cpu.fft/transforms'");
+  EXPECT_EQ(signal::convolve(x, x, {.method = Method::fft, .run = {.engine = "cpu.fft/transforms"}})
+                .shape(),
+            (Shape{15, 15}));
+  EXPECT_REFUSED(
       signal::convolve(x, x, {.method = Method::direct, .run = {.engine = "cuda.fft_block"}}),
       "engine is 'cuda.fft_block'");
   EXPECT_NO_THROW(
