@@ -4,13 +4,13 @@
 in docs/compatibility.md.
 """
 
-import math
 import operator
 
 import numpy as np
 
 from . import _core, ndimage
 from ._arrays import array_there, check_memory, is_bfloat16, numpy_array, plain, results_of_the_same_kind
+from ._filter_state import add_state, state_there
 from ._polynomials import evaluation
 
 __all__ = [
@@ -273,35 +273,9 @@ def sepfir2d(input, hrow, hcol):
     return _core.sepfir2d(input, hrow, hcol)
 
 
-_NAMES = {"f": "f32", "d": "f64", "F": "c64", "D": "c128"}
-
-
 def taps_for(x, taps):
     """Taps of NumPy's where x lies."""
     return taps if isinstance(x, np.ndarray) else _core.to_device(taps, x._index)
-
-
-def _state(zi, shape, x):
-    """The initial state where x lies, one value for all lines along an axis of one element."""
-    zi = numpy_array(zi, "zi") if isinstance(x, np.ndarray) else array_there(zi, "zi")
-    if zi.ndim != len(shape) or any(have not in (1, want) for have, want in zip(zi.shape, shape)):
-        raise ValueError(f"Unexpected shape for parameter zi: expected {shape}, found {zi.shape}.")
-    return zi
-
-
-def _added(y, zi, axis):
-    """y += zi along the first elements of an axis, where y lies on a GPU: by a filter of one tap, whose results join what
-    stands there."""
-    shape = y.shape[:axis] + zi.shape[axis:axis + 1] + y.shape[axis + 1:]
-    lines = (math.prod(shape[:axis]), 1, shape[axis], math.prod(shape[axis + 1:]))
-    if isinstance(zi, np.ndarray):
-        zi = _core.to_device(np.ascontiguousarray(np.broadcast_to(zi, shape), y.dtype), y._index)
-    zi, y = zi._broadcast(shape)._reshaped(lines, "zi"), y[(*(slice(None),) * axis, slice(shape[axis]))]._reshaped(lines, "y")
-    strides = {name: ",".join(map(str, array._strides)) for name, array in (("x", zi), ("y", y))}
-    line = (f"op=fwd dtype={_NAMES[y.dtype.char]} n={lines[0]} in={lines[2]}x{lines[3]} f=1x1 beta=1 "
-            f"xstrides={strides['x']} ystrides={strides['y']}")
-    one = _core.to_device(np.ones((1, 1, 1, 1), y.dtype), y._index)
-    _core.Plan(line, y.device).run(zi, one, out=y)
 
 
 def lfilter(b, a, x, axis=-1, zi=None):
@@ -331,7 +305,7 @@ def lfilter(b, a, x, axis=-1, zi=None):
     carried = x.shape[:axis] + (b.size - 1,) + x.shape[axis + 1:]
     given = [b, a, x]
     if zi is not None:
-        zi = _state(zi, carried, x)
+        zi = state_there(zi, carried, x)
         given.append(zi)
     dtype = np.result_type(*(array.dtype for array in given))
     if dtype.kind == "O":
@@ -351,7 +325,7 @@ def lfilter(b, a, x, axis=-1, zi=None):
     if isinstance(y, np.ndarray):
         y[(*before, slice(b.size - 1))] += zi
     elif zi.size:
-        _added(y, zi if isinstance(zi, np.ndarray) else zi.astype(dtype), axis)
+        add_state(y, zi if isinstance(zi, np.ndarray) else zi.astype(dtype), axis)
     return y[(*before, slice(x.shape[axis]))], y[(*before, slice(x.shape[axis], None))]
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 import faltung
 from faltung._arrays import same_kind
-from faltung import _core, _devices, ndimage, nn, restoration, signal
+from faltung import _core, _devices, _filter_state, ndimage, nn, restoration, signal
 
 _pointer = ctypes.pythonapi.PyCapsule_GetPointer
 _pointer.restype, _pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
@@ -214,11 +214,11 @@ class Reading(unittest.TestCase):
                         expected[(*(slice(None),) * axis, slice(4))] += zi
                         plans = types.SimpleNamespace(Plan=lambda line, device: types.SimpleNamespace(
                             run=lambda x, one, out: run(plan_of(line), x, one, out)), to_device=lambda array, index: there(array))
-                        with unittest.mock.patch.object(signal, "_core", plans), \
+                        with unittest.mock.patch.object(_filter_state, "_core", plans), \
                                 unittest.mock.patch.object(_devices.DeviceArray, "_base", base, create=True), \
                                 unittest.mock.patch.object(_devices.DeviceArray, "array", property(lambda a: a._owner),
                                                            create=True):
-                            signal._added(there(got), there(zi) if on_device and zi.shape == of_zi else zi, axis)
+                            _filter_state.add_state(there(got), there(zi) if on_device and zi.shape == of_zi else zi, axis)
                         np.testing.assert_array_equal(got, expected)
 
     def test_the_driver_is_asked_where_an_address_lies(self):
