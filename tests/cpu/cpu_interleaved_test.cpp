@@ -7,42 +7,21 @@
 #include <string>
 #include <string_view>
 
-#include "cpp/cpu/direct/direct_engine.hpp"
 #include "cpp/cpu/direct/phases/interleaved_kernel.hpp"
-#include "cpp/cpu/reference_engine.hpp"
-#include "cpp/cpu/simd/cpu_target.hpp"
-#include "tests/support/error_check.hpp"
+#include "tests/support/direct_way.hpp"
 
 namespace faltung::test {
 namespace {
 
-class CpuInterleaved : public ::testing::TestWithParam<std::string> {
+class CpuInterleaved : public DirectWayTest {
  protected:
+  CpuInterleaved() : DirectWayTest("interleaved") {}
+
   void SetUp() override {
-    set_cpu_target(GetParam());
+    DirectWayTest::SetUp();
     if (direct::interleaved_kernel<float>() == nullptr) {
       GTEST_SKIP() << "no lanes are loaded alone on " << GetParam();
     }
-  }
-  void TearDown() override { set_cpu_target(""); }
-
-  [[nodiscard]] static Offer offer(const Problem& p, std::string_view way = {}) {
-    return direct_engine().offer(p, Device::cpu(), way);
-  }
-  [[nodiscard]] static Array run(const Problem& p, const Operands& operands) {
-    RunOptions options;
-    options.way = "interleaved";
-    return run_guarded(cpu_device(), direct_engine(), p, operands, options);
-  }
-  [[nodiscard]] static Array expected(const Problem& p, const Operands& operands) {
-    return run_guarded(cpu_device(), reference_engine(), p, operands);
-  }
-  static void expect_exact(const std::string& line) {
-    SCOPED_TRACE(line);
-    const Problem p = Problem::parse(line);
-    ASSERT_EQ(offer(p).way, "interleaved");
-    const Operands operands = filled_operands(p, Fill::small_integers, test_seed());
-    EXPECT_TRUE(equal_elements(expected(p, operands), run(p, operands)));
   }
 };
 

@@ -5,10 +5,7 @@
 
 #include <string>
 
-#include "cpp/cpu/direct/direct_engine.hpp"
-#include "cpp/cpu/reference_engine.hpp"
-#include "cpp/cpu/simd/cpu_target.hpp"
-#include "tests/support/error_check.hpp"
+#include "tests/support/direct_way.hpp"
 
 namespace faltung::test {
 namespace {
@@ -26,19 +23,9 @@ constexpr const char* images[] = {
     "in=90x2 f=7x3 pad=70x1",
 };
 
-class CpuTurned : public ::testing::TestWithParam<std::string> {
+class CpuTurned : public DirectWayTest {
  protected:
-  void SetUp() override { set_cpu_target(GetParam()); }
-  void TearDown() override { set_cpu_target(""); }
-
-  [[nodiscard]] static Offer offer(const Problem& p, std::string_view way = {}) {
-    return direct_engine().offer(p, Device::cpu(), way);
-  }
-  [[nodiscard]] static Array run(const Problem& p, const Operands& operands, std::string_view way) {
-    RunOptions options;
-    options.way = way;
-    return run_guarded(cpu_device(), direct_engine(), p, operands, options);
-  }
+  CpuTurned() : DirectWayTest("turned") {}
 };
 
 TEST_P(CpuTurned, IsExactOnSmallIntegers) {
@@ -46,13 +33,7 @@ TEST_P(CpuTurned, IsExactOnSmallIntegers) {
     for (const char* rest :
          {"dtype=f32", "dtype=f64", "dtype=i32", "dtype=f32:f32:f16 n=2 c=3 k=3 g=3 flip=1",
           "dtype=f32 boundary=reflect", "dtype=f32 boundary=wrap"}) {
-      const std::string line = std::string("op=fwd ") + image + ' ' + rest;
-      SCOPED_TRACE(line);
-      const Problem p = Problem::parse(line);
-      ASSERT_EQ(offer(p).way, "turned");
-      const Operands operands = filled_operands(p, Fill::small_integers, test_seed());
-      EXPECT_TRUE(equal_elements(run_guarded(cpu_device(), reference_engine(), p, operands),
-                                 run(p, operands, "turned")));
+      expect_exact(std::string("op=fwd ") + image + ' ' + rest);
     }
   }
 }
@@ -65,7 +46,7 @@ TEST_P(CpuTurned, HasTheBitsOfStencils) {
       SCOPED_TRACE(line);
       const Problem p = Problem::parse(line);
       const Operands operands = filled_operands(p, Fill::reals, test_seed());
-      EXPECT_TRUE(equal_elements(run(p, operands, "stencil"), run(p, operands, "turned")));
+      EXPECT_TRUE(equal_elements(run_by("stencil", p, operands), run(p, operands)));
     }
   }
 }
