@@ -2,7 +2,8 @@
 
 Of results of bench.ways, of one thread. A way's time is a start, its policy's estimate times a factor, and cycles for each
 row of y and each element of x, w and y, more where elements have 16 bits: none of them negative, with the least sum of
-the errors' logarithms. Prints each way's residuals before and after; --write makes them cpp/cpu/fitted_costs.inc.
+the errors' logarithms, which count by the time of the fastest way over that of this one: what is never taken need not
+be right. Prints each way's residuals before and after; --write makes them cpp/cpu/fitted_costs.inc.
 
 Times older than the kernels they are of are refused: those of a way, if its engine's folder has changed since but for
 policies and the engine's own file, which say how long it takes. Needs NumPy."""
@@ -97,7 +98,8 @@ def gather(files, tables):
             if not record["ways"]:
                 continue
             counts = counts_of(record["canonical"])
-            for way, us in regret.times(record["ways"]).items():
+            times = regret.times(record["ways"])
+            for way, us in times.items():
                 if way.startswith("cpu.reference/") or way.endswith("/in_result"):
                     continue  # never taken for its time; quotes a guess
                 estimate = record["ways"][way]["estimate_us"]
@@ -105,7 +107,8 @@ def gather(files, tables):
                 terms = numpy.array(counts) * us_of_cycle
                 others = float(numpy.delete(known, 1) @ numpy.delete(terms, 1))
                 terms[1] = (estimate - others) / known[1] if known[1] else 0
-                samples.setdefault(way, []).append({"terms": terms, "us": us, "estimate_us": estimate})
+                samples.setdefault(way, []).append({"terms": terms, "us": us, "estimate_us": estimate,
+                                                    "weight": min(times.values()) / us})
     return samples
 
 
@@ -151,12 +154,13 @@ def fit_terms(way, cases, used):
     doubt[1] = 1
     rows = numpy.vstack([terms, doubt])[:, used]
     aim = numpy.ones(len(rows))
-    weights = numpy.ones(len(rows))
+    shares = numpy.array([case["weight"] for case in cases] + [1])
+    weights = numpy.sqrt(shares)
     for _ in range(12):
         found = not_negative(rows * weights[:, None], aim * weights)
         ratios = numpy.maximum(rows @ found, 1e-3)
         # So that what is least are the magnitudes of the ratios' logarithms.
-        weights = numpy.sqrt(numpy.maximum(abs(numpy.log(ratios)), 0.1) / numpy.maximum((ratios - 1) ** 2, 0.01))
+        weights = numpy.sqrt(shares * numpy.maximum(abs(numpy.log(ratios)), 0.1) / numpy.maximum((ratios - 1) ** 2, 0.01))
         weights[-1] = 1
     costs = numpy.zeros(len(TERMS))
     costs[used] = numpy.where(found < 1e-3, 0, found)
