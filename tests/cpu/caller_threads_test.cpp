@@ -35,7 +35,7 @@ class CallerThreads : public ::testing::Test {
  protected:
   void SetUp() override {
     set_threads(4);
-    plan_.emplace(Plan::make(Problem::parse("op=fwd dtype=f32 in=200x200 f=11x11 pad=5"),
+    plan_.emplace(Plan::make(Problem::parse("op=fwd dtype=f32 in=320x320 f=11x11 pad=5"),
                              Device::cpu(), {.engine = "direct"}));
     for (float& value : w_.values<float>()) value = next();
     for (int i = 0; i < distinct; ++i) {
@@ -67,7 +67,7 @@ class CallerThreads : public ::testing::Test {
   }
 
   static constexpr int distinct = 7;
-  const Shape shape{1, 1, 200, 200};
+  const Shape shape{1, 1, 320, 320};
   std::optional<Plan> plan_;
   Tensor w_{f32, {1, 1, 11, 11}};
   std::vector<Tensor> x_, y_;
@@ -112,7 +112,7 @@ TEST_F(CallerThreads, OpenMp) {
 struct ReentrantHook {
   const Plan& plan;
   const Tensor &x, &w;
-  Tensor result{f32, {1, 1, 200, 200}};
+  Tensor result{f32, {1, 1, 320, 320}};
   int calls = 0;
 
   static void* allocate(void* context, std::size_t bytes, std::size_t alignment, const Stream& s) {
