@@ -80,7 +80,7 @@ StencilTask<Value>::StencilTask(const Problem& problem, const Problem& given, Ta
 // Where sums run over the last axis before the second, each of its taps is a plane of its own.
 template <typename Value>
 void StencilTask<Value>::find_planes() {
-  const auto& [z, y, x] = t_.axes;
+  const Axis &z = t_.axes[0], &x = t_.axes[2];
   const auto plane = [&](std::int64_t c, std::int64_t r) {
     return c * loader_.size() + r * z.dilation * loader_.plane_size();
   };
