@@ -275,7 +275,8 @@ void event_recorded_too_early(bool broken) {
   launch_on(kernels, x, y);
 }
 
-void copies_over_what_is_read(bool broken) {
+// A kernel from x to y on one stream, and on another a copy that has to wait for it.
+void copies_beside_a_kernel(bool broken, cudaMemcpyKind kind) {
   const DeviceBuffer<float> x(std::vector<float>(32)), y(32);
   (void)cudaDeviceSynchronize();
   const cudaStream_t copies = own_stream(), kernels = own_stream();
@@ -283,18 +284,17 @@ void copies_over_what_is_read(bool broken) {
   launch_on(kernels, x, y);
   (void)cudaEventRecord(computed, kernels);
   if (!broken) (void)cudaStreamWaitEvent(copies, computed, 0);
-  (void)cudaMemcpyAsync(x.data(), pinned_memory(), 128, cudaMemcpyHostToDevice, copies);
+  const bool in = kind == cudaMemcpyHostToDevice;
+  (void)cudaMemcpyAsync(in ? x.data() : pinned_memory(), in ? pinned_memory() : y.data(), 128, kind,
+                        copies);
+}
+
+void copies_over_what_is_read(bool broken) {
+  copies_beside_a_kernel(broken, cudaMemcpyHostToDevice);
 }
 
 void copies_what_is_computed(bool broken) {
-  const DeviceBuffer<float> x(std::vector<float>(32)), y(32);
-  (void)cudaDeviceSynchronize();
-  const cudaStream_t copies = own_stream(), kernels = own_stream();
-  const cudaEvent_t computed = own_event();
-  launch_on(kernels, x, y);
-  (void)cudaEventRecord(computed, kernels);
-  if (!broken) (void)cudaStreamWaitEvent(copies, computed, 0);
-  (void)cudaMemcpyAsync(pinned_memory(), y.data(), 128, cudaMemcpyDeviceToHost, copies);
+  copies_beside_a_kernel(broken, cudaMemcpyDeviceToHost);
 }
 
 // --- devices and streams ---
