@@ -10,6 +10,7 @@
 #include "cpp/cpu/error_terms.hpp"
 #include "cpp/cpu/fft/fft_engine.hpp"
 #include "cpp/cpu/fft/filter_copy.hpp"
+#include "cpp/cpu/fitted_cost.hpp"
 #include "cpp/cpu/parallel.hpp"
 
 namespace faltung::fft {
@@ -79,7 +80,7 @@ ExactTask::ExactTask(const Problem& problem, const BlockPlan& blocks, Beside bes
 }
 
 double ExactTask::transforms_us(double cost) const {
-  return start_us() + shared_us(one_thread_us_ * cost);
+  return fitted_run_us("cpu.fft/integers", p_, one_thread_us_ * cost);
 }
 
 // Memory is kept for the largest integers that transforms serve faster than another engine. Smaller

@@ -128,8 +128,8 @@ InResultTask::Made part_within(const Problem& p, std::size_t bytes) {
     call.sizes = fft::sizes(call.blocks);
     const bool digits = becomes_integers(call);
     if (digits && !digits_of_all(call)) break;
-    const double ns =
-        digits ? integers_ns(call, 1) : call.blocks.nanoseconds + strided_ns(call.problem);
+    const double ns = digits ? integers_ns(call, cost_of(*digits_of_all(call)))
+                             : call.blocks.nanoseconds + strided_ns(call.problem);
     const auto make = [&](int threads) {
       const ScopedThreads some(threads);
       auto task = digits ? make_digits(call) : make_transforms(call);

@@ -212,11 +212,6 @@ class LengthChoice {
 
 }  // namespace
 
-double start_us() {
-  constexpr double cycles = 2400;
-  return 1e-3 * cycles * cpu_machine().cycle_ns();
-}
-
 BlockPlan plan_blocks(const Problem& p, const InstructionSet& set) {
   return plan_blocks(p, set, std::numeric_limits<std::int64_t>::max());
 }

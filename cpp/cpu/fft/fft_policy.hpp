@@ -39,9 +39,6 @@ struct BlockPlan {
 [[nodiscard]] BlockPlan plan_blocks(const Problem& p, const InstructionSet& set,
                                     std::int64_t max_points);
 
-/// What a run takes beside its blocks, where no way is named; others are in fitted_costs.inc.
-[[nodiscard]] double start_us();
-
 [[nodiscard]] Sizes sizes(const BlockPlan& plan);
 
 /// A run by these digits as a multiple of one with one digit. Spectra of several go to memory and
